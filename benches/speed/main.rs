@@ -1,0 +1,96 @@
+//! What speed means here, measured: `cargo bench --bench speed [-- SECTION…] [--executor NAME]`.
+//!
+//! Every figure is taken from outside, on a real server process with a data dir of its own, and
+//! stands beside its target and its floor: the least that the same work takes on the same machine
+//! in the same minute, without Larder. docs/PERFORMANCE.md says how to read it.
+
+mod docker;
+mod floors;
+mod http;
+mod package;
+mod report;
+mod runtime_api;
+mod samples;
+mod sections;
+mod server;
+mod store;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// A failed measurement ends the run: a half table would be read as a whole one.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A section: its name, what it is about, its code.
+type Section = (&'static str, &'static str, fn(&Context) -> Outcome);
+
+/// All sections, in the order of a whole run.
+const SECTIONS: &[Section] = &[
+    ("warm", "warm invocations, one after the other", sections::warm::run),
+    ("cold", "cold starts: first invocation of a new environment", sections::cold::run),
+    ("throughput", "warm invocations over many connections", sections::throughput::run),
+    ("create", "CreateFunction of distinct 1 KB packages, durability always", sections::create::run),
+    ("read", "GetFunction and ListFunctions among 10,000 functions", sections::read::run),
+    ("restart", "from the start of the process to the first answer", sections::restart::run),
+    ("replay", "opening a store without its checkpoints", sections::replay::run),
+    ("memory", "resident memory of the server", sections::memory::run),
+    ("init", "the init: size, and start to its hello", sections::init::run),
+];
+
+/// What all sections know.
+struct Context {
+    /// Executors that this machine has, as far as the caller wants them.
+    executors: Vec<&'static str>,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("speed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome {
+    let (wanted, executor) = arguments()?;
+    let began = Instant::now();
+    println!("{}", report::machine());
+    let context = Context { executors: available(executor.as_deref())? };
+    for (name, about, section) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            report::heading(name, about);
+            section(&context)?;
+        }
+    }
+    println!("\n{} s in all", began.elapsed().as_secs());
+    Ok(())
+}
+
+/// Sections and executor of the command line. `--bench` is cargo's own.
+fn arguments() -> Outcome<(Vec<String>, Option<String>)> {
+    let (mut wanted, mut executor) = (Vec::new(), None);
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--executor" => executor = Some(arguments.next().ok_or("--executor takes docker or sandbox")?),
+            name if SECTIONS.iter().any(|(section, ..)| *section == name) => wanted.push(argument),
+            _ => {
+                let names: Vec<_> = SECTIONS.iter().map(|(name, ..)| *name).collect();
+                return Err(format!("no section {argument}; there are: {}", names.join(", ")).into());
+            }
+        }
+    }
+    Ok((wanted, executor))
+}
+
+/// The executors that a server starts with. A server that takes another one than it was asked for
+/// does not have it.
+fn available(only: Option<&str>) -> Outcome<Vec<&'static str>> {
+    let names = ["sandbox", "docker"].into_iter().filter(|name| only.is_none_or(|only| only == *name));
+    let there: Vec<_> = names.filter(|name| server::has_executor(name)).collect();
+    println!("executors: {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") });
+    if there.is_empty() { Err("no executor is available".into()) } else { Ok(there) }
+}

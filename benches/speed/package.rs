@@ -1,0 +1,56 @@
+//! Functions to create: the Python echo, and packages that differ from each other.
+
+use std::io::{Cursor, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::http;
+
+/// The echo that all invocations run.
+const ECHO: &str = include_str!("../../fixtures/functions/python-echo/handler.py");
+
+/// Bytes of a package; the issue's figure.
+const SIZE: usize = 1024;
+
+/// The runtime of the functions.
+pub const RUNTIME: &str = "python3.11";
+
+/// A package with the echo of exactly 1 KB, made distinct by `number`.
+pub fn zip(number: usize) -> Vec<u8> {
+    let spare = SIZE - archive(ECHO).len();
+    let mut code = format!("{ECHO}\n# {number:020} ");
+    let filler = (ECHO.len() + spare).saturating_sub(code.len());
+    code.extend(std::iter::repeat_n('x', filler));
+    archive(&code)
+}
+
+/// A stored (not deflated) archive: its size follows from the code's.
+fn archive(code: &str) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    zip.start_file("handler.py", options).expect("an archive in memory");
+    zip.write_all(code.as_bytes()).expect("an archive in memory");
+    zip.finish().expect("an archive in memory").into_inner()
+}
+
+/// The request that creates the function `name` from package `number`.
+pub fn create_request(name: &str, number: usize) -> Vec<u8> {
+    let body = json!({
+        "FunctionName": name,
+        "Runtime": RUNTIME,
+        "Role": "arn:aws:iam::000000000000:role/speed",
+        "Handler": "handler.handler",
+        "Timeout": 30,
+        "Code": { "ZipFile": STANDARD.encode(zip(number)) },
+    });
+    http::request("POST", "/2015-03-31/functions", body.to_string().as_bytes())
+}
+
+/// The request that invokes the function `name`.
+pub fn invoke_request(name: &str) -> Vec<u8> {
+    http::request("POST", &format!("/2015-03-31/functions/{name}/invocations"), br#"{"key":"value"}"#)
+}

@@ -1,0 +1,42 @@
+//! Cold starts: each of some new functions is invoked for the first time.
+
+use std::time::Instant;
+
+use crate::package;
+use crate::report::Row;
+use crate::samples::Samples;
+use crate::server::Server;
+use crate::{Context, Outcome, floors};
+
+/// Functions that are measured, after one that warms the machine's caches.
+const FUNCTIONS: usize = 20;
+
+pub fn run(context: &Context) -> Outcome {
+    for executor in &context.executors {
+        let started = starts(executor)?;
+        let folder = tempfile::tempdir()?;
+        let floor = floors::environment(executor, folder.path(), FUNCTIONS)?;
+        let target = if *executor == "docker" { 450.0 } else { 110.0 };
+        Row::median(format!("{executor}: first invoke of a Python echo"), &started)
+            .below(target)
+            .floor(floor.median_ms())
+            .print();
+        Row::median(format!("{executor}: floor, a bare one until Python's hello"), &floor).print();
+    }
+    Ok(())
+}
+
+fn starts(executor: &str) -> Outcome<Samples> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(folder.path(), executor)?;
+    let mut times = Vec::new();
+    for number in 0..=FUNCTIONS {
+        let name = format!("echo-{number}");
+        server.create_active(&name, number)?;
+        let mut connection = server.connect()?;
+        let began = Instant::now();
+        connection.succeed(&package::invoke_request(&name))?;
+        times.push(began.elapsed());
+    }
+    Ok(Samples::new(times.split_off(1)))
+}

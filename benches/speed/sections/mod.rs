@@ -1,0 +1,11 @@
+//! One file a section: what is measured, against which target and floor.
+
+pub mod cold;
+pub mod create;
+pub mod init;
+pub mod memory;
+pub mod read;
+pub mod replay;
+pub mod restart;
+pub mod throughput;
+pub mod warm;

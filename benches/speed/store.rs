@@ -1,0 +1,87 @@
+//! Stores with functions in them, made through the library: the same commands as over HTTP, without
+//! its time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use larder::blobs;
+use larder::ledger::{Attachment, Durability, Ledger, Options};
+use larder::model::command::{Command, ConfigPatch, CreateFunction, UpdateFunctionConfiguration};
+use larder::model::event::Origin;
+use larder::model::function::{Code, FunctionConfig};
+use larder::model::limits::Limits;
+use larder::model::names::{FunctionKey, Scope};
+use larder::model::qualifier::Version;
+
+use crate::Outcome;
+use crate::package;
+
+/// Functions that are on their way to the writer at once.
+const AT_ONCE: usize = 500;
+
+/// Options of a store in `folder`. Preparing one need not wait for the disk.
+pub fn options(folder: &Path) -> Options {
+    let durability = Durability::Interval(Duration::from_millis(500));
+    Options { path: folder.to_owned(), durability, limits: Limits::default() }
+}
+
+/// Makes a store with `functions` active functions. Each has 2 + 2 × `updates` events: created,
+/// settled, and for each update configured, settled.
+pub fn prepare(folder: &Path, functions: usize, updates: usize) -> Outcome {
+    let ledger = Ledger::open(options(folder))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    for first in (0..functions).step_by(AT_ONCE) {
+        let numbers = first..functions.min(first + AT_ONCE);
+        runtime.block_on(try_join_all(numbers.map(|number| make(&ledger, number, updates))))?;
+    }
+    ledger.close()?;
+    Ok(())
+}
+
+/// The name of the function with this number.
+pub fn name(number: usize) -> String {
+    format!("function-{number:06}")
+}
+
+async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
+    let zip = package::zip(number);
+    let code = Code { blob: blobs::digest(&zip), size: zip.len() as u64 };
+    let attachment = (code.blob, zip.into());
+    let create = CreateFunction { key: key(number), code, config: config(), tags: BTreeMap::new(), publish: false };
+    commit(ledger, Command::CreateFunction(Box::new(create)), Some(attachment)).await?;
+    settle(ledger, number).await?;
+    for update in 0..updates {
+        let patch = ConfigPatch { description: Some(format!("update {update}")), ..ConfigPatch::default() };
+        let command = UpdateFunctionConfiguration { key: key(number), patch, revision: None };
+        commit(ledger, Command::UpdateFunctionConfiguration(Box::new(command)), None).await?;
+        settle(ledger, number).await?;
+    }
+    Ok(())
+}
+
+async fn settle(ledger: &Ledger, number: usize) -> Outcome {
+    let (key, version) = (key(number), Version::Latest);
+    let deployment = ledger.state().function(&key).ok_or("the function was created")?.latest.deployment;
+    commit(ledger, Command::SettleFunction { key, version, deployment, failure: None }, None).await
+}
+
+async fn commit(ledger: &Ledger, command: Command, attachment: Option<Attachment>) -> Outcome {
+    let origin = Origin {
+        request_id: "7b1c1f0e-6a3e-4f0e-9a55-0d6f4f3c2b1a".into(),
+        access_key_id: "test".into(),
+        user_agent: "speed".into(),
+    };
+    ledger.commit(command, origin, attachment).await?;
+    Ok(())
+}
+
+fn key(number: usize) -> FunctionKey {
+    let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+    FunctionKey { scope, name: name(number).into() }
+}
+
+fn config() -> FunctionConfig {
+    FunctionConfig::new(package::RUNTIME, "arn:aws:iam::000000000000:role/speed", "handler.handler", "/aws/lambda/f")
+}

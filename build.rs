@@ -1,0 +1,50 @@
+//! Builds the init as a static executable, which the server carries inside itself: one file is all
+//! that a user copies.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+fn main() {
+    for path in ["init/src", "init/Cargo.toml", "Cargo.toml", "build.rs"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let target = static_target();
+    // A target folder of its own: the outer cargo holds the lock of the usual one.
+    let folder = out.join("init-target");
+    build(&target, &folder);
+    let built = folder.join(&target).join("init").join("larder-init");
+    fs::copy(&built, out.join("larder-init")).expect("the init was built and can be copied");
+}
+
+/// musl where it is installed, else glibc, which links statically too.
+fn static_target() -> String {
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets the target's architecture");
+    let musl = format!("{architecture}-unknown-linux-musl");
+    if has_standard_library(&musl) { musl } else { format!("{architecture}-unknown-linux-gnu") }
+}
+
+fn has_standard_library(target: &str) -> bool {
+    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC");
+    let printed = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output();
+    printed.is_ok_and(|output| {
+        let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        fs::read_dir(Path::new(&folder)).is_ok_and(|mut entries| entries.next().is_some())
+    })
+}
+
+fn build(target: &str, folder: &Path) {
+    let cargo = env::var_os("CARGO").expect("cargo sets CARGO");
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--profile", "init", "--package", "larder-init", "--bin", "larder-init"])
+        .args(["--target", target, "--target-dir"])
+        .arg(folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        .env_remove("RUSTFLAGS")
+        // What an outer `cargo clippy` sets would be passed on to the init's build.
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("CLIPPY_ARGS")
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "the init could not be built for {target}");
+}

@@ -1,0 +1,147 @@
+//! What the APIs answer: shapes and texts as AWS's runtime interface emulator has them.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use larder_init::link::Invoke;
+
+/// Ends a connection.
+pub const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The supervisor's decision on a call.
+#[derive(Debug)]
+pub enum Answer {
+    /// The next event.
+    Event(Box<Event>),
+    /// The result was taken.
+    Accepted,
+    /// The request id is not that of the running invocation.
+    InvalidRequestId,
+    /// The runtime may not ask or tell this now.
+    InvalidState {
+        /// Its state, in the emulator's words.
+        from: &'static str,
+        /// The state it wanted.
+        to: &'static str,
+    },
+    /// The result was larger than allowed, and is the function's error now.
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+/// An event as the runtime gets it.
+#[derive(Debug)]
+pub struct Event {
+    /// What is to be run.
+    pub invoke: Invoke,
+    /// When it must be done, in milliseconds since the epoch.
+    pub deadline_ms: u64,
+}
+
+impl Answer {
+    /// Shapes the answer.
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        match self {
+            Self::Event(event) => event.into_response(),
+            Self::Accepted => json(StatusCode::ACCEPTED, "{\"status\":\"OK\"}\n"),
+            Self::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+            Self::InvalidState { from, to } => error(
+                StatusCode::FORBIDDEN,
+                "InvalidStateTransition",
+                &format!(
+                    "State transition from {from} to {to} failed for runtime. \
+                     Error: State transition is not allowed"
+                ),
+            ),
+            Self::TooLarge { limit } => error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                &format!("Exceeded maximum allowed payload size ({limit} bytes)."),
+            ),
+        }
+    }
+}
+
+impl Event {
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let invoke = self.invoke;
+        let mut response = Response::new(Full::new(invoke.payload));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        let required = [
+            ("lambda-runtime-aws-request-id", invoke.request_id),
+            ("lambda-runtime-deadline-ms", self.deadline_ms.to_string()),
+            ("lambda-runtime-invoked-function-arn", invoke.function_arn),
+        ];
+        let optional = [
+            ("lambda-runtime-trace-id", invoke.trace_id),
+            ("lambda-runtime-client-context", invoke.client_context),
+            ("lambda-runtime-cognito-identity", invoke.cognito_identity),
+        ];
+        for (name, value) in required {
+            set(headers, name, value);
+        }
+        for (name, value) in optional {
+            if let Some(value) = value {
+                set(headers, name, value);
+            }
+        }
+        response
+    }
+}
+
+/// Sets a header. Callers may send JSON with line ends in it, which no header can hold; for JSON a
+/// space is as good.
+fn set(headers: &mut HeaderMap, name: &'static str, value: String) {
+    let mut bytes = value.into_bytes();
+    for byte in &mut bytes {
+        if byte.is_ascii_control() {
+            *byte = b' ';
+        }
+    }
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// The path is of no known API.
+pub fn not_found() -> Response<Full<Bytes>> {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+/// The path is known, the method is not.
+pub fn wrong_method() -> Response<Full<Bytes>> {
+    text(StatusCode::METHOD_NOT_ALLOWED, "")
+}
+
+/// The body ended too early.
+pub fn truncated() -> Response<Full<Bytes>> {
+    error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+/// A plain text.
+pub fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    shaped(status, HeaderValue::from_static("text/plain; charset=utf-8"), Bytes::from_static(body.as_bytes()))
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    shaped(status, JSON, Bytes::from_static(body.as_bytes()))
+}
+
+/// An error; its texts are ours and need no escaping.
+fn error(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+    let body = format!("{{\"errorMessage\":\"{message}\",\"errorType\":\"{error_type}\"}}\n");
+    shaped(status, JSON, body.into())
+}
+
+fn shaped(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

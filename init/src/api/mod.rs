@@ -1,0 +1,150 @@
+//! The HTTP API that the init serves inside the environment.
+//!
+//! One file for each of Lambda's APIs; this one listens and finds the right one. Everything that
+//! arrives is from the function's code and is not trusted: connections, headers and bodies are
+//! bounded, and nothing here decides anything — a request becomes a [`Call`] to the supervisor.
+//!
+//! A listener belongs to one start of the runtime. When that is killed, its listener and all its
+//! connections go with it, so that no late request of a dead runtime is taken for one of the next.
+
+mod answer;
+mod body;
+mod runtime;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use answer::{Answer, Event};
+pub use runtime::{Posted, RuntimeRequest};
+
+/// Open connections at one time; more wait. A runtime needs one or two.
+const CONNECTIONS: usize = 128;
+
+/// Bodies that are read at one time: bounds the memory that hostile requests can take.
+const BODIES: usize = 8;
+
+/// Largest head of a request. AWS allows the X-Ray cause of an error, which is a header, 1 MB.
+const HEAD_LIMIT: usize = 1024 * 1024 + 64 * 1024;
+
+/// Pause after a failed accept, which is for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// A request that the supervisor decides on.
+#[derive(Debug)]
+pub struct Call {
+    /// Which start of the runtime it belongs to.
+    pub generation: u64,
+    /// What is asked.
+    pub request: RuntimeRequest,
+    /// Where the answer goes; dropping it closes the connection.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// A running listener; dropping it ends it and its connections.
+#[derive(Debug)]
+pub struct ApiServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+/// What all connections of a listener share.
+struct Shared {
+    generation: u64,
+    body_limit: u64,
+    bodies: Semaphore,
+    calls: mpsc::Sender<Call>,
+}
+
+/// The supervisor let go of a call: the connection has no more sense.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment moved on")]
+struct Gone;
+
+impl ApiServer {
+    /// Listens at `address` for the start `generation` of the runtime.
+    pub fn listen(address: &str, generation: u64, body_limit: u64, calls: mpsc::Sender<Call>) -> io::Result<Self> {
+        let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let listener = TcpListener::from_std(listener)?;
+        let shared = Shared { generation, body_limit, bodies: Semaphore::new(BODIES), calls };
+        let task = tokio::spawn(accept(listener, Arc::new(shared)));
+        Ok(Self { address, task })
+    }
+
+    /// Ends it, and returns when its address is free again.
+    pub async fn close(mut self) {
+        self.task.abort();
+        // Cancelled, which is what is wanted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Takes connections, as many at a time as are allowed.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve(stream, Arc::clone(&shared)));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(|request| route(request, &shared));
+    // The end of a connection is of no interest, whatever it was.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(HEAD_LIMIT)
+        // Shell runtimes look for headers by the names in AWS's documentation.
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Finds the API that a request is for. The extensions, logs and telemetry APIs get their lines
+/// here.
+async fn route(request: Request<Incoming>, shared: &Shared) -> Result<Response<Full<Bytes>>, Gone> {
+    match request.uri().path().strip_prefix("/2018-06-01/") {
+        Some("ping") => Ok(answer::text(StatusCode::OK, "pong")),
+        Some(path) if path.starts_with("runtime/") => runtime::serve(request, shared).await,
+        _ => Ok(answer::not_found()),
+    }
+}
+
+/// Asks the supervisor.
+async fn ask(shared: &Shared, request: RuntimeRequest) -> Result<Answer, Gone> {
+    let (reply, answer) = oneshot::channel();
+    let call = Call { generation: shared.generation, request, reply };
+    shared.calls.send(call).await.map_err(|_| Gone)?;
+    answer.await.map_err(|_| Gone)
+}

@@ -1,0 +1,293 @@
+//! The link protocol: typed frames between the init and the server.
+//!
+//! A frame on the wire is a little-endian `u32` length followed by that many bytes of bincode. The
+//! init dials; its first frame is [`FromInit::Hello`], whose layout never changes, so that a server
+//! of another version can still read it and refuse by name. The server answers [`ToInit::Refused`]
+//! or, for an environment that has no runtime yet, [`ToInit::Start`]; an environment that was
+//! running before the server restarted is simply kept (adopted) and gets its next
+//! [`ToInit::Invoke`].
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Version of the frames below; a server refuses an init that speaks another one.
+pub const PROTOCOL: u16 = 1;
+
+/// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// Bytes of the length prefix of each frame.
+pub const PREFIX: usize = 4;
+
+/// Environment variable that names where to dial: `unix:/path` or `tcp:ip:port`.
+pub const LINK_VARIABLE: &str = "LARDER_LINK";
+
+/// Environment variable with the environment's id.
+pub const ENVIRONMENT_VARIABLE: &str = "LARDER_ENVIRONMENT";
+
+/// Environment variable with the token that proves the id to the server.
+pub const TOKEN_VARIABLE: &str = "LARDER_TOKEN";
+
+/// Environment variable with the seconds an init waits for a lost server before it ends its
+/// environment.
+pub const GRACE_VARIABLE: &str = "LARDER_GRACE_S";
+
+/// A frame from the init to the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromInit {
+    /// First frame of every connection.
+    Hello(Hello),
+    /// The runtime asked for its first event: the init phase ended well.
+    Ready {
+        /// Microseconds from the start of the runtime to its first `/next`.
+        init_us: u64,
+    },
+    /// Output of the runtime, split at arbitrary points.
+    Log {
+        /// When it was read, in milliseconds since the epoch.
+        time_ms: u64,
+        /// Raw bytes of stdout or stderr.
+        data: Bytes,
+    },
+    /// The invocation ended; the environment is idle again.
+    Finished(Finished),
+}
+
+/// Who is dialling, and what it is doing.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the init.
+    pub protocol: u16,
+    /// The environment's id, from [`ENVIRONMENT_VARIABLE`].
+    pub environment: String,
+    /// Proof of the id, from [`TOKEN_VARIABLE`].
+    pub token: String,
+    /// What the environment is doing right now.
+    pub phase: Phase,
+}
+
+impl std::fmt::Debug for Hello {
+    /// Leaves the token out: it is a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hello")
+            .field("protocol", &self.protocol)
+            .field("environment", &self.environment)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an environment is doing when it dials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// No runtime was started yet: it waits for [`ToInit::Start`].
+    Fresh,
+    /// The runtime waits for an event (or will be started by the next one).
+    Idle,
+    /// An invocation is running, of a caller that a restarted server no longer has. When it ends,
+    /// [`FromInit::Finished`] follows on the new connection.
+    Busy {
+        /// Its request id.
+        request_id: String,
+    },
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The invocation's request id.
+    pub request_id: String,
+    /// What came out.
+    pub outcome: Outcome,
+    /// Microseconds from handing the event to the runtime to its answer.
+    pub duration_us: u64,
+    /// Microseconds of the init phase, where this was the first invocation of a started runtime.
+    pub init_us: Option<u64>,
+    /// Peak memory of the runtime's processes so far, in bytes.
+    pub max_memory_bytes: u64,
+}
+
+/// The result of one invocation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The runtime posted a response.
+    Response(Bytes),
+    /// The runtime posted an error for the invocation, or for its init phase: the body as posted.
+    Error {
+        /// `Lambda-Runtime-Function-Error-Type`, empty when absent.
+        error_type: String,
+        /// The JSON body as posted.
+        body: Bytes,
+        /// True when it was posted to `/runtime/init/error`.
+        init: bool,
+    },
+    /// The deadline passed; the runtime was killed and is started again.
+    TimedOut,
+    /// The runtime process ended without an answer.
+    Exited {
+        /// `None` for exit status 0, else `exit status 1` or `signal: killed`.
+        reason: Option<String>,
+        /// True when it ended before it asked for an event.
+        init: bool,
+    },
+    /// The response was larger than [`Start::max_response_bytes`].
+    TooLarge {
+        /// Bytes the runtime announced or sent before the init stopped reading.
+        bytes: u64,
+    },
+    /// The runtime could not be started at all (no such program, no permission).
+    NotStarted {
+        /// Why, for a person.
+        reason: String,
+    },
+}
+
+/// A frame from the server to the init.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToInit {
+    /// The server does not want this environment (unknown, outdated, other protocol): end now.
+    Refused {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Start the runtime (first frame to a [`Phase::Fresh`] environment).
+    Start(Start),
+    /// Run one event. Sent only to an idle environment; may follow `Start` at once.
+    Invoke(Invoke),
+    /// End the environment: stop the runtime and exit.
+    Shutdown,
+}
+
+/// How to run the function's runtime.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment of the runtime process, except `AWS_LAMBDA_RUNTIME_API`, which the
+    /// init sets to where it listens.
+    pub variables: Vec<(String, String)>,
+    /// Working folder, `/var/task` on AWS.
+    pub working_dir: String,
+    /// User and group the runtime runs as; `None`: as the init itself.
+    pub user: Option<(u32, u32)>,
+    /// Address the init binds the Runtime API to; port 0 takes any free one.
+    pub runtime_api: String,
+    /// Limit of the init phase in milliseconds (10 s on AWS).
+    pub init_timeout_ms: u64,
+    /// Largest response in bytes (6 291 556 on AWS).
+    pub max_response_bytes: u64,
+}
+
+impl std::fmt::Debug for Start {
+    /// Leaves the variables' values out: they may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start").field("argv", &self.argv).finish_non_exhaustive()
+    }
+}
+
+/// One event for the function.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invoke {
+    /// `Lambda-Runtime-Aws-Request-Id`.
+    pub request_id: String,
+    /// `Lambda-Runtime-Invoked-Function-Arn`.
+    pub function_arn: String,
+    /// `Lambda-Runtime-Trace-Id`, where there is one.
+    pub trace_id: Option<String>,
+    /// `Lambda-Runtime-Client-Context`: JSON, where the caller sent one.
+    pub client_context: Option<String>,
+    /// `Lambda-Runtime-Cognito-Identity`: JSON, where the caller sent one.
+    pub cognito_identity: Option<String>,
+    /// The function's timeout in milliseconds; it starts when the event is handed to the runtime.
+    pub timeout_ms: u64,
+    /// The event.
+    pub payload: Bytes,
+}
+
+impl std::fmt::Debug for Invoke {
+    /// Leaves the payload out: it is the user's data.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invoke")
+            .field("request_id", &self.request_id)
+            .field("bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why bytes are not a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The length prefix is beyond [`MAX_FRAME`].
+    #[error("a frame of {0} bytes is larger than the link allows")]
+    TooLong(usize),
+    /// The body is not the bincode of a known frame.
+    #[error("a frame of the link cannot be decoded: {0}")]
+    Malformed(#[from] bincode::Error),
+}
+
+/// Encodes a frame with its length prefix.
+pub fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = vec![0; PREFIX];
+    bincode::serialize_into(&mut bytes, frame)?;
+    let length = bytes.len() - PREFIX;
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLong(length));
+    }
+    let prefix = u32::try_from(length).map_err(|_| FrameError::TooLong(length))?;
+    bytes[..PREFIX].copy_from_slice(&prefix.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Takes the first whole frame off `buffer`; `None` when more bytes are needed.
+pub fn decode<T: DeserializeOwned>(buffer: &mut bytes::BytesMut) -> Result<Option<T>, FrameError> {
+    let Some(prefix) = buffer.first_chunk::<PREFIX>() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLong(length));
+    }
+    if buffer.len() < PREFIX + length {
+        return Ok(None);
+    }
+    let body = buffer.split_to(PREFIX + length).freeze().slice(PREFIX..);
+    Ok(Some(bincode::deserialize(&body)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    #[test]
+    fn frames_come_back_whole_from_split_bytes() {
+        let frame = FromInit::Ready { init_us: 7 };
+        let bytes = encode(&frame).expect("a small frame encodes");
+        let mut buffer = BytesMut::new();
+        for byte in &bytes[..bytes.len() - 1] {
+            buffer.extend_from_slice(&[*byte]);
+            assert!(decode::<FromInit>(&mut buffer).expect("no error yet").is_none());
+        }
+        buffer.extend_from_slice(&bytes[bytes.len() - 1..]);
+        assert_eq!(decode(&mut buffer).expect("whole"), Some(frame));
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_refused_before_it_is_read() {
+        let mut buffer = BytesMut::from(&u32::MAX.to_le_bytes()[..]);
+        assert!(matches!(decode::<FromInit>(&mut buffer), Err(FrameError::TooLong(_))));
+    }
+
+    #[test]
+    fn bytes_that_are_no_frame_are_refused() {
+        let mut buffer = BytesMut::from(&[4, 0, 0, 0, 255, 255, 255, 255][..]);
+        assert!(matches!(decode::<FromInit>(&mut buffer), Err(FrameError::Malformed(_))));
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_output() {
+        let hello = Hello { protocol: PROTOCOL, environment: "e".into(), token: "s3cret".into(), phase: Phase::Fresh };
+        assert!(!format!("{hello:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,32 @@
+//! The init: the first process of an execution environment. See the library part for the link it
+//! keeps to the server.
+
+use std::process::ExitCode;
+
+mod api;
+mod dial;
+mod memory;
+mod outbox;
+mod output;
+mod reaper;
+mod run;
+mod runtime_process;
+mod sandbox;
+mod server_link;
+mod settings;
+mod supervisor;
+
+/// Exit code of a command line or an environment that makes no sense.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        None => run::run(),
+        Some(mode) if mode == "sandbox" => sandbox::run(&arguments.collect::<Vec<_>>()),
+        Some(mode) => {
+            eprintln!("larder-init: usage: no mode {} (start it without arguments)", mode.display());
+            ExitCode::from(USAGE)
+        }
+    }
+}

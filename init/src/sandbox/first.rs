@@ -1,0 +1,101 @@
+//! The child's way from its first instruction in the new namespaces to the init.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use nix::libc;
+use nix::mount::MsFlags;
+use nix::sys::prctl::set_no_new_privs;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{dup2_stdout, execv, setgroups, sethostname, setsid};
+
+use super::identity::Rights;
+use super::{Fault, raw, view};
+
+/// A host name of the kind AWS gives: an address, so that looking it up works anywhere.
+const HOST_NAME: &str = "169.254.100.2";
+
+/// Open files of a process on AWS.
+const OPEN_FILES: u64 = 1024;
+
+/// Processes and threads of a sandbox on AWS.
+const PROCESSES: u64 = 742;
+
+/// `CAP_KILL`, `CAP_SETGID` and `CAP_SETUID` (`linux/capability.h`): what the init needs to start the
+/// runtime as another user and to end it.
+const KEPT_CAPABILITIES: [libc::c_ulong; 3] = [5, 6, 7];
+
+/// Parts of /proc through which user 0 could change the host.
+const HOST_SETTINGS: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
+
+/// Waits for `go`, finishes the sandbox and becomes `argv`. Returns without an error only for a
+/// trial, where `argv` is empty.
+pub fn become_init(rights: Rights, mut go: File, argv: &[String]) -> Result<Option<Infallible>, Fault> {
+    let mut byte = [0];
+    go.read_exact(&mut byte).map_err(|error| Fault::new("wait for the spawner", error))?;
+    drop(go);
+    setsid().map_err(|error| Fault::new("make a session", error))?;
+    fresh_proc()?;
+    limits(rights)?;
+    sethostname(HOST_NAME).map_err(|error| Fault::new("set the host name", error))?;
+    raw::leave_keyring();
+    umask(Mode::from_bits_truncate(0o022));
+    dup2_stdout(std::io::stderr()).map_err(|error| Fault::new("join the outputs", error))?;
+    give_up_rights(rights)?;
+    if argv.is_empty() {
+        return Ok(None);
+    }
+    exec(argv).map(Some)
+}
+
+/// Mounts the process table of the new namespace and shuts what would reach beyond it.
+fn fresh_proc() -> Result<(), Fault> {
+    let proc = Path::new("/proc");
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    view::mount_new("proc", proc, flags, "")?;
+    // Without user namespaces of its own, a function can never hold a capability, so it can
+    // neither mount nor reach the parts of the kernel behind one.
+    let limit = proc.join("sys/user/max_user_namespaces");
+    std::fs::write(&limit, "0").map_err(|error| Fault::io("write", &limit, error))?;
+    for place in HOST_SETTINGS.map(Path::new).into_iter().filter(|place| place.exists()) {
+        view::bind_over(place, place)?;
+        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        view::change("make read-only", place, read_only | flags)?;
+    }
+    Ok(())
+}
+
+/// Sets AWS's limits, but for core files: those would only fill /tmp.
+fn limits(rights: Rights) -> Result<(), Fault> {
+    let set =
+        |resource, limit| setrlimit(resource, limit, limit).map_err(|error| Fault::new("set a resource limit", error));
+    set(Resource::RLIMIT_CORE, 0)?;
+    set(Resource::RLIMIT_NOFILE, OPEN_FILES)?;
+    // Before Linux 5.14 an ordinary user's other processes count too, so it keeps its own limit.
+    match rights {
+        Rights::Root => set(Resource::RLIMIT_NPROC, PROCESSES),
+        Rights::User => Ok(()),
+    }
+}
+
+/// Nothing executed from here on can gain a right.
+fn give_up_rights(rights: Rights) -> Result<(), Fault> {
+    if rights == Rights::Root {
+        setgroups(&[]).map_err(|error| Fault::new("leave the groups", error))?;
+    }
+    raw::bound_capabilities(&KEPT_CAPABILITIES).map_err(|error| Fault::new("drop capabilities", error))?;
+    set_no_new_privs().map_err(|error| Fault::new("forbid new privileges", error))
+}
+
+fn exec(argv: &[String]) -> Result<Infallible, Fault> {
+    let argv: Vec<CString> = argv
+        .iter()
+        .map(|argument| CString::new(argument.as_str()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Fault::new("read the arguments", error))?;
+    execv(&argv[0], &argv).map_err(|error| Fault::new(format!("start {:?}", argv[0]), error))
+}

@@ -1,0 +1,211 @@
+//! The file system as a function sees it: a small tmpfs root with the host's programs and libraries
+//! bound into it read-only, and everything else absent.
+//!
+//! The list is of what is shown, not of what is hidden: a folder nobody thought of stays outside.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::{chdir, pivot_root};
+
+use super::{Fault, identity, seal};
+use larder_init::spawn::SpawnSpec;
+
+/// Where programs, libraries and their settings live on a host. `/nix` and `/gnu` are the stores of
+/// the distributions that keep them there.
+const SYSTEM: [&str; 10] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/etc", "/nix", "/gnu"];
+
+/// Places outside [`SYSTEM`] that its programs need: how many processors there are, and where SUSE
+/// keeps the certificates of its certification authorities.
+const EXTRAS: [&str; 2] = ["/sys/devices/system/cpu", "/var/lib/ca-certificates"];
+
+/// Files of /etc that many hosts keep elsewhere, behind a link.
+const LINKED: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"];
+
+/// Devices that exist in every sandbox.
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+
+/// Places that stay writable, or that the kernel guards itself.
+const UNSEALED: [&str; 3] = ["tmp", "dev", "proc"];
+
+/// Builds the view in the current (private) mount namespace and makes it the root.
+pub fn enter(spec: &SpawnSpec) -> Result<(), Fault> {
+    change("make mounts private", "/", MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
+    let view = View { root: spec.folder.join("root") };
+    view.skeleton(spec.tmp_mib)?;
+    view.system()?;
+    for bind in &spec.binds {
+        view.bind(&bind.from, &bind.to)?;
+    }
+    view.hide(&spec.hidden)?;
+    seal::read_only(&view.root, &UNSEALED.map(|place| view.root.join(place)))?;
+    view.become_root()
+}
+
+/// Mounts a file system of its own kind at `place`.
+pub fn mount_new(kind: &str, place: &Path, flags: MsFlags, data: &str) -> Result<(), Fault> {
+    mount(Some(kind), place, Some(kind), flags, Some(data))
+        .map_err(|error| Fault::io(&format!("mount a {kind} on"), place, error))
+}
+
+/// Binds `from`, with all that is mounted below it, over `to`.
+pub fn bind_over(from: &Path, to: &Path) -> Result<(), Fault> {
+    mount(Some(from), to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
+        .map_err(|error| Fault::io("bind", from, error))
+}
+
+/// Changes the flags of what is mounted at `place`.
+pub fn change(step: &str, place: impl AsRef<Path>, flags: MsFlags) -> Result<(), Fault> {
+    mount(None::<&str>, place.as_ref(), None::<&str>, flags, None::<&str>)
+        .map_err(|error| Fault::io(step, place.as_ref(), error))
+}
+
+/// A root under construction.
+struct View {
+    /// Where it is mounted on the host's tree.
+    root: PathBuf,
+}
+
+impl View {
+    /// The root itself and the places that are no copies of the host's.
+    fn skeleton(&self, tmp_mib: u32) -> Result<(), Fault> {
+        let plain = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        create_folder(&self.root)?;
+        mount_new("tmpfs", &self.root, plain, "mode=0755,size=1m")?;
+        let tmp = self.folder(Path::new("/tmp"))?;
+        mount_new("tmpfs", &tmp, plain, &format!("mode=1777,size={tmp_mib}m"))?;
+        for place in ["/opt", "/var/task", "/var/runtime", "/run/larder", "/proc"] {
+            self.folder(Path::new(place))?;
+        }
+        // Only the init passes here, where it has a user of its own.
+        set_mode(&self.inside(Path::new("/run/larder")), 0o700)?;
+        // The host's, so that the kernel lets the child mount a fresh one over it.
+        bind_over(Path::new("/proc"), &self.inside(Path::new("/proc")))?;
+        self.devices()
+    }
+
+    /// A minimal /dev: five devices of the host, the descriptors' links, shared memory.
+    fn devices(&self) -> Result<(), Fault> {
+        let dev = self.folder(Path::new("/dev"))?;
+        mount_new("tmpfs", &dev, MsFlags::MS_NOSUID, "mode=0755,size=64k")?;
+        for name in DEVICES {
+            let device = Path::new("/dev").join(name);
+            self.bind(&device, &device)?;
+        }
+        let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
+        for (name, target) in links {
+            link(Path::new(target), &dev.join(name))?;
+        }
+        let shm = self.folder(Path::new("/dev/shm"))?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount_new("tmpfs", &shm, flags, "mode=1777,size=64m")
+    }
+
+    /// The host's programs and libraries.
+    fn system(&self) -> Result<(), Fault> {
+        for place in SYSTEM.map(Path::new) {
+            match fs::read_link(place) {
+                Ok(target) => link(&target, &self.inside(place))?,
+                Err(_) if place.is_dir() => bind_over(place, &self.folder(place)?)?,
+                Err(_) => {}
+            }
+        }
+        for place in EXTRAS.map(Path::new).into_iter().filter(|place| place.is_dir()) {
+            self.bind(place, place)?;
+        }
+        for file in LINKED {
+            match fs::canonicalize(file) {
+                Ok(target) if target.is_file() && !in_system(&target) => self.bind(&target, &target)?,
+                _ => {}
+            }
+        }
+        self.accounts()
+    }
+
+    /// The runtime's user in place of the host's accounts.
+    fn accounts(&self) -> Result<(), Fault> {
+        for (file, text) in [("passwd", identity::PASSWD), ("group", identity::GROUP)] {
+            let place = self.inside(Path::new("/etc")).join(file);
+            if fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_file()) {
+                let ours = self.inside(Path::new("/run/larder")).join(file);
+                fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
+                set_mode(&ours, 0o644)?;
+                bind_over(&ours, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows `from` at `to`, unless the view has it there already.
+    fn bind(&self, from: &Path, to: &Path) -> Result<(), Fault> {
+        if in_system(to) {
+            // The place is the host's own: making anything there would make it on the host.
+            return if from == to { Ok(()) } else { bind_over(from, &self.inside(to)) };
+        }
+        let kind = fs::metadata(from).map_err(|error| Fault::io("look at", from, error))?;
+        let place = if kind.is_dir() { self.folder(to)? } else { self.file(to)? };
+        bind_over(from, &place)
+    }
+
+    /// Covers what must not be seen and lies in a part of the host that is shown.
+    fn hide(&self, hidden: &[PathBuf]) -> Result<(), Fault> {
+        for place in hidden.iter().map(|path| self.inside(path)).filter(|place| place.is_dir()) {
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount_new("tmpfs", &place, flags, "mode=0755,size=4k")?;
+        }
+        Ok(())
+    }
+
+    /// Makes the view the root and lets go of the host's.
+    fn become_root(&self) -> Result<(), Fault> {
+        let fault = |step: &str, error: nix::Error| Fault::io(step, &self.root, error);
+        chdir(&self.root).map_err(|error| fault("enter", error))?;
+        // Twice the same place: the old root ends up on top of the new one, and is taken off.
+        pivot_root(".", ".").map_err(|error| fault("pivot to", error))?;
+        umount2(".", MntFlags::MNT_DETACH).map_err(|error| fault("leave the host for", error))?;
+        chdir("/").map_err(|error| fault("enter", error))
+    }
+
+    /// Where an absolute path inside is while the view is built.
+    fn inside(&self, path: &Path) -> PathBuf {
+        let relative = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        relative.fold(self.root.clone(), |place, part| place.join(part))
+    }
+
+    /// Makes a folder, with its parents, readable by all whatever they are on the host.
+    fn folder(&self, path: &Path) -> Result<PathBuf, Fault> {
+        let place = self.inside(path);
+        create_folder(&place)?;
+        Ok(place)
+    }
+
+    /// Makes an empty file to mount on, with its parents.
+    fn file(&self, path: &Path) -> Result<PathBuf, Fault> {
+        if let Some(parent) = path.parent() {
+            self.folder(parent)?;
+        }
+        let place = self.inside(path);
+        fs::write(&place, []).map_err(|error| Fault::io("create", &place, error))?;
+        Ok(place)
+    }
+}
+
+/// Whether a path lies in a part of the host that is shown as a whole.
+fn in_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|place| path.starts_with(place))
+}
+
+fn create_folder(place: &Path) -> Result<(), Fault> {
+    fs::create_dir_all(place).map_err(|error| Fault::io("create", place, error))
+}
+
+fn link(target: &Path, place: &Path) -> Result<(), Fault> {
+    symlink(target, place).map_err(|error| Fault::io("link", place, error))
+}
+
+fn set_mode(place: &Path, mode: u32) -> Result<(), Fault> {
+    fs::set_permissions(place, fs::Permissions::from_mode(mode))
+        .map_err(|error| Fault::io("set the mode of", place, error))
+}

@@ -1,0 +1,78 @@
+//! What the init is told through its environment variables.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use larder_init::link;
+
+use crate::dial::{Address, AddressError};
+
+/// Where the server is, and who this environment is.
+pub struct Settings {
+    /// Where to dial.
+    pub link: Address,
+    /// The environment's id.
+    pub environment: String,
+    /// Proof of the id: a secret, which the runtime must not see.
+    pub token: String,
+    /// How long a lost server is waited for.
+    pub grace: Duration,
+}
+
+/// Why the variables are of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The server always sets it.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// Its value is not text, or not a number where one is wanted.
+    #[error("{0} has no usable value")]
+    Unusable(&'static str),
+    /// The address cannot be read.
+    #[error("{name}: {0}", name = link::LINK_VARIABLE)]
+    Address(#[from] AddressError),
+}
+
+impl Settings {
+    /// Reads the variables of this process.
+    pub fn from_environment() -> Result<Self, SettingsError> {
+        Self::read(|name| std::env::var_os(name))
+    }
+
+    /// Reads the variables through `lookup`.
+    fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
+        let text = |name: &'static str| {
+            let value = lookup(name).ok_or(SettingsError::Missing(name))?;
+            value.into_string().map_err(|_| SettingsError::Unusable(name))
+        };
+        let grace = text(link::GRACE_VARIABLE)?;
+        let grace = grace.parse().map_err(|_| SettingsError::Unusable(link::GRACE_VARIABLE))?;
+        Ok(Self {
+            link: text(link::LINK_VARIABLE)?.parse::<Address>()?,
+            environment: text(link::ENVIRONMENT_VARIABLE)?,
+            token: text(link::TOKEN_VARIABLE)?,
+            grace: Duration::from_secs(grace),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value)))
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let refusal = read(&[(link::GRACE_VARIABLE, "5")]).err().expect("the link is missing");
+        assert_eq!(refusal.to_string(), "LARDER_LINK is not set");
+    }
+
+    #[test]
+    fn a_grace_that_is_no_number_is_refused() {
+        let refusal = read(&[(link::GRACE_VARIABLE, "soon")]).err().expect("not a number");
+        assert_eq!(refusal.to_string(), "LARDER_GRACE_S has no usable value");
+    }
+}

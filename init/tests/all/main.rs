@@ -1,0 +1,10 @@
+//! Drives the real init over its link: a stand-in server, and small Python runtimes.
+
+mod failures;
+mod first_process;
+mod harness;
+mod http;
+mod invocations;
+mod lost_link;
+mod output;
+mod speed;

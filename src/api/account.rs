@@ -1,0 +1,30 @@
+//! Account settings.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::call::Call;
+use super::operation::Answer;
+use super::shape::Member;
+use super::{Services, json as answer_json};
+
+/// `GetAccountSettings` has no members.
+pub const SETTINGS: &[Member] = &[];
+
+/// `GetAccountSettings`.
+pub async fn settings(services: &Services, call: Call) -> Answer {
+    let (limits, usage) = (&services.limits, services.ledger.state().usage(&call.scope));
+    answer_json(
+        StatusCode::OK,
+        &json!({
+            "AccountLimit": {
+                "TotalCodeSize": limits.total_code_size,
+                "CodeSizeUnzipped": limits.code_size_unzipped,
+                "CodeSizeZipped": limits.code_size_zipped,
+                "ConcurrentExecutions": limits.concurrent_executions,
+                "UnreservedConcurrentExecutions": limits.concurrent_executions,
+            },
+            "AccountUsage": { "TotalCodeSize": usage.code_size, "FunctionCount": usage.functions },
+        }),
+    )
+}

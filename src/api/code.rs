@@ -1,0 +1,111 @@
+//! Code packages on their way in, and their download on the way out.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::call::Call;
+use super::function_request::CodeSource;
+use super::operation::Answer;
+use super::{Services, fault};
+use crate::blobs::package::{self, PackageError};
+use crate::blobs::{BlobError, BlobStore};
+use crate::ledger::Attachment;
+use crate::model::blob::BlobId;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::function::Code;
+use crate::model::limits::Limits;
+
+/// Where code is downloaded from: followed by the digest in hex.
+pub const DOWNLOAD_PATH: &str = "/_larder/code/";
+
+/// Characters of base64 up to which a package is checked without a change of threads. Even a bomb of
+/// this size unpacks in some milliseconds.
+const SMALL_ZIP: usize = 16 * 1024;
+
+/// A package that was accepted.
+#[derive(Debug)]
+pub struct Package {
+    /// What the function refers to.
+    pub code: Code,
+    /// What the commit has to store.
+    pub attachment: Option<Attachment>,
+}
+
+/// Accepts the package of a request.
+///
+/// # Errors
+/// AWS's text for a package that is missing, too large, broken or hostile.
+pub async fn take(services: &Services, source: CodeSource) -> Result<Package, ApiError> {
+    let zip = match source {
+        CodeSource { zip_file: Some(zip), .. } => zip,
+        CodeSource { s3_bucket: Some(bucket), .. } => {
+            return Err(ApiError::invalid_parameter(format!(
+                "Code in S3 (bucket {bucket}) needs an S3 service, which this version of Larder has no option for; \
+                 send the package as ZipFile."
+            )));
+        }
+        _ => return Err(ApiError::invalid_parameter("Please provide a source for function code.")),
+    };
+    let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
+    // Small packages are checked in less time than a change of threads takes.
+    if zip.len() < SMALL_ZIP {
+        return accept(&zip, &blobs, &limits);
+    }
+    let accepted = tokio::task::spawn_blocking(move || accept(&zip, &blobs, &limits)).await;
+    accepted.map_err(|error| fault(&error))?
+}
+
+fn accept(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiError> {
+    let zip =
+        STANDARD.decode(zip).map_err(|_| ApiError::new(ErrorCode::Serialization, "Blob must be base64-encoded"))?;
+    // Recorded: a package of exactly the limit is too large.
+    if zip.len() as u64 >= limits.code_size_zipped {
+        let message = format!("Zipped size must be smaller than {} bytes", limits.code_size_zipped);
+        return Err(ApiError::new(ErrorCode::RequestEntityTooLarge, message));
+    }
+    package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
+    let staged = blobs.stage(zip.into()).map_err(|error| fault(&error))?;
+    Ok(Package { code: Code { blob: staged.id, size: staged.size }, attachment: staged.attachment })
+}
+
+/// AWS's words for a package that is refused; the log has the exact place.
+fn refusal(error: &PackageError) -> ApiError {
+    tracing::info!(%error, "refused a code package");
+    match error {
+        PackageError::TooLarge { limit } => {
+            ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
+        }
+        PackageError::Unreadable(_) | PackageError::Escapes(_) | PackageError::Io { .. } => {
+            ApiError::invalid_parameter(
+                "Could not unzip uploaded file. Please check your file, then try to upload again.",
+            )
+        }
+    }
+}
+
+/// URL of a function's package, on the host the caller used.
+pub fn location(call: &Call, code: &Code) -> String {
+    let host = match call.header("host") {
+        "" => "localhost",
+        host => host,
+    };
+    format!("http://{host}{DOWNLOAD_PATH}{}", code.blob.hex())
+}
+
+/// Sends a package, verified.
+pub async fn download(services: &Services, hex: &str) -> Answer {
+    let missing = || ApiError::new(ErrorCode::ResourceNotFound, "No code has this digest.");
+    let id = BlobId::from_hex(hex).ok_or_else(missing)?;
+    let blobs = std::sync::Arc::clone(&services.blobs);
+    let read = tokio::task::spawn_blocking(move || blobs.read(&id)).await.map_err(|error| fault(&error))?;
+    let bytes = read.map_err(|error| match error {
+        BlobError::Missing(_) => missing(),
+        error => fault(&error),
+    })?;
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+    Ok(response)
+}

@@ -1,0 +1,316 @@
+//! `FunctionConfiguration`: how a version is shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::model::arn;
+use crate::model::blob::BlobId;
+use crate::model::function::{FileSystem, FunctionConfig, FunctionState, FunctionVersion, UpdateStatus, Vpc};
+use crate::model::names::FunctionKey;
+use crate::model::qualifier::Version;
+
+/// Which ARN a version is shown with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// The function itself: `$LATEST` has the unqualified ARN.
+    Unqualified,
+    /// Through this qualifier.
+    Qualified(&'a str),
+    /// With its version, `$LATEST` too.
+    Versioned,
+}
+
+/// A version as answers show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FunctionConfiguration<'a> {
+    function_name: &'a str,
+    function_arn: String,
+    runtime: &'a str,
+    role: &'a str,
+    handler: &'a str,
+    code_size: u64,
+    description: &'a str,
+    timeout: u32,
+    memory_size: u32,
+    last_modified: String,
+    code_sha256: String,
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_config: Option<VpcConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_config: Option<DeadLetterConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<Environment<'a>>,
+    #[serde(rename = "KMSKeyArn", skip_serializing_if = "Option::is_none")]
+    kms_key_arn: Option<&'a str>,
+    tracing_config: TracingConfig<'a>,
+    revision_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<Layer<'a>>,
+    #[serde(flatten)]
+    status: Option<Status<'a>>,
+    package_type: &'static str,
+    architectures: [&'a str; 1],
+    ephemeral_storage: EphemeralStorage,
+    snap_start: SnapStart<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version_config: Option<RuntimeVersionConfig>,
+    logging_config: LoggingConfig<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    file_system_configs: Vec<FileSystemConfig<'a>>,
+}
+
+// The names are the API's.
+#[allow(clippy::struct_field_names)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Status<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason_code: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VpcConfig<'a> {
+    subnet_ids: &'a [String],
+    security_group_ids: &'a [String],
+    vpc_id: &'static str,
+    ipv6_allowed_for_dual_stack: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterConfig<'a> {
+    target_arn: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Environment<'a> {
+    variables: &'a BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingConfig<'a> {
+    mode: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Layer<'a> {
+    arn: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EphemeralStorage {
+    size: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStart<'a> {
+    apply_on: &'a str,
+    optimization_status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RuntimeVersionConfig {
+    runtime_version_arn: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingConfig<'a> {
+    log_format: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_log_level: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_log_level: Option<&'a str>,
+    log_group: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FileSystemConfig<'a> {
+    arn: &'a str,
+    local_mount_path: &'a str,
+}
+
+impl<'a> FunctionConfiguration<'a> {
+    /// Shows a version.
+    pub fn new(key: &'a FunctionKey, version: &'a FunctionVersion, shown: Shown<'_>) -> Self {
+        let config: &FunctionConfig = &version.config;
+        Self {
+            function_name: key.name.as_str(),
+            function_arn: shown_arn(key, version.version, shown),
+            runtime: &config.runtime,
+            role: &config.role,
+            handler: &config.handler,
+            code_size: version.code.size,
+            description: version.description.as_ref().unwrap_or(&config.description),
+            timeout: config.timeout_s,
+            memory_size: config.memory_mib,
+            last_modified: version.modified.to_string(),
+            code_sha256: version.code.sha256_base64(),
+            version: version.version.to_string(),
+            vpc_config: config.vpc.as_ref().map(VpcConfig::new),
+            dead_letter_config: config.dead_letter_target.as_ref().map(|target_arn| DeadLetterConfig { target_arn }),
+            environment: config.environment.as_ref().map(|variables| Environment { variables: &variables.0 }),
+            kms_key_arn: config.kms_key_arn.as_deref(),
+            tracing_config: TracingConfig { mode: &config.tracing_mode },
+            revision_id: version.revision.to_string(),
+            layers: config.layers.iter().map(|arn| Layer { arn }).collect(),
+            status: Some(Status::new(version)),
+            package_type: "Zip",
+            architectures: [&config.architecture],
+            ephemeral_storage: EphemeralStorage { size: config.ephemeral_storage_mib },
+            snap_start: SnapStart::new(config, version.version),
+            runtime_version_config: Some(RuntimeVersionConfig::new(key, &config.runtime)),
+            logging_config: LoggingConfig::new(config),
+            file_system_configs: config.file_systems.iter().map(FileSystemConfig::new).collect(),
+        }
+    }
+}
+
+impl FunctionConfiguration<'_> {
+    /// The same as listings show it: without state and runtime version (recorded in
+    /// `test_version_lifecycle`).
+    pub fn listed(self) -> Self {
+        Self { status: None, runtime_version_config: None, ..self }
+    }
+
+    /// The same with the function's own ARN: so `CreateFunction` shows the version it published
+    /// (recorded in `test_notfound_and_invalid_routingconfigs`).
+    pub fn with_function_arn(self, key: &FunctionKey) -> Self {
+        Self { function_arn: arn::function(key), ..self }
+    }
+}
+
+fn shown_arn(key: &FunctionKey, version: Version, shown: Shown<'_>) -> String {
+    match (shown, version) {
+        (Shown::Qualified(qualifier), _) => arn::qualified(key, &qualifier),
+        (Shown::Unqualified, Version::Latest) => arn::function(key),
+        (Shown::Unqualified | Shown::Versioned, version) => arn::qualified(key, &version),
+    }
+}
+
+impl<'a> Status<'a> {
+    fn new(version: &'a FunctionVersion) -> Self {
+        // Recorded: creation and update give the same reason.
+        const CREATING: (Option<&str>, Option<&str>) = (Some("The function is being created."), Some("Creating"));
+        let (state, (state_reason, state_reason_code)) = match &version.state {
+            FunctionState::Pending => ("Pending", CREATING),
+            FunctionState::Active => ("Active", (None, None)),
+            FunctionState::Failed(failure) => ("Failed", (Some(&*failure.reason), Some(&*failure.code))),
+        };
+        let (update, (reason, code)) = match &version.last_update {
+            None => (None, (None, None)),
+            Some(UpdateStatus::Successful) => (Some("Successful"), (None, None)),
+            Some(UpdateStatus::InProgress) => (Some("InProgress"), CREATING),
+            Some(UpdateStatus::Failed(failure)) => (Some("Failed"), (Some(&*failure.reason), Some(&*failure.code))),
+        };
+        Self {
+            state,
+            state_reason,
+            state_reason_code,
+            last_update_status: update,
+            last_update_status_reason: reason,
+            last_update_status_reason_code: code,
+        }
+    }
+}
+
+impl<'a> VpcConfig<'a> {
+    fn new(vpc: &'a Vpc) -> Self {
+        Self {
+            subnet_ids: &vpc.subnets,
+            security_group_ids: &vpc.security_groups,
+            // Which VPC a subnet is in is EC2's knowledge; without subnets AWS shows an empty text too.
+            vpc_id: "",
+            ipv6_allowed_for_dual_stack: vpc.ipv6,
+        }
+    }
+}
+
+impl<'a> SnapStart<'a> {
+    fn new(config: &'a FunctionConfig, version: Version) -> Self {
+        let on = config.snap_start == "PublishedVersions" && version != Version::Latest;
+        Self { apply_on: &config.snap_start, optimization_status: if on { "On" } else { "Off" } }
+    }
+}
+
+impl RuntimeVersionConfig {
+    /// A stable ARN per runtime: Larder has one version of each.
+    fn new(key: &FunctionKey, runtime: &str) -> Self {
+        let (region, partition) = (&key.scope.region, arn::partition(&key.scope.region));
+        let version = BlobId(Sha256::digest(runtime.as_bytes()).into()).hex();
+        Self { runtime_version_arn: format!("arn:{partition}:lambda:{region}::runtime:{version}") }
+    }
+}
+
+impl<'a> LoggingConfig<'a> {
+    fn new(config: &'a FunctionConfig) -> Self {
+        let logging = &config.logging;
+        Self {
+            log_format: &logging.format,
+            application_log_level: logging.application_level.as_deref(),
+            system_log_level: logging.system_level.as_deref(),
+            log_group: &logging.group,
+        }
+    }
+}
+
+impl<'a> FileSystemConfig<'a> {
+    fn new(file_system: &'a FileSystem) -> Self {
+        Self { arn: &file_system.arn, local_mount_path: &file_system.mount_path }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::command::Stamp;
+    use crate::model::function::{Code, sample_config};
+    use crate::model::names::Scope;
+    use crate::model::time::Timestamp;
+
+    /// The wire shape, as recorded in `test_version_lifecycle`: a change of it breaks clients.
+    #[test]
+    fn the_wire_shape_is_the_golden_one() {
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let key = FunctionKey { scope, name: "f".into() };
+        let revision = Stamp { time: Timestamp(0), seed: uuid::Uuid::from_u128(1) }.revision(0);
+        let version = FunctionVersion {
+            version: Version::Latest,
+            code: Code { blob: BlobId([7; 32]), size: 229 },
+            config: Arc::new(sample_config()),
+            description: None,
+            state: FunctionState::Pending,
+            last_update: None,
+            revision,
+            deployment: revision,
+            modified: Timestamp(1_764_038_324_007),
+        };
+        let shown = FunctionConfiguration::new(&key, &version, Shown::Unqualified);
+        let golden = include_str!("../../fixtures/wire/function_configuration.json");
+        let shown = serde_json::to_value(&shown).expect("is JSON");
+        assert_eq!(shown, serde_json::from_str::<serde_json::Value>(golden).expect("is JSON"), "{shown:#}");
+    }
+}

@@ -1,0 +1,304 @@
+//! Requests that create or change functions: their shapes, and what they mean with AWS's defaults.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::patterns;
+use super::shape::{Kind, Member, TEXT, length, one_of};
+use crate::model::command::ConfigPatch;
+use crate::model::decide::patched;
+use crate::model::error::ApiError;
+use crate::model::function::{FileSystem, FunctionConfig, Variables, Vpc};
+use crate::model::names::FunctionKey;
+
+const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
+
+const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
+
+/// The members of `FunctionCode`, which `UpdateFunctionCode` has at its top.
+macro_rules! code_members {
+    ($($more:expr),* $(,)?) => {
+        &[
+            $($more,)*
+            Member::body("ZipFile", Kind::Blob),
+            Member::body("S3Bucket", BUCKET),
+            Member::body("S3Key", length(1, 1024)),
+            Member::body("S3ObjectVersion", length(1, 1024)),
+            Member::body("ImageUri", TEXT),
+            Member::body("SourceKMSKeyArn", patterns::KMS_KEY_ARN),
+        ]
+    };
+}
+
+/// The members of a configuration that can be set when a function is created and later.
+macro_rules! configuration_members {
+    ($($more:expr),* $(,)?) => {
+        &[
+            $($more,)*
+            // Not the model's enum: AWS answers an unknown runtime in its own words.
+            Member::body("Runtime", TEXT),
+            Member::body("Handler", patterns::HANDLER),
+            Member::body("Description", patterns::DESCRIPTION),
+            Member::body("Timeout", Kind::Integer(1, 900)),
+            Member::body("MemorySize", Kind::Integer(128, 10_240)),
+            Member::body("VpcConfig", VPC),
+            Member::body("DeadLetterConfig", Kind::Structure(&[Member::body("TargetArn", patterns::RESOURCE_ARN)])),
+            Member::body("Environment", ENVIRONMENT),
+            Member::body("KMSKeyArn", patterns::KMS_KEY_ARN),
+            Member::body("TracingConfig", Kind::Structure(&[Member::body("Mode", one_of(&["Active", "PassThrough"]))])),
+            Member::body("Layers", Kind::List { length: None, item: &patterns::LAYER_VERSION_ARN }),
+            Member::body("FileSystemConfigs", FILE_SYSTEMS),
+            Member::body("EphemeralStorage", Kind::Structure(&[Member::body("Size", Kind::Integer(512, 10_240)).required()])),
+            Member::body("SnapStart", Kind::Structure(&[Member::body("ApplyOn", one_of(&["PublishedVersions", "None"]))])),
+            Member::body("LoggingConfig", LOGGING),
+        ]
+    };
+}
+
+const VPC: Kind = Kind::Structure(&[
+    Member::body("SubnetIds", Kind::List { length: Some((0, 16)), item: &patterns::SUBNET }),
+    Member::body("SecurityGroupIds", Kind::List { length: Some((0, 5)), item: &patterns::SECURITY_GROUP }),
+    Member::body("Ipv6AllowedForDualStack", Kind::Boolean),
+]);
+
+const ENVIRONMENT: Kind =
+    Kind::Structure(&[Member::body("Variables", Kind::Map { key: &patterns::VARIABLE_NAME, value: &TEXT })]);
+
+const FILE_SYSTEMS: Kind = Kind::List {
+    length: Some((0, 1)),
+    item: &Kind::Structure(&[
+        Member::body("Arn", patterns::FILE_SYSTEM_ARN).required(),
+        Member::body("LocalMountPath", patterns::MOUNT_PATH).required(),
+    ]),
+};
+
+const LOGGING: Kind = Kind::Structure(&[
+    Member::body("LogFormat", one_of(&["JSON", "Text"])),
+    Member::body("ApplicationLogLevel", one_of(&["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"])),
+    Member::body("SystemLogLevel", one_of(&["DEBUG", "INFO", "WARN"])),
+    Member::body("LogGroup", patterns::LOG_GROUP),
+]);
+
+const ARCHITECTURES: Kind = Kind::List { length: Some((1, 1)), item: &one_of(&["x86_64", "arm64"]) };
+
+/// `CreateFunction`.
+pub const CREATE: &[Member] = configuration_members![
+    Member::body("FunctionName", patterns::FUNCTION_NAME).required(),
+    Member::body("Role", patterns::ROLE).required(),
+    Member::body("Code", Kind::Structure(code_members![])).required(),
+    Member::body("Publish", Kind::Boolean),
+    Member::body("PackageType", one_of(&["Zip", "Image"])),
+    Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
+    Member::body("Architectures", ARCHITECTURES),
+];
+
+/// `UpdateFunctionCode`.
+pub const UPDATE_CODE: &[Member] = code_members![
+    FUNCTION_NAME,
+    Member::body("Architectures", ARCHITECTURES),
+    Member::body("Publish", Kind::Boolean),
+    Member::body("DryRun", Kind::Boolean),
+    Member::body("RevisionId", TEXT),
+];
+
+/// `UpdateFunctionConfiguration`.
+pub const UPDATE_CONFIGURATION: &[Member] =
+    configuration_members![FUNCTION_NAME, Member::body("Role", patterns::ROLE), Member::body("RevisionId", TEXT),];
+
+/// `CreateFunction` as sent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateRequest {
+    code: CodeSource,
+    package_type: Option<String>,
+    architectures: Option<Vec<String>>,
+    /// Whether to publish version 1 at once.
+    pub publish: Option<bool>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    #[serde(flatten)]
+    configuration: ConfigurationRequest,
+}
+
+/// `UpdateFunctionCode` as sent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeRequest {
+    /// Where the code is.
+    #[serde(flatten)]
+    pub source: CodeSource,
+    /// The architecture, in a list of one.
+    pub architectures: Option<Vec<String>>,
+    /// Whether to publish a version.
+    pub publish: Option<bool>,
+    /// Whether to only check.
+    pub dry_run: Option<bool>,
+    /// The revision the caller knows.
+    pub revision_id: Option<String>,
+}
+
+/// Where code is. Exactly one of zip, S3 object and image.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeSource {
+    /// A zip in base64.
+    pub zip_file: Option<String>,
+    /// A bucket, with the key of a zip in it.
+    pub s3_bucket: Option<String>,
+    /// A container image.
+    pub image_uri: Option<String>,
+}
+
+/// The members of a configuration as sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfigurationRequest {
+    /// The revision the caller knows.
+    pub revision_id: Option<String>,
+    runtime: Option<String>,
+    role: Option<String>,
+    handler: Option<String>,
+    description: Option<String>,
+    timeout: Option<u32>,
+    memory_size: Option<u32>,
+    vpc_config: Option<VpcRequest>,
+    dead_letter_config: Option<DeadLetterRequest>,
+    environment: Option<EnvironmentRequest>,
+    #[serde(rename = "KMSKeyArn")]
+    kms_key_arn: Option<String>,
+    tracing_config: Option<TracingRequest>,
+    layers: Option<Vec<String>>,
+    file_system_configs: Option<Vec<FileSystemRequest>>,
+    ephemeral_storage: Option<StorageRequest>,
+    snap_start: Option<SnapStartRequest>,
+    logging_config: Option<LoggingRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VpcRequest {
+    subnet_ids: Option<Vec<String>>,
+    security_group_ids: Option<Vec<String>>,
+    ipv6_allowed_for_dual_stack: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterRequest {
+    target_arn: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentRequest {
+    variables: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingRequest {
+    mode: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FileSystemRequest {
+    arn: String,
+    local_mount_path: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StorageRequest {
+    size: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStartRequest {
+    apply_on: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingRequest {
+    log_format: Option<String>,
+    application_log_level: Option<String>,
+    system_log_level: Option<String>,
+    log_group: Option<String>,
+}
+
+impl CreateRequest {
+    /// The whole configuration with AWS's defaults, and where the code is.
+    ///
+    /// # Errors
+    /// What a zip function must have is missing, or the package is an image.
+    pub fn into_config(self, key: &FunctionKey) -> Result<(FunctionConfig, CodeSource), ApiError> {
+        if self.package_type.as_deref() == Some("Image") {
+            return Err(ApiError::invalid_parameter(
+                "Functions of PackageType Image are not served by this version of Larder.",
+            ));
+        }
+        let patch = self.configuration.into_patch();
+        let (Some(runtime), Some(handler)) = (patch.runtime.clone(), patch.handler.clone()) else {
+            return Err(ApiError::invalid_parameter(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+            ));
+        };
+        let role = patch.role.clone().unwrap_or_default();
+        let log_group = format!("/aws/lambda/{}", key.name);
+        let mut config = patched(&FunctionConfig::new(&runtime, &role, &handler, &log_group), &patch);
+        if let Some(architecture) = self.architectures.and_then(|list| list.into_iter().next()) {
+            config.architecture = architecture;
+        }
+        Ok((config, self.code))
+    }
+}
+
+impl ConfigurationRequest {
+    /// What the caller gave.
+    pub fn into_patch(self) -> ConfigPatch {
+        let logging = self.logging_config.unwrap_or_default();
+        ConfigPatch {
+            runtime: self.runtime,
+            role: self.role,
+            handler: self.handler,
+            description: self.description,
+            timeout_s: self.timeout,
+            memory_mib: self.memory_size,
+            ephemeral_storage_mib: self.ephemeral_storage.map(|storage| storage.size),
+            environment: self.environment.and_then(|environment| environment.variables).map(Variables),
+            tracing_mode: self.tracing_config.and_then(|tracing| tracing.mode),
+            log_format: logging.log_format,
+            application_log_level: logging.application_log_level,
+            system_log_level: logging.system_log_level,
+            log_group: logging.log_group,
+            snap_start: self.snap_start.and_then(|snap_start| snap_start.apply_on),
+            layers: self.layers,
+            kms_key_arn: self.kms_key_arn,
+            dead_letter_target: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),
+            vpc: self.vpc_config.map(VpcRequest::into_vpc),
+            file_systems: self
+                .file_system_configs
+                .map(|list| list.into_iter().map(FileSystemRequest::into_file_system).collect()),
+        }
+    }
+}
+
+impl VpcRequest {
+    fn into_vpc(self) -> Vpc {
+        Vpc {
+            subnets: self.subnet_ids.unwrap_or_default(),
+            security_groups: self.security_group_ids.unwrap_or_default(),
+            ipv6: self.ipv6_allowed_for_dual_stack.unwrap_or(false),
+        }
+    }
+}
+
+impl FileSystemRequest {
+    fn into_file_system(self) -> FileSystem {
+        FileSystem { arn: self.arn, mount_path: self.local_mount_path }
+    }
+}

@@ -1,0 +1,214 @@
+//! Functions: create, read, list, update, delete.
+
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::call::Call;
+use super::code::{self, Package};
+use super::configuration::{FunctionConfiguration, Shown};
+use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
+use super::operation::Answer;
+use super::paging::Page;
+use super::shape::{Kind, Member, TEXT, one_of};
+use super::{Services, fault, json, no_content, patterns};
+use crate::ledger::Committed;
+use crate::model::command::{Command, CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
+use crate::model::error::ApiError;
+use crate::model::function::FunctionVersion;
+use crate::model::names::FunctionKey;
+use crate::model::qualifier::Version;
+
+pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
+
+/// Characters of a function's plain name.
+///
+/// Source: recorded in `test_function_arns`; the model's own limit is for the whole ARN.
+const MAX_NAME: usize = 64;
+
+/// Tags of a function.
+const MAX_TAGS: usize = 50;
+
+/// Operations on a function that take a qualifier.
+pub const NAMED: &[Member] = &[
+    Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
+    Member::query("Qualifier", patterns::QUALIFIER),
+];
+
+/// `ListFunctions`.
+pub const LIST: &[Member] = &[
+    Member::query(
+        "MasterRegion",
+        super::shape::pattern(1, 50, r"ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"),
+    ),
+    Member::query("FunctionVersion", one_of(&["ALL"])),
+    Member::query("Marker", TEXT),
+    Member::query("MaxItems", Kind::Integer(1, 10_000)),
+];
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionList<'a> {
+    functions: Vec<FunctionConfiguration<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+/// `CreateFunction`.
+pub async fn create(services: &Services, mut call: Call) -> Answer {
+    let key = call.function()?.key;
+    check_name(&key)?;
+    let request: CreateRequest = call.parse()?;
+    if request.tags.len() > MAX_TAGS {
+        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
+    }
+    let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
+    let (config, source) = request.into_config(&key)?;
+    let Package { code, attachment } = code::take(services, source).await?;
+    let create = CreateFunction { key: key.clone(), code, config, tags, publish };
+    let command = Command::CreateFunction(Box::new(create));
+    let committed = services.commit(command, call.origin(), attachment).await?;
+    let version = shown_version(&committed, &key)?;
+    let shown = FunctionConfiguration::new(&key, version, Shown::Unqualified).with_function_arn(&key);
+    json(StatusCode::CREATED, &shown)
+}
+
+fn check_name(key: &FunctionKey) -> Result<(), ApiError> {
+    let name = key.name.as_str();
+    if name.chars().count() <= MAX_NAME {
+        return Ok(());
+    }
+    Err(ApiError::invalid_parameter(format!(
+        "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: \
+         Member must have length less than or equal to {MAX_NAME}"
+    )))
+}
+
+/// `UpdateFunctionCode`.
+pub async fn update_code(services: &Services, mut call: Call) -> Answer {
+    let key = call.function()?.key;
+    let request: CodeRequest = call.parse()?;
+    // A function that is not there is told before the package is looked at.
+    if services.ledger.state().function(&key).is_none() {
+        return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
+    }
+    let Package { code, attachment } = code::take(services, request.source).await?;
+    let command = Command::UpdateFunctionCode(UpdateFunctionCode {
+        key: key.clone(),
+        code,
+        architecture: request.architectures.and_then(|list| list.into_iter().next()),
+        publish: request.publish.unwrap_or(false),
+        revision: request.revision_id,
+    });
+    if request.dry_run.unwrap_or(false) {
+        return show(&services.ledger.preview(&command)?, &key, StatusCode::OK);
+    }
+    let committed = services.commit(command, call.origin(), attachment).await?;
+    show(&committed, &key, StatusCode::OK)
+}
+
+/// `UpdateFunctionConfiguration`.
+pub async fn update_configuration(services: &Services, mut call: Call) -> Answer {
+    let key = call.function()?.key;
+    let request: ConfigurationRequest = call.parse()?;
+    let revision = request.revision_id.clone();
+    let patch = request.into_patch();
+    let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
+    let command = Command::UpdateFunctionConfiguration(Box::new(update));
+    let committed = services.commit(command, call.origin(), None).await?;
+    show(&committed, &key, StatusCode::OK)
+}
+
+/// Answers with the version a commit is about.
+pub fn show(committed: &Committed, key: &FunctionKey, status: StatusCode) -> Answer {
+    json(status, &FunctionConfiguration::new(key, shown_version(committed, key)?, Shown::Unqualified))
+}
+
+fn shown_version<'a>(committed: &'a Committed, key: &FunctionKey) -> Result<&'a FunctionVersion, ApiError> {
+    let version = committed.shows.unwrap_or(Version::Latest);
+    let found = committed.state.function(key).and_then(|function| function.version(version));
+    // A commit about a version leaves it in the state.
+    let found = found.ok_or_else(|| fault(&ApiError::function_not_found(&crate::model::arn::function(key))))?;
+    Ok(found)
+}
+
+/// `GetFunction`.
+pub async fn get(services: &Services, call: Call) -> Answer {
+    let reference = call.function()?;
+    let state = services.ledger.state();
+    let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
+    let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
+    let mut answer = serde_json::json!({
+        "Configuration": shown(&reference, version),
+        "Code": { "RepositoryType": "S3", "Location": code::location(&call, &version.code) },
+    });
+    if !function.tags.is_empty() {
+        answer["Tags"] = serde_json::json!(function.tags);
+    }
+    json(StatusCode::OK, &answer)
+}
+
+/// `GetFunctionConfiguration`.
+pub async fn get_configuration(services: &Services, call: Call) -> Answer {
+    let reference = call.function()?;
+    let state = services.ledger.state();
+    let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
+    let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
+    json(StatusCode::OK, &shown(&reference, version))
+}
+
+/// A version with the ARN the caller asked for.
+fn shown<'a>(
+    reference: &'a crate::model::reference::FunctionReference,
+    version: &'a FunctionVersion,
+) -> FunctionConfiguration<'a> {
+    let qualifier = reference.qualifier.as_ref().map(ToString::to_string);
+    let shown = qualifier.as_deref().map_or(Shown::Unqualified, Shown::Qualified);
+    FunctionConfiguration::new(&reference.key, version, shown)
+}
+
+/// `ListFunctions`.
+pub async fn list(services: &Services, call: Call) -> Answer {
+    let page = Page::of(&call)?;
+    let state = services.ledger.state();
+    if call.text("FunctionVersion").is_some() {
+        return list_all_versions(&state, &call, &page);
+    }
+    let functions = state.functions_after(&call.scope, page.after());
+    let (functions, next_marker) = page.take(functions, |function| function.key.name.to_string());
+    let functions = functions
+        .into_iter()
+        .map(|function| FunctionConfiguration::new(&function.key, &function.latest, Shown::Unqualified).listed())
+        .collect();
+    json(StatusCode::OK, &FunctionList { functions, next_marker })
+}
+
+/// `FunctionVersion=ALL`: every version of every function. A marker names function and version.
+fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Page) -> Answer {
+    let after = page.after().and_then(|key| key.split_once(':')).map(|(name, version)| (name, Version::parse(version)));
+    // The function of the marker may have more versions: it is looked at again.
+    let first =
+        after.and_then(|(name, _)| state.function(&FunctionKey { scope: call.scope.clone(), name: name.into() }));
+    let rest = state.functions_after(&call.scope, after.map(|(name, _)| name));
+    let versions = first
+        .into_iter()
+        .chain(rest)
+        .flat_map(|function| function.all_versions().map(move |version| (function, version)))
+        .skip_while(|(function, version)| {
+            after.is_some_and(|(name, seen)| function.key.name.as_str() == name && Some(version.version) <= seen)
+        });
+    let (versions, next_marker) =
+        page.take(versions, |(function, version)| format!("{}:{}", function.key.name, version.version));
+    let functions = versions
+        .into_iter()
+        .map(|(function, version)| FunctionConfiguration::new(&function.key, version, Shown::Versioned).listed())
+        .collect();
+    json(StatusCode::OK, &FunctionList { functions, next_marker })
+}
+
+/// `DeleteFunction`.
+pub async fn delete(services: &Services, call: Call) -> Answer {
+    let reference = call.function()?;
+    let command = Command::DeleteFunction { key: reference.key, qualifier: reference.qualifier };
+    services.commit(command, call.origin(), None).await?;
+    no_content()
+}

@@ -1,0 +1,142 @@
+//! AWS's wire protocol: routing, scope, shapes, errors; one file a resource.
+
+pub mod account;
+pub mod aliases;
+pub mod call;
+pub mod code;
+pub mod configuration;
+pub mod error;
+mod function_request;
+pub mod functions;
+pub mod invocations;
+pub mod operation;
+pub mod paging;
+pub mod patterns;
+pub mod router;
+pub mod shape;
+pub mod sigv4;
+pub mod versions;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Serialize;
+use tracing::Instrument as _;
+
+use crate::blobs::BlobStore;
+use crate::invoke::Invoker;
+use crate::ledger::{Attachment, CommitError, Committed, Ledger};
+use crate::model::command::Command;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::event::Origin;
+use crate::model::limits::Limits;
+
+/// Header with the request id of every answer.
+const REQUEST_ID: &str = "x-amzn-requestid";
+
+/// What operations work with.
+#[derive(Debug)]
+pub struct Services {
+    /// The state and its history.
+    pub ledger: Arc<Ledger>,
+    /// Code packages.
+    pub blobs: Arc<BlobStore>,
+    /// Runs functions.
+    pub invoker: Arc<Invoker>,
+    /// Quotas.
+    pub limits: Limits,
+}
+
+/// The Lambda API.
+#[derive(Debug)]
+pub struct Api {
+    services: Arc<Services>,
+    router: router::Router,
+}
+
+impl Api {
+    /// The API over its services.
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services, router: router::Router::default() }
+    }
+
+    /// Answers one HTTP request.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let span = tracing::info_span!("call", request_id, operation = tracing::field::Empty);
+        let answered = self.answer(request, &request_id).instrument(span.clone()).await;
+        let mut response = answered.unwrap_or_else(|error| {
+            span.in_scope(|| tracing::debug!(%error, "refused"));
+            error::response(&error)
+        });
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request<Body>, request_id: &str) -> operation::Answer {
+        let (parts, body) = request.into_parts();
+        let (operation, params) = self.router.find(&parts.method, parts.uri.path())?;
+        tracing::Span::current().record("operation", operation.name);
+        let body = self.read(body, operation).await?;
+        let call = call::Call::bind(operation, &params, parts, body, request_id)?;
+        (operation.handler)(&self.services, call).await
+    }
+
+    /// Reads a body, at most as much as the largest request may have.
+    async fn read(&self, body: Body, operation: &operation::Operation) -> Result<bytes::Bytes, ApiError> {
+        let limit = self.services.limits.create_function_request_size;
+        let read = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect().await;
+        read.map(http_body_util::Collected::to_bytes).map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => ApiError::new(
+                ErrorCode::RequestEntityTooLarge,
+                format!("Request must be smaller than {limit} bytes for the {} operation", operation.name),
+            ),
+            None => ApiError::new(ErrorCode::InvalidRequestContent, "The request body could not be read"),
+        })
+    }
+}
+
+impl Services {
+    /// Commits a command; an unexpected fault is logged here, once, and told without its source.
+    pub async fn commit(
+        &self,
+        command: Command,
+        origin: Origin,
+        attachment: Option<Attachment>,
+    ) -> Result<Committed, ApiError> {
+        self.ledger.commit(command, origin, attachment).await.map_err(|error| match error {
+            CommitError::Refused(error) => error,
+            CommitError::Closed => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
+            CommitError::Storage(_) => fault(&error),
+        })
+    }
+}
+
+/// `ServiceException` for a fault of ours; its source goes to the log, never to the caller.
+pub fn fault(error: &dyn std::error::Error) -> ApiError {
+    tracing::error!(%error, "the call failed for a reason of Larder's own");
+    ApiError::new(
+        ErrorCode::Service,
+        "An internal error occurred. The server's log has the reason under this request id.",
+    )
+}
+
+/// A JSON answer.
+pub fn json(status: StatusCode, body: &impl Serialize) -> operation::Answer {
+    let body = serde_json::to_vec(body).map_err(|error| fault(&error))?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// An answer without a body.
+pub fn no_content() -> operation::Answer {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}

@@ -1,0 +1,52 @@
+//! Pages of listings: `MaxItems`, `Marker`, `NextMarker`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::call::Call;
+use crate::model::error::ApiError;
+
+/// Items of a page at most, whatever the caller asks for.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>, `MaxItems`.
+const MAX_ITEMS: usize = 50;
+
+/// What part of a listing a caller wants.
+#[derive(Debug)]
+pub struct Page {
+    /// Items at most.
+    size: usize,
+    /// The key of the last item of the page before.
+    after: Option<String>,
+}
+
+impl Page {
+    /// The page a call asks for.
+    ///
+    /// # Errors
+    /// A marker that no listing gave out.
+    pub fn of(call: &Call) -> Result<Self, ApiError> {
+        let size = call.number("MaxItems").map_or(MAX_ITEMS, |items| usize::try_from(items).unwrap_or(MAX_ITEMS));
+        let after = call.text("Marker").filter(|marker| !marker.is_empty()).map(decode).transpose()?;
+        Ok(Self { size: size.min(MAX_ITEMS), after })
+    }
+
+    /// The key after which the page begins.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Takes the page's items off a listing that starts after [`Page::after`], with the marker of the
+    /// next page if there is one.
+    pub fn take<T>(&self, items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let mut items = items.peekable();
+        let taken: Vec<T> = items.by_ref().take(self.size).collect();
+        let next = items.peek().and(taken.last()).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+        (taken, next)
+    }
+}
+
+fn decode(marker: &str) -> Result<String, ApiError> {
+    let key = URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| ApiError::invalid_parameter("Could not parse pagination token."))
+}

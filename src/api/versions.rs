@@ -1,0 +1,74 @@
+//! Published versions.
+
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::configuration::{FunctionConfiguration, Shown};
+use super::operation::Answer;
+use super::paging::Page;
+use super::shape::{Member, TEXT, one_of};
+use super::{Services, functions, json, patterns};
+use crate::model::command::{Command, PublishVersion};
+use crate::model::qualifier::Version;
+
+/// `PublishVersion`.
+pub const PUBLISH: &[Member] = &[
+    Member::path("FunctionName", patterns::FUNCTION_NAME),
+    Member::body("CodeSha256", TEXT),
+    Member::body("Description", patterns::DESCRIPTION),
+    Member::body("RevisionId", TEXT),
+    Member::body("PublishTo", one_of(&["LATEST_PUBLISHED"])),
+];
+
+/// `ListVersionsByFunction`.
+pub const LIST: &[Member] = &[
+    Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
+    Member::query("Marker", TEXT),
+    Member::query("MaxItems", patterns::MAX_ITEMS),
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PublishRequest {
+    code_sha256: Option<String>,
+    description: Option<String>,
+    revision_id: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VersionList<'a> {
+    versions: Vec<FunctionConfiguration<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+/// `PublishVersion`.
+pub async fn publish(services: &Services, mut call: Call) -> Answer {
+    let key = call.function()?.key;
+    let request: PublishRequest = call.parse()?;
+    let command = Command::PublishVersion(PublishVersion {
+        key: key.clone(),
+        code_sha256: request.code_sha256,
+        description: request.description,
+        revision: request.revision_id,
+    });
+    let committed = services.commit(command, call.origin(), None).await?;
+    functions::show(&committed, &key, StatusCode::CREATED)
+}
+
+/// `ListVersionsByFunction`.
+pub async fn list(services: &Services, call: Call) -> Answer {
+    let reference = call.function()?;
+    let page = Page::of(&call)?;
+    let state = services.ledger.state();
+    let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
+    let after = page.after().and_then(Version::parse);
+    let versions = function.all_versions().filter(|version| after.is_none_or(|after| version.version > after));
+    let (versions, next_marker) = page.take(versions, |version| version.version.to_string());
+    let shown = versions
+        .into_iter()
+        .map(|version| FunctionConfiguration::new(&reference.key, version, Shown::Versioned).listed());
+    json(StatusCode::OK, &VersionList { versions: shown.collect(), next_marker })
+}

@@ -1,0 +1,142 @@
+//! Content-addressed bytes: blobs, what a code package may be, and code trees.
+//!
+//! A blob is named by its SHA-256 and verified against that name whenever it is read. A large one is
+//! a file; a small one is stored by the ledger in the same flush as the event that refers to it.
+
+pub mod code_tree;
+pub mod package;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use crate::ledger::{Attachment, LedgerError, SmallBlobs};
+use crate::model::blob::BlobId;
+
+/// Largest blob that is stored with its event. One flush for both takes about half the time of a
+/// file's own two syncs; beyond this size the file wins (docs/PERFORMANCE.md).
+const SMALL: usize = 32 * 1024;
+
+/// Why a blob cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// A file or folder cannot be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No such blob.
+    #[error("blob {0} is not in the store")]
+    Missing(BlobId),
+    /// The bytes are not those that were stored.
+    #[error("blob {id} is damaged: its bytes have the digest {found}")]
+    Damaged {
+        /// Its name.
+        id: BlobId,
+        /// What its bytes should be called.
+        found: BlobId,
+    },
+    /// The ledger's part of the store cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A stored package cannot be unpacked.
+    #[error("blob {id} cannot be unpacked: {source}")]
+    Package {
+        /// Its name.
+        id: BlobId,
+        /// What is wrong with it.
+        source: package::PackageError,
+    },
+}
+
+/// A blob that is stored, or will be with the commit that takes its attachment.
+#[derive(Debug)]
+pub struct Staged {
+    /// Its name.
+    pub id: BlobId,
+    /// Bytes.
+    pub size: u64,
+    /// For the ledger to store; `None` when it is in the store already.
+    pub attachment: Option<Attachment>,
+}
+
+/// The blob store.
+#[derive(Debug)]
+pub struct BlobStore {
+    folder: PathBuf,
+    small: SmallBlobs,
+}
+
+impl BlobStore {
+    /// Opens or makes the store in `folder`.
+    pub fn open(folder: &Path, small: SmallBlobs) -> Result<Self, BlobError> {
+        let folder = folder.join("sha256");
+        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        Ok(Self { folder, small })
+    }
+
+    /// Stores `bytes`: a large blob is on disk when this returns, a small one when its attachment is
+    /// committed. Blocking.
+    pub fn stage(&self, bytes: Bytes) -> Result<Staged, BlobError> {
+        let (id, size) = (digest(&bytes), bytes.len() as u64);
+        if bytes.len() > SMALL {
+            self.write_file(&id, &bytes)?;
+            return Ok(Staged { id, size, attachment: None });
+        }
+        let attachment = (!self.small.contains(&id)?).then_some((id, bytes));
+        Ok(Staged { id, size, attachment })
+    }
+
+    /// The bytes of a blob, verified. Blocking.
+    pub fn read(&self, id: &BlobId) -> Result<Bytes, BlobError> {
+        let bytes = match self.small.get(id)? {
+            Some(bytes) => bytes,
+            None => self.read_file(id)?,
+        };
+        let found = digest(&bytes);
+        if found != *id {
+            return Err(BlobError::Damaged { id: *id, found });
+        }
+        Ok(bytes.into())
+    }
+
+    fn read_file(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
+        let path = self.path(id);
+        fs::read(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => BlobError::Missing(*id),
+            _ => BlobError::Io { path, source },
+        })
+    }
+
+    /// Temp file in the same folder, synced, renamed, folder synced.
+    fn write_file(&self, id: &BlobId, bytes: &[u8]) -> Result<(), BlobError> {
+        let path = self.path(id);
+        if path.exists() && self.read(id).is_ok() {
+            return Ok(());
+        }
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error(&self.folder))?;
+        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error(&path))?;
+        file.persist(&path).map_err(|error| BlobError::Io { path, source: error.error })?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))
+    }
+
+    fn path(&self, id: &BlobId) -> PathBuf {
+        self.folder.join(id.hex())
+    }
+}
+
+/// The name of some bytes.
+pub fn digest(bytes: &[u8]) -> BlobId {
+    BlobId(Sha256::digest(bytes).into())
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> BlobError {
+    let path = path.to_owned();
+    move |source| BlobError::Io { path, source }
+}

@@ -1,0 +1,42 @@
+//! `larder serve`.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, ServeOptions};
+use crate::server::Server;
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn run(options: ServeOptions) -> Result<(), String> {
+    start_log(options.log_format);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let listen = options.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        format!("cannot listen on {listen}: {error}. Is another server there? --listen takes another address.")
+    })?;
+    let server = Server::open(&options, &listener).await.map_err(|error| error.to_string())?;
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "{}", server.banner());
+    let stop = async move {
+        let name = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        tracing::info!(signal = name, "stopping");
+    };
+    server.run(listener, stop).await.map_err(|error| error.to_string())
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    match format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

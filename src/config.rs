@@ -1,0 +1,149 @@
+//! What a user can set: flags, then environment variables, then defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::environments::images::ImageMapping;
+use crate::ledger::Durability;
+use crate::model::limits::Limits;
+
+/// Options of `larder serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long, env = "LARDER_LISTEN", default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Folder that keeps everything
+    #[arg(long, env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// What runs functions; auto takes Docker where an engine answers, else the sandbox
+    #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
+    pub executor: ExecutorChoice,
+    /// When a change counts as done: on disk (always), or written and flushed every MS milliseconds
+    #[arg(long, env = "LARDER_DURABILITY", default_value = "always", value_name = "always|interval:MS")]
+    pub durability: DurabilityChoice,
+    /// Form of the log on standard error
+    #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
+    pub log_format: LogFormat,
+    /// Settings of environments
+    #[command(flatten)]
+    pub environments: EnvironmentOptions,
+    /// Quotas
+    #[command(flatten)]
+    pub limits: LimitOptions,
+}
+
+/// What runs functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExecutorChoice {
+    /// Docker where an engine answers at start, else the sandbox
+    Auto,
+    /// Containers of a Docker engine
+    Docker,
+    /// Linux namespaces, without a daemon
+    Sandbox,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// `always` or `interval:MS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurabilityChoice(pub Durability);
+
+impl FromStr for DurabilityChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "always" {
+            return Ok(Self(Durability::Always));
+        }
+        let milliseconds = text.strip_prefix("interval:").and_then(|number| number.parse().ok()).filter(|ms| *ms > 0);
+        let interval = milliseconds.map(Duration::from_millis);
+        interval
+            .map(|interval| Self(Durability::Interval(interval)))
+            .ok_or_else(|| "write `always`, or `interval:MS` with a number of milliseconds".to_owned())
+    }
+}
+
+/// How environments live; each has an environment variable only, under the name the field uses.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Environments")]
+pub struct EnvironmentOptions {
+    /// Milliseconds an idle environment is kept; 0: every invocation starts a new one
+    #[arg(long, env = "LAMBDA_KEEPALIVE_MS", default_value_t = 600_000, value_name = "MS")]
+    pub keepalive_ms: u64,
+    /// Seconds a new environment may take to start
+    #[arg(long, env = "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", default_value_t = 20, value_name = "S")]
+    pub start_timeout_s: u64,
+    /// Image for each runtime: a JSON file, JSON text, or a pattern such as `repo/image:<runtime>`
+    #[arg(long, env = "LAMBDA_RUNTIME_IMAGE_MAPPING", default_value = "", value_name = "MAPPING", value_parser = ImageMapping::parse, hide_default_value = true)]
+    pub image_mapping: ImageMapping,
+    /// Seconds environments wait for a lost server before they end by themselves
+    #[arg(long, env = "LARDER_ENVIRONMENT_GRACE_S", default_value_t = 60, value_name = "S")]
+    pub grace_s: u64,
+    /// Milliseconds a function stays Pending (or its update `InProgress`) at least, as clients expect of AWS
+    #[arg(long, env = "LARDER_STATE_DELAY_MS", default_value_t = 100, value_name = "MS")]
+    pub state_delay_ms: u64,
+    /// Executable to use as the init instead of the one inside larder
+    #[arg(long, env = "LARDER_INIT_BIN", value_name = "FILE")]
+    pub init_bin: Option<PathBuf>,
+    /// Docker engine: a Unix socket, or tcp://HOST:PORT together with --link-address
+    #[arg(long, env = "DOCKER_HOST", value_name = "URL")]
+    pub docker_host: Option<String>,
+    /// Address of this machine where containers of a remote engine reach the server, which listens there
+    #[arg(long, env = "LARDER_LINK_ADDRESS", value_name = "ADDRESS")]
+    pub link_address: Option<SocketAddr>,
+}
+
+/// Quotas, under the names the field uses.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitOptions {
+    /// Invocations at once
+    #[arg(long, env = "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS", default_value_t = Limits::default().concurrent_executions, value_name = "N")]
+    pub concurrent_executions: u32,
+    /// Bytes of all code of an account and region
+    #[arg(long, env = "LAMBDA_LIMITS_TOTAL_CODE_SIZE", default_value_t = Limits::default().total_code_size, value_name = "BYTES")]
+    pub total_code_size: u64,
+    /// Bytes of a zip in a request
+    #[arg(long, env = "LAMBDA_LIMITS_CODE_SIZE_ZIPPED", default_value_t = Limits::default().code_size_zipped, value_name = "BYTES")]
+    pub code_size_zipped: u64,
+    /// Bytes of a zip unpacked
+    #[arg(long, env = "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED", default_value_t = Limits::default().code_size_unzipped, value_name = "BYTES")]
+    pub code_size_unzipped: u64,
+    /// Bytes of a request
+    #[arg(long, env = "LAMBDA_LIMITS_CREATE_FUNCTION_REQUEST_SIZE", default_value_t = Limits::default().create_function_request_size, value_name = "BYTES")]
+    pub create_function_request_size: u64,
+    /// Bytes of a function's variables
+    #[arg(long, env = "LAMBDA_LIMITS_MAX_FUNCTION_ENVVAR_SIZE_BYTES", default_value_t = Limits::default().environment_size, value_name = "BYTES")]
+    pub environment_size: u64,
+    /// Bytes of an event or a response
+    #[arg(long, env = "LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES", default_value_t = Limits::default().payload_size, value_name = "BYTES")]
+    pub payload_size: u64,
+}
+
+impl LimitOptions {
+    /// The quotas.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            concurrent_executions: self.concurrent_executions,
+            total_code_size: self.total_code_size,
+            code_size_zipped: self.code_size_zipped,
+            code_size_unzipped: self.code_size_unzipped,
+            create_function_request_size: self.create_function_request_size,
+            environment_size: self.environment_size,
+            payload_size: self.payload_size,
+        }
+    }
+}

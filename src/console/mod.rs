@@ -1,0 +1,107 @@
+//! Larder's own endpoints, `/_larder/…`: health and history.
+
+mod event_view;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::environments::Pool;
+use crate::ledger::Ledger;
+
+/// Events of a page at most.
+const PAGE: usize = 1000;
+
+/// What the console shows.
+#[derive(Debug)]
+pub struct Console {
+    /// State and history.
+    pub ledger: Arc<Ledger>,
+    /// Environments.
+    pub pool: Arc<Pool>,
+    /// Why the executor is the one it is.
+    pub executor_reason: String,
+    /// When the server started.
+    pub started: Instant,
+}
+
+/// The console's routes.
+pub fn routes(console: Arc<Console>) -> axum::Router {
+    axum::Router::new()
+        .route("/_larder/health", get(health))
+        .route("/_larder/events", get(events))
+        .route("/_larder/runtimes", get(runtimes))
+        .with_state(console)
+}
+
+async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
+    let state = console.ledger.state();
+    let (environments, idle) = console.pool.counts();
+    let versions: usize = state.functions.values().map(|function| function.versions.len()).sum();
+    let aliases: usize = state.functions.values().map(|function| function.aliases.len()).sum();
+    Json(json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "store": console.ledger.store_id(),
+        "sequence": state.sequence,
+        "executor": { "name": console.pool.executor().name(), "reason": console.executor_reason },
+        "counts": {
+            "functions": state.functions.len(),
+            "versions": versions,
+            "aliases": aliases,
+            "environments": environments,
+            "idle_environments": idle,
+        },
+        "uptime_s": console.started.elapsed().as_secs(),
+    }))
+}
+
+/// The runtimes that can be used without a download.
+async fn runtimes(State(console): State<Arc<Console>>) -> Response {
+    match console.pool.executor().ready_runtimes().await {
+        Ok(ready) => Json(json!({ "ready": ready })).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Response {
+    tracing::error!(%error, "the console cannot answer");
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": error.to_string() }))).into_response()
+}
+
+/// Query of `/_larder/events`.
+#[derive(Debug, Deserialize)]
+struct EventsQuery {
+    #[serde(default = "first")]
+    from: u64,
+    limit: Option<usize>,
+}
+
+fn first() -> u64 {
+    1
+}
+
+async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQuery>) -> Response {
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    // Up to the published state only: what is behind it was not acknowledged yet.
+    let published = console.ledger.state().sequence;
+    let ledger = Arc::clone(&console.ledger);
+    let read = tokio::task::spawn_blocking(move || ledger.events(query.from, limit)).await;
+    match read {
+        Ok(Ok(mut events)) => {
+            events.retain(|event| event.sequence <= published);
+            let next = events.last().map(|event| event.sequence + 1).filter(|next| *next <= published);
+            let events: Vec<Value> = events.iter().map(event_view::show).collect();
+            Json(json!({ "events": events, "next": next })).into_response()
+        }
+        Ok(Err(error)) => unavailable(&error),
+        Err(error) => unavailable(&error),
+    }
+}

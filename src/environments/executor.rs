@@ -1,0 +1,108 @@
+//! What makes environments: the [`Executor`] trait and the plain types it speaks.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+/// Id of one execution environment: 16 lower-case hex digits, unique in a store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EnvironmentId(pub String);
+
+impl fmt::Display for EnvironmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Everything an executor needs to make one environment. The function's variables are not here:
+/// they travel over the link, so that no engine's inspection shows them.
+#[derive(Clone)]
+pub struct EnvironmentSpec {
+    /// The environment's id.
+    pub id: EnvironmentId,
+    /// Proves the id to the server when the init dials; a secret.
+    pub token: String,
+    /// Id of the store, for names and labels.
+    pub store_id: String,
+    /// Unqualified ARN of the function, for labels.
+    pub function_arn: String,
+    /// Name of the function, for container names.
+    pub function_name: String,
+    /// `$LATEST` or a version number.
+    pub version: String,
+    /// Changes whenever code or configuration change, for labels.
+    pub deployment: String,
+    /// The runtime's name as in the API, such as `python3.12`.
+    pub runtime: String,
+    /// The handler as in the API.
+    pub handler: String,
+    /// Host folder with the unpacked code, read-only, absolute.
+    pub code_tree: PathBuf,
+    /// Memory limit in MiB.
+    pub memory_mib: u32,
+    /// Size limit of /tmp in MiB.
+    pub tmp_mib: u32,
+    /// Seconds the init waits for a lost server before it ends the environment.
+    pub grace_s: u64,
+}
+
+/// How the runtime is started inside an environment; sent to the init over the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables that this executor sets or replaces (`PATH`, `LD_LIBRARY_PATH`, …), over the ones
+    /// of [`crate::environments::variables`] but under the user's.
+    pub variables: Vec<(String, String)>,
+    /// User and group of the runtime; `None`: as the init.
+    pub user: Option<(u32, u32)>,
+    /// Address the init binds the Runtime API to.
+    pub runtime_api: String,
+    /// A line for the function's log, such as that another language version runs it.
+    pub warning: Option<String>,
+}
+
+/// Why an executor could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// This machine cannot run the runtime; the text names what to install or do.
+    #[error("{0}")]
+    RuntimeMissing(String),
+    /// The engine or the kernel refused; the text names the step.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Makes and ends environments. It knows nothing of functions' lives or of invocations: the pool
+/// decides when, the link tells how it goes.
+#[async_trait]
+pub trait Executor: Send + Sync + fmt::Debug {
+    /// `docker` or `sandbox`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this machine can ever run `runtime`, and how to mend it if not. Answers at once
+    /// (no download): a function with a runtime that fails this goes to State Failed.
+    fn supports(&self, runtime: &str) -> Result<(), ExecutorError>;
+
+    /// The runtimes whose environments can be made at once, without a download, in the table's order.
+    async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError>;
+
+    /// How the runtime of `spec` is started.
+    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError>;
+
+    /// Makes what environments of `runtime` share (pulls the image); called before `start` and
+    /// ahead of time when a function is created. Cheap when it is there already.
+    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError>;
+
+    /// Starts an environment with the init as its first process. Returns when it was started; the
+    /// init dials by itself.
+    async fn start(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError>;
+
+    /// Ends an environment and removes what `start` made of it. Ending one that is gone is no error.
+    async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError>;
+
+    /// Ends every environment of this store that is not in `keep`: what a killed server left.
+    async fn sweep(&self, keep: &HashSet<EnvironmentId>) -> Result<Vec<EnvironmentId>, ExecutorError>;
+}

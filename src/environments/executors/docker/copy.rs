@@ -1,0 +1,56 @@
+//! Getting files into a container of an engine that does not see our folders.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bollard::body_try_stream;
+use bollard::query_parameters::UploadToContainerOptionsBuilder;
+use tokio::io::{DuplexStream, duplex};
+use tokio_util::io::{ReaderStream, SyncIoBridge};
+
+use super::container::{INIT_NAME, LINK_FOLDER, TASK_FOLDER};
+use super::engine::Engine;
+use crate::environments::executor::{EnvironmentSpec, ExecutorError};
+
+/// Bytes of the archive that wait for the network, at most.
+const BUFFER: usize = 64 * 1024;
+
+/// Copies the init and the code of `spec` into the created container `id`, in one archive that is
+/// never whole in memory.
+pub(super) async fn fill(engine: &Engine, id: &str, spec: &EnvironmentSpec, init: &Path) -> Result<(), ExecutorError> {
+    let (reader, writer) = duplex(BUFFER);
+    let sink = SyncIoBridge::new(writer);
+    let (init, code_tree) = (init.to_owned(), spec.code_tree.clone());
+    let packing = tokio::task::spawn_blocking(move || pack(sink, &init, &code_tree));
+    let options = UploadToContainerOptionsBuilder::default().path("/").build();
+    let archive = body_try_stream(ReaderStream::new(reader));
+    let uploaded = engine.docker.upload_to_container(id, Some(options), archive).await;
+    let packed = packing.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    let step = || format!("copy the code of {} into its container", spec.function_name);
+    // A failed upload breaks the pipe of the packing, never the other way round: an archive that
+    // ends early is refused by the engine, with less to say than the packing has.
+    match (uploaded, packed) {
+        (Err(error), Ok(())) => Err(engine.failed(&step(), &error)),
+        (Err(error), Err(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Err(engine.failed(&step(), &error)),
+        (_, Err(cause)) => Err(ExecutorError::Failed(format!("Docker: cannot {}: {cause}", step()))),
+        (Ok(()), Ok(())) => Ok(()),
+    }
+}
+
+/// Writes the archive: the init and the code tree at their places below `/`.
+fn pack(sink: SyncIoBridge<DuplexStream>, init: &Path, code_tree: &Path) -> io::Result<()> {
+    let mut archive = tar::Builder::new(sink);
+    archive.follow_symlinks(false);
+    archive.append_path_with_name(init, inside(LINK_FOLDER).join(INIT_NAME)).map_err(|error| at(init, &error))?;
+    archive.append_dir_all(inside(TASK_FOLDER), code_tree).map_err(|error| at(code_tree, &error))?;
+    archive.into_inner()?.shutdown()
+}
+
+/// A path of the container as archives name it: without the leading slash.
+fn inside(path: &str) -> PathBuf {
+    PathBuf::from(path.trim_start_matches('/'))
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,206 @@
+//! The container engine: where it is, whether it answers, and what its errors say.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::{API_DEFAULT_VERSION, Docker};
+
+use crate::environments::executor::ExecutorError;
+
+/// Where an engine is when nobody says otherwise.
+const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
+
+/// How long the engine may take to say its version. It takes some milliseconds, and where there is no
+/// engine its socket says so at once; but one on a machine that is very busy, as after a crash, must
+/// not be taken for absent: its environments would be lost.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long any other request may take to begin to answer, in seconds: creating a container on a
+/// busy disk can take many.
+const REQUEST_TIMEOUT_S: u64 = 120;
+
+/// The oldest API whose requests we send (Docker 20.10, Podman 3).
+const OLDEST_API: (u32, u32) = (1, 41);
+
+/// An engine that has answered.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The client. It sends paths without a version, which every engine takes as its own newest:
+    /// there is nothing to negotiate.
+    pub(super) docker: Docker,
+    /// Its address, for messages.
+    address: String,
+    /// Its version for people, such as `20.10.24 (API 1.41, amd64)`.
+    pub(super) description: String,
+    /// Whether it is reached over TCP: our folders are not its folders then.
+    pub(super) remote: bool,
+}
+
+impl Engine {
+    /// Finds the engine at `host`, a value of `DOCKER_HOST` (`unix://`, `tcp://`, `http://`), and
+    /// asks for its version.
+    ///
+    /// # Errors
+    /// Why there is none to work with, for a person.
+    pub async fn connect(host: Option<&str>) -> Result<Self, ExecutorError> {
+        let address = host.filter(|host| !host.is_empty()).unwrap_or(DEFAULT_SOCKET);
+        let mut engine = Self::client(address)?;
+        let version = tokio::time::timeout(ANSWER_WITHIN, engine.docker.version()).await;
+        let version = version
+            .map_err(|_| silent(address, &format!("no answer within {ANSWER_WITHIN:?}")))?
+            .map_err(|error| silent(address, &reason(&error)))?;
+        let api = version.api_version.unwrap_or_default();
+        if parse_api(&api) < Some(OLDEST_API) {
+            let (major, minor) = OLDEST_API;
+            return Err(silent(address, &format!("it speaks API {api:?}, Larder needs {major}.{minor} or later")));
+        }
+        let os = version.os.unwrap_or_default();
+        if os != "linux" {
+            return Err(silent(address, &format!("it runs {os} containers, Larder needs linux")));
+        }
+        engine.description =
+            format!("{} (API {api}, {})", version.version.unwrap_or_default(), version.arch.unwrap_or_default());
+        Ok(engine)
+    }
+
+    /// An engine that has not answered yet.
+    fn client(address: &str) -> Result<Self, ExecutorError> {
+        let (scheme, rest) = address.split_once("://").unwrap_or(("unix", address));
+        let remote = scheme != "unix";
+        let docker = match scheme {
+            "unix" => Docker::connect_with_unix(rest, REQUEST_TIMEOUT_S, API_DEFAULT_VERSION),
+            "tcp" | "http" => {
+                let host = rest.trim_end_matches('/');
+                Docker::connect_with_http(host, REQUEST_TIMEOUT_S, API_DEFAULT_VERSION)
+            }
+            _ => {
+                return Err(silent(
+                    address,
+                    "Larder speaks unix://, tcp:// and http:// (reach others through a tunnel)",
+                ));
+            }
+        };
+        Ok(Self {
+            docker: docker.map_err(|error| silent(address, &reason(&error)))?,
+            address: address.to_owned(),
+            description: String::new(),
+            remote,
+        })
+    }
+
+    /// The failure of one step, which reads on from `Docker: cannot`: `start container x`.
+    pub(super) fn failed(&self, step: &str, error: &Error) -> ExecutorError {
+        let reason = reason(error);
+        ExecutorError::Failed(if never_arrived(error) {
+            format!("Docker: cannot {step}: no engine answers at {}: {reason}", self.address)
+        } else {
+            format!("Docker: cannot {step}: {reason}")
+        })
+    }
+}
+
+/// Whether the engine has no such container or image.
+pub(super) fn is_missing(error: &Error) -> bool {
+    status(error) == Some(404)
+}
+
+/// Whether what was to be removed is gone, or another removal of it is under way: engines answer
+/// 409 to the second one.
+pub(super) fn is_going(error: &Error) -> bool {
+    matches!(status(error), Some(404 | 409))
+}
+
+/// What an error says, down to its innermost cause, on one line.
+pub(super) fn reason(error: &Error) -> String {
+    match error {
+        Error::DockerResponseServerError { message, .. } => message.trim().replace('\n', " "),
+        Error::DockerStreamError { error } => error.trim().replace('\n', " "),
+        Error::SocketNotFoundError(path) => format!("there is no socket {path}"),
+        _ => {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                let cause_text = cause.to_string();
+                if !text.ends_with(&cause_text) {
+                    text = format!("{text}: {cause_text}");
+                }
+                source = cause.source();
+            }
+            text
+        }
+    }
+}
+
+fn status(error: &Error) -> Option<u16> {
+    match error {
+        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
+/// Whether the request found no engine, or lost it: not an answer of one.
+fn never_arrived(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::HyperLegacyError { .. }
+            | Error::HyperResponseError { .. }
+            | Error::IOError { .. }
+            | Error::RequestTimeoutError
+            | Error::SocketNotFoundError(_)
+    )
+}
+
+/// No engine to work with at `address`, and what to do about it.
+fn silent(address: &str, reason: &str) -> ExecutorError {
+    let hint = if reason.contains("Permission denied") { "; run Larder as a user of the group `docker`" } else { "" };
+    ExecutorError::Failed(format!("no Docker engine at {address}: {reason}{hint}"))
+}
+
+fn parse_api(api: &str) -> Option<(u32, u32)> {
+    let (major, minor) = api.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refusal(host: &str) -> String {
+        let refused = Engine::connect(Some(host)).await;
+        refused.expect_err(host).to_string()
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named_at_once() {
+        let began = std::time::Instant::now();
+        let text = refusal("unix:///nowhere/docker.sock").await;
+        assert_eq!(text, "no Docker engine at unix:///nowhere/docker.sock: there is no socket /nowhere/docker.sock");
+        let text = refusal("tcp://127.0.0.1:1").await;
+        assert!(text.contains("tcp://127.0.0.1:1") && text.contains("refused"), "{text}");
+        assert!(began.elapsed() < Duration::from_millis(100));
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_stays_silent_is_given_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("docker.sock");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
+        let text = refusal(&format!("unix://{}", socket.display())).await;
+        assert!(text.ends_with("no answer within 5s"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn other_ways_to_an_engine_are_refused_by_name() {
+        let text = refusal("ssh://me@there").await;
+        assert!(text.contains("unix://, tcp:// and http://"), "{text}");
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(parse_api("1.9") < Some(OLDEST_API));
+        assert!(parse_api("1.41") >= Some(OLDEST_API));
+        assert!(parse_api("1.100") > Some(OLDEST_API));
+        assert!(parse_api("") < Some(OLDEST_API));
+    }
+}

@@ -1,0 +1,4 @@
+//! The executors.
+
+pub mod docker;
+pub mod sandbox;

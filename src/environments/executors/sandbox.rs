@@ -1,0 +1,391 @@
+//! The sandbox executor: environments out of Linux namespaces over the host's own file system,
+//! without a daemon, an image or a download.
+//!
+//! Each environment is one folder, `<run dir>/environments/<id>`, with the spawner's spec, its pid
+//! record and its log. Whatever is in there can be found and ended by a later server.
+//!
+//! What it does not do, unlike AWS: limit memory and processor time (that takes cgroups, which an
+//! ordinary user seldom may write), and part the network from the host's.
+
+mod languages;
+mod process;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Launch};
+use crate::environments::runtime_clients::{self, Client};
+use crate::model::runtimes::RUNTIMES;
+use languages::{Installation, Language, Languages};
+use larder_init::spawn::{Bind, SpawnSpec};
+
+/// Where the link's folder is inside.
+const LINK_FOLDER: &str = "/run/larder/link";
+
+/// Where the init is inside.
+const INIT: &str = "/run/larder/init";
+
+/// Where the runtime client is inside, as on AWS.
+const RUNTIME_DIR: &str = "/var/runtime";
+
+/// The runtime's user and group inside, `sbx_user1051` on AWS.
+const RUNTIME_USER: (u32, u32) = (993, 990);
+
+/// Longest wait for the spawner, which needs a few milliseconds.
+const SPAWN: Duration = Duration::from_secs(10);
+
+/// What a sandbox executor needs to know.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// The `larder-init` program, executable.
+    pub init_binary: PathBuf,
+    /// Folder for running environments; it must outlive the server's process.
+    pub run_dir: PathBuf,
+    /// The link server's Unix socket. Its folder is bound into every environment, so that it
+    /// should hold nothing else.
+    pub link_socket: PathBuf,
+    /// Folders that must never be seen inside, such as the data folder. Only one that lies in a
+    /// part of the host that is shown (`/usr`, `/etc`) makes a difference.
+    pub hidden: Vec<PathBuf>,
+}
+
+/// Makes environments out of namespaces.
+#[derive(Debug)]
+pub struct SandboxExecutor {
+    config: SandboxConfig,
+    environments: PathBuf,
+    clients: PathBuf,
+    languages: Languages,
+    rights: OnceLock<Result<Rights, String>>,
+}
+
+/// What the spawner may do on this machine, in its own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    /// Init and runtime have users of their own.
+    Root,
+    /// Both are the one user that the kernel lets an ordinary user map.
+    User,
+}
+
+impl SandboxExecutor {
+    /// Prepares the folders. Starts nothing and searches nothing: that waits for the first use.
+    pub fn new(config: SandboxConfig) -> Result<Self, ExecutorError> {
+        if !config.init_binary.is_file() {
+            let path = config.init_binary.display();
+            return Err(ExecutorError::Failed(format!("there is no init at {path}")));
+        }
+        let folder = |name: &str| {
+            let path = config.run_dir.join(name);
+            create_private(&path).map_err(|error| failed("create", &path, &error))?;
+            // The spawner works from another root, so that paths are absolute from here on.
+            fs::canonicalize(&path).map_err(|error| failed("find", &path, &error))
+        };
+        Ok(SandboxExecutor {
+            environments: folder("environments")?,
+            clients: folder("runtime_clients")?,
+            languages: Languages::default(),
+            rights: OnceLock::new(),
+            config,
+        })
+    }
+
+    /// Tells whether this kernel lets this user make sandboxes, by making one, in about 5 ms; and
+    /// if not, why, for a person. Remembered.
+    pub fn probe(&self) -> Result<(), String> {
+        self.rights().map(|_| ())
+    }
+
+    fn rights(&self) -> Result<Rights, String> {
+        self.rights.get_or_init(|| self.try_rights()).clone()
+    }
+
+    fn try_rights(&self) -> Result<Rights, String> {
+        let folder = self.environments.with_file_name(format!("probe-{}", std::process::id()));
+        create_private(&folder).map_err(|error| error.to_string())?;
+        let output = std::process::Command::new(&self.config.init_binary)
+            .args([Path::new("sandbox"), Path::new("--probe"), &folder])
+            .env_clear()
+            .stdin(Stdio::null())
+            .output();
+        // A left probe folder is empty but for a record; it does no harm.
+        let _ = fs::remove_dir_all(&folder);
+        let output = output.map_err(|error| format!("the init does not start: {error}"))?;
+        let line = String::from_utf8_lossy(&output.stdout);
+        match line.trim_end().split_once(' ') {
+            Some(("ok", "root")) => Ok(Rights::Root),
+            Some(("ok", "user")) => Ok(Rights::User),
+            Some(("failed", why)) => Err(format!("no sandbox can be made: {why}")),
+            _ => Err(format!("the trial sandbox ended with {}", output.status)),
+        }
+    }
+
+    fn folder(&self, id: &EnvironmentId) -> PathBuf {
+        self.environments.join(&id.0)
+    }
+
+    /// The language of a runtime and, unless the function brings its own, its installation.
+    fn installation(&self, runtime: &str) -> Result<(Language, Option<Arc<Installation>>), ExecutorError> {
+        let language = Language::of(runtime).ok_or_else(|| missing(runtime))?;
+        if language == Language::Provided {
+            return Ok((language, None));
+        }
+        let found = self.languages.find(language).ok_or_else(|| missing(runtime))?;
+        Ok((language, Some(found)))
+    }
+
+    /// What the spawner is asked for.
+    fn spawn_spec(&self, spec: &EnvironmentSpec) -> Result<SpawnSpec, ExecutorError> {
+        let (language, installation) = self.installation(&spec.runtime)?;
+        let link = self.config.link_socket.parent().unwrap_or(Path::new("/"));
+        let mut binds = vec![
+            Bind::new(&self.config.init_binary, INIT),
+            Bind::new(link, LINK_FOLDER),
+            Bind::new(&spec.code_tree, "/var/task"),
+        ];
+        if let Some(client) = client_of(language) {
+            binds.push(Bind::new(client.folder(&self.clients), RUNTIME_DIR));
+        }
+        let prefixes = installation.iter().flat_map(|found| &found.prefixes);
+        binds.extend(prefixes.map(|prefix| Bind::new(prefix, prefix)));
+        for bind in &mut binds {
+            bind.from = fs::canonicalize(&bind.from).map_err(|error| failed("find", &bind.from, &error))?;
+        }
+        let hidden = self.config.hidden.iter().chain([&self.config.run_dir]);
+        Ok(SpawnSpec {
+            folder: self.folder(&spec.id),
+            binds,
+            hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
+            tmp_mib: spec.tmp_mib,
+            argv: vec![INIT.to_owned()],
+        })
+    }
+
+    /// Starts the spawner on a written spec.
+    fn command(&self, spec: &EnvironmentSpec, folder: &Path) -> Result<Command, ExecutorError> {
+        let socket = self.config.link_socket.file_name().unwrap_or_default();
+        let socket = Path::new(LINK_FOLDER).join(socket);
+        let log = folder.join("init.log");
+        let log = fs::File::create(&log).map_err(|error| failed("create", &log, &error))?;
+        let mut command = Command::new(&self.config.init_binary);
+        command
+            .arg("sandbox")
+            .arg(folder.join("spec.json"))
+            .env_clear()
+            .env(larder_init::link::LINK_VARIABLE, format!("unix:{}", socket.display()))
+            .env(larder_init::link::ENVIRONMENT_VARIABLE, &spec.id.0)
+            .env(larder_init::link::TOKEN_VARIABLE, &spec.token)
+            .env(larder_init::link::GRACE_VARIABLE, spec.grace_s.to_string())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        Ok(command)
+    }
+
+    /// Makes the folder and starts the spawner; returns when the init runs.
+    async fn spawn(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        let folder = self.folder(&spec.id);
+        create_private(&folder).map_err(|error| failed("create", &folder, &error))?;
+        let text = serde_json::to_vec(&self.spawn_spec(spec)?)
+            .map_err(|error| ExecutorError::Failed(format!("cannot write a spec: {error}")))?;
+        let path = folder.join("spec.json");
+        fs::write(&path, text).map_err(|error| failed("write", &path, &error))?;
+        let mut child =
+            self.command(spec, &folder)?.spawn().map_err(|error| failed("start", &self.config.init_binary, &error))?;
+        let mut line = String::new();
+        let mut out = child.stdout.take().expect("it was asked for");
+        let read = tokio::time::timeout(SPAWN, out.read_to_string(&mut line)).await;
+        // From here on tokio waits for the spawner, which ends when its environment does.
+        drop(child);
+        match (read, line.trim_end().split_once(' ')) {
+            (Ok(Ok(_)), Some(("started", _))) => Ok(()),
+            (Ok(Ok(_)), Some(("failed", why))) => Err(ExecutorError::Failed(why.to_owned())),
+            (Ok(Ok(_)), _) => Err(ExecutorError::Failed("the spawner ended without a word".to_owned())),
+            (Ok(Err(error)), _) => Err(ExecutorError::Failed(format!("cannot hear from the spawner: {error}"))),
+            (Err(_), _) => Err(ExecutorError::Failed("the spawner does not answer".to_owned())),
+        }
+    }
+
+    /// Compiles the Python client for one installation, so that no cold start has to.
+    async fn compile(&self, python: &Installation, folder: &Path) {
+        let modules = runtime_clients::PYTHON_MODULES.map(|name| folder.join(name));
+        let mut command = Command::new(&python.program);
+        command.args(["-I", "-S", "-m", "py_compile"]).args(modules);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Without bytecode the client works too, some milliseconds slower.
+        let _ = command.status().await;
+    }
+}
+
+#[async_trait]
+impl Executor for SandboxExecutor {
+    fn name(&self) -> &'static str {
+        "sandbox"
+    }
+
+    fn supports(&self, runtime: &str) -> Result<(), ExecutorError> {
+        self.installation(runtime).map(|_| ())
+    }
+
+    /// Those whose language version is on this machine, not merely a near one.
+    async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError> {
+        let exact = |name: &str| {
+            self.installation(name).is_ok_and(|(language, found)| found.is_none_or(|found| found.is_exact(language)))
+        };
+        Ok(RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| exact(name)).collect())
+    }
+
+    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
+        let (language, installation) = self.installation(&spec.runtime)?;
+        let rights = self.rights().map_err(ExecutorError::Failed)?;
+        let warning = installation.as_ref().filter(|found| !found.is_exact(language));
+        Ok(Launch {
+            argv: argv(language, installation.as_deref(), &spec.code_tree),
+            variables: variables(language, installation.as_deref()),
+            user: (rights == Rights::Root).then_some(RUNTIME_USER),
+            runtime_api: "127.0.0.1:0".to_owned(),
+            warning: warning.map(|found| {
+                let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };
+                format!("{} is not on this machine; running with {name} {}", spec.runtime, found.version)
+            }),
+        })
+    }
+
+    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError> {
+        let (language, installation) = self.installation(runtime)?;
+        let Some(client) = client_of(language) else {
+            return Ok(());
+        };
+        let folder =
+            client.write(&self.clients).map_err(|error| failed("write", &client.folder(&self.clients), &error))?;
+        if let (Language::Python(_), Some(python)) = (language, installation) {
+            let mut parts = python.version.split('.').skip(1);
+            let tag = format!("larder_runtime.cpython-3{}.pyc", parts.next().unwrap_or_default());
+            if !is_newer(&folder.join("__pycache__").join(tag), &folder.join("larder_runtime.py")) {
+                self.compile(&python, &folder).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        let started = self.spawn(spec).await;
+        if started.is_err() {
+            self.stop(&spec.id).await?;
+        }
+        started
+    }
+
+    async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError> {
+        let folder = self.folder(id);
+        process::kill(&folder).await.map_err(ExecutorError::Failed)?;
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &folder, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn sweep(&self, keep: &HashSet<EnvironmentId>) -> Result<Vec<EnvironmentId>, ExecutorError> {
+        let entries = fs::read_dir(&self.environments).map_err(|error| failed("read", &self.environments, &error))?;
+        let mut ended = Vec::new();
+        for entry in entries.flatten() {
+            let id = EnvironmentId(entry.file_name().to_string_lossy().into_owned());
+            if !keep.contains(&id) {
+                self.stop(&id).await?;
+                ended.push(id);
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// The client that speaks for a language; a provided runtime brings its own.
+fn client_of(language: Language) -> Option<&'static Client> {
+    match language {
+        Language::Python(_) => Some(&runtime_clients::PYTHON),
+        Language::Node(_) => Some(&runtime_clients::NODE),
+        Language::Provided => None,
+    }
+}
+
+/// Program and arguments of the runtime.
+fn argv(language: Language, installation: Option<&Installation>, code_tree: &Path) -> Vec<String> {
+    let program = installation.map_or_else(String::new, |found| found.program.display().to_string());
+    match language {
+        // -S: the host's packages stay out (and 5 to 20 ms). -u: a print is in the log at once.
+        Language::Python(_) => {
+            let script = format!("{RUNTIME_DIR}/bootstrap.py");
+            vec![program, "-S".to_owned(), "-u".to_owned(), script]
+        }
+        Language::Node(_) => vec![program, format!("{RUNTIME_DIR}/bootstrap.cjs")],
+        Language::Provided if code_tree.join("bootstrap").exists() => vec!["/var/task/bootstrap".to_owned()],
+        Language::Provided => vec!["/opt/bootstrap".to_owned()],
+    }
+}
+
+/// AWS's variables where the host's programs need other values. `LD_LIBRARY_PATH` leaves out AWS's
+/// library folders: in front of a host program's own they would only do harm.
+fn variables(language: Language, installation: Option<&Installation>) -> Vec<(String, String)> {
+    let bin = installation.and_then(|found| found.program.parent());
+    let bin = bin.map_or_else(String::new, |folder| format!("{}:", folder.display()));
+    let mut variables = vec![
+        ("PATH", format!("{bin}/usr/local/bin:/usr/bin:/bin:/opt/bin")),
+        ("LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib".to_owned()),
+        ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
+    ];
+    match language {
+        Language::Python(_) => variables.push(("PYTHONPATH", RUNTIME_DIR.to_owned())),
+        Language::Node(major) => variables.push((
+            "NODE_PATH",
+            format!(
+                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
+                 /var/runtime/node_modules:/var/runtime:/var/task"
+            ),
+        )),
+        Language::Provided => {}
+    }
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Why a runtime cannot run here, and what mends it.
+fn missing(runtime: &str) -> ExecutorError {
+    let program = match Language::of(runtime) {
+        Some(Language::Python(_)) => "Python 3.8 or later (python3)",
+        Some(Language::Node(_)) => "Node.js (node)",
+        _ => {
+            return ExecutorError::RuntimeMissing(format!(
+                "the sandbox executor runs Python, Node.js and provided runtimes; \
+                 {runtime} needs the docker executor"
+            ));
+        }
+    };
+    ExecutorError::RuntimeMissing(format!(
+        "{runtime} needs {program} on the PATH of this machine; install it or use the docker executor"
+    ))
+}
+
+fn failed(step: &str, path: &Path, error: &io::Error) -> ExecutorError {
+    ExecutorError::Failed(format!("cannot {step} {}: {error}", path.display()))
+}
+
+/// Makes a folder, and its parents, that nobody else can enter.
+fn create_private(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Whether `made` exists and is no older than what it was made from.
+fn is_newer(made: &Path, source: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    matches!((time(made), time(source)), (Some(made), Some(source)) if made >= source)
+}

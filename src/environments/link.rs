@@ -1,0 +1,175 @@
+//! The link server: environments dial here, prove who they are, and speak frames.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use larder_init::link::{FromInit, Hello, PROTOCOL, ToInit, decode, encode};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::pool::Pool;
+
+/// How long a connection may take to say who it is.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// First size of a connection's read buffer, in bytes.
+const BUFFER: usize = 16 * 1024;
+
+/// The server's half of a link that writes.
+pub type LinkWriter = Box<dyn AsyncWrite + Send + Sync + Unpin>;
+
+/// The half that reads.
+type LinkReader = Box<dyn AsyncRead + Send + Sync + Unpin>;
+
+/// The listening sockets: one for this machine, and one for environments of a remote engine.
+#[derive(Debug)]
+pub struct LinkServer {
+    local: UnixListener,
+    remote: Option<TcpListener>,
+}
+
+impl LinkServer {
+    /// Binds the socket, in place of one that a killed server left. Inits run as root of their
+    /// environment: where that is not the server's own user, anyone who reaches the folder may
+    /// connect, and tokens guard the link; the data dir keeps other users from the folder.
+    pub fn bind(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mode = if nix::unistd::geteuid().is_root() { 0o600 } else { 0o666 };
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        Ok(Self { local: listener, remote: None })
+    }
+
+    /// The same, listening for a remote engine's environments too.
+    pub async fn with_remote(self, address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { remote: Some(listener), ..self })
+    }
+
+    async fn accept(&self) -> std::io::Result<(LinkReader, LinkWriter)> {
+        let remote = async {
+            match &self.remote {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            accepted = self.local.accept() => {
+                let (reader, writer) = accepted?.0.into_split();
+                Ok((Box::new(reader), Box::new(writer)))
+            }
+            accepted = remote => {
+                let (stream, _) = accepted?;
+                stream.set_nodelay(true)?;
+                let (reader, writer) = stream.into_split();
+                Ok((Box::new(reader), Box::new(writer)))
+            }
+        }
+    }
+
+    /// Accepts environments until `stop`; ends when their connections are closed.
+    pub async fn run(self, pool: Arc<Pool>, stop: CancellationToken) {
+        let connections = TaskTracker::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = self.accept() => match accepted {
+                    Ok(halves) => {
+                        connections.spawn(serve(halves, Arc::clone(&pool), stop.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "an environment could not connect");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        }
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+/// One connection from its hello to its end.
+async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, stop: CancellationToken) {
+    let mut frames = Frames { reader, buffer: BytesMut::with_capacity(BUFFER) };
+    let Ok(Some(FromInit::Hello(hello))) = tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await else { return };
+    if let Err(reason) = check(&hello, &pool) {
+        refuse(&mut writer, &hello, reason).await;
+        return;
+    }
+    let environment = match pool.connected(&hello, writer).await {
+        Ok(environment) => environment,
+        Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,
+    };
+    loop {
+        let frame = tokio::select! {
+            () = stop.cancelled() => break,
+            frame = frames.next() => frame,
+        };
+        match frame {
+            Some(FromInit::Log { data, .. }) => environment.output(&data),
+            Some(FromInit::Ready { .. }) => environment.ready(),
+            Some(FromInit::Finished(finished)) => {
+                if environment.finished(finished) {
+                    pool.release(&environment);
+                }
+            }
+            Some(FromInit::Hello(_)) | None => break,
+        }
+    }
+    pool.lost(&environment);
+}
+
+/// Protocol and token.
+fn check(hello: &Hello, pool: &Pool) -> Result<(), &'static str> {
+    if hello.protocol != PROTOCOL {
+        return Err("the init speaks another version of the link");
+    }
+    if !pool.knows_token(&hello.environment, &hello.token) {
+        return Err("the token is not one of this store");
+    }
+    Ok(())
+}
+
+async fn refuse(writer: &mut LinkWriter, hello: &Hello, reason: &str) {
+    tracing::info!(environment = %hello.environment, reason, "refused an environment");
+    if let Ok(bytes) = encode(&ToInit::Refused { reason: reason.to_owned() }) {
+        let _ = writer.write_all(&bytes).await;
+    }
+}
+
+/// Frames off a connection.
+struct Frames {
+    reader: LinkReader,
+    buffer: BytesMut,
+}
+
+impl Frames {
+    /// The next frame; `None` when the connection ends or sends what is no frame.
+    async fn next(&mut self) -> Option<FromInit> {
+        loop {
+            match decode(&mut self.buffer) {
+                Ok(Some(frame)) => return Some(frame),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "closing the link of an environment");
+                    return None;
+                }
+            }
+            self.buffer.reserve(BUFFER);
+            match self.reader.read_buf(&mut self.buffer).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Execution environments: the pool that keeps them warm, the link they dial, the executors that
+//! make them, and the reactor that brings new functions to `Active`.
+
+pub mod activation;
+mod environment;
+pub mod executor;
+pub mod executors;
+pub mod images;
+mod link;
+mod pool;
+mod records;
+pub mod runtime_clients;
+mod tail;
+mod token;
+pub mod variables;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use environment::{Completed, Invocation};
+pub use link::LinkServer;
+pub use pool::{Pool, RunError, Target};
+
+/// Name of the link's socket in its folder.
+pub const SOCKET: &str = "link.sock";
+
+/// Name of the init's executable beside the socket.
+pub const INIT: &str = "larder-init";
+
+/// How environments live.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of what belongs to running environments; a part of the data dir.
+    pub run_dir: PathBuf,
+    /// How long an idle environment is kept (`LAMBDA_KEEPALIVE_MS`).
+    pub keep_alive: Duration,
+    /// How long an environment waits for a lost server before it ends itself
+    /// (`LARDER_ENVIRONMENT_GRACE_S`).
+    pub grace: Duration,
+    /// How long a new environment may take to dial (`LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT`).
+    pub start_timeout: Duration,
+    /// How long a function stays `Pending` (or its update `InProgress`) at least, so that clients
+    /// see the states they see on AWS (`LARDER_STATE_DELAY_MS`).
+    pub state_delay: Duration,
+    /// Largest response in bytes.
+    pub max_response_bytes: u64,
+    /// Environments that may be busy at once.
+    pub concurrency: u32,
+}
+
+impl Settings {
+    /// The folder with the link's socket and the init, mounted into environments.
+    pub fn link_dir(&self) -> PathBuf {
+        self.run_dir.join("link")
+    }
+}

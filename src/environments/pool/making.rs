@@ -1,0 +1,94 @@
+//! Making environments: from a target to a runtime that was told to start.
+
+use std::sync::Arc;
+
+use larder_init::link::Start;
+use tokio::sync::oneshot;
+
+use super::{DeploymentKey, Pool, RunError, Target};
+use crate::environments::environment::Environment;
+use crate::environments::executor::{EnvironmentId, EnvironmentSpec};
+use crate::environments::{token, variables};
+use crate::model::arn;
+
+/// Limit of the init phase, as on AWS.
+const INIT_TIMEOUT_MS: u64 = 10_000;
+
+impl Pool {
+    /// Makes an environment and waits until it dials.
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        target: &Target,
+        deployment: DeploymentKey,
+    ) -> Result<Arc<Environment>, RunError> {
+        if self.stop.is_cancelled() {
+            return Err(RunError::Closing);
+        }
+        let id = EnvironmentId(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1));
+        let (dialled, environment) = oneshot::channel();
+        self.inner().starting.insert(id.clone(), (deployment.clone(), dialled));
+        self.records.add(&id, &deployment);
+        // A task of its own: a caller that goes away must not leave half an environment.
+        let (pool, target, making) = (Arc::clone(self), target.clone(), id.clone());
+        let made = self.tasks.spawn(async move { pool.make(&target, making).await });
+        let outcome = match made.await {
+            Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
+                Ok(Ok(environment)) => return Ok(environment),
+                _ => Err(RunError::StartTimeout(self.settings.start_timeout)),
+            },
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(RunError::Closing),
+        };
+        self.inner().starting.remove(&id);
+        self.end(id);
+        outcome
+    }
+
+    async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
+        self.executor.prepare(&target.version.config.runtime).await?;
+        let spec = self.spec(target, id).await?;
+        Ok(self.executor.start(&spec).await?)
+    }
+
+    async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
+        let (trees, blob) = (Arc::clone(&self.trees), target.version.code.blob);
+        let code_tree =
+            tokio::task::spawn_blocking(move || trees.get(&blob)).await.map_err(|_| RunError::Closing)??;
+        let config = &target.version.config;
+        Ok(EnvironmentSpec {
+            token: token::of(self.ledger.secret(), &id),
+            id,
+            store_id: self.ledger.store_id().to_owned(),
+            function_arn: arn::function(&target.function),
+            function_name: target.function.name.to_string(),
+            version: target.version.version.to_string(),
+            deployment: target.version.deployment.to_string(),
+            runtime: config.runtime.clone(),
+            handler: config.handler.clone(),
+            code_tree,
+            memory_mib: config.memory_mib,
+            tmp_mib: config.ephemeral_storage_mib,
+            grace_s: self.settings.grace.as_secs(),
+        })
+    }
+
+    /// Tells a fresh environment how to run its function.
+    pub(super) async fn send_start(&self, target: &Target, environment: &Environment) -> Result<(), String> {
+        let spec = self.spec(target, environment.id.clone()).await.map_err(|error| error.to_string())?;
+        let launch = self.executor.launch(&spec).map_err(|error| error.to_string())?;
+        if let Some(warning) = launch.warning.clone() {
+            tracing::warn!(function = %spec.function_name, "{warning}");
+            environment.notice(warning);
+        }
+        let start = Start {
+            variables: variables::of(target, &launch, &environment.id),
+            argv: launch.argv,
+            working_dir: "/var/task".into(),
+            user: launch.user,
+            runtime_api: launch.runtime_api,
+            init_timeout_ms: INIT_TIMEOUT_MS,
+            max_response_bytes: self.settings.max_response_bytes,
+        };
+        environment.start(start).await.map_err(|error| error.to_string())
+    }
+}

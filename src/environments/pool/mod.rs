@@ -1,0 +1,356 @@
+//! The pool: finds a warm environment for an invocation or has one made, and ends those that are
+//! idle for long or outdated.
+
+mod making;
+mod upkeep;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use larder_init::link::{Hello, Outcome, Phase};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::environment::{Completed, Environment, Invocation};
+use super::executor::{EnvironmentId, Executor, ExecutorError};
+use super::link::LinkWriter;
+use super::records::Records;
+use super::{Settings, token};
+use crate::blobs::BlobError;
+use crate::blobs::code_tree::CodeTrees;
+use crate::ledger::Ledger;
+use crate::model::function::FunctionVersion;
+use crate::model::names::{FunctionKey, RevisionId};
+use crate::model::qualifier::Version;
+
+/// How long after a start the server waits for environments that a former one left; an init
+/// re-dials every 10 ms at first.
+const ADOPTION: Duration = Duration::from_secs(2);
+
+/// Deliveries of one event before the caller gets an error: an environment may end between being
+/// taken and being sent its event.
+const DELIVERIES: u32 = 3;
+
+/// What an environment runs: one version in one deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeploymentKey {
+    /// The function.
+    pub function: FunctionKey,
+    /// Its version.
+    pub version: Version,
+    /// Code and configuration.
+    pub deployment: RevisionId,
+}
+
+/// A version to run.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The function.
+    pub function: FunctionKey,
+    /// The version.
+    pub version: Arc<FunctionVersion>,
+}
+
+impl Target {
+    fn deployment(&self) -> DeploymentKey {
+        DeploymentKey {
+            function: self.function.clone(),
+            version: self.version.version,
+            deployment: self.version.deployment,
+        }
+    }
+}
+
+/// Why an invocation could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// As many environments are busy as the account allows.
+    #[error("all {0} environments are busy")]
+    Throttled(u32),
+    /// No environment could be made.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+    /// The code cannot be had.
+    #[error(transparent)]
+    Code(#[from] BlobError),
+    /// The new environment did not dial in time.
+    #[error("a new environment did not answer within {} s", .0.as_secs())]
+    StartTimeout(Duration),
+    /// Environments kept ending before they took the event.
+    #[error("no environment took the event")]
+    Undelivered,
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Closing,
+}
+
+/// All environments of this server.
+#[derive(Debug)]
+pub struct Pool {
+    executor: Arc<dyn Executor>,
+    trees: Arc<CodeTrees>,
+    ledger: Arc<Ledger>,
+    settings: Settings,
+    records: Records,
+    inner: Mutex<Inner>,
+    /// Told whenever an environment becomes idle while adoption goes on.
+    adopted: Notify,
+    started: Instant,
+    busy: AtomicU32,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Every environment with a link.
+    live: HashMap<EnvironmentId, Arc<Environment>>,
+    /// Those without an invocation, the last used at the end: the next one taken.
+    idle: HashMap<DeploymentKey, Vec<Arc<Environment>>>,
+    /// Started, not yet dialled: who waits.
+    starting: HashMap<EnvironmentId, (DeploymentKey, oneshot::Sender<Arc<Environment>>)>,
+    /// Left by a former server, not yet dialled.
+    expected: HashMap<EnvironmentId, DeploymentKey>,
+}
+
+impl Pool {
+    /// A pool over an executor. Environments of a former server are expected to dial soon.
+    pub fn new(
+        executor: Arc<dyn Executor>,
+        trees: Arc<CodeTrees>,
+        ledger: Arc<Ledger>,
+        settings: Settings,
+        stop: CancellationToken,
+    ) -> std::io::Result<Arc<Self>> {
+        let records = Records::open(&settings.run_dir.join("records"))?;
+        let inner = Inner { expected: records.all(), ..Inner::default() };
+        Ok(Arc::new(Self {
+            executor,
+            trees,
+            ledger,
+            settings,
+            records,
+            inner: Mutex::new(inner),
+            adopted: Notify::new(),
+            started: Instant::now(),
+            busy: AtomicU32::new(0),
+            tasks: TaskTracker::new(),
+            stop,
+        }))
+    }
+
+    /// The executor in use.
+    pub fn executor(&self) -> &dyn Executor {
+        &*self.executor
+    }
+
+    /// Environments with a link, and how many of them are idle.
+    pub fn counts(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.live.len(), inner.idle.values().map(Vec::len).sum())
+    }
+
+    /// Runs an event in a warm environment, or in a new one.
+    pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
+        let _busy = Busy::enter(self)?;
+        let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
+        for _ in 0..DELIVERIES {
+            let environment = self.acquire(target).await?;
+            match environment.invoke(invocation, timeout).await {
+                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| killed())),
+                Err(error) => {
+                    tracing::info!(environment = %environment.id, %error, "an environment ended before its event");
+                    self.lost(&environment);
+                }
+            }
+        }
+        Err(RunError::Undelivered)
+    }
+
+    async fn acquire(self: &Arc<Self>, target: &Target) -> Result<Arc<Environment>, RunError> {
+        let deployment = target.deployment();
+        loop {
+            let freed = self.adopted.notified();
+            {
+                let mut inner = self.inner();
+                if let Some(environment) = inner.idle.get_mut(&deployment).and_then(Vec::pop) {
+                    return Ok(environment);
+                }
+                if self.started.elapsed() > ADOPTION || !inner.expected.values().any(|expected| *expected == deployment)
+                {
+                    break;
+                }
+            }
+            let left = ADOPTION.saturating_sub(self.started.elapsed());
+            let _ = tokio::time::timeout(left, freed).await;
+        }
+        self.start(target, deployment).await
+    }
+
+    /// Whether `token` proves the id `environment`.
+    pub fn knows_token(&self, environment: &str, token: &str) -> bool {
+        token::of(self.ledger.secret(), &EnvironmentId(environment.to_owned())) == token
+    }
+
+    /// Takes an environment that dialled: a new one, or one of a former server (adopted).
+    ///
+    /// # Errors
+    /// Why it is not wanted, and its link back.
+    pub async fn connected(
+        self: &Arc<Self>,
+        hello: &Hello,
+        link: LinkWriter,
+    ) -> Result<Arc<Environment>, (&'static str, LinkWriter)> {
+        let id = EnvironmentId(hello.environment.clone());
+        let (deployment, waiter) = {
+            let mut inner = self.inner();
+            match inner.starting.remove(&id) {
+                Some((deployment, waiter)) => (deployment, Some(waiter)),
+                None => match inner.expected.get(&id) {
+                    Some(deployment) => (deployment.clone(), None),
+                    None => return Err(("the environment is not one of this server's", link)),
+                },
+            }
+        };
+        let Some(target) = self.current(&deployment) else {
+            self.forget(&id);
+            return Err(("its function has changed or is gone", link));
+        };
+        let environment = Arc::new(Environment::new(id.clone(), deployment, link));
+        if hello.phase == Phase::Fresh
+            && let Err(reason) = self.send_start(&target, &environment).await
+        {
+            tracing::warn!(environment = %id, reason, "a new environment could not be started");
+        }
+        self.settle(&environment, waiter, matches!(hello.phase, Phase::Busy { .. }));
+        Ok(environment)
+    }
+
+    /// Gives a dialled environment to who waits for it, or to the pool.
+    fn settle(&self, environment: &Arc<Environment>, waiter: Option<oneshot::Sender<Arc<Environment>>>, busy: bool) {
+        let mut inner = self.inner();
+        inner.live.insert(environment.id.clone(), Arc::clone(environment));
+        let adopted = inner.expected.remove(&environment.id).is_some();
+        let given = waiter.is_some_and(|waiter| waiter.send(Arc::clone(environment)).is_ok());
+        if !given && !busy {
+            environment.rest();
+            inner.idle.entry(environment.deployment.clone()).or_default().push(Arc::clone(environment));
+        }
+        drop(inner);
+        if adopted {
+            tracing::info!(environment = %environment.id, function = %environment.deployment.function.name, busy, "adopted an environment");
+            self.adopted.notify_waiters();
+        }
+    }
+
+    /// The version of a deployment, if it is the current one.
+    fn current(&self, deployment: &DeploymentKey) -> Option<Target> {
+        let state = self.ledger.state();
+        let version = state.function(&deployment.function)?.version(deployment.version)?;
+        (version.deployment == deployment.deployment)
+            .then(|| Target { function: deployment.function.clone(), version: Arc::clone(version) })
+    }
+
+    /// Puts an environment back after its invocation.
+    pub fn release(&self, environment: &Arc<Environment>) {
+        if self.settings.keep_alive.is_zero() {
+            return self.retire(environment);
+        }
+        environment.rest();
+        let mut inner = self.inner();
+        if inner.live.contains_key(&environment.id) {
+            let idle = inner.idle.entry(environment.deployment.clone()).or_default();
+            if !idle.iter().any(|other| other.id == environment.id) {
+                idle.push(Arc::clone(environment));
+            }
+        }
+        drop(inner);
+        if self.started.elapsed() < ADOPTION {
+            self.adopted.notify_waiters();
+        }
+    }
+
+    /// An environment's link is gone: so is the environment.
+    pub fn lost(&self, environment: &Arc<Environment>) {
+        environment.lost();
+        if self.stop.is_cancelled() {
+            return;
+        }
+        self.remove(environment);
+        self.end(environment.id.clone());
+    }
+
+    /// Ends an environment in good order.
+    fn retire(&self, environment: &Arc<Environment>) {
+        self.remove(environment);
+        let asked = Arc::clone(environment);
+        self.tasks.spawn(async move { asked.shutdown().await });
+        self.end(environment.id.clone());
+    }
+
+    fn remove(&self, environment: &Arc<Environment>) {
+        let mut inner = self.inner();
+        inner.live.remove(&environment.id);
+        if let Some(idle) = inner.idle.get_mut(&environment.deployment) {
+            idle.retain(|other| other.id != environment.id);
+            if idle.is_empty() {
+                inner.idle.remove(&environment.deployment);
+            }
+        }
+    }
+
+    /// Has the executor remove an environment, whatever is left of it.
+    fn end(&self, id: EnvironmentId) {
+        self.forget(&id);
+        let executor = Arc::clone(&self.executor);
+        self.tasks.spawn(async move {
+            if let Err(error) = executor.stop(&id).await {
+                tracing::warn!(environment = %id, %error, "an environment could not be removed");
+            }
+        });
+    }
+
+    fn forget(&self, id: &EnvironmentId) {
+        self.inner().expected.remove(id);
+        self.records.remove(id);
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no holder of this lock panics")
+    }
+}
+
+/// What an invocation got whose environment vanished: the engine killed it, most likely for its
+/// memory.
+fn killed() -> Completed {
+    Completed {
+        outcome: Outcome::Exited { reason: Some("signal: killed".into()), init: false },
+        duration: Duration::ZERO,
+        init: None,
+        max_memory_bytes: 0,
+        output: Vec::new(),
+    }
+}
+
+/// One of the account's concurrent executions, given back when dropped.
+struct Busy<'a>(&'a Pool);
+
+impl<'a> Busy<'a> {
+    fn enter(pool: &'a Pool) -> Result<Self, RunError> {
+        let limit = pool.settings.concurrency;
+        if pool.busy.fetch_add(1, Ordering::Relaxed) >= limit {
+            pool.busy.fetch_sub(1, Ordering::Relaxed);
+            return Err(RunError::Throttled(limit));
+        }
+        Ok(Self(pool))
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,81 @@
+//! Records of running environments: which ones a killed server left, so that its successor knows
+//! whom to wait for. Hints only; what is not recorded is swept, what does not dial is forgotten.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::executor::EnvironmentId;
+use super::pool::DeploymentKey;
+use crate::model::names::{FunctionKey, RevisionId, Scope};
+use crate::model::qualifier::Version;
+
+/// The folder of records, one file an environment.
+#[derive(Debug)]
+pub struct Records {
+    folder: PathBuf,
+}
+
+/// What a record says.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    account: String,
+    region: String,
+    function: String,
+    version: String,
+    deployment: Uuid,
+}
+
+impl Records {
+    /// Opens or makes the folder.
+    pub fn open(folder: &Path) -> std::io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Remembers an environment. A failure costs a cold start after a crash, nothing else.
+    pub fn add(&self, id: &EnvironmentId, deployment: &DeploymentKey) {
+        let DeploymentKey { function, version, deployment } = deployment;
+        let record = Record {
+            account: function.scope.account.to_string(),
+            region: function.scope.region.to_string(),
+            function: function.name.to_string(),
+            version: version.to_string(),
+            deployment: deployment.0,
+        };
+        let json = serde_json::to_vec(&record).expect("a record of texts is JSON");
+        if let Err(error) = fs::write(self.path(id), json) {
+            tracing::warn!(environment = %id, %error, "an environment could not be recorded");
+        }
+    }
+
+    /// Forgets an environment.
+    pub fn remove(&self, id: &EnvironmentId) {
+        let _ = fs::remove_file(self.path(id));
+    }
+
+    /// What is recorded; an unreadable record is dropped.
+    pub fn all(&self) -> HashMap<EnvironmentId, DeploymentKey> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| Some((EnvironmentId(entry.file_name().into_string().ok()?), read(&entry.path())?)))
+            .collect()
+    }
+
+    fn path(&self, id: &EnvironmentId) -> PathBuf {
+        self.folder.join(&id.0)
+    }
+}
+
+fn read(path: &Path) -> Option<DeploymentKey> {
+    let record: Record = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    let scope = Scope { account: record.account.into(), region: record.region.into() };
+    Some(DeploymentKey {
+        function: FunctionKey { scope, name: record.function.into() },
+        version: Version::parse(&record.version)?,
+        deployment: RevisionId(record.deployment),
+    })
+}

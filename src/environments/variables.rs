@@ -1,0 +1,74 @@
+//! The environment variables of a function's runtime.
+//!
+//! Values and presence as recorded on AWS; precedence as in AWS's runtime interface emulator: what
+//! the user set gives way only to the reserved ones.
+
+use std::collections::BTreeMap;
+
+use super::executor::{EnvironmentId, Launch};
+use super::pool::Target;
+use crate::model::function::FunctionVersion;
+use crate::model::time::{Timestamp, civil_date};
+
+/// All variables of the runtime process, but the address of the Runtime API.
+pub fn of(target: &Target, launch: &Launch, id: &EnvironmentId) -> Vec<(String, String)> {
+    let mut variables: BTreeMap<String, String> = defaults();
+    variables.extend(launch.variables.iter().cloned());
+    if let Some(user) = &target.version.config.environment {
+        variables.extend(user.0.clone());
+    }
+    variables.extend(reserved(target, id));
+    variables.into_iter().collect()
+}
+
+/// Those a user may replace.
+fn defaults() -> BTreeMap<String, String> {
+    owned([("LANG", "en_US.UTF-8"), ("TZ", ":UTC"), ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR")])
+}
+
+/// Those a user may not set.
+fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
+    let FunctionVersion { config, version, modified, .. } = &*target.version;
+    let scope = &target.function.scope;
+    let (region, version) = (scope.region.as_str(), version.to_string());
+    let stream = log_stream(*modified, &version, id);
+    let memory = config.memory_mib.to_string();
+    let execution_environment = format!("AWS_Lambda_{}", config.runtime);
+    let mut reserved = owned([
+        // The account as access key: what the function calls lands where the function is.
+        ("AWS_ACCESS_KEY_ID", scope.account.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", "larder"),
+        ("AWS_SESSION_TOKEN", "larder"),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_FUNCTION_VERSION", &version),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &config.logging.group),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", &stream),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ("_HANDLER", &config.handler),
+    ]);
+    // Recorded: the OS-only runtimes have none.
+    if !config.runtime.starts_with("provided") {
+        reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment);
+    }
+    if config.logging.format == "JSON" {
+        reserved.insert("AWS_LAMBDA_LOG_FORMAT".into(), "JSON".into());
+        let level = config.logging.application_level.as_deref().unwrap_or("INFO");
+        reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
+    }
+    reserved
+}
+
+/// `YYYY/MM/DD/[version]<32 hex>`.
+fn log_stream(time: Timestamp, version: &str, id: &EnvironmentId) -> String {
+    let (year, month, day) = civil_date(time.0 / 86_400_000);
+    format!("{year:04}/{month:02}/{day:02}/[{version}]{id}{id}")
+}
+
+fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

@@ -1,0 +1,170 @@
+//! Invocations: which version, in which state, with which event; and what its end looks like.
+
+mod outcome;
+mod report;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::environments::{Invocation, Pool, RunError, Target};
+use crate::ledger::Ledger;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::function::{Function, FunctionState, FunctionVersion};
+use crate::model::limits::Limits;
+use crate::model::qualifier::{Qualifier, Version};
+use crate::model::reference::FunctionReference;
+
+/// How long an invocation waits for a `Pending` function. AWS refuses at once; here the function is
+/// ready in moments and a caller that waits is served.
+const PENDING_WAIT: Duration = Duration::from_secs(30);
+
+/// What AWS's payload limit has beyond 6 MiB; it counts for responses only.
+const RESPONSE_EXTRA: u64 = 100;
+
+/// A call of `Invoke`.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Request id.
+    pub request_id: String,
+    /// The function as named.
+    pub reference: FunctionReference,
+    /// X-Ray trace header.
+    pub trace_id: Option<String>,
+    /// Client context, as JSON.
+    pub client_context: Option<String>,
+    /// The event.
+    pub payload: Bytes,
+}
+
+/// How an invocation ended, for the caller.
+#[derive(Debug)]
+pub struct Invoked {
+    /// Response, or error payload.
+    pub payload: Bytes,
+    /// Whether the payload is an error.
+    pub function_error: bool,
+    /// The version that ran.
+    pub executed_version: Version,
+    /// The last 4 KB of its log.
+    pub log_tail: Vec<u8>,
+}
+
+/// Runs functions.
+#[derive(Debug)]
+pub struct Invoker {
+    ledger: Arc<Ledger>,
+    pool: Arc<Pool>,
+    limits: Limits,
+}
+
+impl Invoker {
+    /// An invoker over a pool of environments.
+    pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits) -> Self {
+        Self { ledger, pool, limits }
+    }
+
+    /// Everything that is checked before a function runs (`DryRun`).
+    pub fn check(&self, request: &Request) -> Result<(), ApiError> {
+        self.check_payload(&request.payload)?;
+        self.version(&request.reference).map(drop)
+    }
+
+    /// Runs a function and waits for its end.
+    ///
+    /// # Errors
+    /// The function cannot be run. What goes wrong in it is no error but a payload.
+    pub async fn invoke(&self, request: Request) -> Result<Invoked, ApiError> {
+        self.check_payload(&request.payload)?;
+        let version = self.active(&request.reference).await?;
+        let target = Target { function: request.reference.key.clone(), version };
+        let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
+        let invocation = Invocation {
+            function_arn: request.reference.arn(),
+            request_id: request.request_id,
+            trace_id: request.trace_id,
+            client_context: request.client_context,
+            payload,
+        };
+        let completed = self.pool.run(&target, &invocation).await.map_err(|error| refusal(&error))?;
+        let config = &target.version.config;
+        let log_tail = report::log(&completed, &invocation.request_id, target.version.version, config);
+        let (payload, function_error) =
+            outcome::payload(completed.outcome, &invocation.request_id, config, &self.limits);
+        Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
+    }
+
+    /// Size and syntax of an event.
+    fn check_payload(&self, payload: &[u8]) -> Result<(), ApiError> {
+        let limit = self.limits.payload_size.saturating_sub(RESPONSE_EXTRA);
+        if payload.len() as u64 > limit {
+            let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
+            return Err(ApiError::new(ErrorCode::RequestTooLarge, message));
+        }
+        if payload.is_empty() {
+            return Ok(());
+        }
+        serde_json::from_slice::<serde::de::IgnoredAny>(payload).map(drop).map_err(|error| {
+            let message = format!("Could not parse request body into json: Could not parse payload into json: {error}");
+            ApiError::new(ErrorCode::InvalidRequestContent, message)
+        })
+    }
+
+    /// The version a reference leads to, by an alias's weights.
+    fn version(&self, reference: &FunctionReference) -> Result<Arc<FunctionVersion>, ApiError> {
+        let state = self.ledger.state();
+        let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
+        let version = match &reference.qualifier {
+            Some(Qualifier::Alias(name)) => routed(function, name),
+            qualifier => function.resolve(qualifier.as_ref()),
+        };
+        version.cloned().ok_or_else(|| reference.not_found())
+    }
+
+    /// The version, once it is `Active`.
+    async fn active(&self, reference: &FunctionReference) -> Result<Arc<FunctionVersion>, ApiError> {
+        let mut changes = self.ledger.changes();
+        let deadline = tokio::time::Instant::now() + PENDING_WAIT;
+        loop {
+            changes.mark_unchanged();
+            let version = self.version(reference)?;
+            let word = match &version.state {
+                FunctionState::Active => return Ok(version),
+                FunctionState::Failed(_) => "Failed",
+                FunctionState::Pending => match tokio::time::timeout_at(deadline, changes.changed()).await {
+                    Ok(Ok(())) => continue,
+                    _ => "Pending",
+                },
+            };
+            return Err(ApiError::conflict(format!(
+                "The operation cannot be performed at this time. The function is currently in the following state: {word}"
+            )));
+        }
+    }
+}
+
+fn routed<'a>(function: &'a Function, name: &crate::model::names::AliasName) -> Option<&'a Arc<FunctionVersion>> {
+    let alias = function.aliases.get(name)?;
+    function.version(alias.route(rand::random()))
+}
+
+/// Why a function could not be run, in AWS's codes. What the machine lacks is told: the caller is the
+/// one who can mend it.
+fn refusal(error: &RunError) -> ApiError {
+    match error {
+        RunError::Throttled(_) => {
+            ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
+        }
+        RunError::Executor(error) => ApiError::new(ErrorCode::InvalidRuntime, error.to_string()),
+        RunError::Code(error) => {
+            tracing::error!(%error, "a function's code cannot be unpacked");
+            ApiError::new(ErrorCode::InvalidZipFile, "Lambda was unable to unzip the function's code.")
+        }
+        RunError::Closing => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
+        RunError::StartTimeout(_) | RunError::Undelivered => {
+            tracing::error!(%error, "an invocation could not be run");
+            ApiError::new(ErrorCode::Service, format!("The function could not be run: {error}."))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Checkpoints: the state at a sequence, in files beside the log. Caches: deleting them costs time,
+//! nothing else.
+//!
+//! A checkpoint is written to a temporary file, synced, renamed, and its folder synced, so that a
+//! crash at any point leaves the former one usable.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{LedgerError, io_error, shapes};
+use crate::model::state::State;
+
+/// Checkpoints that are kept; older ones are removed after a new one is in place.
+const KEPT: usize = 2;
+
+/// The folder with the checkpoints.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens or makes the folder.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        fs::create_dir_all(path).map_err(io_error(path))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The newest checkpoint that can be read. A damaged one is skipped with a warning.
+    pub fn newest(&self) -> Result<Option<State>, LedgerError> {
+        for (_, path) in self.list()?.into_iter().rev() {
+            let bytes = fs::read(&path).map_err(io_error(&path))?;
+            match shapes::decode_state(&bytes) {
+                Ok(state) => return Ok(Some(state)),
+                Err(error) => {
+                    tracing::warn!(checkpoint = %path.display(), %error, "skipping a damaged checkpoint; replaying from an older one");
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a checkpoint of `state` and removes the oldest ones.
+    pub fn write(&self, state: &State) -> Result<(), LedgerError> {
+        let bytes = shapes::encode_state(state)?;
+        let path = self.path.join(format!("{:020}.checkpoint", state.sequence));
+        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(io_error(&self.path))?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error(&path))?;
+        file.persist(&path).map_err(|error| LedgerError::Io { path: path.clone(), source: error.error })?;
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io_error(&self.path))?;
+        self.prune()
+    }
+
+    fn prune(&self) -> Result<(), LedgerError> {
+        let mut all = self.list()?;
+        all.truncate(all.len().saturating_sub(KEPT));
+        all.into_iter().try_for_each(|(_, path)| fs::remove_file(&path).map_err(io_error(&path)))
+    }
+
+    /// Sequences and paths, oldest first.
+    fn list(&self) -> Result<Vec<(u64, PathBuf)>, LedgerError> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(io_error(&self.path))? {
+            let path = entry.map_err(io_error(&self.path))?.path();
+            if path.extension().is_some_and(|extension| extension == "checkpoint")
+                && let Some(sequence) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
+            {
+                found.push((sequence, path));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}

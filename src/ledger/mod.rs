@@ -1,0 +1,255 @@
+//! The ledger: event log, current state, and the single writer that moves both.
+//!
+//! [`Ledger::commit`] hands a command to the writer; its answer comes after the events (and the
+//! small blobs they need) are on disk. Readers take [`Ledger::state`], an immutable snapshot, and
+//! never lock.
+
+mod checkpoint;
+mod codec;
+mod log;
+mod replay;
+mod shapes;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::model::blob::BlobId;
+use crate::model::command::Command;
+use crate::model::decide::Decision;
+use crate::model::error::ApiError;
+use crate::model::event::{Origin, Recorded};
+use crate::model::limits::Limits;
+use crate::model::qualifier::Version;
+use crate::model::state::State;
+
+pub use codec::FrameError;
+pub use log::SmallBlobs;
+
+/// Version of the store's layout; a store of a newer one is refused.
+pub const SCHEMA: u32 = 1;
+
+/// Commands that wait for the writer before callers have to wait too.
+const QUEUE: usize = 1024;
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on disk: nothing acknowledged is ever lost.
+    Always,
+    /// When it is written; the disk follows within this time. A crash of the machine may lose it.
+    Interval(Duration),
+}
+
+/// How to open a ledger.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The store's folder.
+    pub path: PathBuf,
+    /// When a commit counts as done.
+    pub durability: Durability,
+    /// Quotas that commands are decided under.
+    pub limits: Limits,
+}
+
+/// Why a ledger cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The folder cannot be used.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The engine cannot read or write its files.
+    #[error("the event store {}: {source}", path.display())]
+    Engine {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the engine says.
+        source: sled::Error,
+    },
+    /// The store was written by a later Larder.
+    #[error(
+        "the store has schema {found}, but this larder knows schemas up to {known}; use the larder that wrote it, or a later one"
+    )]
+    NewerSchema {
+        /// The store's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// An event is not as it was written.
+    #[error("event {sequence} of the store is damaged: {source}")]
+    DamagedEvent {
+        /// Its place.
+        sequence: u64,
+        /// What is wrong with it.
+        source: FrameError,
+    },
+    /// An event is not there.
+    #[error("the store has no event {expected} (the next one is {found})")]
+    MissingEvent {
+        /// The place that is empty.
+        expected: u64,
+        /// The next that is not.
+        found: u64,
+    },
+    /// The store's own description is not as it was written.
+    #[error("the store's description is damaged: {0}")]
+    DamagedMeta(&'static str),
+}
+
+/// A commit that succeeded.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The state right after this command, before any later one.
+    pub state: Arc<State>,
+    /// The version an answer shows, where it is not `$LATEST`.
+    pub shows: Option<Version>,
+}
+
+/// Why a commit failed; in every case nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The command is not allowed.
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+    /// The store could not be written.
+    #[error("the change could not be stored: {0}")]
+    Storage(Arc<LedgerError>),
+    /// The server is shutting down.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+/// A small blob that is stored together with the events that refer to it.
+pub type Attachment = (BlobId, Bytes);
+
+/// A command on its way to the writer.
+struct Job {
+    command: Command,
+    origin: Origin,
+    attachment: Option<Attachment>,
+    reply: oneshot::Sender<Result<Committed, CommitError>>,
+}
+
+/// Handle to the ledger; one per server, shared by reference.
+#[derive(Debug)]
+pub struct Ledger {
+    log: Arc<log::Log>,
+    published: Arc<ArcSwap<State>>,
+    changes: watch::Receiver<u64>,
+    jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
+    writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    limits: Limits,
+}
+
+impl Ledger {
+    /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
+    pub fn open(options: Options) -> Result<Self, LedgerError> {
+        let log = Arc::new(log::Log::open(&options.path, options.durability)?);
+        let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
+        let replayed = replay::latest(&log, &checkpoints)?;
+        let limits = options.limits.clone();
+        let published = Arc::new(ArcSwap::from_pointee(replayed.state));
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (announce, changes) = watch::channel(published.load().sequence);
+        let writer = writer::Writer::new(
+            Arc::clone(&log),
+            checkpoints,
+            Arc::clone(&published),
+            announce,
+            options,
+            &replayed.progress,
+        );
+        let thread = writer.spawn(receiver);
+        Ok(Self {
+            log,
+            published,
+            changes,
+            jobs: std::sync::Mutex::new(Some(sender)),
+            writer: std::sync::Mutex::new(Some(thread)),
+            limits,
+        })
+    }
+
+    /// The current state.
+    pub fn state(&self) -> Arc<State> {
+        self.published.load_full()
+    }
+
+    /// Tells the sequence of each newly published state.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+
+    /// Id of the store: made with it, the same for ever.
+    pub fn store_id(&self) -> &str {
+        self.log.store_id()
+    }
+
+    /// A secret of this store, from which environments' tokens are made.
+    pub fn secret(&self) -> &[u8] {
+        self.log.secret()
+    }
+
+    /// The blobs that are stored beside the events.
+    pub fn small_blobs(&self) -> SmallBlobs {
+        self.log.small_blobs()
+    }
+
+    /// Decides `command`, stores its events and `attachment`, publishes the new state, and then
+    /// answers.
+    pub async fn commit(
+        &self,
+        command: Command,
+        origin: Origin,
+        attachment: Option<Attachment>,
+    ) -> Result<Committed, CommitError> {
+        let jobs = self.jobs.lock().expect("no holder of this lock panics").clone();
+        let (reply, answer) = oneshot::channel();
+        let job = Job { command, origin, attachment, reply };
+        jobs.ok_or(CommitError::Closed)?.send(job).await.map_err(|_| CommitError::Closed)?;
+        answer.await.map_err(|_| CommitError::Closed)?
+    }
+
+    /// What `command` would lead to, without doing it (`DryRun`).
+    pub fn preview(&self, command: &Command) -> Result<Committed, ApiError> {
+        let state = self.state();
+        let stamp = writer::stamp(crate::model::time::Timestamp::default());
+        let Decision { events, shows } = crate::model::decide::decide(&state, command, &stamp, &self.limits)?;
+        let mut after = (*state).clone();
+        for event in &events {
+            after.apply(event);
+        }
+        Ok(Committed { state: Arc::new(after), shows })
+    }
+
+    /// Up to `limit` events from `from` on, in order.
+    pub fn events(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
+        self.log.events_from(from).take(limit).collect()
+    }
+
+    /// Stops taking commands, waits for the writer, flushes.
+    pub fn close(&self) -> Result<(), LedgerError> {
+        self.jobs.lock().expect("no holder of this lock panics").take();
+        if let Some(writer) = self.writer.lock().expect("no holder of this lock panics").take() {
+            let _ = writer.join();
+        }
+        self.log.flush()
+    }
+}
+
+/// Adds the path to an I/O error.
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> LedgerError {
+    let path = path.to_owned();
+    move |source| LedgerError::Io { path, source }
+}

@@ -1,0 +1,37 @@
+//! Replay: newest checkpoint, then the events behind it.
+
+use super::LedgerError;
+use super::checkpoint::Folder;
+use super::log::Log;
+use crate::model::state::State;
+use crate::model::time::Timestamp;
+
+/// A state rebuilt from disk.
+pub struct Replayed {
+    /// The state.
+    pub state: State,
+    /// Where the writer goes on.
+    pub progress: Progress,
+}
+
+/// What the writer needs to know of the past.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Sequence of the newest checkpoint.
+    pub checkpoint: u64,
+    /// Time of the newest event: times never run back.
+    pub time: Timestamp,
+}
+
+/// Rebuilds the current state.
+pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> {
+    let mut state = checkpoints.newest()?.unwrap_or_default();
+    // The newest event's own time, also when a checkpoint covers it.
+    let mut progress = Progress { checkpoint: state.sequence, time: log.last_time()? };
+    for recorded in log.events_from(state.sequence + 1) {
+        let recorded = recorded?;
+        state.apply(&recorded.event);
+        progress.time = recorded.time;
+    }
+    Ok(Replayed { state, progress })
+}

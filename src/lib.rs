@@ -1,0 +1,24 @@
+//! Larder: a local AWS Lambda service that keeps what you put in it.
+//!
+//! The rooms, from the outside in; an arrow between them never runs back (`tests/arrows.rs`):
+//! - [`cli`] — one file per subcommand
+//! - [`server`] — puts the rooms together and serves them on one port
+//! - [`config`] — what a user can set
+//! - [`console`] — Larder's own endpoints, `/_larder/…`
+//! - [`api`] — AWS's wire protocol
+//! - [`invoke`] — invocations
+//! - [`environments`] — the pool, the link, the executors
+//! - [`blobs`] — content-addressed bytes, code trees
+//! - [`ledger`] — event log, current state, the single writer
+//! - [`model`] — pure: names, resources, commands, events, state
+
+pub mod api;
+pub mod blobs;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod environments;
+pub mod invoke;
+pub mod ledger;
+pub mod model;
+pub mod server;

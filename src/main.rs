@@ -1,0 +1,7 @@
+//! Process entry: parse, dispatch, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    larder::cli::main()
+}

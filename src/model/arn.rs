@@ -1,0 +1,24 @@
+//! ARNs of Lambda's resources.
+
+use super::names::{FunctionKey, Region};
+
+/// The partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`.
+pub fn partition(region: &Region) -> &'static str {
+    match region.as_str() {
+        name if name.starts_with("cn-") => "aws-cn",
+        name if name.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// The ARN of a function, unqualified.
+pub fn function(key: &FunctionKey) -> String {
+    let scope = &key.scope;
+    let (partition, region, account) = (partition(&scope.region), &scope.region, &scope.account);
+    format!("arn:{partition}:lambda:{region}:{account}:function:{}", key.name)
+}
+
+/// The ARN of a function with a qualifier.
+pub fn qualified(key: &FunctionKey, qualifier: &impl std::fmt::Display) -> String {
+    format!("{}:{qualifier}", function(key))
+}

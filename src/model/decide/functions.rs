@@ -1,0 +1,167 @@
+//! Decisions about functions: create, update, settle, delete.
+
+use std::sync::Arc;
+
+use super::super::arn;
+use super::super::command::{CreateFunction, Stamp, UpdateFunctionCode, UpdateFunctionConfiguration};
+use super::super::error::{ApiError, ErrorCode};
+use super::super::event::Event;
+use super::super::function::{Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::super::limits::Limits;
+use super::super::names::{FunctionKey, RevisionId, Scope};
+use super::super::qualifier::{Qualifier, Version};
+use super::super::state::State;
+use super::{Decision, check_revision, configuration, existing, versions};
+
+/// `CreateFunction`.
+pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
+    if state.function(&create.key).is_some() {
+        let name = &create.key.name;
+        return Err(ApiError::conflict(format!("Function already exist: {name}")));
+    }
+    configuration::check(&create.config, limits)?;
+    check_storage(state, &create.key.scope, create.code.size, limits)?;
+    let latest = FunctionVersion {
+        version: Version::Latest,
+        code: create.code.clone(),
+        config: Arc::new(create.config.clone()),
+        description: None,
+        state: FunctionState::Pending,
+        last_update: None,
+        revision: stamp.revision(0),
+        deployment: stamp.revision(0),
+        modified: stamp.time,
+    };
+    let created =
+        Event::FunctionCreated { key: create.key.clone(), latest: Box::new(latest), tags: create.tags.clone() };
+    with_version(state, created, create.publish, &create.key, stamp, limits)
+}
+
+/// `UpdateFunctionCode`.
+pub fn update_code(
+    state: &State,
+    update: &UpdateFunctionCode,
+    stamp: &Stamp,
+    limits: &Limits,
+) -> Result<Decision, ApiError> {
+    let function = updatable(state, &update.key, update.revision.as_ref())?;
+    let growth = update.code.size.saturating_sub(function.latest.code.size);
+    check_storage(state, &update.key.scope, growth, limits)?;
+    let mut config = Arc::clone(&function.latest.config);
+    if let Some(architecture) = &update.architecture {
+        Arc::make_mut(&mut config).architecture.clone_from(architecture);
+    }
+    let updated = Event::FunctionCodeUpdated {
+        key: update.key.clone(),
+        code: update.code.clone(),
+        config,
+        revision: stamp.revision(0),
+        modified: stamp.time,
+    };
+    with_version(state, updated, update.publish, &update.key, stamp, limits)
+}
+
+/// Adds the publication that `Publish: true` asks for, decided on the state after `event`.
+fn with_version(
+    state: &State,
+    event: Event,
+    publish: bool,
+    key: &FunctionKey,
+    stamp: &Stamp,
+    limits: &Limits,
+) -> Result<Decision, ApiError> {
+    let mut decision = Decision::from(event);
+    if publish {
+        let mut after = state.clone();
+        after.apply(&decision.events[0]);
+        let published = versions::publish_latest(&after, existing(&after, key)?, None, stamp, limits)?;
+        decision.events.extend(published.events);
+        decision.shows = published.shows;
+    }
+    Ok(decision)
+}
+
+/// `UpdateFunctionConfiguration`.
+pub fn update_configuration(
+    state: &State,
+    update: &UpdateFunctionConfiguration,
+    stamp: &Stamp,
+    limits: &Limits,
+) -> Result<Decision, ApiError> {
+    let function = updatable(state, &update.key, update.revision.as_ref())?;
+    let config = configuration::patched(&function.latest.config, &update.patch);
+    configuration::check(&config, limits)?;
+    Ok(Event::FunctionConfigurationUpdated {
+        key: update.key.clone(),
+        config: Arc::new(config),
+        revision: stamp.revision(0),
+        modified: stamp.time,
+    }
+    .into())
+}
+
+/// The function, if it has the revision and nothing else is being done to it.
+fn updatable<'a>(state: &'a State, key: &FunctionKey, revision: Option<&String>) -> Result<&'a Function, ApiError> {
+    let function = existing(state, key)?;
+    check_revision(revision, function.latest.revision)?;
+    check_settled(function)?;
+    Ok(function)
+}
+
+/// Refuses a function that is `Pending` or being updated (`test_lambda_concurrent_code_updates`).
+pub fn check_settled(function: &Function) -> Result<(), ApiError> {
+    let latest = &function.latest;
+    let arn = arn::function(&function.key);
+    if latest.state == FunctionState::Pending {
+        return Err(ApiError::conflict(format!(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending \
+             for resource: {arn}"
+        )));
+    }
+    if latest.last_update == Some(UpdateStatus::InProgress) {
+        return Err(ApiError::conflict(format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses code beyond the account's total.
+pub fn check_storage(state: &State, scope: &Scope, growth: u64, limits: &Limits) -> Result<(), ApiError> {
+    if state.usage(scope).code_size.saturating_add(growth) > limits.total_code_size {
+        return Err(ApiError::new(ErrorCode::CodeStorageExceeded, "Code storage limit exceeded."));
+    }
+    Ok(())
+}
+
+/// `DeleteFunction`, of the function or of one version.
+pub fn delete(state: &State, key: &FunctionKey, qualifier: Option<&Qualifier>) -> Result<Decision, ApiError> {
+    match qualifier {
+        None => {
+            existing(state, key)?;
+            Ok(Event::FunctionDeleted { key: key.clone() }.into())
+        }
+        Some(Qualifier::Version(Version::Latest)) => {
+            Err(ApiError::invalid_parameter("$LATEST version cannot be deleted without deleting the function."))
+        }
+        Some(Qualifier::Alias(_)) => {
+            existing(state, key)?;
+            Err(ApiError::invalid_parameter("Deletion of aliases is not currently supported."))
+        }
+        Some(Qualifier::Version(Version::Number(number))) => versions::delete(existing(state, key)?, *number),
+    }
+}
+
+/// `SettleFunction`: the end of `Pending` or `InProgress`, unless things moved on meanwhile.
+pub fn settle(
+    state: &State,
+    (key, version): (&FunctionKey, Version),
+    deployment: RevisionId,
+    failure: Option<&Failure>,
+    stamp: &Stamp,
+) -> Decision {
+    if state.unsettled.get(&(key.clone(), version)) != Some(&deployment) {
+        return Decision::default();
+    }
+    Event::FunctionSettled { key: key.clone(), version, revision: stamp.revision(0), failure: failure.cloned() }.into()
+}

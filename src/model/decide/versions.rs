@@ -1,0 +1,96 @@
+//! Decisions about published versions.
+
+use super::super::arn;
+use super::super::command::{PublishVersion, Stamp};
+use super::super::error::ApiError;
+use super::super::event::Event;
+use super::super::function::{Function, FunctionVersion};
+use super::super::limits::Limits;
+use super::super::qualifier::Version;
+use super::super::state::State;
+use super::functions::{check_settled, check_storage};
+use super::{Decision, check_revision, existing};
+
+/// `PublishVersion`.
+pub fn publish(state: &State, publish: &PublishVersion, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
+    let function = existing(state, &publish.key)?;
+    check_revision(publish.revision.as_ref(), function.latest.revision)?;
+    check_settled(function)?;
+    check_digest(publish, &function.latest)?;
+    publish_latest(state, function, publish.description.clone(), stamp, limits)
+}
+
+/// Publishes `$LATEST` as it is, or shows the last version when nothing changed since.
+pub fn publish_latest(
+    state: &State,
+    function: &Function,
+    description: Option<String>,
+    stamp: &Stamp,
+    limits: &Limits,
+) -> Result<Decision, ApiError> {
+    if let Some(same) = function.versions.get(&function.last_version).filter(|last| unchanged(&function.latest, last)) {
+        return Ok(Decision { events: Vec::new(), shows: Some(same.version) });
+    }
+    check_storage(state, &function.key.scope, function.latest.code.size, limits)?;
+    let number = Version::Number(function.last_version + 1);
+    let version = FunctionVersion {
+        version: number,
+        description,
+        revision: stamp.revision(1),
+        state: function.latest.state.clone(),
+        ..(*function.latest).clone()
+    };
+    let version = if function.latest.is_unsettled() { pending(version) } else { version };
+    let event = Event::VersionPublished {
+        key: function.key.clone(),
+        version: Box::new(version),
+        latest_revision: stamp.revision(2),
+    };
+    Ok(Decision { events: vec![event], shows: Some(number) })
+}
+
+/// A version published together with an update is created, not updated
+/// (`test_publish_with_update`).
+fn pending(version: FunctionVersion) -> FunctionVersion {
+    FunctionVersion { state: super::super::function::FunctionState::Pending, last_update: None, ..version }
+}
+
+/// Whether code and configuration are those of the last version; its own description aside.
+fn unchanged(latest: &FunctionVersion, last: &FunctionVersion) -> bool {
+    latest.code == last.code && latest.config == last.config
+}
+
+/// Recorded in `test_publish_with_wrong_sha256`.
+fn check_digest(publish: &PublishVersion, latest: &FunctionVersion) -> Result<(), ApiError> {
+    let current = latest.code.sha256_base64();
+    match &publish.code_sha256 {
+        Some(given) if *given != current => Err(ApiError::invalid_parameter(format!(
+            "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). \
+             Please try again with the CodeSHA256 in $LATEST."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// `DeleteFunction` of one version. A version that is not there is no error
+/// (`test_delete_on_nonexisting_version`).
+pub fn delete(function: &Function, number: u64) -> Result<Decision, ApiError> {
+    if !function.versions.contains_key(&number) {
+        return Ok(Decision::default());
+    }
+    let aliases: Vec<String> = function
+        .aliases
+        .values()
+        .filter(|alias| {
+            alias.version == Version::Number(number) || alias.routing.is_some_and(|routing| routing.version == number)
+        })
+        .map(|alias| arn::qualified(&function.key, &alias.name))
+        .collect();
+    if !aliases.is_empty() {
+        return Err(ApiError::conflict(format!(
+            "Unable to delete version because the following aliases reference it: [{}]",
+            aliases.join(", ")
+        )));
+    }
+    Ok(Event::VersionDeleted { key: function.key.clone(), number }.into())
+}

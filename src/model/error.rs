@@ -1,0 +1,156 @@
+//! API errors as data: code, message, status, type. `api::error` is the only writer of bodies.
+
+use std::fmt;
+
+/// Declares [`ErrorCode`] and its one table.
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident: $name:literal, $status:literal, $message:ident, $fault:expr;)*) => {
+        /// An error code of Lambda's API; status and body shape follow from it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// The code on the wire (`x-amzn-ErrorType`).
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// How the body spells the message's member.
+            pub fn message_member(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($message),)* }
+            }
+
+            /// The `Type` member, where AWS's model gives the error one.
+            pub fn fault(self) -> Option<Fault> {
+                match self { $(Self::$variant => $fault,)* }
+            }
+        }
+    };
+}
+
+/// Whose fault an error is, the `Type` of its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller's.
+    User,
+    /// The service's.
+    Service,
+}
+
+impl Fault {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Service => "Service",
+        }
+    }
+}
+
+// Codes, statuses and member spellings are those of the service model (botocore 1.44.5) and of
+// recorded answers.
+error_codes! {
+    /// The caller may not see the resource (another account's, for example).
+    AccessDenied: "AccessDeniedException", 403, Message, None;
+    /// The account's total code size is used up.
+    CodeStorageExceeded: "CodeStorageExceededException", 400, message, Some(Fault::User);
+    /// A value breaks a rule beyond the model's constraints.
+    InvalidParameterValue: "InvalidParameterValueException", 400, message, Some(Fault::User);
+    /// The body is not JSON.
+    InvalidRequestContent: "InvalidRequestContentException", 400, message, Some(Fault::User);
+    /// The function's runtime cannot be had.
+    InvalidRuntime: "InvalidRuntimeException", 502, Message, Some(Fault::User);
+    /// The function's code cannot be unpacked.
+    InvalidZipFile: "InvalidZipFileException", 502, Message, Some(Fault::User);
+    /// The path is known, the method is not.
+    MethodNotAllowed: "MethodNotAllowedException", 405, message, None;
+    /// A given `RevisionId` is not the current one.
+    PreconditionFailed: "PreconditionFailedException", 412, message, Some(Fault::User);
+    /// A body beyond what the operation takes.
+    RequestEntityTooLarge: "RequestEntityTooLargeException", 413, message, None;
+    /// An event beyond the payload limit.
+    RequestTooLarge: "RequestTooLargeException", 413, message, Some(Fault::User);
+    /// The resource is in a state, or there already, that forbids the operation.
+    ResourceConflict: "ResourceConflictException", 409, message, Some(Fault::User);
+    /// No such resource.
+    ResourceNotFound: "ResourceNotFoundException", 404, Message, Some(Fault::User);
+    /// A member of the body has another JSON type than the model.
+    Serialization: "SerializationException", 400, Message, None;
+    /// A fault of Larder or of what it runs on.
+    Service: "ServiceException", 500, Message, Some(Fault::Service);
+    /// The server is shutting down.
+    ServiceUnavailable: "ServiceUnavailableException", 503, Message, None;
+    /// Too many invocations at once.
+    TooManyRequests: "TooManyRequestsException", 429, message, Some(Fault::User);
+    /// No operation has this path.
+    UnknownOperation: "UnknownOperationException", 404, Message, None;
+    /// The event is not sent as JSON.
+    UnsupportedMediaType: "UnsupportedMediaTypeException", 415, message, Some(Fault::User);
+    /// A value breaks a constraint of the model.
+    Validation: "ValidationException", 400, message, None;
+}
+
+/// An error an operation answers with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The code; status and shape follow from it.
+    pub code: ErrorCode,
+    /// The text; `None` is AWS's `null`.
+    pub message: Option<String>,
+    /// The `Type` member.
+    pub fault: Option<Fault>,
+    /// The `Reason` member, of throttles.
+    pub reason: Option<&'static str>,
+}
+
+impl ApiError {
+    /// An error with its message and the code's own `Type`.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()), fault: code.fault(), reason: None }
+    }
+
+    /// An error whose message is `null`.
+    pub fn silent(code: ErrorCode) -> Self {
+        Self { code, message: None, fault: code.fault(), reason: None }
+    }
+
+    /// The same without the `Type` member: some of AWS's answers lack it.
+    pub fn without_type(self) -> Self {
+        Self { fault: None, ..self }
+    }
+
+    /// The same with a `Reason` member.
+    pub fn with_reason(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    /// `ResourceNotFoundException` for a function, by its (qualified) ARN.
+    pub fn function_not_found(arn: &str) -> Self {
+        Self::new(ErrorCode::ResourceNotFound, format!("Function not found: {arn}"))
+    }
+
+    /// `InvalidParameterValueException`.
+    pub fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidParameterValue, message)
+    }
+
+    /// `ResourceConflictException`.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::ResourceConflict, message)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message.as_deref().unwrap_or("(no message)"))
+    }
+}
+
+impl std::error::Error for ApiError {}

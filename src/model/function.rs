@@ -1,0 +1,249 @@
+//! Functions, their versions and their configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::alias::Alias;
+use super::blob::BlobId;
+use super::names::{AliasName, FunctionKey, RevisionId};
+use super::qualifier::{Qualifier, Version};
+use super::time::Timestamp;
+
+/// A function with everything that is deleted with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Where it is.
+    pub key: FunctionKey,
+    /// `$LATEST`.
+    pub latest: Arc<FunctionVersion>,
+    /// Published versions by number.
+    pub versions: OrdMap<u64, Arc<FunctionVersion>>,
+    /// The highest number ever given; numbers of deleted versions are not given again.
+    pub last_version: u64,
+    /// Aliases by name.
+    pub aliases: OrdMap<AliasName, Arc<Alias>>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Function {
+    /// The version with this number, or `$LATEST`.
+    pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
+        match version {
+            Version::Latest => Some(&self.latest),
+            Version::Number(number) => self.versions.get(&number),
+        }
+    }
+
+    /// The version a qualifier stands for; of an alias its main one.
+    pub fn resolve(&self, qualifier: Option<&Qualifier>) -> Option<&Arc<FunctionVersion>> {
+        match qualifier {
+            None => Some(&self.latest),
+            Some(Qualifier::Version(version)) => self.version(*version),
+            Some(Qualifier::Alias(name)) => self.version(self.aliases.get(name)?.version),
+        }
+    }
+
+    /// `$LATEST` and all published versions, in AWS's order.
+    pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        std::iter::once(&self.latest).chain(self.versions.values())
+    }
+
+    /// Bytes of code that count towards the account's limit.
+    pub fn code_size(&self) -> u64 {
+        self.all_versions().map(|version| version.code.size).sum()
+    }
+}
+
+/// One version of a function: code, configuration, life-cycle state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionVersion {
+    /// Which one.
+    pub version: Version,
+    /// The code.
+    pub code: Code,
+    /// The configuration; of a published version the one it was published from.
+    pub config: Arc<FunctionConfig>,
+    /// Description given when the version was published, instead of the configuration's.
+    pub description: Option<String>,
+    /// Whether it can be invoked.
+    pub state: FunctionState,
+    /// How the last update went; `None` until the first activation is over.
+    pub last_update: Option<UpdateStatus>,
+    /// Changes with each change that a caller can see.
+    pub revision: RevisionId,
+    /// Changes when code or configuration change: environments of another deployment are outdated.
+    pub deployment: RevisionId,
+    /// When code or configuration were last changed.
+    pub modified: Timestamp,
+}
+
+/// A function's code package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The zip.
+    pub blob: BlobId,
+    /// Bytes of the zip.
+    pub size: u64,
+}
+
+impl Code {
+    /// `CodeSha256` as AWS shows it: the digest in base64.
+    pub fn sha256_base64(&self) -> String {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(self.blob.0)
+    }
+}
+
+/// `State` of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionState {
+    /// Being created.
+    Pending,
+    /// Can be invoked.
+    Active,
+    /// Cannot run here.
+    Failed(Failure),
+}
+
+/// `LastUpdateStatus` of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateStatus {
+    /// The update is in effect.
+    Successful,
+    /// The update is being applied.
+    InProgress,
+    /// The update cannot run here.
+    Failed(Failure),
+}
+
+/// Why a version cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The sentence for a person (`StateReason`).
+    pub reason: String,
+    /// AWS's code (`StateReasonCode`), such as `InvalidRuntime`.
+    pub code: String,
+}
+
+/// What a caller configures. Units are the API's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionConfig {
+    /// The runtime, such as `python3.12`.
+    pub runtime: String,
+    /// ARN of the execution role.
+    pub role: String,
+    /// The handler, such as `index.handler`.
+    pub handler: String,
+    /// Free text.
+    pub description: String,
+    /// Longest duration of an invocation, in seconds.
+    pub timeout_s: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Size of /tmp in MiB.
+    pub ephemeral_storage_mib: u32,
+    /// The function's variables; `None`: none were ever given. Secrets.
+    pub environment: Option<Variables>,
+    /// `x86_64` or `arm64`.
+    pub architecture: String,
+    /// `PassThrough` or `Active`.
+    pub tracing_mode: String,
+    /// Where and how it logs.
+    pub logging: Logging,
+    /// `None` or `PublishedVersions`.
+    pub snap_start: String,
+    /// ARNs of layer versions, in order.
+    pub layers: Vec<String>,
+    /// ARN of the key that encrypts the variables.
+    pub kms_key_arn: Option<String>,
+    /// ARN of the dead-letter queue or topic.
+    pub dead_letter_target: Option<String>,
+    /// Networks the function is attached to.
+    pub vpc: Option<Vpc>,
+    /// Mounted file systems.
+    pub file_systems: Vec<FileSystem>,
+}
+
+impl FunctionConfig {
+    /// A configuration with AWS's defaults.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
+    pub fn new(runtime: &str, role: &str, handler: &str, log_group: &str) -> Self {
+        Self {
+            runtime: runtime.to_owned(),
+            role: role.to_owned(),
+            handler: handler.to_owned(),
+            description: String::new(),
+            timeout_s: 3,
+            memory_mib: 128,
+            ephemeral_storage_mib: 512,
+            environment: None,
+            architecture: "x86_64".to_owned(),
+            tracing_mode: "PassThrough".to_owned(),
+            logging: Logging {
+                format: "Text".to_owned(),
+                application_level: None,
+                system_level: None,
+                group: log_group.to_owned(),
+            },
+            snap_start: "None".to_owned(),
+            layers: Vec::new(),
+            kms_key_arn: None,
+            dead_letter_target: None,
+            vpc: None,
+            file_systems: Vec::new(),
+        }
+    }
+}
+
+/// A function's environment variables. Their values are secrets: `Debug` shows names only.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Variables(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for Variables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// `LoggingConfig`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// `Text` or `JSON`.
+    pub format: String,
+    /// Only with `JSON`.
+    pub application_level: Option<String>,
+    /// Only with `JSON`.
+    pub system_level: Option<String>,
+    /// The log group.
+    pub group: String,
+}
+
+/// `VpcConfig`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vpc {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    pub security_groups: Vec<String>,
+    /// Whether IPv6 leaves a dual-stack subnet.
+    pub ipv6: bool,
+}
+
+/// One of `FileSystemConfigs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// ARN of the access point.
+    pub arn: String,
+    /// Where it is mounted, under /mnt.
+    pub mount_path: String,
+}
+
+/// A configuration for tests.
+#[cfg(test)]
+pub fn sample_config() -> FunctionConfig {
+    FunctionConfig::new("python3.12", "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
+}

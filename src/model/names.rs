@@ -1,0 +1,98 @@
+//! Ids as types: no bare `String` crosses a room.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Declares an id that is a piece of text, cheap to clone.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<T: Into<Arc<str>>> From<T> for $name {
+            fn from(text: T) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A twelve-digit AWS account id.
+    AccountId
+}
+text_id! {
+    /// An AWS region, such as `us-east-1`.
+    Region
+}
+text_id! {
+    /// The plain name of a function, without account, region or qualifier.
+    FunctionName
+}
+text_id! {
+    /// The name of an alias.
+    AliasName
+}
+
+/// One account in one region: what a listing sees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Scope {
+    /// The account.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+}
+
+/// A function's place in the state. Sorted by scope, then name: a listing is one range.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    /// Account and region.
+    pub scope: Scope,
+    /// The function's name.
+    pub name: FunctionName,
+}
+
+/// Names one state of a resource; changes with it (AWS's `RevisionId`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RevisionId(pub Uuid);
+
+impl fmt::Display for RevisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.as_hyphenated(), f)
+    }
+}
+
+impl fmt::Debug for RevisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,25 @@
+//! Integration tests: the real server process, spoken to by the real AWS SDK and by raw HTTP.
+//!
+//! One test binary, so that it links once. Tests that run functions run once for each executor of
+//! this machine; see `support::executors` for how that is chosen. Every test's server is stopped at
+//! its end, which checks that it exits with 0 and leaves no container and no process behind.
+
+// Tests speak of what they expect by `expect` and panics; items of a test crate have no readers
+// outside of it.
+#![allow(missing_docs)]
+// A test reads best in one piece, from top to bottom.
+#![allow(clippy::too_many_lines)]
+
+mod support;
+
+mod adoption;
+mod api;
+mod bad_input;
+mod bad_packages;
+mod boto3;
+mod crash;
+mod failures;
+mod files;
+mod invocations;
+mod lifecycle;
+mod startup;

@@ -1,0 +1,33 @@
+//! What every test stands on.
+
+pub mod executors;
+pub mod functions;
+pub mod http;
+pub mod invoke;
+pub mod leftovers;
+pub mod server;
+
+pub use executors::Executor;
+pub use invoke::Invoked;
+pub use server::{Options, Server};
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that usually takes a moment: machines are slow and shared.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// There is none within [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Random commands over few names, so that they meet each other.
+
+use std::collections::BTreeMap;
+
+use larder::model::alias::Routing;
+use larder::model::blob::BlobId;
+use larder::model::command::{
+    Command, ConfigPatch, CreateFunction, PublishVersion, PutAlias, Stamp, UpdateAlias, UpdateFunctionCode,
+    UpdateFunctionConfiguration,
+};
+use larder::model::function::{Code, Failure, FunctionConfig, Variables};
+use larder::model::names::{FunctionKey, Scope};
+use larder::model::qualifier::{Qualifier, Version};
+use larder::model::state::State;
+use larder::model::time::Timestamp;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// A command, of which some parts are taken from the state when it is its turn.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A command as it is.
+    Do(Command),
+    /// The function's own revision instead of the command's.
+    WithRevision(Command),
+    /// Settles whatever waits, well or badly.
+    Settle(bool),
+}
+
+impl Step {
+    /// The commands of this step on a state.
+    pub fn commands(&self, state: &State) -> Vec<Command> {
+        match self {
+            Self::Do(command) => vec![command.clone()],
+            Self::WithRevision(command) => vec![with_revision(command.clone(), state)],
+            Self::Settle(well) => state
+                .unsettled
+                .iter()
+                .map(|((key, version), deployment)| Command::SettleFunction {
+                    key: key.clone(),
+                    version: *version,
+                    deployment: *deployment,
+                    failure: (!well)
+                        .then(|| Failure { reason: "no such runtime".into(), code: "InvalidRuntime".into() }),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn with_revision(command: Command, state: &State) -> Command {
+    let current = |key: &FunctionKey| state.function(key).map(|function| function.latest.revision.to_string());
+    match command {
+        Command::UpdateFunctionCode(update) => {
+            Command::UpdateFunctionCode(UpdateFunctionCode { revision: current(&update.key), ..update })
+        }
+        Command::PublishVersion(publish) => {
+            Command::PublishVersion(PublishVersion { revision: current(&publish.key), ..publish })
+        }
+        other => other,
+    }
+}
+
+/// The stamp of the `index`-th command.
+pub fn stamp(index: usize) -> Stamp {
+    Stamp { time: Timestamp(1_000 + index as u64), seed: Uuid::from_u128(index as u128 + 1) }
+}
+
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..60)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => command().prop_map(Step::Do),
+        2 => command().prop_map(Step::WithRevision),
+        4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => (key(), code(), config(), any::<bool>()).prop_map(|(key, code, config, publish)| {
+            Command::CreateFunction(Box::new(CreateFunction { key, code, config, tags: BTreeMap::new(), publish }))
+        }),
+        3 => (key(), code(), any::<bool>(), revision()).prop_map(|(key, code, publish, revision)| {
+            Command::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision })
+        }),
+        3 => (key(), patch(), revision()).prop_map(|(key, patch, revision)| {
+            Command::UpdateFunctionConfiguration(Box::new(UpdateFunctionConfiguration { key, patch, revision }))
+        }),
+        2 => (key(), prop::option::of(qualifier())).prop_map(|(key, qualifier)| Command::DeleteFunction { key, qualifier }),
+        4 => (key(), prop::option::of("[a-z]{1,3}"), revision()).prop_map(|(key, description, revision)| {
+            Command::PublishVersion(PublishVersion { key, code_sha256: None, description, revision })
+        }),
+        3 => (key(), alias(), version(), routing()).prop_map(|(key, name, version, routing)| {
+            Command::CreateAlias(PutAlias { key, name: name.into(), version, description: String::new(), routing })
+        }),
+        2 => (key(), alias(), prop::option::of(version()), prop::option::of(routing())).prop_map(
+            |(key, name, version, routing)| {
+                let (name, description) = (name.into(), None);
+                Command::UpdateAlias(UpdateAlias { key, name, version, description, routing, revision: None })
+            }
+        ),
+        1 => (key(), alias()).prop_map(|(key, name)| Command::DeleteAlias { key, name: name.into() }),
+    ]
+}
+
+fn key() -> impl Strategy<Value = FunctionKey> {
+    (prop::sample::select(vec!["a", "b"]), prop::sample::select(vec!["us-east-1", "eu-west-1"])).prop_map(
+        |(name, region)| FunctionKey {
+            scope: Scope { account: "000000000000".into(), region: region.into() },
+            name: name.into(),
+        },
+    )
+}
+
+fn code() -> impl Strategy<Value = Code> {
+    (0..4_u8).prop_map(|byte| Code { blob: BlobId([byte; 32]), size: u64::from(byte) + 1 })
+}
+
+fn config() -> impl Strategy<Value = FunctionConfig> {
+    (runtime(), 1..900_u32, variables()).prop_map(|(runtime, timeout_s, environment)| FunctionConfig {
+        timeout_s,
+        environment,
+        ..FunctionConfig::new(&runtime, "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
+    })
+}
+
+fn runtime() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["python3.12", "nodejs20.x", "no-such-runtime"]).prop_map(str::to_owned)
+}
+
+fn variables() -> impl Strategy<Value = Option<Variables>> {
+    let names = prop::sample::select(vec!["A", "B", "AWS_REGION"]);
+    let map = prop::collection::btree_map(names.prop_map(str::to_owned), "[a-z]{0,9}", 0..3);
+    prop::option::of(map.prop_map(Variables))
+}
+
+fn patch() -> impl Strategy<Value = ConfigPatch> {
+    (prop::option::of(runtime()), variables(), prop::option::of("[a-z]{0,3}"), prop::option::of(1..9_u32)).prop_map(
+        |(runtime, environment, description, timeout_s)| ConfigPatch {
+            runtime,
+            environment,
+            description,
+            timeout_s,
+            ..ConfigPatch::default()
+        },
+    )
+}
+
+fn alias() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["live", "test"])
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop_oneof![Just(Version::Latest), (1..5_u64).prop_map(Version::Number)]
+}
+
+fn qualifier() -> impl Strategy<Value = Qualifier> {
+    prop_oneof![version().prop_map(Qualifier::Version), alias().prop_map(|name| Qualifier::Alias(name.into()))]
+}
+
+fn routing() -> impl Strategy<Value = Vec<Routing>> {
+    prop::collection::vec((1..5_u64, 0.0..1.0).prop_map(|(version, weight)| Routing { version, weight }), 0..3)
+}
+
+fn revision() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![4 => Just(None), 1 => Just(Some("wrong".to_owned()))]
+}

@@ -1,0 +1,203 @@
+//! The ledger on a disk: what is replayed is what was live, byte for byte; damage is found; every
+//! golden store opens.
+
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+use std::time::{Duration, Instant};
+
+use larder::ledger::{Durability, Ledger, LedgerError, Options};
+use larder::model::event::{Origin, Recorded};
+use larder::model::limits::Limits;
+use larder::model::state::State;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use crate::commands::steps;
+
+fn options(folder: &Path) -> Options {
+    Options { path: folder.to_owned(), durability: Durability::Always, limits: Limits::default() }
+}
+
+fn open(folder: &Path) -> Ledger {
+    try_open(folder).expect("the store opens")
+}
+
+/// Opens a store that this process closed a moment ago: sled's own threads let go of its file a
+/// little after the last handle is dropped. (Another process's file is free when the process ends.)
+fn try_open(folder: &Path) -> Result<Ledger, LedgerError> {
+    let is_held = |error: &LedgerError| error.to_string().contains("could not acquire lock");
+    when_free(|| Ledger::open(options(folder)), is_held)
+}
+
+/// Tries until the file is free, some seconds at most.
+fn when_free<T, E>(open: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match open() {
+            Err(error) if is_held(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+}
+
+/// Runs random steps against a ledger and closes it.
+fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
+    let (ledger, mut runner) = (open(folder), TestRunner::deterministic());
+    runtime().block_on(async {
+        for _ in 0..rounds {
+            for step in steps().new_tree(&mut runner).expect("steps").current() {
+                for command in step.commands(&ledger.state()) {
+                    let origin = Origin { request_id: "r".into(), ..Origin::default() };
+                    // A refusal is as good as a success: the state must be the same after a replay.
+                    let _ = ledger.commit(command, origin, None).await;
+                }
+            }
+        }
+    });
+    let (state, history) = ((*ledger.state()).clone(), ledger.events(1, usize::MAX).expect("history reads"));
+    ledger.close().expect("closes");
+    (state, history)
+}
+
+#[test]
+fn a_reopened_ledger_has_the_live_state_and_history() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (live, history) = fill(folder.path(), 20);
+    assert!(live.sequence > 100, "the steps did something: {} events", live.sequence);
+    assert_eq!(history.len() as u64, live.sequence);
+    for _ in 0..2 {
+        let ledger = open(folder.path());
+        assert!(*ledger.state() == live, "replay equals live");
+        assert!(ledger.events(1, usize::MAX).expect("history reads") == history);
+        ledger.close().expect("closes");
+    }
+}
+
+#[test]
+fn a_refused_command_leaves_no_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = open(folder.path());
+    let missing = larder::model::command::Command::DeleteFunction {
+        key: larder::model::names::FunctionKey {
+            scope: larder::model::names::Scope { account: "000000000000".into(), region: "us-east-1".into() },
+            name: "missing".into(),
+        },
+        qualifier: None,
+    };
+    let refused = runtime().block_on(ledger.commit(missing, Origin::default(), None));
+    assert!(refused.is_err());
+    assert_eq!(ledger.state().sequence, 0);
+    assert!(ledger.events(1, 10).expect("history reads").is_empty());
+}
+
+/// Changes the sled store under a closed ledger.
+fn with_tree(folder: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
+    let is_held = |error: &sled::Error| error.to_string().contains("could not acquire lock");
+    let db = when_free(|| sled::open(folder.join("sled")), is_held).expect("sled opens");
+    change(&db.open_tree(tree).expect("the tree opens"));
+    db.flush().expect("flushes");
+}
+
+#[test]
+fn a_damaged_event_is_located() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(folder.path(), 5);
+    with_tree(folder.path(), "events", |events| {
+        let mut frame = events.get(3_u64.to_be_bytes()).expect("reads").expect("is there").to_vec();
+        let last = frame.len() - 1;
+        frame[last] ^= 1;
+        events.insert(3_u64.to_be_bytes(), frame).expect("writes");
+    });
+    let refused = try_open(folder.path()).expect_err("is refused");
+    assert!(matches!(refused, LedgerError::DamagedEvent { sequence: 3, .. }), "{refused}");
+}
+
+#[test]
+fn a_missing_event_is_located() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(folder.path(), 5);
+    with_tree(folder.path(), "events", |events| {
+        events.remove(2_u64.to_be_bytes()).expect("removes");
+    });
+    let refused = try_open(folder.path()).expect_err("is refused");
+    assert!(matches!(refused, LedgerError::MissingEvent { expected: 2, found: 3 }), "{refused}");
+}
+
+#[test]
+fn a_store_of_a_newer_schema_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(folder.path(), 5);
+    with_tree(folder.path(), "meta", |meta| {
+        meta.insert("schema", &(larder::ledger::SCHEMA + 1).to_be_bytes()).expect("writes");
+    });
+    let refused = try_open(folder.path()).expect_err("is refused");
+    assert!(matches!(refused, LedgerError::NewerSchema { .. }), "{refused}");
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stores")
+}
+
+/// What a golden store holds, for the eye and for the test.
+fn digest(state: &State) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("sequence {}\n", state.sequence);
+    for function in state.functions.values() {
+        let _ = writeln!(text, "{:#?}", **function);
+    }
+    text
+}
+
+/// Every store that a schema version ever wrote opens, with the state it had. A new one is made by
+/// `LARDER_GOLDEN=1 cargo test --test model golden`, once, when a schema is new; never again.
+#[test]
+fn golden_stores_open() {
+    if std::env::var_os("LARDER_GOLDEN").is_some() {
+        make_golden();
+    }
+    let mut seen = 0;
+    for version in std::fs::read_dir(fixtures()).expect("the fixtures are there") {
+        let version = version.expect("an entry").path();
+        let folder = tempfile::tempdir().expect("a folder");
+        let unpacked = Process::new("tar")
+            .arg("-xzf")
+            .arg(version.join("store.tar.gz"))
+            .arg("-C")
+            .arg(folder.path())
+            .status()
+            .expect("tar runs");
+        assert!(unpacked.success());
+        let ledger = open(folder.path());
+        let expected = std::fs::read_to_string(version.join("state.txt")).expect("the state is there");
+        assert_eq!(digest(&ledger.state()), expected, "{}", version.display());
+        assert_eq!(ledger.events(1, usize::MAX).expect("history reads").len() as u64, ledger.state().sequence);
+        ledger.close().expect("closes");
+        seen += 1;
+    }
+    assert!(seen >= larder::ledger::SCHEMA, "each schema has a golden store");
+}
+
+fn make_golden() {
+    let target = fixtures().join(format!("v{}", larder::ledger::SCHEMA));
+    assert!(!target.exists(), "a golden store is never made again");
+    std::fs::create_dir_all(&target).expect("the folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (state, _) = fill(folder.path(), 20);
+    std::fs::write(target.join("state.txt"), digest(&state)).expect("writes");
+    let packed = Process::new("tar")
+        .arg("-czf")
+        .arg(target.join("store.tar.gz"))
+        .arg("-C")
+        .arg(folder.path())
+        .arg(".")
+        .status()
+        .expect("tar runs");
+    assert!(packed.success());
+}

@@ -1,0 +1,5 @@
+//! Properties of the model, over random sequences of commands.
+
+mod commands;
+mod ledger;
+mod properties;
