@@ -82,7 +82,8 @@ impl std::fmt::Debug for Hello {
 pub enum Phase {
     /// No runtime was started yet: it waits for [`ToInit::Start`].
     Fresh,
-    /// The runtime waits for an event (or will be started by the next one).
+    /// The runtime waits for an event (or will be started by the next one). The result of an
+    /// invocation that ended while no server read may follow as [`FromInit::Finished`].
     Idle,
     /// An invocation is running, of a caller that a restarted server no longer has. When it ends,
     /// [`FromInit::Finished`] follows on the new connection.

@@ -130,15 +130,12 @@ impl ServerLink {
 
     /// Says hello on a new connection, before all that waits.
     fn connected(&mut self, stream: Stream) {
-        let phase = match self.outbox.waiting_result() {
-            Some(request_id) => Phase::Busy { request_id: request_id.to_owned() },
-            None => self.phase.clone(),
-        };
         let hello = FromInit::Hello(Hello {
             protocol: link::PROTOCOL,
             environment: self.settings.environment.clone(),
             token: self.settings.token.clone(),
-            phase,
+            // A result that still waits makes nobody wait: it follows, and the runtime is free.
+            phase: self.phase.clone(),
         });
         let now = Instant::now();
         let unreachable_since = match &self.state {

@@ -145,10 +145,14 @@ impl Environment {
     }
 
     /// Takes the end of an invocation and tells whether the environment is idle now. The end of one
-    /// that nobody waits for (its caller's server died, or it was told before) is dropped.
+    /// that nobody waits for (its caller's server died, or it was told before) is dropped, and with
+    /// it the output that came before it.
     pub fn finished(&self, finished: Finished) -> bool {
         let mut current = self.current.lock().expect("no holder panics");
         let Some(current) = current.take_if(|current| current.request_id == finished.request_id) else {
+            if let Some(current) = current.as_mut() {
+                current.output.clear();
+            }
             return current.is_none();
         };
         let _ = current.reply.send(Completed {
