@@ -47,7 +47,7 @@ pub fn name(number: usize) -> String {
 
 async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
     let zip = package::zip(number);
-    let code = Code { blob: blobs::digest(&zip), size: zip.len() as u64 };
+    let code = Code::zip(blobs::digest(&zip), zip.len() as u64);
     let attachment = (code.blob, zip.into());
     let create = CreateFunction { key: key(number), code, config: config(), tags: BTreeMap::new(), publish: false };
     commit(ledger, Command::CreateFunction(Box::new(create)), Some(attachment)).await?;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
 use super::operation::Operation;
-use super::shape::{self, Kind, Location};
+use super::shape::{self, Kind, Location, Member};
 use super::sigv4;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
@@ -46,16 +46,19 @@ impl Call {
         let query: Vec<(String, String)> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         for member in operation.members {
-            let text = match member.location {
+            let name = member.wire_name;
+            let value = match member.location {
                 Location::Body => continue,
-                Location::Path => find(params, member.name),
-                Location::Query => find(&query, member.name),
-                Location::Header(name) => parts.headers.get(name).and_then(|value| value.to_str().ok()),
+                Location::Path => find(params, name).map(|text| typed(&member.kind, text)),
+                Location::Query => from_query(&query, member),
+                Location::Header(name) => {
+                    parts.headers.get(name).and_then(|value| value.to_str().ok()).map(|text| typed(&member.kind, text))
+                }
             };
             // A member bound elsewhere is not taken from the body.
             input.remove(member.name);
-            if let Some(text) = text {
-                input.insert(member.name.to_owned(), typed(&member.kind, text));
+            if let Some(value) = value {
+                input.insert(member.name.to_owned(), value);
             }
         }
         shape::check(operation.members, &input)?;
@@ -112,6 +115,16 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// A member of the query; a list is sent as one pair for each item.
+fn from_query(query: &[(String, String)], member: &Member) -> Option<Value> {
+    let Kind::List { item, .. } = member.kind else {
+        return find(query, member.wire_name).map(|text| typed(&member.kind, text));
+    };
+    let items: Vec<Value> =
+        query.iter().filter(|(key, _)| key == member.wire_name).map(|(_, text)| typed(item, text)).collect();
+    (!items.is_empty()).then(|| items.into())
 }
 
 /// A text of path, query or header as the kind's JSON; one that does not fit stays a text, which the

@@ -67,7 +67,7 @@ fn accept(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiE
     }
     package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
     let staged = blobs.stage(zip.into()).map_err(|error| fault(&error))?;
-    Ok(Package { code: Code { blob: staged.id, size: staged.size }, attachment: staged.attachment })
+    Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment })
 }
 
 /// AWS's words for a package that is refused; the log has the exact place.

@@ -1,7 +1,6 @@
 //! `FunctionConfiguration`: how a version is shown.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -99,7 +98,7 @@ struct DeadLetterConfig<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Environment<'a> {
-    variables: &'a BTreeMap<String, String>,
+    variables: &'a IndexMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,6 +111,7 @@ struct TracingConfig<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Layer<'a> {
     arn: &'a str,
+    code_size: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -174,9 +174,9 @@ impl<'a> FunctionConfiguration<'a> {
             kms_key_arn: config.kms_key_arn.as_deref(),
             tracing_config: TracingConfig { mode: &config.tracing_mode },
             revision_id: version.revision.to_string(),
-            layers: config.layers.iter().map(|arn| Layer { arn }).collect(),
+            layers: config.layers.iter().map(|layer| Layer { arn: &layer.arn, code_size: layer.size }).collect(),
             status: Some(Status::new(version)),
-            package_type: "Zip",
+            package_type: version.code.package_type(),
             architectures: [&config.architecture],
             ephemeral_storage: EphemeralStorage { size: config.ephemeral_storage_mib },
             snap_start: SnapStart::new(config, version.version),
@@ -299,7 +299,7 @@ mod tests {
         let revision = Stamp { time: Timestamp(0), seed: uuid::Uuid::from_u128(1) }.revision(0);
         let version = FunctionVersion {
             version: Version::Latest,
-            code: Code { blob: BlobId([7; 32]), size: 229 },
+            code: Code::zip(BlobId([7; 32]), 229),
             config: Arc::new(sample_config()),
             description: None,
             state: FunctionState::Pending,

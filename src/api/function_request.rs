@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::patterns;
@@ -193,7 +194,7 @@ struct DeadLetterRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct EnvironmentRequest {
-    variables: Option<BTreeMap<String, String>>,
+    variables: Option<IndexMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -280,6 +281,9 @@ impl ConfigurationRequest {
             kms_key_arn: self.kms_key_arn,
             dead_letter_target: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),
             vpc: self.vpc_config.map(VpcRequest::into_vpc),
+            image_config: None,
+            capacity_provider: None,
+            durable: None,
             file_systems: self
                 .file_system_configs
                 .map(|list| list.into_iter().map(FileSystemRequest::into_file_system).collect()),

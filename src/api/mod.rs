@@ -79,7 +79,8 @@ impl Api {
 
     async fn answer(&self, request: Request<Body>, request_id: &str) -> operation::Answer {
         let (parts, body) = request.into_parts();
-        let (operation, params) = self.router.find(&parts.method, parts.uri.path())?;
+        let (operation, params) =
+            self.router.find(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default())?;
         tracing::Span::current().record("operation", operation.name);
         let body = self.read(body, operation).await?;
         let call = call::Call::bind(operation, &params, parts, body, request_id)?;

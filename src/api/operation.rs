@@ -24,7 +24,8 @@ pub struct Operation {
     pub name: &'static str,
     /// HTTP method.
     pub method: Method,
-    /// Path template, with the date of the API's version.
+    /// Path template, with the date of the API's version; where another operation has the same path,
+    /// with the query that tells them apart (`?List=ALL`).
     pub path: &'static str,
     /// Its request.
     pub members: &'static [Member],
@@ -32,6 +33,18 @@ pub struct Operation {
     pub raw_body: bool,
     /// Its code.
     pub handler: Handler,
+}
+
+impl Operation {
+    /// The path without the query.
+    pub fn path_template(&self) -> &'static str {
+        self.path.split_once('?').map_or(self.path, |(path, _)| path)
+    }
+
+    /// The query that tells this operation from another with the same path.
+    pub fn query(&self) -> Option<&'static str> {
+        self.path.split_once('?').map(|(_, query)| query)
+    }
 }
 
 /// Boxes an operation's future: the table holds plain function pointers.

@@ -15,6 +15,8 @@ use crate::model::error::{ApiError, ErrorCode};
 pub struct Member {
     /// Name in the API, such as `FunctionName`.
     pub name: &'static str,
+    /// Name in path or query, where it differs (`tagKeys`).
+    pub wire_name: &'static str,
     /// Where it is sent.
     pub location: Location,
     /// Whether it must be there.
@@ -54,6 +56,10 @@ pub enum Kind {
     Float(f64, f64),
     /// True or false.
     Boolean,
+    /// A time: seconds since the epoch, or a text of ISO 8601.
+    Timestamp,
+    /// Anything: checked by the operation itself.
+    Any,
     /// Bytes, as base64.
     Blob,
     /// A list.
@@ -95,22 +101,27 @@ pub const fn one_of(values: &'static [&'static str]) -> Kind {
 impl Member {
     /// A member of the body.
     pub const fn body(name: &'static str, kind: Kind) -> Self {
-        Self { name, location: Location::Body, required: false, kind }
+        Self { name, wire_name: name, location: Location::Body, required: false, kind }
     }
 
     /// A member of the path; always there.
     pub const fn path(name: &'static str, kind: Kind) -> Self {
-        Self { name, location: Location::Path, required: true, kind }
+        Self { name, wire_name: name, location: Location::Path, required: true, kind }
     }
 
     /// A member of the query string.
     pub const fn query(name: &'static str, kind: Kind) -> Self {
-        Self { name, location: Location::Query, required: false, kind }
+        Self { name, wire_name: name, location: Location::Query, required: false, kind }
     }
 
     /// A member sent as a header.
     pub const fn header(name: &'static str, header: &'static str, kind: Kind) -> Self {
-        Self { name, location: Location::Header(header), required: false, kind }
+        Self { name, wire_name: header, location: Location::Header(header), required: false, kind }
+    }
+
+    /// The same under another name in path or query.
+    pub const fn on_wire(self, wire_name: &'static str) -> Self {
+        Self { wire_name, ..self }
     }
 
     /// The same, required.
@@ -248,7 +259,10 @@ fn broken_constraints(kind: &Kind, value: &Value) -> Option<Vec<String>> {
             let above = (number > *most).then(|| at_most(&decimal(*most)));
             above.into_iter().chain((number < *least).then(|| at_least(&decimal(*least)))).collect()
         }
-        (Kind::Boolean, Value::Bool(_)) | (Kind::Blob, Value::String(_)) => Vec::new(),
+        (Kind::Boolean, Value::Bool(_))
+        | (Kind::Blob, Value::String(_))
+        | (Kind::Timestamp, Value::Number(_) | Value::String(_))
+        | (Kind::Any, _) => Vec::new(),
         _ => return None,
     })
 }
@@ -353,6 +367,8 @@ fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
         Kind::Float(..) => "a Double",
         Kind::Boolean => "a Boolean",
         Kind::Blob => "a Blob",
+        Kind::Timestamp => "a Timestamp",
+        Kind::Any => "anything",
         Kind::List { .. } => "a List",
         Kind::Map { .. } | Kind::Structure(_) => "a Structure",
     };

@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::model::arn;
 use crate::model::event::{Event, Recorded};
 use crate::model::function::{Failure, FunctionConfig, FunctionVersion};
 
@@ -12,15 +11,15 @@ const MASK: &str = "***";
 
 /// One event with its place in history.
 pub fn show(recorded: &Recorded) -> Value {
-    let key = recorded.event.key();
+    let resource = recorded.event.resource();
     json!({
         "sequence": recorded.sequence,
         "time": recorded.time.to_string(),
         "kind": recorded.event.name(),
-        "resource": arn::function(key),
-        "account": key.scope.account.as_str(),
-        "region": key.scope.region.as_str(),
-        "function": key.name.as_str(),
+        "resource": resource.arn(),
+        "account": resource.scope().account.as_str(),
+        "region": resource.scope().region.as_str(),
+        "name": resource.name(),
         "request_id": recorded.origin.request_id,
         "access_key_id": recorded.origin.access_key_id,
         "user_agent": recorded.origin.user_agent,
@@ -85,7 +84,7 @@ fn configuration(config: &FunctionConfig) -> Value {
         "log_format": config.logging.format,
         "log_group": config.logging.group,
         "snap_start": config.snap_start,
-        "layers": config.layers,
+        "layers": config.layers.iter().map(|layer| &layer.arn).collect::<Vec<_>>(),
     })
 }
 

@@ -27,14 +27,15 @@ impl Folder {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The newest checkpoint that can be read. A damaged one is skipped with a warning.
+    /// The newest checkpoint that can be read. One that is damaged or of an older schema is skipped with
+    /// a warning.
     pub fn newest(&self) -> Result<Option<State>, LedgerError> {
         for (_, path) in self.list()?.into_iter().rev() {
             let bytes = fs::read(&path).map_err(io_error(&path))?;
             match shapes::decode_state(&bytes) {
                 Ok(state) => return Ok(Some(state)),
                 Err(error) => {
-                    tracing::warn!(checkpoint = %path.display(), %error, "skipping a damaged checkpoint; replaying from an older one");
+                    tracing::warn!(checkpoint = %path.display(), %error, "skipping a checkpoint that cannot be read; replaying from an older one");
                 }
             }
         }

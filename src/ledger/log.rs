@@ -184,13 +184,19 @@ fn sync_folders(folders: &[&Path]) -> Result<(), LedgerError> {
     folders.iter().try_for_each(|path| File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error(path)))
 }
 
-/// Refuses a store of a later schema; marks a new one with ours.
+/// Refuses a store of a later schema; marks a new or older one with ours.
 fn check_schema(meta: &Tree, path: &Path) -> Result<(), LedgerError> {
     let stored = made_once(meta, "schema", path, || SCHEMA.to_be_bytes().to_vec())?;
     let found = stored.as_slice().try_into().map(u32::from_be_bytes);
     match found.map_err(|_| LedgerError::DamagedMeta("the schema is not a number"))? {
         found if found > SCHEMA => Err(LedgerError::NewerSchema { found, known: SCHEMA }),
-        _ => Ok(()),
+        SCHEMA => Ok(()),
+        // Old events stay as they are and are lifted when they are read; new ones follow, which an
+        // older larder could not read.
+        _ => meta
+            .insert("schema", &SCHEMA.to_be_bytes())
+            .map(drop)
+            .map_err(|source| LedgerError::Engine { path: path.to_owned(), source }),
     }
 }
 

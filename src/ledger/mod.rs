@@ -7,6 +7,8 @@
 mod checkpoint;
 mod codec;
 mod log;
+#[path = "../../migrations/mod.rs"]
+mod migrations;
 mod replay;
 mod shapes;
 mod writer;
@@ -32,7 +34,7 @@ pub use codec::FrameError;
 pub use log::SmallBlobs;
 
 /// Version of the store's layout; a store of a newer one is refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Commands that wait for the writer before callers have to wait too.
 const QUEUE: usize = 1024;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::alias::Alias;
+use super::arn;
 use super::function::{Code, Failure, FunctionConfig, FunctionVersion};
-use super::names::{AliasName, FunctionKey, RevisionId};
+use super::names::{AliasName, FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
 use super::time::Timestamp;
 
@@ -109,8 +110,8 @@ impl Event {
         }
     }
 
-    /// The function the event is about.
-    pub fn key(&self) -> &FunctionKey {
+    /// What the event is about.
+    pub fn resource(&self) -> Resource<'_> {
         match self {
             Self::FunctionCreated { key, .. }
             | Self::FunctionCodeUpdated { key, .. }
@@ -120,7 +121,37 @@ impl Event {
             | Self::VersionPublished { key, .. }
             | Self::VersionDeleted { key, .. }
             | Self::AliasPut { key, .. }
-            | Self::AliasDeleted { key, .. } => key,
+            | Self::AliasDeleted { key, .. } => Resource::Function(key),
+        }
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// A function and what belongs to it.
+    Function(&'a FunctionKey),
+}
+
+impl Resource<'_> {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Function(key) => arn::function(key),
+        }
+    }
+
+    /// Where it is.
+    pub fn scope(&self) -> &Scope {
+        match self {
+            Self::Function(key) => &key.scope,
+        }
+    }
+
+    /// Its name inside the account and region.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Function(key) => key.name.as_str(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use indexmap::IndexMap;
 
 use super::alias::Alias;
 use super::blob::BlobId;
@@ -29,6 +30,11 @@ pub struct Function {
 }
 
 impl Function {
+    /// A new function: nothing is published and nothing attached.
+    pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
+        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+    }
+
     /// The version with this number, or `$LATEST`.
     pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
         match version {
@@ -80,16 +86,37 @@ pub struct FunctionVersion {
     pub modified: Timestamp,
 }
 
-/// A function's code package.
+/// A function's code: a zip of Larder's own, or a container image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
-    /// The zip.
+    /// The zip; of an image the digest that `CodeSha256` shows.
     pub blob: BlobId,
-    /// Bytes of the zip.
+    /// Bytes of the zip; 0 for an image.
     pub size: u64,
+    /// The image, where `PackageType` is `Image`.
+    pub image: Option<Image>,
+}
+
+/// A container image as a function's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// As the caller gave it.
+    pub uri: String,
+    /// With the digest instead of the tag (`ResolvedImageUri`).
+    pub resolved_uri: String,
 }
 
 impl Code {
+    /// Code in a zip.
+    pub fn zip(blob: BlobId, size: u64) -> Self {
+        Self { blob, size, image: None }
+    }
+
+    /// `PackageType`.
+    pub fn package_type(&self) -> &'static str {
+        if self.image.is_some() { "Image" } else { "Zip" }
+    }
+
     /// `CodeSha256` as AWS shows it: the digest in base64.
     pub fn sha256_base64(&self) -> String {
         use base64::Engine as _;
@@ -131,11 +158,11 @@ pub struct Failure {
 /// What a caller configures. Units are the API's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionConfig {
-    /// The runtime, such as `python3.12`.
+    /// The runtime, such as `python3.12`; empty for an image.
     pub runtime: String,
     /// ARN of the execution role.
     pub role: String,
-    /// The handler, such as `index.handler`.
+    /// The handler, such as `index.handler`; empty for an image.
     pub handler: String,
     /// Free text.
     pub description: String,
@@ -155,8 +182,8 @@ pub struct FunctionConfig {
     pub logging: Logging,
     /// `None` or `PublishedVersions`.
     pub snap_start: String,
-    /// ARNs of layer versions, in order.
-    pub layers: Vec<String>,
+    /// Layer versions, in order.
+    pub layers: Vec<LayerReference>,
     /// ARN of the key that encrypts the variables.
     pub kms_key_arn: Option<String>,
     /// ARN of the dead-letter queue or topic.
@@ -165,6 +192,14 @@ pub struct FunctionConfig {
     pub vpc: Option<Vpc>,
     /// Mounted file systems.
     pub file_systems: Vec<FileSystem>,
+    /// How an image is started, where it is not as the image says.
+    pub image_config: Option<ImageConfig>,
+    /// `TenantIsolationMode` of `TenancyConfig`; cannot change.
+    pub tenant_isolation: Option<String>,
+    /// Runs on instances of a capacity provider.
+    pub capacity_provider: Option<CapacityProviderAttachment>,
+    /// Is a durable function.
+    pub durable: Option<DurableConfig>,
 }
 
 impl FunctionConfig {
@@ -195,13 +230,18 @@ impl FunctionConfig {
             dead_letter_target: None,
             vpc: None,
             file_systems: Vec::new(),
+            image_config: None,
+            tenant_isolation: None,
+            capacity_provider: None,
+            durable: None,
         }
     }
 }
 
-/// A function's environment variables. Their values are secrets: `Debug` shows names only.
+/// A function's environment variables in the order in which they were given (AWS measures and
+/// reports them so). Their values are secrets: `Debug` shows names only.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Variables(pub BTreeMap<String, String>);
+pub struct Variables(pub IndexMap<String, String>);
 
 impl std::fmt::Debug for Variables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -240,6 +280,55 @@ pub struct FileSystem {
     pub arn: String,
     /// Where it is mounted, under /mnt.
     pub mount_path: String,
+}
+
+/// A layer version that a function uses. It goes on working when the layer version is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerReference {
+    /// ARN of the layer version.
+    pub arn: String,
+    /// Its zip, where the layer is one of this store.
+    pub blob: Option<BlobId>,
+    /// Bytes of the zip (`CodeSize`).
+    pub size: u64,
+}
+
+impl LayerReference {
+    /// A reference as a caller gives it; its zip is not looked up yet.
+    pub fn unresolved(arn: &str) -> Self {
+        Self { arn: arn.to_owned(), blob: None, size: 0 }
+    }
+}
+
+/// `ImageConfig`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageConfig {
+    /// `EntryPoint` instead of the image's.
+    pub entry_point: Option<Vec<String>>,
+    /// `Command` instead of the image's.
+    pub command: Option<Vec<String>>,
+    /// `WorkingDirectory` instead of the image's.
+    pub working_directory: Option<String>,
+}
+
+/// `LambdaManagedInstancesCapacityProviderConfig`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CapacityProviderAttachment {
+    /// ARN of the capacity provider.
+    pub arn: String,
+    /// Invocations one environment runs at a time.
+    pub per_environment_max_concurrency: Option<u32>,
+    /// GiB of memory for each vCPU.
+    pub memory_gib_per_vcpu: Option<f64>,
+}
+
+/// `DurableConfig`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DurableConfig {
+    /// Days for which the history of an ended execution is kept.
+    pub retention_days: u32,
+    /// Longest duration of an execution in seconds.
+    pub execution_timeout_s: Option<u32>,
 }
 
 /// A configuration for tests.

@@ -116,7 +116,7 @@ fn key() -> impl Strategy<Value = FunctionKey> {
 }
 
 fn code() -> impl Strategy<Value = Code> {
-    (0..4_u8).prop_map(|byte| Code { blob: BlobId([byte; 32]), size: u64::from(byte) + 1 })
+    (0..4_u8).prop_map(|byte| Code::zip(BlobId([byte; 32]), u64::from(byte) + 1))
 }
 
 fn config() -> impl Strategy<Value = FunctionConfig> {
@@ -134,7 +134,7 @@ fn runtime() -> impl Strategy<Value = String> {
 fn variables() -> impl Strategy<Value = Option<Variables>> {
     let names = prop::sample::select(vec!["A", "B", "AWS_REGION"]);
     let map = prop::collection::btree_map(names.prop_map(str::to_owned), "[a-z]{0,9}", 0..3);
-    prop::option::of(map.prop_map(Variables))
+    prop::option::of(map.prop_map(|map| Variables(map.into_iter().collect())))
 }
 
 fn patch() -> impl Strategy<Value = ConfigPatch> {

@@ -60,8 +60,7 @@ proptest! {
     #[test]
     fn what_is_derived_is_what_a_rebuild_derives(steps in steps()) {
         let (live, _) = run(&steps, &Limits::default());
-        let functions = live.functions.values().map(|function| (**function).clone());
-        prop_assert!(State::from_functions(live.sequence, functions) == live);
+        prop_assert!(live.clone().rederived() == live);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Rules of a function's configuration beyond the model's constraints.
 
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
 
 use super::super::command::ConfigPatch;
 use super::super::error::ApiError;
-use super::super::function::{FunctionConfig, Logging};
+use super::super::function::{FunctionConfig, LayerReference, Logging};
 use super::super::limits::Limits;
 use super::super::runtimes;
 
@@ -83,7 +83,7 @@ fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiEr
 }
 
 /// The variables as AWS measures them.
-fn compact_json(variables: &BTreeMap<String, String>) -> String {
+fn compact_json(variables: &IndexMap<String, String>) -> String {
     // A map of texts always serialises; the fallback only keeps the model free of panics.
     serde_json::to_string(variables).unwrap_or_default()
 }
@@ -100,8 +100,19 @@ pub fn patched(config: &FunctionConfig, patch: &ConfigPatch) -> FunctionConfig {
     replace(&mut new.ephemeral_storage_mib, patch.ephemeral_storage_mib.as_ref());
     replace(&mut new.tracing_mode, patch.tracing_mode.as_ref());
     replace(&mut new.snap_start, patch.snap_start.as_ref());
-    replace(&mut new.layers, patch.layers.as_ref());
     replace(&mut new.file_systems, patch.file_systems.as_ref());
+    if let Some(layers) = &patch.layers {
+        new.layers = layers.iter().map(|arn| LayerReference::unresolved(arn)).collect();
+    }
+    if let Some(image_config) = &patch.image_config {
+        new.image_config = Some(image_config.clone());
+    }
+    if let Some(capacity_provider) = &patch.capacity_provider {
+        new.capacity_provider = Some(capacity_provider.clone());
+    }
+    if let Some(durable) = &patch.durable {
+        new.durable = Some(durable.clone());
+    }
     if let Some(variables) = &patch.environment {
         new.environment = Some(variables.clone());
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::alias::Routing;
-use super::function::{Code, Failure, FileSystem, FunctionConfig, Variables, Vpc};
+use super::function::{
+    CapacityProviderAttachment, Code, DurableConfig, Failure, FileSystem, FunctionConfig, ImageConfig, Variables, Vpc,
+};
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
@@ -145,7 +147,7 @@ pub struct ConfigPatch {
     pub log_group: Option<String>,
     /// `ApplyOn` of `SnapStart`.
     pub snap_start: Option<String>,
-    /// All layers.
+    /// ARNs of all layer versions.
     pub layers: Option<Vec<String>>,
     /// Key ARN.
     pub kms_key_arn: Option<String>,
@@ -155,6 +157,12 @@ pub struct ConfigPatch {
     pub vpc: Option<Vpc>,
     /// File systems.
     pub file_systems: Option<Vec<FileSystem>>,
+    /// How an image is started.
+    pub image_config: Option<ImageConfig>,
+    /// Runs on instances of a capacity provider.
+    pub capacity_provider: Option<CapacityProviderAttachment>,
+    /// Is a durable function.
+    pub durable: Option<DurableConfig>,
 }
 
 /// Parameters of `PublishVersion`.

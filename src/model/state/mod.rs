@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::event::Event;
+use super::event::{Event, Resource};
 use super::function::{Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::names::{FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
@@ -62,17 +62,17 @@ impl State {
     /// there (which `decide` never makes) changes nothing but the sequence.
     pub fn apply(&mut self, event: &Event) {
         self.sequence += 1;
-        let key = event.key();
+        match event.resource() {
+            Resource::Function(key) => self.apply_to_function(key, event),
+        }
+    }
+
+    fn apply_to_function(&mut self, key: &FunctionKey, event: &Event) {
         let before = self.functions.get(key).cloned();
         let after = match event {
-            Event::FunctionCreated { key, latest, tags } => Some(Function {
-                key: key.clone(),
-                latest: Arc::new((**latest).clone()),
-                versions: OrdMap::new(),
-                last_version: 0,
-                aliases: OrdMap::new(),
-                tags: tags.clone(),
-            }),
+            Event::FunctionCreated { key, latest, tags } => {
+                Some(Function::new(key.clone(), (**latest).clone(), tags.clone()))
+            }
             Event::FunctionDeleted { .. } => None,
             change => before.as_deref().cloned().map(|function| changed(function, change)),
         };
@@ -106,14 +106,14 @@ impl State {
         }
     }
 
-    /// Rebuilds a state from its functions alone, as a checkpoint stores it.
-    pub fn from_functions(sequence: u64, functions: impl IntoIterator<Item = Function>) -> Self {
-        let mut state = Self::default();
-        for function in functions {
-            let key = function.key.clone();
-            state.replace(&key, None, Some(function));
+    /// The same state with all that is derived made anew: a checkpoint stores the rest only.
+    pub fn rederived(mut self) -> Self {
+        self.unsettled = OrdMap::new();
+        self.usage = OrdMap::new();
+        for (key, function) in std::mem::take(&mut self.functions) {
+            self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }
-        Self { sequence, ..state }
+        self
     }
 }
 

@@ -1,0 +1,55 @@
+//! The stored state: what a checkpoint holds.
+
+use serde::{Deserialize, Serialize};
+
+use super::function::Function;
+use super::{FunctionKey, Stored};
+use crate::ledger::codec::{self, FrameError};
+use crate::model::state::State;
+
+/// Kind of a checkpoint's frame.
+const CHECKPOINT: u16 = 1000;
+
+/// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
+/// but skipped, as the events say all of it.
+const VERSION: u16 = 2;
+
+/// Declares the checkpoint: the maps of the state that are not derived from others.
+macro_rules! checkpoint {
+    ($($map:ident: $stored:ty),* $(,)?) => {
+        /// The state at a sequence. What is derived is rebuilt.
+        #[derive(Serialize, Deserialize)]
+        struct Checkpoint {
+            sequence: u64,
+            $($map: $stored,)*
+        }
+
+        impl Checkpoint {
+            fn of(state: &State) -> Self {
+                Self { sequence: state.sequence, $($map: Stored::store(&state.$map)),* }
+            }
+
+            fn state(self) -> State {
+                State { sequence: self.sequence, $($map: self.$map.load(),)* ..State::default() }.rederived()
+            }
+        }
+    };
+}
+checkpoint! {
+    functions: Vec<(FunctionKey, Function)>,
+}
+
+/// Writes a checkpoint's frame.
+pub(in crate::ledger) fn encode_state(state: &State) -> Result<Vec<u8>, FrameError> {
+    codec::frame(CHECKPOINT, VERSION, &Checkpoint::of(state))
+}
+
+/// Reads a checkpoint's frame.
+pub(in crate::ledger) fn decode_state(bytes: &[u8]) -> Result<State, FrameError> {
+    let frame = codec::unframe(bytes)?;
+    match (frame.kind, frame.version) {
+        (CHECKPOINT, VERSION) => Ok(codec::payload::<Checkpoint>(frame.payload)?.state()),
+        (CHECKPOINT, version) => Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
+        (kind, _) => Err(FrameError::UnknownKind(kind)),
+    }
+}

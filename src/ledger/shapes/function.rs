@@ -1,0 +1,62 @@
+//! Stored shapes of functions, their versions and aliases.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FunctionKey, Stored};
+use crate::model::{alias, function};
+
+/// Variables keep their order.
+impl Stored<function::Variables> for Vec<(String, String)> {
+    fn store(model: &function::Variables) -> Self {
+        model.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+    fn load(self) -> function::Variables {
+        function::Variables(self.into_iter().collect())
+    }
+}
+
+shape! {
+    Image = function::Image { uri: String, resolved_uri: String }
+    Code = function::Code { blob: [u8; 32], size: u64, image: Option<Image> }
+    Failure = function::Failure { reason: String, code: String }
+    Logging = function::Logging {
+        format: String, application_level: Option<String>, system_level: Option<String>, group: String,
+    }
+    Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool }
+    FileSystem = function::FileSystem { arn: String, mount_path: String }
+    LayerReference = function::LayerReference { arn: String, blob: Option<[u8; 32]>, size: u64 }
+    ImageConfig = function::ImageConfig {
+        entry_point: Option<Vec<String>>, command: Option<Vec<String>>, working_directory: Option<String>,
+    }
+    CapacityProviderAttachment = function::CapacityProviderAttachment {
+        arn: String, per_environment_max_concurrency: Option<u32>, memory_gib_per_vcpu: Option<f64>,
+    }
+    DurableConfig = function::DurableConfig { retention_days: u32, execution_timeout_s: Option<u32> }
+    FunctionConfig = function::FunctionConfig {
+        runtime: String, role: String, handler: String, description: String, timeout_s: u32, memory_mib: u32,
+        ephemeral_storage_mib: u32, environment: Option<Vec<(String, String)>>, architecture: String,
+        tracing_mode: String, logging: Logging, snap_start: String, layers: Vec<LayerReference>,
+        kms_key_arn: Option<String>, dead_letter_target: Option<String>, vpc: Option<Vpc>,
+        file_systems: Vec<FileSystem>, image_config: Option<ImageConfig>, tenant_isolation: Option<String>,
+        capacity_provider: Option<CapacityProviderAttachment>, durable: Option<DurableConfig>,
+    }
+    FunctionVersion = function::FunctionVersion {
+        version: u64, code: Code, config: FunctionConfig, description: Option<String>, state: FunctionState,
+        last_update: Option<UpdateStatus>, revision: [u8; 16], deployment: [u8; 16], modified: u64,
+    }
+    Routing = alias::Routing { version: u64, weight: f64 }
+    Alias = alias::Alias {
+        name: String, version: u64, description: String, routing: Option<Routing>, revision: [u8; 16],
+    }
+    Function = function::Function {
+        key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
+        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
+    }
+}
+
+status! {
+    FunctionState = function::FunctionState { Pending, Active }
+    UpdateStatus = function::UpdateStatus { Successful, InProgress }
+}

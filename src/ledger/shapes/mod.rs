@@ -1,0 +1,174 @@
+//! The stored shapes, schema 2, and the conversions to and from the model.
+//!
+//! A shape written to disk is a promise to every old file: it never changes once released. A new
+//! version of one raises its number in [`events`], and the old one moves to `migrations/`, which lifts
+//! its bytes to the next. Field order is the format.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::blob::BlobId;
+use crate::model::names::{self, RevisionId};
+use crate::model::qualifier;
+use crate::model::time::Timestamp;
+
+/// A stored shape and the model type it stands for.
+trait Stored<M> {
+    /// The shape of a value.
+    fn store(model: &M) -> Self;
+    /// The value of a shape.
+    fn load(self) -> M;
+}
+
+/// Shapes that are the value itself.
+macro_rules! as_is {
+    ($($ty:ty),*) => {$(
+        impl Stored<$ty> for $ty {
+            fn store(model: &$ty) -> Self {
+                model.clone()
+            }
+            fn load(self) -> $ty {
+                self
+            }
+        }
+    )*};
+}
+as_is!(bool, u32, u64, i64, f64, String, BTreeMap<String, String>, [u8; 32]);
+
+impl<M, S: Stored<M>> Stored<Option<M>> for Option<S> {
+    fn store(model: &Option<M>) -> Self {
+        model.as_ref().map(S::store)
+    }
+    fn load(self) -> Option<M> {
+        self.map(S::load)
+    }
+}
+
+impl<M, S: Stored<M>> Stored<Vec<M>> for Vec<S> {
+    fn store(model: &Vec<M>) -> Self {
+        model.iter().map(S::store).collect()
+    }
+    fn load(self) -> Vec<M> {
+        self.into_iter().map(S::load).collect()
+    }
+}
+
+/// A map is stored as its entries, in order.
+impl<K, M, KS, S> Stored<OrdMap<K, M>> for Vec<(KS, S)>
+where
+    K: Ord + Clone,
+    M: Clone,
+    KS: Stored<K>,
+    S: Stored<M>,
+{
+    fn store(model: &OrdMap<K, M>) -> Self {
+        model.iter().map(|(key, value)| (KS::store(key), S::store(value))).collect()
+    }
+    fn load(self) -> OrdMap<K, M> {
+        self.into_iter().map(|(key, value)| (key.load(), value.load())).collect()
+    }
+}
+
+/// A shared or boxed value is stored as the value.
+macro_rules! pointer {
+    ($($pointer:ident),*) => {$(
+        impl<M, S: Stored<M>> Stored<$pointer<M>> for S {
+            fn store(model: &$pointer<M>) -> Self {
+                S::store(&**model)
+            }
+            fn load(self) -> $pointer<M> {
+                $pointer::new(S::load(self))
+            }
+        }
+    )*};
+}
+pointer!(Arc, Box);
+
+/// Ids are stored as what they wrap.
+macro_rules! id {
+    ($($model:ty: $stored:ty, $store:expr, $load:expr;)*) => {$(
+        impl Stored<$model> for $stored {
+            fn store(model: &$model) -> Self {
+                let store: fn(&$model) -> $stored = $store;
+                store(model)
+            }
+            fn load(self) -> $model {
+                let load: fn($stored) -> $model = $load;
+                load(self)
+            }
+        }
+    )*};
+}
+id! {
+    names::AccountId: String, |id| id.to_string(), Into::into;
+    names::Region: String, |id| id.to_string(), Into::into;
+    names::FunctionName: String, |id| id.to_string(), Into::into;
+    names::AliasName: String, |id| id.to_string(), Into::into;
+    RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
+    Timestamp: u64, |time| time.0, Timestamp;
+    BlobId: [u8; 32], |id| id.0, BlobId;
+    qualifier::Version: u64, |version| match version {
+        qualifier::Version::Latest => 0,
+        qualifier::Version::Number(number) => *number,
+    }, |number| match number {
+        0 => qualifier::Version::Latest,
+        number => qualifier::Version::Number(number),
+    };
+}
+
+/// Declares a stored struct and its conversions, field by field.
+macro_rules! shape {
+    ($($stored:ident = $model:path { $($field:ident: $ty:ty),* $(,)? })*) => {$(
+        #[derive(Serialize, Deserialize)]
+        pub(super) struct $stored { $(pub(super) $field: $ty),* }
+
+        impl Stored<$model> for $stored {
+            fn store(model: &$model) -> Self {
+                Self { $($field: Stored::store(&model.$field)),* }
+            }
+            fn load(self) -> $model {
+                $model { $($field: Stored::load(self.$field)),* }
+            }
+        }
+    )*};
+}
+/// Declares a stored enum of unit variants and one with a failure.
+macro_rules! status {
+    ($($stored:ident = $model:path { $($variant:ident),* })*) => {$(
+        #[derive(Serialize, Deserialize)]
+        pub(super) enum $stored { $($variant,)* Failed(Failure) }
+
+        impl Stored<$model> for $stored {
+            fn store(model: &$model) -> Self {
+                use $model as Model;
+                match model {
+                    $(Model::$variant => Self::$variant,)*
+                    Model::Failed(failure) => Self::Failed(Stored::store(failure)),
+                }
+            }
+            fn load(self) -> $model {
+                use $model as Model;
+                match self {
+                    $(Self::$variant => Model::$variant,)*
+                    Self::Failed(failure) => Model::Failed(failure.load()),
+                }
+            }
+        }
+    )*};
+}
+shape! {
+    Scope = names::Scope { account: String, region: String }
+    FunctionKey = names::FunctionKey { scope: Scope, name: String }
+}
+
+// The macros above are in scope below this line only.
+mod checkpoint;
+mod events;
+mod function;
+
+pub(super) use checkpoint::{decode_state, encode_state};
+pub(super) use events::{decode, encode};
