@@ -131,6 +131,9 @@ pub struct LimitOptions {
     /// Bytes of an event or a response
     #[arg(long, env = "LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES", default_value_t = Limits::default().payload_size, value_name = "BYTES")]
     pub payload_size: u64,
+    /// Whether runtimes that AWS has blocked are refused as on AWS: 1 or 0
+    #[arg(long, env = "LAMBDA_RUNTIME_VALIDATION", default_value = "1", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub runtime_validation: bool,
 }
 
 impl LimitOptions {
@@ -144,6 +147,7 @@ impl LimitOptions {
             create_function_request_size: self.create_function_request_size,
             environment_size: self.environment_size,
             payload_size: self.payload_size,
+            runtime_validation: self.runtime_validation,
         }
     }
 }

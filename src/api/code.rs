@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
 use super::function_request::CodeSource;
@@ -14,7 +15,7 @@ use crate::blobs::{BlobError, BlobStore};
 use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::function::Code;
+use crate::model::function::{Code, Image};
 use crate::model::limits::Limits;
 
 /// Where code is downloaded from: followed by the digest in hex.
@@ -39,6 +40,7 @@ pub struct Package {
 /// AWS's text for a package that is missing, too large, broken or hostile.
 pub async fn take(services: &Services, source: CodeSource) -> Result<Package, ApiError> {
     let zip = match source {
+        CodeSource { image_uri: Some(uri), .. } => return Ok(Package { code: image(uri), attachment: None }),
         CodeSource { zip_file: Some(zip), .. } => zip,
         CodeSource { s3_bucket: Some(bucket), .. } => {
             return Err(ApiError::invalid_parameter(format!(
@@ -68,6 +70,30 @@ fn accept(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiE
     package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
     let staged = blobs.stage(zip.into()).map_err(|error| fault(&error))?;
     Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment })
+}
+
+/// An image as code. Its digest is the one in the reference, else one made of it: no registry is asked.
+fn image(uri: String) -> Code {
+    let (name, digest) = match uri.split_once('@') {
+        Some((name, digest)) => (name, digest.strip_prefix("sha256:").and_then(BlobId::from_hex)),
+        None => (uri.as_str(), None),
+    };
+    // A colon behind the last slash begins the tag; one before it a port.
+    let tag = name.rfind(':').filter(|at| name.rfind('/').is_none_or(|slash| slash < *at));
+    let repository = &name[..tag.unwrap_or(name.len())];
+    let blob = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
+    let resolved_uri = format!("{repository}@sha256:{}", blob.hex());
+    Code { blob, size: 0, image: Some(Image { uri, resolved_uri }) }
+}
+
+/// The `Code` member of `GetFunction`.
+pub fn shown(call: &Call, code: &Code) -> serde_json::Value {
+    match &code.image {
+        Some(image) => serde_json::json!({
+            "RepositoryType": "ECR", "ImageUri": image.uri, "ResolvedImageUri": image.resolved_uri,
+        }),
+        None => serde_json::json!({ "RepositoryType": "S3", "Location": location(call, code) }),
+    }
 }
 
 /// AWS's words for a package that is refused; the log has the exact place.

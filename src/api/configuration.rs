@@ -6,7 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::arn;
 use crate::model::blob::BlobId;
-use crate::model::function::{FileSystem, FunctionConfig, FunctionState, FunctionVersion, UpdateStatus, Vpc};
+use crate::model::function::{
+    FileSystem, FunctionConfig, FunctionState, FunctionVersion, ImageConfig, UpdateStatus, Vpc,
+};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 
@@ -27,8 +29,10 @@ pub enum Shown<'a> {
 pub struct FunctionConfiguration<'a> {
     function_name: &'a str,
     function_arn: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
     runtime: &'a str,
     role: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     handler: &'a str,
     code_size: u64,
     description: &'a str,
@@ -60,6 +64,8 @@ pub struct FunctionConfiguration<'a> {
     logging_config: LoggingConfig<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     file_system_configs: Vec<FileSystemConfig<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_config_response: Option<ImageConfigResponse<'a>>,
 }
 
 // The names are the API's.
@@ -151,6 +157,23 @@ struct FileSystemConfig<'a> {
     local_mount_path: &'a str,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfigResponse<'a> {
+    image_config: ShownImageConfig<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ShownImageConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry_point: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    working_directory: Option<&'a str>,
+}
+
 impl<'a> FunctionConfiguration<'a> {
     /// Shows a version.
     pub fn new(key: &'a FunctionKey, version: &'a FunctionVersion, shown: Shown<'_>) -> Self {
@@ -166,7 +189,7 @@ impl<'a> FunctionConfiguration<'a> {
             timeout: config.timeout_s,
             memory_size: config.memory_mib,
             last_modified: version.modified.to_string(),
-            code_sha256: version.code.sha256_base64(),
+            code_sha256: version.code.sha256(),
             version: version.version.to_string(),
             vpc_config: config.vpc.as_ref().map(VpcConfig::new),
             dead_letter_config: config.dead_letter_target.as_ref().map(|target_arn| DeadLetterConfig { target_arn }),
@@ -180,9 +203,11 @@ impl<'a> FunctionConfiguration<'a> {
             architectures: [&config.architecture],
             ephemeral_storage: EphemeralStorage { size: config.ephemeral_storage_mib },
             snap_start: SnapStart::new(config, version.version),
-            runtime_version_config: Some(RuntimeVersionConfig::new(key, &config.runtime)),
+            runtime_version_config: (!config.runtime.is_empty())
+                .then(|| RuntimeVersionConfig::new(key, &config.runtime)),
             logging_config: LoggingConfig::new(config),
             file_system_configs: config.file_systems.iter().map(FileSystemConfig::new).collect(),
+            image_config_response: config.image_config.as_ref().map(ImageConfigResponse::new),
         }
     }
 }
@@ -271,6 +296,18 @@ impl<'a> LoggingConfig<'a> {
             application_log_level: logging.application_level.as_deref(),
             system_log_level: logging.system_level.as_deref(),
             log_group: &logging.group,
+        }
+    }
+}
+
+impl<'a> ImageConfigResponse<'a> {
+    fn new(config: &'a ImageConfig) -> Self {
+        Self {
+            image_config: ShownImageConfig {
+                entry_point: config.entry_point.as_deref(),
+                command: config.command.as_deref(),
+                working_directory: config.working_directory.as_deref(),
+            },
         }
     }
 }

@@ -10,7 +10,7 @@ use super::shape::{Kind, Member, TEXT, length, one_of};
 use crate::model::command::ConfigPatch;
 use crate::model::decide::patched;
 use crate::model::error::ApiError;
-use crate::model::function::{FileSystem, FunctionConfig, Variables, Vpc};
+use crate::model::function::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};
 use crate::model::names::FunctionKey;
 
 const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
@@ -26,6 +26,7 @@ macro_rules! code_members {
             Member::body("S3Bucket", BUCKET),
             Member::body("S3Key", length(1, 1024)),
             Member::body("S3ObjectVersion", length(1, 1024)),
+            Member::body("S3ObjectStorageMode", one_of(&["COPY", "REFERENCE"])),
             Member::body("ImageUri", TEXT),
             Member::body("SourceKMSKeyArn", patterns::KMS_KEY_ARN),
         ]
@@ -53,6 +54,7 @@ macro_rules! configuration_members {
             Member::body("EphemeralStorage", Kind::Structure(&[Member::body("Size", Kind::Integer(512, 10_240)).required()])),
             Member::body("SnapStart", Kind::Structure(&[Member::body("ApplyOn", one_of(&["PublishedVersions", "None"]))])),
             Member::body("LoggingConfig", LOGGING),
+            Member::body("ImageConfig", IMAGE_CONFIG),
         ]
     };
 }
@@ -80,6 +82,14 @@ const LOGGING: Kind = Kind::Structure(&[
     Member::body("SystemLogLevel", one_of(&["DEBUG", "INFO", "WARN"])),
     Member::body("LogGroup", patterns::LOG_GROUP),
 ]);
+
+const IMAGE_CONFIG: Kind = Kind::Structure(&[
+    Member::body("EntryPoint", ARGUMENTS),
+    Member::body("Command", ARGUMENTS),
+    Member::body("WorkingDirectory", length(0, 1000)),
+]);
+
+const ARGUMENTS: Kind = Kind::List { length: Some((0, 1500)), item: &TEXT };
 
 const ARCHITECTURES: Kind = Kind::List { length: Some((1, 1)), item: &one_of(&["x86_64", "arm64"]) };
 
@@ -148,6 +158,10 @@ pub struct CodeSource {
     pub zip_file: Option<String>,
     /// A bucket, with the key of a zip in it.
     pub s3_bucket: Option<String>,
+    /// The key.
+    pub s3_key: Option<String>,
+    /// A version of the object.
+    pub s3_object_version: Option<String>,
     /// A container image.
     pub image_uri: Option<String>,
 }
@@ -175,6 +189,15 @@ pub struct ConfigurationRequest {
     ephemeral_storage: Option<StorageRequest>,
     snap_start: Option<SnapStartRequest>,
     logging_config: Option<LoggingRequest>,
+    image_config: Option<ImageConfigRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ImageConfigRequest {
+    entry_point: Option<Vec<String>>,
+    command: Option<Vec<String>>,
+    working_directory: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -237,17 +260,14 @@ impl CreateRequest {
     /// # Errors
     /// What a zip function must have is missing, or the package is an image.
     pub fn into_config(self, key: &FunctionKey) -> Result<(FunctionConfig, CodeSource), ApiError> {
-        if self.package_type.as_deref() == Some("Image") {
-            return Err(ApiError::invalid_parameter(
-                "Functions of PackageType Image are not served by this version of Larder.",
-            ));
-        }
         let patch = self.configuration.into_patch();
-        let (Some(runtime), Some(handler)) = (patch.runtime.clone(), patch.handler.clone()) else {
-            return Err(ApiError::invalid_parameter(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
-            ));
-        };
+        if self.package_type.as_deref() == Some("Image") {
+            check_image(&patch, &self.code)?;
+        } else {
+            check_zip(&patch, &self.code)?;
+        }
+        let runtime = patch.runtime.clone().unwrap_or_default();
+        let handler = patch.handler.clone().unwrap_or_default();
         let role = patch.role.clone().unwrap_or_default();
         let log_group = format!("/aws/lambda/{}", key.name);
         let mut config = patched(&FunctionConfig::new(&runtime, &role, &handler, &log_group), &patch);
@@ -256,6 +276,42 @@ impl CreateRequest {
         }
         Ok((config, self.code))
     }
+}
+
+/// What a function of an image must and must not have.
+fn check_image(patch: &ConfigPatch, code: &CodeSource) -> Result<(), ApiError> {
+    if patch.runtime.is_some() || patch.handler.is_some() || patch.layers.as_ref().is_some_and(|list| !list.is_empty())
+    {
+        return Err(ApiError::invalid_parameter(
+            "Please don't provide Handler or Runtime or Layer when the intent is to create with container image.",
+        ));
+    }
+    if code.image_uri.is_none() {
+        return Err(ApiError::invalid_parameter(
+            "Please provide ImageUri when creating a function with packageType Image.",
+        ));
+    }
+    Ok(())
+}
+
+/// What a function of a zip must and must not have.
+fn check_zip(patch: &ConfigPatch, code: &CodeSource) -> Result<(), ApiError> {
+    if code.image_uri.is_some() {
+        return Err(ApiError::invalid_parameter(
+            "Please don't provide ImageUri when creating a function with packageType Zip.",
+        ));
+    }
+    if patch.image_config.is_some() {
+        return Err(ApiError::invalid_parameter(
+            "Please don't provide ImageConfig when creating a function with packageType Zip.",
+        ));
+    }
+    if patch.runtime.is_none() || patch.handler.is_none() {
+        return Err(ApiError::invalid_parameter(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
+    }
+    Ok(())
 }
 
 impl ConfigurationRequest {
@@ -281,7 +337,11 @@ impl ConfigurationRequest {
             kms_key_arn: self.kms_key_arn,
             dead_letter_target: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),
             vpc: self.vpc_config.map(VpcRequest::into_vpc),
-            image_config: None,
+            image_config: self.image_config.map(|image| ImageConfig {
+                entry_point: image.entry_point,
+                command: image.command,
+                working_directory: image.working_directory,
+            }),
             capacity_provider: None,
             durable: None,
             file_systems: self

@@ -139,7 +139,7 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
     let mut answer = serde_json::json!({
         "Configuration": shown(&reference, version),
-        "Code": { "RepositoryType": "S3", "Location": code::location(&call, &version.code) },
+        "Code": code::shown(&call, &version.code),
     });
     if !function.tags.is_empty() {
         answer["Tags"] = serde_json::json!(function.tags);

@@ -84,7 +84,22 @@ impl Api {
         tracing::Span::current().record("operation", operation.name);
         let body = self.read(body, operation).await?;
         let call = call::Call::bind(operation, &params, parts, body, request_id)?;
+        self.check_account(&call)?;
         (operation.handler)(&self.services, call).await
+    }
+
+    /// Refuses a function of another account, unless it is there: a caller cannot tell whether such a
+    /// function exists that it has no permission for (recorded in `test_function_arns`). Larder verifies
+    /// no identities, so one that exists may be used (`test_cross_region_arn_function_access`).
+    fn check_account(&self, call: &call::Call) -> Result<(), ApiError> {
+        if call.text("FunctionName").is_none() {
+            return Ok(());
+        }
+        let key = call.function()?.key;
+        if key.scope.account != call.scope.account && self.services.ledger.state().function(&key).is_none() {
+            return Err(ApiError::silent(ErrorCode::AccessDenied));
+        }
+        Ok(())
     }
 
     /// Reads a body, at most as much as the largest request may have.

@@ -180,7 +180,8 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
 }
 
 /// A list of plain values is reported as a whole, with all constraints of its items (recorded in
-/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one.
+/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one. Only enums say
+/// there that they must not be null.
 fn check_list(
     length: Option<(usize, usize)>,
     item: &Kind,
@@ -198,7 +199,8 @@ fn check_list(
             .try_for_each(|(index, value)| check_value(item, value, &format!("{path}.{index}.member"), violations));
     }
     if any_broken(item, items)? {
-        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, false));
+        let is_enum = matches!(item, Kind::Text { values, .. } if !values.is_empty());
+        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, is_enum));
         violations.push(violation(&whole(), path, &constraint));
     }
     Ok(())

@@ -72,8 +72,10 @@ impl Reactor {
         let state = self.ledger.state();
         let Some(found) = state.function(&key).and_then(|function| function.version(version)) else { return };
         let runtime = found.config.runtime.clone();
-        let failure = self.executor.supports(&runtime).err();
-        if failure.is_none() && self.prepared.insert(runtime.clone()) {
+        // An image brings its own runtime.
+        let is_zip = found.code.image.is_none();
+        let failure = if is_zip { self.executor.supports(&runtime).err() } else { None };
+        if is_zip && failure.is_none() && self.prepared.insert(runtime.clone()) {
             self.prepare(runtime);
         }
         let failure = failure.map(|error| Failure { reason: error.to_string(), code: "InvalidRuntime".into() });

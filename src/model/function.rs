@@ -117,9 +117,12 @@ impl Code {
         if self.image.is_some() { "Image" } else { "Zip" }
     }
 
-    /// `CodeSha256` as AWS shows it: the digest in base64.
-    pub fn sha256_base64(&self) -> String {
+    /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex.
+    pub fn sha256(&self) -> String {
         use base64::Engine as _;
+        if self.image.is_some() {
+            return self.blob.hex();
+        }
         base64::engine::general_purpose::STANDARD.encode(self.blob.0)
     }
 }

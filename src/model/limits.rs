@@ -20,6 +20,8 @@ pub struct Limits {
     pub environment_size: u64,
     /// Bytes of a synchronous event or response (`LAMBDA_LIMITS_MAX_FUNCTION_PAYLOAD_SIZE_BYTES`).
     pub payload_size: u64,
+    /// Whether runtimes that AWS has blocked are refused (`LAMBDA_RUNTIME_VALIDATION`).
+    pub runtime_validation: bool,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             create_function_request_size: 70_167_211,
             environment_size: 4096,
             payload_size: 6_291_556,
+            runtime_validation: true,
         }
     }
 }

@@ -17,6 +17,14 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The day in UTC: `2025-11-25`.
+    pub fn date(&self) -> String {
+        let (year, month, day) = civil_date(self.0 / 86_400_000);
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+}
+
 /// Year, month and day of a number of days since 1970-01-01, after Howard Hinnant's
 /// "chrono-Compatible Low-Level Date Algorithms".
 pub fn civil_date(days: u64) -> (u64, u64, u64) {

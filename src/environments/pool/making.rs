@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{DeploymentKey, Pool, RunError, Target};
 use crate::environments::environment::Environment;
-use crate::environments::executor::{EnvironmentId, EnvironmentSpec};
+use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
 use crate::environments::{token, variables};
 use crate::model::arn;
 
@@ -45,6 +45,14 @@ impl Pool {
     }
 
     async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
+        if let Some(image) = &target.version.code.image {
+            return Err(ExecutorError::RuntimeMissing(format!(
+                "functions of container images are stored but not run by this version of Larder (image {}); \
+                 use a zip package to run the function",
+                image.uri
+            ))
+            .into());
+        }
         self.executor.prepare(&target.version.config.runtime).await?;
         let spec = self.spec(target, id).await?;
         Ok(self.executor.start(&spec).await?)

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::super::command::ConfigPatch;
 use super::super::error::ApiError;
-use super::super::function::{FunctionConfig, LayerReference, Logging};
+use super::super::function::{Code, FunctionConfig, ImageConfig, LayerReference, Logging};
 use super::super::limits::Limits;
 use super::super::runtimes;
 
@@ -42,8 +42,11 @@ const MAX_LAYERS: usize = 5;
 ///
 /// # Errors
 /// `InvalidParameterValueException` with AWS's text.
-pub fn check(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiError> {
-    check_runtime(&config.runtime)?;
+pub fn check(config: &FunctionConfig, code: &Code, limits: &Limits) -> Result<(), ApiError> {
+    if code.image.is_none() {
+        check_runtime(&config.runtime)?;
+        check_snap_start(config)?;
+    }
     check_variables(config, limits)?;
     if config.layers.len() > MAX_LAYERS {
         return Err(ApiError::invalid_parameter(format!("Cannot reference more than {MAX_LAYERS} layers.")));
@@ -57,6 +60,31 @@ fn check_runtime(runtime: &str) -> Result<(), ApiError> {
         Some(known) if known.lifecycle != runtimes::Lifecycle::Internal => Ok(()),
         _ => Err(ApiError::invalid_parameter(runtimes::texts::unknown_runtime(runtime))),
     }
+}
+
+/// Refuses a runtime that AWS lets nobody create or update functions with any more, unless the user
+/// wants it all the same (`LAMBDA_RUNTIME_VALIDATION=0`).
+///
+/// Recorded in `test_create_deprecated_function_runtime_with_validation_enabled`.
+pub fn check_lifecycle(runtime: &str, today: &str, limits: &Limits) -> Result<(), ApiError> {
+    match runtimes::find(runtime) {
+        Some(known) if limits.runtime_validation && known.status(today) == runtimes::Status::Blocked => {
+            Err(ApiError::invalid_parameter(runtimes::texts::no_longer_supported(runtime)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>, "Supported features".
+fn check_snap_start(config: &FunctionConfig) -> Result<(), ApiError> {
+    let can = runtimes::find(&config.runtime).is_some_and(|runtime| runtime.snap_start);
+    if config.snap_start == "PublishedVersions" && !can {
+        let runtime = &config.runtime;
+        return Err(ApiError::invalid_parameter(format!(
+            "{runtime} is not supported for SnapStart enabled functions."
+        )));
+    }
+    Ok(())
 }
 
 fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiError> {
@@ -105,7 +133,8 @@ pub fn patched(config: &FunctionConfig, patch: &ConfigPatch) -> FunctionConfig {
         new.layers = layers.iter().map(|arn| LayerReference::unresolved(arn)).collect();
     }
     if let Some(image_config) = &patch.image_config {
-        new.image_config = Some(image_config.clone());
+        // An empty one takes it away (`test_lambda_image_and_image_config_crud`).
+        new.image_config = (*image_config != ImageConfig::default()).then(|| image_config.clone());
     }
     if let Some(capacity_provider) = &patch.capacity_provider {
         new.capacity_provider = Some(capacity_provider.clone());

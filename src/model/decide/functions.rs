@@ -6,7 +6,7 @@ use super::super::arn;
 use super::super::command::{CreateFunction, Stamp, UpdateFunctionCode, UpdateFunctionConfiguration};
 use super::super::error::{ApiError, ErrorCode};
 use super::super::event::Event;
-use super::super::function::{Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::super::function::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
 use super::super::qualifier::{Qualifier, Version};
@@ -19,7 +19,8 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
         let name = &create.key.name;
         return Err(ApiError::conflict(format!("Function already exist: {name}")));
     }
-    configuration::check(&create.config, limits)?;
+    configuration::check(&create.config, &create.code, limits)?;
+    configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
     check_storage(state, &create.key.scope, create.code.size, limits)?;
     let latest = FunctionVersion {
         version: Version::Latest,
@@ -45,6 +46,7 @@ pub fn update_code(
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
+    check_package_type(&function.latest.code, &update.code)?;
     let growth = update.code.size.saturating_sub(function.latest.code.size);
     check_storage(state, &update.key.scope, growth, limits)?;
     let mut config = Arc::clone(&function.latest.config);
@@ -59,6 +61,19 @@ pub fn update_code(
         modified: stamp.time,
     };
     with_version(state, updated, update.publish, &update.key, stamp, limits)
+}
+
+/// A function's code stays of its package type.
+fn check_package_type(old: &Code, new: &Code) -> Result<(), ApiError> {
+    match (&old.image, &new.image) {
+        (Some(_), None) => {
+            Err(ApiError::invalid_parameter("Please provide ImageUri when updating a function with packageType Image."))
+        }
+        (None, Some(_)) => Err(ApiError::invalid_parameter(
+            "Please don't provide ImageUri when updating a function with packageType Zip.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Adds the publication that `Publish: true` asks for, decided on the state after `event`.
@@ -90,7 +105,10 @@ pub fn update_configuration(
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
     let config = configuration::patched(&function.latest.config, &update.patch);
-    configuration::check(&config, limits)?;
+    configuration::check(&config, &function.latest.code, limits)?;
+    if let Some(runtime) = &update.patch.runtime {
+        configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
+    }
     Ok(Event::FunctionConfigurationUpdated {
         key: update.key.clone(),
         config: Arc::new(config),

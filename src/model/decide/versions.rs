@@ -62,7 +62,7 @@ fn unchanged(latest: &FunctionVersion, last: &FunctionVersion) -> bool {
 
 /// Recorded in `test_publish_with_wrong_sha256`.
 fn check_digest(publish: &PublishVersion, latest: &FunctionVersion) -> Result<(), ApiError> {
-    let current = latest.code.sha256_base64();
+    let current = latest.code.sha256();
     match &publish.code_sha256 {
         Some(given) if *given != current => Err(ApiError::invalid_parameter(format!(
             "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). \
