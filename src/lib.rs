@@ -5,9 +5,11 @@
 //! - [`server`] — puts the rooms together and serves them on one port
 //! - [`config`] — what a user can set
 //! - [`console`] — Larder's own endpoints, `/_larder/…`
+//! - [`neighbours`] — small services that users of Lambda need beside it
 //! - [`api`] — AWS's wire protocol
 //! - [`invoke`] — invocations
 //! - [`environments`] — the pool, the link, the executors
+//! - [`upstream`] — other endpoints, which serve what Larder does not
 //! - [`blobs`] — content-addressed bytes, code trees
 //! - [`ledger`] — event log, current state, the single writer
 //! - [`model`] — pure: names, resources, commands, events, state
@@ -21,4 +23,6 @@ pub mod environments;
 pub mod invoke;
 pub mod ledger;
 pub mod model;
+pub mod neighbours;
 pub mod server;
+pub mod upstream;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use larder::blobs;
 use larder::ledger::{Attachment, Durability, Ledger, Options};
-use larder::model::command::{Command, ConfigPatch, CreateFunction, UpdateFunctionConfiguration};
+use larder::model::command::functions::{ConfigPatch, CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
 use larder::model::event::Origin;
 use larder::model::function::{Code, FunctionConfig};
 use larder::model::limits::Limits;
@@ -50,12 +50,12 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
     let code = Code::zip(blobs::digest(&zip), zip.len() as u64);
     let attachment = (code.blob, zip.into());
     let create = CreateFunction { key: key(number), code, config: config(), tags: BTreeMap::new(), publish: false };
-    commit(ledger, Command::CreateFunction(Box::new(create)), Some(attachment)).await?;
+    commit(ledger, FunctionCommand::CreateFunction(Box::new(create)), Some(attachment)).await?;
     settle(ledger, number).await?;
     for update in 0..updates {
         let patch = ConfigPatch { description: Some(format!("update {update}")), ..ConfigPatch::default() };
         let command = UpdateFunctionConfiguration { key: key(number), patch, revision: None };
-        commit(ledger, Command::UpdateFunctionConfiguration(Box::new(command)), None).await?;
+        commit(ledger, FunctionCommand::UpdateFunctionConfiguration(Box::new(command)), None).await?;
         settle(ledger, number).await?;
     }
     Ok(())
@@ -64,16 +64,16 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
 async fn settle(ledger: &Ledger, number: usize) -> Outcome {
     let (key, version) = (key(number), Version::Latest);
     let deployment = ledger.state().function(&key).ok_or("the function was created")?.latest.deployment;
-    commit(ledger, Command::SettleFunction { key, version, deployment, failure: None }, None).await
+    commit(ledger, FunctionCommand::SettleFunction { key, version, deployment, failure: None }, None).await
 }
 
-async fn commit(ledger: &Ledger, command: Command, attachment: Option<Attachment>) -> Outcome {
+async fn commit(ledger: &Ledger, command: FunctionCommand, attachment: Option<Attachment>) -> Outcome {
     let origin = Origin {
         request_id: "7b1c1f0e-6a3e-4f0e-9a55-0d6f4f3c2b1a".into(),
         access_key_id: "test".into(),
         user_agent: "speed".into(),
     };
-    ledger.commit(command, origin, attachment).await?;
+    ledger.commit(command.into(), origin, attachment).await?;
     Ok(())
 }
 

@@ -4,9 +4,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::call::Call;
-use super::operation::Answer;
+use super::operation::{Answer, Operation, operation};
 use super::shape::Member;
 use super::{Services, json as answer_json};
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] =
+    &[operation!("GetAccountSettings" GET "/2016-08-19/account-settings" SETTINGS => settings)];
 
 /// `GetAccountSettings` has no members.
 pub const SETTINGS: &[Member] = &[];

@@ -6,17 +6,26 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::operation::Answer;
+use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT};
 use super::{Services, json, no_content, patterns};
 use crate::model::alias::{Alias, Routing};
 use crate::model::arn;
-use crate::model::command::{Command, PutAlias, UpdateAlias};
+use crate::model::command::functions::{FunctionCommand, PutAlias, UpdateAlias};
 use crate::model::decide::alias_not_found;
 use crate::model::error::ApiError;
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::qualifier::Version;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[
+    operation!("CreateAlias" POST "/2015-03-31/functions/{FunctionName}/aliases" CREATE => create),
+    operation!("DeleteAlias" DELETE "/2015-03-31/functions/{FunctionName}/aliases/{Name}" NAMED => delete),
+    operation!("GetAlias" GET "/2015-03-31/functions/{FunctionName}/aliases/{Name}" NAMED => get),
+    operation!("ListAliases" GET "/2015-03-31/functions/{FunctionName}/aliases" LIST => list),
+    operation!("UpdateAlias" PUT "/2015-03-31/functions/{FunctionName}/aliases/{Name}" UPDATE => update),
+];
 
 const FUNCTION: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
 
@@ -114,7 +123,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     let request: AliasRequest = call.parse()?;
     let name = AliasName::from(request.name.as_str());
-    let command = Command::CreateAlias(PutAlias {
+    let command = FunctionCommand::CreateAlias(PutAlias {
         key: key.clone(),
         name: name.clone(),
         version: version(request.function_version.as_deref().unwrap_or_default(), &key)?,
@@ -129,7 +138,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     let request: AliasRequest = call.parse()?;
     let name = AliasName::from(request.name.as_str());
-    let command = Command::UpdateAlias(UpdateAlias {
+    let command = FunctionCommand::UpdateAlias(UpdateAlias {
         key: key.clone(),
         name: name.clone(),
         version: request.function_version.as_deref().map(|text| version(text, &key)).transpose()?,
@@ -143,7 +152,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
 async fn put(
     services: &Services,
     call: &Call,
-    command: Command,
+    command: FunctionCommand,
     key: &FunctionKey,
     name: &AliasName,
     status: StatusCode,
@@ -168,7 +177,7 @@ pub async fn get(services: &Services, call: Call) -> Answer {
 pub async fn delete(services: &Services, call: Call) -> Answer {
     let key = call.function()?.key;
     let name = call.text("Name").unwrap_or_default().into();
-    services.commit(Command::DeleteAlias { key, name }, call.origin(), None).await?;
+    services.commit(FunctionCommand::DeleteAlias { key, name }, call.origin(), None).await?;
     no_content()
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::patterns;
 use super::shape::{Kind, Member, TEXT, length, one_of};
-use crate::model::command::ConfigPatch;
+use crate::model::command::functions::ConfigPatch;
 use crate::model::decide::patched;
 use crate::model::error::ApiError;
 use crate::model::function::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};

@@ -7,18 +7,31 @@ use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
-use super::operation::Answer;
+use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, one_of};
 use super::{Services, fault, json, no_content, patterns};
 use crate::ledger::Committed;
-use crate::model::command::{Command, CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
+use crate::model::command::functions::{
+    CreateFunction, FunctionCommand, UpdateFunctionCode, UpdateFunctionConfiguration,
+};
 use crate::model::error::ApiError;
 use crate::model::function::FunctionVersion;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 
 pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[
+    operation!("CreateFunction" POST "/2015-03-31/functions" CREATE => create),
+    operation!("DeleteFunction" DELETE "/2015-03-31/functions/{FunctionName}" NAMED => delete),
+    operation!("GetFunction" GET "/2015-03-31/functions/{FunctionName}" NAMED => get),
+    operation!("GetFunctionConfiguration" GET "/2015-03-31/functions/{FunctionName}/configuration" NAMED => get_configuration),
+    operation!("ListFunctions" GET "/2015-03-31/functions" LIST => list),
+    operation!("UpdateFunctionCode" PUT "/2015-03-31/functions/{FunctionName}/code" UPDATE_CODE => update_code),
+    operation!("UpdateFunctionConfiguration" PUT "/2015-03-31/functions/{FunctionName}/configuration" UPDATE_CONFIGURATION => update_configuration),
+];
 
 /// Characters of a function's plain name.
 ///
@@ -65,7 +78,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let (config, source) = request.into_config(&key)?;
     let Package { code, attachment } = code::take(services, source).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish };
-    let command = Command::CreateFunction(Box::new(create));
+    let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
     let version = shown_version(&committed, &key)?;
     let shown = FunctionConfiguration::new(&key, version, Shown::Unqualified).with_function_arn(&key);
@@ -92,7 +105,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
     }
     let Package { code, attachment } = code::take(services, request.source).await?;
-    let command = Command::UpdateFunctionCode(UpdateFunctionCode {
+    let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,
         architecture: request.architectures.and_then(|list| list.into_iter().next()),
@@ -100,7 +113,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         revision: request.revision_id,
     });
     if request.dry_run.unwrap_or(false) {
-        return show(&services.ledger.preview(&command)?, &key, StatusCode::OK);
+        return show(&services.ledger.preview(&command.into())?, &key, StatusCode::OK);
     }
     let committed = services.commit(command, call.origin(), attachment).await?;
     show(&committed, &key, StatusCode::OK)
@@ -113,7 +126,7 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let revision = request.revision_id.clone();
     let patch = request.into_patch();
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
-    let command = Command::UpdateFunctionConfiguration(Box::new(update));
+    let command = FunctionCommand::UpdateFunctionConfiguration(Box::new(update));
     let committed = services.commit(command, call.origin(), None).await?;
     show(&committed, &key, StatusCode::OK)
 }
@@ -208,7 +221,7 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
 /// `DeleteFunction`.
 pub async fn delete(services: &Services, call: Call) -> Answer {
     let reference = call.function()?;
-    let command = Command::DeleteFunction { key: reference.key, qualifier: reference.qualifier };
+    let command = FunctionCommand::DeleteFunction { key: reference.key, qualifier: reference.qualifier };
     services.commit(command, call.origin(), None).await?;
     no_content()
 }

@@ -6,11 +6,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::call::Call;
-use super::operation::Answer;
+use super::operation::{Answer, Operation, operation};
 use super::shape::{Member, TEXT, one_of};
 use super::{Services, no_content, patterns};
 use crate::invoke::{Invoked, Request};
 use crate::model::error::{ApiError, ErrorCode};
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[Operation {
+    raw_body: true,
+    ..operation!("Invoke" POST "/2015-03-31/functions/{FunctionName}/invocations" INVOKE => invoke)
+}];
 
 /// `Invoke`; its body is the event.
 pub const INVOKE: &[Member] = &[

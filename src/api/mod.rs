@@ -3,18 +3,30 @@
 pub mod account;
 pub mod aliases;
 pub mod call;
+pub mod capacity_providers;
 pub mod code;
+pub mod code_signing;
+pub mod concurrency;
 pub mod configuration;
+pub mod durable_executions;
 pub mod error;
+pub mod event_invoke;
+pub mod event_sources;
 mod function_request;
+pub mod function_settings;
 pub mod functions;
 pub mod invocations;
+pub mod layers;
 pub mod operation;
 pub mod paging;
 pub mod patterns;
+pub mod policies;
+pub mod resource_policies;
 pub mod router;
 pub mod shape;
 pub mod sigv4;
+pub mod tags;
+pub mod urls;
 pub mod versions;
 
 use std::sync::Arc;
@@ -120,11 +132,11 @@ impl Services {
     /// Commits a command; an unexpected fault is logged here, once, and told without its source.
     pub async fn commit(
         &self,
-        command: Command,
+        command: impl Into<Command>,
         origin: Origin,
         attachment: Option<Attachment>,
     ) -> Result<Committed, ApiError> {
-        self.ledger.commit(command, origin, attachment).await.map_err(|error| match error {
+        self.ledger.commit(command.into(), origin, attachment).await.map_err(|error| match error {
             CommitError::Refused(error) => error,
             CommitError::Closed => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
             CommitError::Storage(_) => fault(&error),

@@ -1,4 +1,5 @@
-//! Operations: one row each, from which routing, binding and validation follow.
+//! Operations: one row each, from which routing, binding and validation follow. The rows stand in their
+//! resources' files.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +9,11 @@ use axum::http::{Method, Response};
 
 use super::call::Call;
 use super::shape::Member;
-use super::{Services, account, aliases, functions, invocations, versions};
+use super::{
+    Services, account, aliases, capacity_providers, code_signing, concurrency, durable_executions, event_invoke,
+    event_sources, function_settings, functions, invocations, layers, policies, resource_policies, tags, urls,
+    versions,
+};
 use crate::model::error::ApiError;
 
 /// What an operation answers.
@@ -47,46 +52,44 @@ impl Operation {
     }
 }
 
-/// Boxes an operation's future: the table holds plain function pointers.
-macro_rules! handler {
-    ($function:path) => {
-        |services, call| Box::pin($function(services, call))
-    };
-}
-
-/// A row of the table.
+/// A row of a table. The handler's future is boxed: a row holds a plain function pointer.
 macro_rules! operation {
     ($name:literal $method:ident $path:literal $members:path => $function:path) => {
-        Operation {
+        $crate::api::operation::Operation {
             name: $name,
-            method: Method::$method,
+            method: axum::http::Method::$method,
             path: $path,
             members: $members,
             raw_body: false,
-            handler: handler!($function),
+            handler: |services, call| Box::pin($function(services, call)),
         }
     };
 }
+pub(super) use operation;
 
-/// Every operation Larder answers. A new one is a row here, its shape, its function and its tests.
-pub static OPERATIONS: &[Operation] = &[
-    operation!("CreateAlias" POST "/2015-03-31/functions/{FunctionName}/aliases" aliases::CREATE => aliases::create),
-    operation!("CreateFunction" POST "/2015-03-31/functions" functions::CREATE => functions::create),
-    operation!("DeleteAlias" DELETE "/2015-03-31/functions/{FunctionName}/aliases/{Name}" aliases::NAMED => aliases::delete),
-    operation!("DeleteFunction" DELETE "/2015-03-31/functions/{FunctionName}" functions::NAMED => functions::delete),
-    operation!("GetAccountSettings" GET "/2016-08-19/account-settings" account::SETTINGS => account::settings),
-    operation!("GetAlias" GET "/2015-03-31/functions/{FunctionName}/aliases/{Name}" aliases::NAMED => aliases::get),
-    operation!("GetFunction" GET "/2015-03-31/functions/{FunctionName}" functions::NAMED => functions::get),
-    operation!("GetFunctionConfiguration" GET "/2015-03-31/functions/{FunctionName}/configuration" functions::NAMED => functions::get_configuration),
-    Operation {
-        raw_body: true,
-        ..operation!("Invoke" POST "/2015-03-31/functions/{FunctionName}/invocations" invocations::INVOKE => invocations::invoke)
-    },
-    operation!("ListAliases" GET "/2015-03-31/functions/{FunctionName}/aliases" aliases::LIST => aliases::list),
-    operation!("ListFunctions" GET "/2015-03-31/functions" functions::LIST => functions::list),
-    operation!("ListVersionsByFunction" GET "/2015-03-31/functions/{FunctionName}/versions" versions::LIST => versions::list),
-    operation!("PublishVersion" POST "/2015-03-31/functions/{FunctionName}/versions" versions::PUBLISH => versions::publish),
-    operation!("UpdateAlias" PUT "/2015-03-31/functions/{FunctionName}/aliases/{Name}" aliases::UPDATE => aliases::update),
-    operation!("UpdateFunctionCode" PUT "/2015-03-31/functions/{FunctionName}/code" functions::UPDATE_CODE => functions::update_code),
-    operation!("UpdateFunctionConfiguration" PUT "/2015-03-31/functions/{FunctionName}/configuration" functions::UPDATE_CONFIGURATION => functions::update_configuration),
+/// The tables of all resources. A new operation is a row in one of them, its shape, its function and its
+/// tests.
+static TABLES: &[&[Operation]] = &[
+    account::OPERATIONS,
+    aliases::OPERATIONS,
+    capacity_providers::OPERATIONS,
+    code_signing::OPERATIONS,
+    concurrency::OPERATIONS,
+    durable_executions::OPERATIONS,
+    event_invoke::OPERATIONS,
+    event_sources::OPERATIONS,
+    function_settings::OPERATIONS,
+    functions::OPERATIONS,
+    invocations::OPERATIONS,
+    layers::OPERATIONS,
+    policies::OPERATIONS,
+    resource_policies::OPERATIONS,
+    tags::OPERATIONS,
+    urls::OPERATIONS,
+    versions::OPERATIONS,
 ];
+
+/// Every operation Larder answers.
+pub fn operations() -> impl Iterator<Item = &'static Operation> {
+    TABLES.iter().copied().flatten()
+}

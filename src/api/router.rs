@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::operation::{OPERATIONS, Operation};
+use super::operation::{Operation, operations};
 use crate::model::error::{ApiError, ErrorCode};
 
 /// The routes, built once.
@@ -21,7 +21,7 @@ impl Default for Router {
     /// The routes of all operations.
     fn default() -> Self {
         let mut by_path: HashMap<&str, HashMap<Method, Vec<&Operation>>> = HashMap::new();
-        for operation in OPERATIONS {
+        for operation in operations() {
             let methods = by_path.entry(operation.path_template()).or_default();
             methods.entry(operation.method.clone()).or_default().push(operation);
         }

@@ -5,12 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::configuration::{FunctionConfiguration, Shown};
-use super::operation::Answer;
+use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Member, TEXT, one_of};
 use super::{Services, functions, json, patterns};
-use crate::model::command::{Command, PublishVersion};
+use crate::model::command::functions::{FunctionCommand, PublishVersion};
 use crate::model::qualifier::Version;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[
+    operation!("ListVersionsByFunction" GET "/2015-03-31/functions/{FunctionName}/versions" LIST => list),
+    operation!("PublishVersion" POST "/2015-03-31/functions/{FunctionName}/versions" PUBLISH => publish),
+];
 
 /// `PublishVersion`.
 pub const PUBLISH: &[Member] = &[
@@ -48,7 +54,7 @@ struct VersionList<'a> {
 pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     let request: PublishRequest = call.parse()?;
-    let command = Command::PublishVersion(PublishVersion {
+    let command = FunctionCommand::PublishVersion(PublishVersion {
         key: key.clone(),
         code_sha256: request.code_sha256,
         description: request.description,

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::executor::Executor;
 use crate::ledger::Ledger;
-use crate::model::command::Command;
+use crate::model::command::functions::FunctionCommand;
 use crate::model::event::Origin;
 use crate::model::function::Failure;
 use crate::model::names::{FunctionKey, RevisionId};
@@ -79,11 +79,11 @@ impl Reactor {
             self.prepare(runtime);
         }
         let failure = failure.map(|error| Failure { reason: error.to_string(), code: "InvalidRuntime".into() });
-        let command = Command::SettleFunction { key, version, deployment, failure };
+        let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
         let ledger = Arc::clone(&self.ledger);
         let origin = Origin { request_id: "activation".into(), ..Origin::default() };
         self.tasks.spawn(async move {
-            if let Err(error) = ledger.commit(command, origin, None).await {
+            if let Err(error) = ledger.commit(command.into(), origin, None).await {
                 tracing::warn!(%error, "a function could not be settled");
             }
         });

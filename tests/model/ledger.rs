@@ -84,14 +84,14 @@ fn a_reopened_ledger_has_the_live_state_and_history() {
 fn a_refused_command_leaves_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = open(folder.path());
-    let missing = larder::model::command::Command::DeleteFunction {
+    let missing = larder::model::command::functions::FunctionCommand::DeleteFunction {
         key: larder::model::names::FunctionKey {
             scope: larder::model::names::Scope { account: "000000000000".into(), region: "us-east-1".into() },
             name: "missing".into(),
         },
         qualifier: None,
     };
-    let refused = runtime().block_on(ledger.commit(missing, Origin::default(), None));
+    let refused = runtime().block_on(ledger.commit(missing.into(), Origin::default(), None));
     assert!(refused.is_err());
     assert_eq!(ledger.state().sequence, 0);
     assert!(ledger.events(1, 10).expect("history reads").is_empty());

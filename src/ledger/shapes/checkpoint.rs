@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::function::Function;
+use super::functions::Function;
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;

@@ -1,7 +1,7 @@
 //! The stored shapes, schema 2, and the conversions to and from the model.
 //!
 //! A shape written to disk is a promise to every old file: it never changes once released. A new
-//! version of one raises its number in [`events`], and the old one moves to `migrations/`, which lifts
+//! version of one raises its number in its area's table, and the old one moves to `migrations/`, which lifts
 //! its bytes to the next. Field order is the format.
 
 use std::collections::BTreeMap;
@@ -160,15 +160,64 @@ macro_rules! status {
         }
     )*};
 }
+/// Declares the stored events of an area: kind, version, fields in order.
+macro_rules! events {
+    ($event:ident { $($kind:literal / $version:literal $name:ident { $($field:ident: $ty:ty),* $(,)? })* }) => {
+        impl $crate::ledger::shapes::events::StoredEvent for $event {
+            fn encode(
+                &self,
+                head: $crate::ledger::shapes::events::Head,
+            ) -> Result<Vec<u8>, $crate::ledger::codec::FrameError> {
+                let _ = &head; // areas to be filled have no events yet
+                match *self {
+                    $(Self::$name { $(ref $field),* } => {
+                        #[derive(serde::Serialize)]
+                        struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
+                        let payload = Payload { head, $($field: $crate::ledger::shapes::Stored::store($field)),* };
+                        $crate::ledger::codec::frame($kind, $version, &payload)
+                    })*
+                }
+            }
+
+            fn decode(
+                frame: &$crate::ledger::codec::Frame<'_>,
+            ) -> Result<($crate::ledger::shapes::events::Head, Self), $crate::ledger::codec::FrameError> {
+                match frame.kind {
+                    $($kind => {
+                        #[derive(serde::Deserialize)]
+                        struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
+                        let current = $crate::ledger::shapes::events::current(frame, $version)?;
+                        let payload: Payload = $crate::ledger::codec::payload(&current)?;
+                        let event = Self::$name { $($field: $crate::ledger::shapes::Stored::load(payload.$field)),* };
+                        Ok((payload.head, event))
+                    })*
+                    kind => Err($crate::ledger::codec::FrameError::UnknownKind(kind)),
+                }
+            }
+        }
+    };
+}
 shape! {
     Scope = names::Scope { account: String, region: String }
     FunctionKey = names::FunctionKey { scope: Scope, name: String }
 }
 
 // The macros above are in scope below this line only.
+mod capacity_providers;
 mod checkpoint;
+mod code_signing;
+mod concurrency;
+mod event_invoke;
+mod event_sources;
 mod events;
-mod function;
+mod function_settings;
+mod functions;
+mod iam;
+mod layers;
+mod logs;
+mod policies;
+mod tags;
+mod urls;
 
 pub(super) use checkpoint::{decode_state, encode_state};
 pub(super) use events::{decode, encode};

@@ -1,58 +1,68 @@
-//! Commands: what callers (and Larder's own reactors) ask the ledger for.
+//! Commands: what callers (and Larder's own reactors) ask the ledger for. One file an area.
 
-use std::collections::BTreeMap;
+pub mod capacity_providers;
+pub mod code_signing;
+pub mod concurrency;
+pub mod event_invoke;
+pub mod event_sources;
+pub mod function_settings;
+pub mod functions;
+pub mod iam;
+pub mod layers;
+pub mod logs;
+pub mod policies;
+pub mod tags;
+pub mod urls;
 
 use uuid::Uuid;
 
-use super::alias::Routing;
-use super::function::{
-    CapacityProviderAttachment, Code, DurableConfig, Failure, FileSystem, FunctionConfig, ImageConfig, Variables, Vpc,
-};
-use super::names::{AliasName, FunctionKey, RevisionId};
-use super::qualifier::{Qualifier, Version};
+use super::names::RevisionId;
 use super::time::Timestamp;
 
-/// A wish to change the state. The doc of each variant says when it is allowed; what is checked
-/// against the model's constraints alone is checked before a command exists.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// The name is free, the code fits the account's limit.
-    CreateFunction(Box<CreateFunction>),
-    /// The function exists, is not busy, and has the given revision.
-    UpdateFunctionCode(UpdateFunctionCode),
-    /// As for the code.
-    UpdateFunctionConfiguration(Box<UpdateFunctionConfiguration>),
-    /// The function (or version) exists and no alias stands for the version.
-    DeleteFunction {
-        /// The function.
-        key: FunctionKey,
-        /// A version to delete instead of the whole function.
-        qualifier: Option<Qualifier>,
-    },
-    /// The function is settled; publishes nothing when nothing changed since the last version.
-    PublishVersion(PublishVersion),
-    /// The function and the versions exist, the name is free.
-    CreateAlias(PutAlias),
-    /// The alias exists and has the given revision.
-    UpdateAlias(UpdateAlias),
-    /// Deleting an alias that is not there succeeds, as on AWS, if the function exists.
-    DeleteAlias {
-        /// The function.
-        key: FunctionKey,
-        /// The alias.
-        name: AliasName,
-    },
-    /// Ends `Pending` or `InProgress`; nothing happens if the deployment has changed meanwhile.
-    SettleFunction {
-        /// The function.
-        key: FunctionKey,
-        /// The version.
-        version: Version,
-        /// The deployment that was looked at.
-        deployment: RevisionId,
-        /// Why it cannot run here; `None`: it can.
-        failure: Option<Failure>,
-    },
+/// Declares [`Command`]: one variant an area.
+macro_rules! areas {
+    ($($(#[$doc:meta])* $area:ident($command:path),)*) => {
+        /// A wish to change the state. The doc of each area's variants says when it is allowed; what is
+        /// checked against the model's constraints alone is checked before a command exists.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Command {
+            $($(#[$doc])* $area($command),)*
+        }
+
+        $(impl From<$command> for Command {
+            fn from(command: $command) -> Self {
+                Self::$area(command)
+            }
+        })*
+    };
+}
+areas! {
+    /// Functions, their versions and aliases.
+    Function(functions::FunctionCommand),
+    /// Resource-based policies of functions.
+    Policy(policies::PolicyCommand),
+    /// Layers and their policies.
+    Layer(layers::LayerCommand),
+    /// Function URLs.
+    Url(urls::UrlCommand),
+    /// Event-invoke configurations.
+    EventInvoke(event_invoke::EventInvokeCommand),
+    /// Reserved and provisioned concurrency, and scaling.
+    Concurrency(concurrency::ConcurrencyCommand),
+    /// Recursion and runtime management of functions.
+    FunctionSettings(function_settings::FunctionSettingsCommand),
+    /// Tags of functions.
+    Tag(tags::TagCommand),
+    /// Code-signing configurations and what they are attached to.
+    CodeSigning(code_signing::CodeSigningCommand),
+    /// Event source mappings.
+    EventSource(event_sources::EventSourceCommand),
+    /// Capacity providers.
+    CapacityProvider(capacity_providers::CapacityProviderCommand),
+    /// Roles and policies of the IAM neighbour.
+    Iam(iam::IamCommand),
+    /// Log groups and streams of the Logs neighbour.
+    Logs(logs::LogsCommand),
 }
 
 /// What a command brings from the outside world, so that the model needs no clock and no dice.
@@ -72,140 +82,4 @@ impl Stamp {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         RevisionId(Uuid::from_bytes(bytes))
     }
-}
-
-/// Parameters of `CreateFunction`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CreateFunction {
-    /// Where.
-    pub key: FunctionKey,
-    /// The code.
-    pub code: Code,
-    /// The whole configuration, defaults filled in.
-    pub config: FunctionConfig,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-    /// Whether to publish version 1 at once.
-    pub publish: bool,
-}
-
-/// Parameters of `UpdateFunctionCode`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpdateFunctionCode {
-    /// The function.
-    pub key: FunctionKey,
-    /// The new code.
-    pub code: Code,
-    /// Another architecture.
-    pub architecture: Option<String>,
-    /// Whether to publish a version of it.
-    pub publish: bool,
-    /// The revision the caller knows.
-    pub revision: Option<String>,
-}
-
-/// Parameters of `UpdateFunctionConfiguration`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpdateFunctionConfiguration {
-    /// The function.
-    pub key: FunctionKey,
-    /// What changes.
-    pub patch: ConfigPatch,
-    /// The revision the caller knows.
-    pub revision: Option<String>,
-}
-
-/// The members of a configuration that a caller gave; the rest stay as they are. An empty text or
-/// list clears what can be absent.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ConfigPatch {
-    /// Runtime.
-    pub runtime: Option<String>,
-    /// Role ARN.
-    pub role: Option<String>,
-    /// Handler.
-    pub handler: Option<String>,
-    /// Description.
-    pub description: Option<String>,
-    /// Timeout in seconds.
-    pub timeout_s: Option<u32>,
-    /// Memory in MiB.
-    pub memory_mib: Option<u32>,
-    /// Size of /tmp in MiB.
-    pub ephemeral_storage_mib: Option<u32>,
-    /// All variables.
-    pub environment: Option<Variables>,
-    /// Tracing mode.
-    pub tracing_mode: Option<String>,
-    /// Log format.
-    pub log_format: Option<String>,
-    /// Application log level.
-    pub application_log_level: Option<String>,
-    /// System log level.
-    pub system_log_level: Option<String>,
-    /// Log group.
-    pub log_group: Option<String>,
-    /// `ApplyOn` of `SnapStart`.
-    pub snap_start: Option<String>,
-    /// ARNs of all layer versions.
-    pub layers: Option<Vec<String>>,
-    /// Key ARN.
-    pub kms_key_arn: Option<String>,
-    /// Dead-letter target.
-    pub dead_letter_target: Option<String>,
-    /// VPC attachment.
-    pub vpc: Option<Vpc>,
-    /// File systems.
-    pub file_systems: Option<Vec<FileSystem>>,
-    /// How an image is started.
-    pub image_config: Option<ImageConfig>,
-    /// Runs on instances of a capacity provider.
-    pub capacity_provider: Option<CapacityProviderAttachment>,
-    /// Is a durable function.
-    pub durable: Option<DurableConfig>,
-}
-
-/// Parameters of `PublishVersion`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PublishVersion {
-    /// The function.
-    pub key: FunctionKey,
-    /// Digest (base64) that `$LATEST` must have.
-    pub code_sha256: Option<String>,
-    /// Description of the version instead of the function's.
-    pub description: Option<String>,
-    /// The revision the caller knows.
-    pub revision: Option<String>,
-}
-
-/// Parameters of `CreateAlias`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PutAlias {
-    /// The function.
-    pub key: FunctionKey,
-    /// The alias.
-    pub name: AliasName,
-    /// The version.
-    pub version: Version,
-    /// Description.
-    pub description: String,
-    /// Weights as given; AWS allows one.
-    pub routing: Vec<Routing>,
-}
-
-/// Parameters of `UpdateAlias`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpdateAlias {
-    /// The function.
-    pub key: FunctionKey,
-    /// The alias.
-    pub name: AliasName,
-    /// Another version.
-    pub version: Option<Version>,
-    /// Another description.
-    pub description: Option<String>,
-    /// Other weights; empty: none.
-    pub routing: Option<Vec<Routing>>,
-    /// The revision the caller knows.
-    pub revision: Option<String>,
 }

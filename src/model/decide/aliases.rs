@@ -3,9 +3,10 @@
 
 use super::super::alias::{Alias, Routing};
 use super::super::arn;
-use super::super::command::{PutAlias, Stamp, UpdateAlias};
+use super::super::command::Stamp;
+use super::super::command::functions::{PutAlias, UpdateAlias};
 use super::super::error::{ApiError, ErrorCode};
-use super::super::event::Event;
+use super::super::event::functions::FunctionEvent;
 use super::super::function::Function;
 use super::super::names::{AliasName, FunctionKey};
 use super::super::qualifier::Version;
@@ -30,7 +31,7 @@ pub fn create(state: &State, create: &PutAlias, stamp: &Stamp) -> Result<Decisio
         routing: create.routing.first().copied(),
         revision: stamp.revision(0),
     };
-    Ok(Event::AliasPut { key: create.key.clone(), alias }.into())
+    Ok(FunctionEvent::AliasPut { key: create.key.clone(), alias }.into())
 }
 
 /// `UpdateAlias`.
@@ -51,7 +52,7 @@ pub fn update(state: &State, update: &UpdateAlias, stamp: &Stamp) -> Result<Deci
         routing: routing.first().copied(),
         revision: stamp.revision(0),
     };
-    Ok(Event::AliasPut { key: update.key.clone(), alias }.into())
+    Ok(FunctionEvent::AliasPut { key: update.key.clone(), alias }.into())
 }
 
 /// `DeleteAlias`.
@@ -60,7 +61,7 @@ pub fn delete(state: &State, key: &FunctionKey, name: &AliasName) -> Result<Deci
     if !function.aliases.contains_key(name) {
         return Ok(Decision::default());
     }
-    Ok(Event::AliasDeleted { key: key.clone(), name: name.clone() }.into())
+    Ok(FunctionEvent::AliasDeleted { key: key.clone(), name: name.clone() }.into())
 }
 
 /// The error for an alias that is not there.

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::super::command::ConfigPatch;
+use super::super::command::functions::ConfigPatch;
 use super::super::error::ApiError;
 use super::super::function::{Code, FunctionConfig, ImageConfig, LayerReference, Logging};
 use super::super::limits::Limits;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::super::arn;
-use super::super::command::{CreateFunction, Stamp, UpdateFunctionCode, UpdateFunctionConfiguration};
+use super::super::command::Stamp;
+use super::super::command::functions::{CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
 use super::super::error::{ApiError, ErrorCode};
-use super::super::event::Event;
+use super::super::event::functions::FunctionEvent;
 use super::super::function::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
@@ -34,7 +35,7 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
         modified: stamp.time,
     };
     let created =
-        Event::FunctionCreated { key: create.key.clone(), latest: Box::new(latest), tags: create.tags.clone() };
+        FunctionEvent::FunctionCreated { key: create.key.clone(), latest: Box::new(latest), tags: create.tags.clone() };
     with_version(state, created, create.publish, &create.key, stamp, limits)
 }
 
@@ -53,7 +54,7 @@ pub fn update_code(
     if let Some(architecture) = &update.architecture {
         Arc::make_mut(&mut config).architecture.clone_from(architecture);
     }
-    let updated = Event::FunctionCodeUpdated {
+    let updated = FunctionEvent::FunctionCodeUpdated {
         key: update.key.clone(),
         code: update.code.clone(),
         config,
@@ -79,7 +80,7 @@ fn check_package_type(old: &Code, new: &Code) -> Result<(), ApiError> {
 /// Adds the publication that `Publish: true` asks for, decided on the state after `event`.
 fn with_version(
     state: &State,
-    event: Event,
+    event: FunctionEvent,
     publish: bool,
     key: &FunctionKey,
     stamp: &Stamp,
@@ -109,7 +110,7 @@ pub fn update_configuration(
     if let Some(runtime) = &update.patch.runtime {
         configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
     }
-    Ok(Event::FunctionConfigurationUpdated {
+    Ok(FunctionEvent::FunctionConfigurationUpdated {
         key: update.key.clone(),
         config: Arc::new(config),
         revision: stamp.revision(0),
@@ -157,7 +158,7 @@ pub fn delete(state: &State, key: &FunctionKey, qualifier: Option<&Qualifier>) -
     match qualifier {
         None => {
             existing(state, key)?;
-            Ok(Event::FunctionDeleted { key: key.clone() }.into())
+            Ok(FunctionEvent::FunctionDeleted { key: key.clone() }.into())
         }
         Some(Qualifier::Version(Version::Latest)) => {
             Err(ApiError::invalid_parameter("$LATEST version cannot be deleted without deleting the function."))
@@ -181,5 +182,6 @@ pub fn settle(
     if state.unsettled.get(&(key.clone(), version)) != Some(&deployment) {
         return Decision::default();
     }
-    Event::FunctionSettled { key: key.clone(), version, revision: stamp.revision(0), failure: failure.cloned() }.into()
+    FunctionEvent::FunctionSettled { key: key.clone(), version, revision: stamp.revision(0), failure: failure.cloned() }
+        .into()
 }

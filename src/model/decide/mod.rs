@@ -1,10 +1,23 @@
 //! Commands against state: which events follow, or which error.
 
 mod aliases;
+mod capacity_providers;
+mod code_signing;
+mod concurrency;
 mod configuration;
+mod event_invoke;
+mod event_sources;
+mod function_settings;
 mod functions;
+mod iam;
+mod layers;
+mod logs;
+mod policies;
+mod tags;
+mod urls;
 mod versions;
 
+use super::command::functions::FunctionCommand;
 use super::command::{Command, Stamp};
 use super::error::ApiError;
 use super::event::Event;
@@ -25,9 +38,9 @@ pub struct Decision {
     pub shows: Option<Version>,
 }
 
-impl From<Event> for Decision {
-    fn from(event: Event) -> Self {
-        Self { events: vec![event], shows: None }
+impl<E: Into<Event>> From<E> for Decision {
+    fn from(event: E) -> Self {
+        Self { events: vec![event.into()], shows: None }
     }
 }
 
@@ -37,17 +50,42 @@ impl From<Event> for Decision {
 /// AWS's error for a command that is not allowed now.
 pub fn decide(state: &State, command: &Command, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
     match command {
-        Command::CreateFunction(create) => functions::create(state, create, stamp, limits),
-        Command::UpdateFunctionCode(update) => functions::update_code(state, update, stamp, limits),
-        Command::UpdateFunctionConfiguration(update) => functions::update_configuration(state, update, stamp, limits),
-        Command::DeleteFunction { key, qualifier } => functions::delete(state, key, qualifier.as_ref()),
-        Command::SettleFunction { key, version, deployment, failure } => {
+        Command::Function(command) => decide_function(state, command, stamp, limits),
+        Command::Policy(command) => policies::decide(state, command, stamp, limits),
+        Command::Layer(command) => layers::decide(state, command, stamp, limits),
+        Command::Url(command) => urls::decide(state, command, stamp, limits),
+        Command::EventInvoke(command) => event_invoke::decide(state, command, stamp, limits),
+        Command::Concurrency(command) => concurrency::decide(state, command, stamp, limits),
+        Command::FunctionSettings(command) => function_settings::decide(state, command, stamp, limits),
+        Command::Tag(command) => tags::decide(state, command, stamp, limits),
+        Command::CodeSigning(command) => code_signing::decide(state, command, stamp, limits),
+        Command::EventSource(command) => event_sources::decide(state, command, stamp, limits),
+        Command::CapacityProvider(command) => capacity_providers::decide(state, command, stamp, limits),
+        Command::Iam(command) => iam::decide(state, command, stamp, limits),
+        Command::Logs(command) => logs::decide(state, command, stamp, limits),
+    }
+}
+
+fn decide_function(
+    state: &State,
+    command: &FunctionCommand,
+    stamp: &Stamp,
+    limits: &Limits,
+) -> Result<Decision, ApiError> {
+    match command {
+        FunctionCommand::CreateFunction(create) => functions::create(state, create, stamp, limits),
+        FunctionCommand::UpdateFunctionCode(update) => functions::update_code(state, update, stamp, limits),
+        FunctionCommand::UpdateFunctionConfiguration(update) => {
+            functions::update_configuration(state, update, stamp, limits)
+        }
+        FunctionCommand::DeleteFunction { key, qualifier } => functions::delete(state, key, qualifier.as_ref()),
+        FunctionCommand::SettleFunction { key, version, deployment, failure } => {
             Ok(functions::settle(state, (key, *version), *deployment, failure.as_ref(), stamp))
         }
-        Command::PublishVersion(publish) => versions::publish(state, publish, stamp, limits),
-        Command::CreateAlias(create) => aliases::create(state, create, stamp),
-        Command::UpdateAlias(update) => aliases::update(state, update, stamp),
-        Command::DeleteAlias { key, name } => aliases::delete(state, key, name),
+        FunctionCommand::PublishVersion(publish) => versions::publish(state, publish, stamp, limits),
+        FunctionCommand::CreateAlias(create) => aliases::create(state, create, stamp),
+        FunctionCommand::UpdateAlias(update) => aliases::update(state, update, stamp),
+        FunctionCommand::DeleteAlias { key, name } => aliases::delete(state, key, name),
     }
 }
 

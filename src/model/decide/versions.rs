@@ -1,9 +1,10 @@
 //! Decisions about published versions.
 
 use super::super::arn;
-use super::super::command::{PublishVersion, Stamp};
+use super::super::command::Stamp;
+use super::super::command::functions::PublishVersion;
 use super::super::error::ApiError;
-use super::super::event::Event;
+use super::super::event::functions::FunctionEvent;
 use super::super::function::{Function, FunctionVersion};
 use super::super::limits::Limits;
 use super::super::qualifier::Version;
@@ -41,12 +42,12 @@ pub fn publish_latest(
         ..(*function.latest).clone()
     };
     let version = if function.latest.is_unsettled() { pending(version) } else { version };
-    let event = Event::VersionPublished {
+    let event = FunctionEvent::VersionPublished {
         key: function.key.clone(),
         version: Box::new(version),
         latest_revision: stamp.revision(2),
     };
-    Ok(Decision { events: vec![event], shows: Some(number) })
+    Ok(Decision { events: vec![event.into()], shows: Some(number) })
 }
 
 /// A version published together with an update is created, not updated
@@ -92,5 +93,5 @@ pub fn delete(function: &Function, number: u64) -> Result<Decision, ApiError> {
             aliases.join(", ")
         )));
     }
-    Ok(Event::VersionDeleted { key: function.key.clone(), number }.into())
+    Ok(FunctionEvent::VersionDeleted { key: function.key.clone(), number }.into())
 }

@@ -1,11 +1,25 @@
-//! The state: the fold of all events, immutable once published.
+//! The state: the fold of all events, immutable once published. One file an area applies its events.
+
+mod capacity_providers;
+mod code_signing;
+mod concurrency;
+mod event_invoke;
+mod event_sources;
+mod function_settings;
+mod functions;
+mod iam;
+mod layers;
+mod logs;
+mod policies;
+mod tags;
+mod urls;
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::event::{Event, Resource};
-use super::function::{Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::event::Event;
+use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::names::{FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
 
@@ -62,21 +76,29 @@ impl State {
     /// there (which `decide` never makes) changes nothing but the sequence.
     pub fn apply(&mut self, event: &Event) {
         self.sequence += 1;
-        match event.resource() {
-            Resource::Function(key) => self.apply_to_function(key, event),
+        match event {
+            Event::Function(event) => functions::apply(self, event),
+            Event::Policy(event) => policies::apply(self, event),
+            Event::Layer(event) => layers::apply(self, event),
+            Event::Url(event) => urls::apply(self, event),
+            Event::EventInvoke(event) => event_invoke::apply(self, event),
+            Event::Concurrency(event) => concurrency::apply(self, event),
+            Event::FunctionSettings(event) => function_settings::apply(self, event),
+            Event::Tag(event) => tags::apply(self, event),
+            Event::CodeSigning(event) => code_signing::apply(self, event),
+            Event::EventSource(event) => event_sources::apply(self, event),
+            Event::CapacityProvider(event) => capacity_providers::apply(self, event),
+            Event::Iam(event) => iam::apply(self, event),
+            Event::Logs(event) => logs::apply(self, event),
         }
     }
 
-    fn apply_to_function(&mut self, key: &FunctionKey, event: &Event) {
-        let before = self.functions.get(key).cloned();
-        let after = match event {
-            Event::FunctionCreated { key, latest, tags } => {
-                Some(Function::new(key.clone(), (**latest).clone(), tags.clone()))
-            }
-            Event::FunctionDeleted { .. } => None,
-            change => before.as_deref().cloned().map(|function| changed(function, change)),
-        };
-        self.replace(key, before.as_deref(), after);
+    /// Changes the function at `key`, if it is there.
+    fn change_function(&mut self, key: &FunctionKey, change: impl FnOnce(&mut Function)) {
+        let Some(before) = self.functions.get(key).cloned() else { return };
+        let mut after = (*before).clone();
+        change(&mut after);
+        self.replace(key, Some(&before), Some(after));
     }
 
     /// Puts `after` in the place of `before` and keeps what is derived in step.
@@ -126,86 +148,5 @@ impl FunctionVersion {
     /// Whether it is `Pending` or `InProgress`.
     pub fn is_unsettled(&self) -> bool {
         self.state == FunctionState::Pending || self.last_update == Some(UpdateStatus::InProgress)
-    }
-
-    fn settled(mut self, revision: RevisionId, failure: Option<&Failure>) -> Self {
-        self.revision = revision;
-        let created = self.state == FunctionState::Pending;
-        match failure {
-            None => {
-                self.state = FunctionState::Active;
-                self.last_update = Some(UpdateStatus::Successful);
-            }
-            Some(failure) if created => self.state = FunctionState::Failed(failure.clone()),
-            Some(failure) => self.last_update = Some(UpdateStatus::Failed(failure.clone())),
-        }
-        self
-    }
-}
-
-/// The function after an event that neither creates nor deletes it.
-fn changed(mut function: Function, event: &Event) -> Function {
-    match event {
-        Event::FunctionCodeUpdated { code, config, revision, modified, .. } => {
-            let latest = Arc::make_mut(&mut function.latest);
-            latest.code = code.clone();
-            update(latest, config, *revision, *modified);
-        }
-        Event::FunctionConfigurationUpdated { config, revision, modified, .. } => {
-            update(Arc::make_mut(&mut function.latest), config, *revision, *modified);
-        }
-        Event::FunctionSettled { version, revision, failure, .. } => {
-            settle(&mut function, *version, *revision, failure.as_ref());
-        }
-        Event::VersionPublished { version, latest_revision, .. } => {
-            if let Version::Number(number) = version.version {
-                function.last_version = function.last_version.max(number);
-                function.versions.insert(number, Arc::new((**version).clone()));
-            }
-            Arc::make_mut(&mut function.latest).revision = *latest_revision;
-        }
-        Event::VersionDeleted { number, .. } => {
-            function.versions.remove(number);
-        }
-        Event::AliasPut { alias, .. } => {
-            function.aliases.insert(alias.name.clone(), Arc::new(alias.clone()));
-        }
-        Event::AliasDeleted { name, .. } => {
-            function.aliases.remove(name);
-        }
-        Event::FunctionCreated { .. } | Event::FunctionDeleted { .. } => {}
-    }
-    function
-}
-
-fn update(
-    latest: &mut FunctionVersion,
-    config: &Arc<super::function::FunctionConfig>,
-    revision: RevisionId,
-    modified: super::time::Timestamp,
-) {
-    latest.config = Arc::clone(config);
-    latest.revision = revision;
-    latest.deployment = revision;
-    latest.modified = modified;
-    latest.last_update = Some(UpdateStatus::InProgress);
-    // A function that could not run gets another chance with its new code or configuration.
-    if matches!(latest.state, FunctionState::Failed(_)) {
-        latest.state = FunctionState::Active;
-    }
-}
-
-fn settle(function: &mut Function, version: Version, revision: RevisionId, failure: Option<&Failure>) {
-    match version {
-        Version::Latest => {
-            let latest = Arc::make_mut(&mut function.latest);
-            *latest = latest.clone().settled(revision, failure);
-        }
-        Version::Number(number) => {
-            if let Some(version) = function.versions.get(&number) {
-                let settled = (**version).clone().settled(revision, failure);
-                function.versions.insert(number, Arc::new(settled));
-            }
-        }
     }
 }

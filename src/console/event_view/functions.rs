@@ -1,57 +1,37 @@
-//! Events as JSON, for people and scripts. Values of functions' variables are masked: they are
-//! secrets.
+//! Events of functions, versions and aliases.
 
 use serde_json::{Value, json};
 
-use crate::model::event::{Event, Recorded};
+use super::MASK;
+use crate::model::event::functions::FunctionEvent;
 use crate::model::function::{Failure, FunctionConfig, FunctionVersion};
 
-/// Shown for a value that is a secret.
-const MASK: &str = "***";
-
-/// One event with its place in history.
-pub fn show(recorded: &Recorded) -> Value {
-    let resource = recorded.event.resource();
-    json!({
-        "sequence": recorded.sequence,
-        "time": recorded.time.to_string(),
-        "kind": recorded.event.name(),
-        "resource": resource.arn(),
-        "account": resource.scope().account.as_str(),
-        "region": resource.scope().region.as_str(),
-        "name": resource.name(),
-        "request_id": recorded.origin.request_id,
-        "access_key_id": recorded.origin.access_key_id,
-        "user_agent": recorded.origin.user_agent,
-        "details": details(&recorded.event),
-    })
-}
-
-fn details(event: &Event) -> Value {
+/// What an event says.
+pub fn details(event: &FunctionEvent) -> Value {
     match event {
-        Event::FunctionCreated { latest, tags, .. } => json!({ "latest": version(latest), "tags": tags }),
-        Event::FunctionCodeUpdated { code, config, revision, .. } => json!({
+        FunctionEvent::FunctionCreated { latest, tags, .. } => json!({ "latest": version(latest), "tags": tags }),
+        FunctionEvent::FunctionCodeUpdated { code, config, revision, .. } => json!({
             "code": code.blob.to_string(), "size": code.size, "architecture": config.architecture,
             "revision": revision.to_string(),
         }),
-        Event::FunctionConfigurationUpdated { config, revision, .. } => {
+        FunctionEvent::FunctionConfigurationUpdated { config, revision, .. } => {
             json!({ "configuration": configuration(config), "revision": revision.to_string() })
         }
-        Event::FunctionSettled { version, revision, failure, .. } => json!({
+        FunctionEvent::FunctionSettled { version, revision, failure, .. } => json!({
             "version": version.to_string(), "revision": revision.to_string(),
             "failure": failure.as_ref().map(failed),
         }),
-        Event::FunctionDeleted { .. } => json!({}),
-        Event::VersionPublished { version: published, latest_revision, .. } => {
+        FunctionEvent::FunctionDeleted { .. } => json!({}),
+        FunctionEvent::VersionPublished { version: published, latest_revision, .. } => {
             json!({ "version": version(published), "latest_revision": latest_revision.to_string() })
         }
-        Event::VersionDeleted { number, .. } => json!({ "version": number.to_string() }),
-        Event::AliasPut { alias, .. } => json!({
+        FunctionEvent::VersionDeleted { number, .. } => json!({ "version": number.to_string() }),
+        FunctionEvent::AliasPut { alias, .. } => json!({
             "alias": alias.name.as_str(), "version": alias.version.to_string(), "description": alias.description,
             "routing": alias.routing.map(|routing| json!({ "version": routing.version, "weight": routing.weight })),
             "revision": alias.revision.to_string(),
         }),
-        Event::AliasDeleted { name, .. } => json!({ "alias": name.as_str() }),
+        FunctionEvent::AliasDeleted { name, .. } => json!({ "alias": name.as_str() }),
     }
 }
 

@@ -1,18 +1,20 @@
-//! Events: facts that happened. They log results (ids, times), never requests.
+//! Events of functions, their versions and aliases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::alias::Alias;
-use super::arn;
-use super::function::{Code, Failure, FunctionConfig, FunctionVersion};
-use super::names::{AliasName, FunctionKey, RevisionId, Scope};
-use super::qualifier::Version;
-use super::time::Timestamp;
+use strum::IntoStaticStr;
 
-/// The one thing that changes state.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+use super::Resource;
+use crate::model::alias::Alias;
+use crate::model::function::{Code, Failure, FunctionConfig, FunctionVersion};
+use crate::model::names::{AliasName, FunctionKey, RevisionId};
+use crate::model::qualifier::Version;
+use crate::model::time::Timestamp;
+
+/// What happened to a function, its versions and aliases.
+#[derive(Debug, Clone, PartialEq, IntoStaticStr)]
+pub enum FunctionEvent {
     /// A function came to be, `Pending`.
     FunctionCreated {
         /// Where.
@@ -94,24 +96,9 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// The event's name, past tense.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::FunctionCreated { .. } => "FunctionCreated",
-            Self::FunctionCodeUpdated { .. } => "FunctionCodeUpdated",
-            Self::FunctionConfigurationUpdated { .. } => "FunctionConfigurationUpdated",
-            Self::FunctionSettled { .. } => "FunctionSettled",
-            Self::FunctionDeleted { .. } => "FunctionDeleted",
-            Self::VersionPublished { .. } => "VersionPublished",
-            Self::VersionDeleted { .. } => "VersionDeleted",
-            Self::AliasPut { .. } => "AliasPut",
-            Self::AliasDeleted { .. } => "AliasDeleted",
-        }
-    }
-
-    /// What the event is about.
-    pub fn resource(&self) -> Resource<'_> {
+impl FunctionEvent {
+    /// The function it is about.
+    pub fn key(&self) -> &FunctionKey {
         match self {
             Self::FunctionCreated { key, .. }
             | Self::FunctionCodeUpdated { key, .. }
@@ -121,61 +108,12 @@ impl Event {
             | Self::VersionPublished { key, .. }
             | Self::VersionDeleted { key, .. }
             | Self::AliasPut { key, .. }
-            | Self::AliasDeleted { key, .. } => Resource::Function(key),
-        }
-    }
-}
-
-/// What an event is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource<'a> {
-    /// A function and what belongs to it.
-    Function(&'a FunctionKey),
-}
-
-impl Resource<'_> {
-    /// Its ARN.
-    pub fn arn(&self) -> String {
-        match self {
-            Self::Function(key) => arn::function(key),
+            | Self::AliasDeleted { key, .. } => key,
         }
     }
 
-    /// Where it is.
-    pub fn scope(&self) -> &Scope {
-        match self {
-            Self::Function(key) => &key.scope,
-        }
+    /// What it is about, for people.
+    pub fn resource(&self) -> Resource {
+        Resource::function(self.key())
     }
-
-    /// Its name inside the account and region.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Function(key) => key.name.as_str(),
-        }
-    }
-}
-
-/// An event with its place in history and who caused it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// Its place, from 1, without gaps.
-    pub sequence: u64,
-    /// When it was decided.
-    pub time: Timestamp,
-    /// Who asked.
-    pub origin: Origin,
-    /// What happened.
-    pub event: Event,
-}
-
-/// Who asked for a change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// Request id of the call; of Larder's own changes the reactor's name.
-    pub request_id: String,
-    /// Access key id the call was signed with.
-    pub access_key_id: String,
-    /// `User-Agent` of the call.
-    pub user_agent: String,
 }

@@ -1,10 +1,11 @@
-//! Stored shapes of functions, their versions and aliases.
+//! Functions, their versions and aliases, as stored.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Stored};
+use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
 
 /// Variables keep their order.
@@ -60,3 +61,17 @@ status! {
     FunctionState = function::FunctionState { Pending, Active }
     UpdateStatus = function::UpdateStatus { Successful, InProgress }
 }
+
+events! { FunctionEvent {
+    1 / 2 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
+    2 / 2 FunctionCodeUpdated {
+        key: FunctionKey, code: Code, config: FunctionConfig, revision: [u8; 16], modified: u64,
+    }
+    3 / 2 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: [u8; 16], modified: u64 }
+    4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: [u8; 16], failure: Option<Failure> }
+    5 / 1 FunctionDeleted { key: FunctionKey }
+    6 / 2 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: [u8; 16] }
+    7 / 1 VersionDeleted { key: FunctionKey, number: u64 }
+    8 / 1 AliasPut { key: FunctionKey, alias: Alias }
+    9 / 1 AliasDeleted { key: FunctionKey, name: String }
+} }

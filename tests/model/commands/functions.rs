@@ -1,112 +1,62 @@
-//! Random commands over few names, so that they meet each other.
+//! Random commands about functions, their versions and aliases.
 
 use std::collections::BTreeMap;
 
 use larder::model::alias::Routing;
 use larder::model::blob::BlobId;
-use larder::model::command::{
-    Command, ConfigPatch, CreateFunction, PublishVersion, PutAlias, Stamp, UpdateAlias, UpdateFunctionCode,
+use larder::model::command::functions::{
+    ConfigPatch, CreateFunction, FunctionCommand, PublishVersion, PutAlias, UpdateAlias, UpdateFunctionCode,
     UpdateFunctionConfiguration,
 };
-use larder::model::function::{Code, Failure, FunctionConfig, Variables};
+use larder::model::function::{Code, FunctionConfig, Variables};
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};
 use larder::model::state::State;
-use larder::model::time::Timestamp;
 use proptest::prelude::*;
-use uuid::Uuid;
 
-/// A command, of which some parts are taken from the state when it is its turn.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// A command as it is.
-    Do(Command),
-    /// The function's own revision instead of the command's.
-    WithRevision(Command),
-    /// Settles whatever waits, well or badly.
-    Settle(bool),
-}
-
-impl Step {
-    /// The commands of this step on a state.
-    pub fn commands(&self, state: &State) -> Vec<Command> {
-        match self {
-            Self::Do(command) => vec![command.clone()],
-            Self::WithRevision(command) => vec![with_revision(command.clone(), state)],
-            Self::Settle(well) => state
-                .unsettled
-                .iter()
-                .map(|((key, version), deployment)| Command::SettleFunction {
-                    key: key.clone(),
-                    version: *version,
-                    deployment: *deployment,
-                    failure: (!well)
-                        .then(|| Failure { reason: "no such runtime".into(), code: "InvalidRuntime".into() }),
-                })
-                .collect(),
-        }
-    }
-}
-
-fn with_revision(command: Command, state: &State) -> Command {
+/// The command with the current revision of its function.
+pub fn with_revision(command: FunctionCommand, state: &State) -> FunctionCommand {
     let current = |key: &FunctionKey| state.function(key).map(|function| function.latest.revision.to_string());
     match command {
-        Command::UpdateFunctionCode(update) => {
-            Command::UpdateFunctionCode(UpdateFunctionCode { revision: current(&update.key), ..update })
+        FunctionCommand::UpdateFunctionCode(update) => {
+            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { revision: current(&update.key), ..update })
         }
-        Command::PublishVersion(publish) => {
-            Command::PublishVersion(PublishVersion { revision: current(&publish.key), ..publish })
+        FunctionCommand::PublishVersion(publish) => {
+            FunctionCommand::PublishVersion(PublishVersion { revision: current(&publish.key), ..publish })
         }
         other => other,
     }
 }
 
-/// The stamp of the `index`-th command.
-pub fn stamp(index: usize) -> Stamp {
-    Stamp { time: Timestamp(1_000 + index as u64), seed: Uuid::from_u128(index as u128 + 1) }
-}
-
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..60)
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        6 => command().prop_map(Step::Do),
-        2 => command().prop_map(Step::WithRevision),
-        4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
-    ]
-}
-
-fn command() -> impl Strategy<Value = Command> {
+pub fn command() -> impl Strategy<Value = FunctionCommand> {
     prop_oneof![
         4 => (key(), code(), config(), any::<bool>()).prop_map(|(key, code, config, publish)| {
-            Command::CreateFunction(Box::new(CreateFunction { key, code, config, tags: BTreeMap::new(), publish }))
+            FunctionCommand::CreateFunction(Box::new(CreateFunction { key, code, config, tags: BTreeMap::new(), publish }))
         }),
         3 => (key(), code(), any::<bool>(), revision()).prop_map(|(key, code, publish, revision)| {
-            Command::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision })
+            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision })
         }),
         3 => (key(), patch(), revision()).prop_map(|(key, patch, revision)| {
-            Command::UpdateFunctionConfiguration(Box::new(UpdateFunctionConfiguration { key, patch, revision }))
+            FunctionCommand::UpdateFunctionConfiguration(Box::new(UpdateFunctionConfiguration { key, patch, revision }))
         }),
-        2 => (key(), prop::option::of(qualifier())).prop_map(|(key, qualifier)| Command::DeleteFunction { key, qualifier }),
+        2 => (key(), prop::option::of(qualifier())).prop_map(|(key, qualifier)| FunctionCommand::DeleteFunction { key, qualifier }),
         4 => (key(), prop::option::of("[a-z]{1,3}"), revision()).prop_map(|(key, description, revision)| {
-            Command::PublishVersion(PublishVersion { key, code_sha256: None, description, revision })
+            FunctionCommand::PublishVersion(PublishVersion { key, code_sha256: None, description, revision })
         }),
         3 => (key(), alias(), version(), routing()).prop_map(|(key, name, version, routing)| {
-            Command::CreateAlias(PutAlias { key, name: name.into(), version, description: String::new(), routing })
+            FunctionCommand::CreateAlias(PutAlias { key, name: name.into(), version, description: String::new(), routing })
         }),
         2 => (key(), alias(), prop::option::of(version()), prop::option::of(routing())).prop_map(
             |(key, name, version, routing)| {
                 let (name, description) = (name.into(), None);
-                Command::UpdateAlias(UpdateAlias { key, name, version, description, routing, revision: None })
+                FunctionCommand::UpdateAlias(UpdateAlias { key, name, version, description, routing, revision: None })
             }
         ),
-        1 => (key(), alias()).prop_map(|(key, name)| Command::DeleteAlias { key, name: name.into() }),
+        1 => (key(), alias()).prop_map(|(key, name)| FunctionCommand::DeleteAlias { key, name: name.into() }),
     ]
 }
 
-fn key() -> impl Strategy<Value = FunctionKey> {
+pub fn key() -> impl Strategy<Value = FunctionKey> {
     (prop::sample::select(vec!["a", "b"]), prop::sample::select(vec!["us-east-1", "eu-west-1"])).prop_map(
         |(name, region)| FunctionKey {
             scope: Scope { account: "000000000000".into(), region: region.into() },
@@ -149,7 +99,7 @@ fn patch() -> impl Strategy<Value = ConfigPatch> {
     )
 }
 
-fn alias() -> impl Strategy<Value = &'static str> {
+pub fn alias() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["live", "test"])
 }
 
@@ -157,7 +107,7 @@ fn version() -> impl Strategy<Value = Version> {
     prop_oneof![Just(Version::Latest), (1..5_u64).prop_map(Version::Number)]
 }
 
-fn qualifier() -> impl Strategy<Value = Qualifier> {
+pub fn qualifier() -> impl Strategy<Value = Qualifier> {
     prop_oneof![version().prop_map(Qualifier::Version), alias().prop_map(|name| Qualifier::Alias(name.into()))]
 }
 

@@ -1,0 +1,6 @@
+//! Operations on code signing.
+
+use super::operation::Operation;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,6 @@
+//! Operations on durable executions.
+
+use super::operation::Operation;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation] = &[];

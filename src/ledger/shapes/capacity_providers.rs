@@ -1,0 +1,5 @@
+//! Capacity providers, as stored.
+
+use crate::model::event::capacity_providers::CapacityProviderEvent;
+
+events! { CapacityProviderEvent {} }

@@ -1,0 +1,5 @@
+//! Event-invoke configurations, as stored.
+
+use crate::model::event::event_invoke::EventInvokeEvent;
+
+events! { EventInvokeEvent {} }

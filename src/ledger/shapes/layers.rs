@@ -1,0 +1,5 @@
+//! Layers and their policies, as stored.
+
+use crate::model::event::layers::LayerEvent;
+
+events! { LayerEvent {} }

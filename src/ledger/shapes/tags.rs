@@ -1,0 +1,5 @@
+//! Tags of functions, as stored.
+
+use crate::model::event::tags::TagEvent;
+
+events! { TagEvent {} }

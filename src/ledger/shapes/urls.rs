@@ -1,0 +1,5 @@
+//! Function URLs, as stored.
+
+use crate::model::event::urls::UrlEvent;
+
+events! { UrlEvent {} }

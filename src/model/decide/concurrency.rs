@@ -1,0 +1,18 @@
+//! Decisions about reserved and provisioned concurrency, and scaling.
+
+use super::super::command::Stamp;
+use super::super::command::concurrency::ConcurrencyCommand;
+use super::super::error::ApiError;
+use super::super::limits::Limits;
+use super::super::state::State;
+use super::Decision;
+
+/// Decides a command on the current state.
+pub fn decide(
+    _state: &State,
+    command: &ConcurrencyCommand,
+    _stamp: &Stamp,
+    _limits: &Limits,
+) -> Result<Decision, ApiError> {
+    match *command {}
+}

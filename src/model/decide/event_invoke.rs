@@ -1,0 +1,18 @@
+//! Decisions about event-invoke configurations.
+
+use super::super::command::Stamp;
+use super::super::command::event_invoke::EventInvokeCommand;
+use super::super::error::ApiError;
+use super::super::limits::Limits;
+use super::super::state::State;
+use super::Decision;
+
+/// Decides a command on the current state.
+pub fn decide(
+    _state: &State,
+    command: &EventInvokeCommand,
+    _stamp: &Stamp,
+    _limits: &Limits,
+) -> Result<Decision, ApiError> {
+    match *command {}
+}

@@ -1,0 +1,13 @@
+//! Decisions about roles and policies of the IAM neighbour.
+
+use super::super::command::Stamp;
+use super::super::command::iam::IamCommand;
+use super::super::error::ApiError;
+use super::super::limits::Limits;
+use super::super::state::State;
+use super::Decision;
+
+/// Decides a command on the current state.
+pub fn decide(_state: &State, command: &IamCommand, _stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
+    match *command {}
+}

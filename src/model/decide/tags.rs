@@ -1,0 +1,13 @@
+//! Decisions about tags of functions.
+
+use super::super::command::Stamp;
+use super::super::command::tags::TagCommand;
+use super::super::error::ApiError;
+use super::super::limits::Limits;
+use super::super::state::State;
+use super::Decision;
+
+/// Decides a command on the current state.
+pub fn decide(_state: &State, command: &TagCommand, _stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
+    match *command {}
+}

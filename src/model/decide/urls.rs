@@ -1,0 +1,13 @@
+//! Decisions about function URLs.
+
+use super::super::command::Stamp;
+use super::super::command::urls::UrlCommand;
+use super::super::error::ApiError;
+use super::super::limits::Limits;
+use super::super::state::State;
+use super::Decision;
+
+/// Decides a command on the current state.
+pub fn decide(_state: &State, command: &UrlCommand, _stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
+    match *command {}
+}

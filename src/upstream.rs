@@ -1,0 +1,1 @@
+//! Other AWS-compatible endpoints, which serve what Larder does not.
