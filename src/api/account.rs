@@ -27,7 +27,7 @@ pub async fn settings(services: &Services, call: Call) -> Answer {
                 "CodeSizeZipped": limits.code_size_zipped,
                 "ConcurrentExecutions": limits.concurrent_executions,
                 "UnreservedConcurrentExecutions":
-                    u64::from(limits.concurrent_executions).saturating_sub(usage.concurrency),
+                    u64::from(limits.concurrent_executions).saturating_sub(usage.concurrency()),
             },
             "AccountUsage": { "TotalCodeSize": usage.code_size, "FunctionCount": usage.functions },
         }),

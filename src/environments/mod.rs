@@ -2,6 +2,7 @@
 //! make them, and the reactor that brings new functions to `Active`.
 
 pub mod activation;
+mod delayed;
 mod environment;
 pub mod executor;
 pub mod executors;
@@ -9,6 +10,7 @@ pub mod images;
 mod link;
 mod pool;
 mod records;
+pub mod provisioning;
 pub mod runtime_clients;
 mod tail;
 mod token;

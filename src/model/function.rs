@@ -83,6 +83,11 @@ impl Function {
         self.provisioned_concurrency.values().map(|provisioned| u64::from(provisioned.requested)).sum()
     }
 
+    /// Concurrent executions that are reserved for it.
+    pub fn reserved(&self) -> u64 {
+        self.reserved_concurrency.map_or(0, u64::from)
+    }
+
     /// Concurrent executions that others cannot have: what is reserved, which holds what is provisioned;
     /// without a reservation what is provisioned.
     ///

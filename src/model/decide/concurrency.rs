@@ -265,7 +265,7 @@ pub fn provisioned_not_found() -> ApiError {
 
 /// Concurrent executions that nobody but this function has.
 fn available(state: &State, function: &Function, limits: &Limits) -> u64 {
-    let others = state.usage(&function.key.scope).concurrency - function.concurrency();
+    let others = state.usage(&function.key.scope).concurrency() - function.concurrency();
     u64::from(limits.concurrent_executions).saturating_sub(others)
 }
 

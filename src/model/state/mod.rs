@@ -52,8 +52,17 @@ pub struct Usage {
     pub functions: u64,
     /// Bytes of code of all versions.
     pub code_size: u64,
+    /// Concurrent executions that are reserved.
+    pub reserved: u64,
+    /// Concurrent executions that are provisioned for functions without a reservation.
+    pub provisioned: u64,
+}
+
+impl Usage {
     /// Concurrent executions that are reserved or provisioned.
-    pub concurrency: u64,
+    pub fn concurrency(&self) -> u64 {
+        self.reserved + self.provisioned
+    }
 }
 
 impl State {
@@ -145,7 +154,8 @@ impl State {
         if let Some(function) = before {
             usage.functions -= 1;
             usage.code_size -= function.code_size();
-            usage.concurrency -= function.concurrency();
+            usage.reserved -= function.reserved();
+            usage.provisioned -= function.concurrency() - function.reserved();
             if let Some(config) = &function.code_signing_config {
                 self.code_signing_users.remove(&(config.clone(), key.clone()));
             }
@@ -159,7 +169,8 @@ impl State {
         if let Some(function) = after {
             usage.functions += 1;
             usage.code_size += function.code_size();
-            usage.concurrency += function.concurrency();
+            usage.reserved += function.reserved();
+            usage.provisioned += function.concurrency() - function.reserved();
             if let Some(config) = &function.code_signing_config {
                 self.code_signing_users.insert((config.clone(), key.clone()));
             }
