@@ -25,7 +25,9 @@ pub fn decide(
     match command {
         ConcurrencyCommand::PutFunctionConcurrency { key, reserved } => reserve(state, key, *reserved, limits),
         ConcurrencyCommand::DeleteFunctionConcurrency { key } => {
-            latest(state, key)?;
+            if latest(state, key)?.reserved_concurrency.is_none() {
+                return Ok(Decision::default());
+            }
             Ok(ConcurrencyEvent::FunctionConcurrencyDeleted { key: key.clone() }.into())
         }
         ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested } => {
