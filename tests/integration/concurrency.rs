@@ -1,7 +1,7 @@
 //! Reserved and provisioned concurrency, scaling, and what they leave of the account's limit.
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::{ProvisionedConcurrencyStatusEnum as Status, Runtime};
+use aws_sdk_lambda::types::{AccountLimit, Concurrency, ProvisionedConcurrencyStatusEnum as Status, Runtime};
 use serde_json::{Value, json};
 
 use crate::on_each_executor;
@@ -45,7 +45,7 @@ fn invalid(message: &str) -> (u16, &'static str, String) {
 
 async fn unreserved(client: &Client) -> i32 {
     let settings = client.get_account_settings().send().await.expect("settings");
-    settings.account_limit().and_then(|limit| limit.unreserved_concurrent_executions()).expect("a number")
+    settings.account_limit().and_then(AccountLimit::unreserved_concurrent_executions).expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +74,7 @@ async fn reservations_are_kept_and_leave_the_minimum() {
     let found = client.get_function_concurrency().function_name("one").send().await.expect("is there");
     assert_eq!(found.reserved_concurrent_executions(), Some(15));
     let found = client.get_function().function_name("one").send().await.expect("is there");
-    assert_eq!(found.concurrency().and_then(|found| found.reserved_concurrent_executions()), Some(15));
+    assert_eq!(found.concurrency().and_then(Concurrency::reserved_concurrent_executions), Some(15));
     client.delete_function_concurrency().function_name("one").send().await.expect("deleted");
     assert_eq!(unreserved(&client).await, 20);
     let found = client.get_function_concurrency().function_name("one").send().await.expect("is there");
@@ -122,10 +122,8 @@ async fn provisioned_concurrency_becomes_ready_and_goes_with_its_alias() {
     let already = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version";
     assert_eq!(refused(&provision(&server, "f", "other", 1)), conflict(already));
 
-    // A version's goes with it; another version's has to be allocated anew.
-    client.update_function_code().function_name("f").zip_file(some("new").into()).send().await.expect("updated");
-    active(&client, "f").await;
-    client.publish_version().function_name("f").send().await.expect("published");
+    // A version's goes with it.
+    publish(&client, "second").await;
     for alias in ["live", "other"] {
         client.update_alias().function_name("f").name(alias).function_version("2").send().await.expect("updated");
     }
@@ -134,10 +132,24 @@ async fn provisioned_concurrency_becomes_ready_and_goes_with_its_alias() {
     assert_eq!(unreserved(&client).await, 20);
     assert_eq!(provision(&server, "f", "live", 2).status, 202);
     ready(&client, "f", "live", 2).await;
+
+    // An alias's is allocated anew for another version.
+    publish(&client, "third").await;
+    client.update_alias().function_name("f").name("live").function_version("3").send().await.expect("updated");
+    ready(&client, "f", "live", 2).await;
+    let events = server.events();
+    let kinds: Vec<_> = events.iter().rev().take(3).map(|event| event["kind"].as_str().expect("a kind")).collect();
+    assert_eq!(kinds, ["ProvisionedConcurrencySettled", "ProvisionedConcurrencyPut", "AliasPut"]);
     client.delete_alias().function_name("f").name("live").send().await.expect("deleted");
     let gone = provisioned(&server, "GET", "f", "Qualifier=live");
     let message = format!("Cannot find alias arn: {ARN}:f:live");
     assert_eq!(refused(&gone), (404, "ResourceNotFoundException", message));
+}
+
+async fn publish(client: &Client, content: &str) {
+    client.update_function_code().function_name("f").zip_file(some(content).into()).send().await.expect("updated");
+    active(client, "f").await;
+    client.publish_version().function_name("f").send().await.expect("published");
 }
 
 async fn ready(client: &Client, function: &str, qualifier: &str, number: i32) {
@@ -188,9 +200,7 @@ async fn provisioned_concurrency_has_limits() {
     assert_eq!(refused(&provisioned(&server, "GET", "f", "Qualifier=1")), none);
     assert_eq!(provisioned(&server, "DELETE", "f", "Qualifier=1").status, 204, "deleting nothing succeeds");
 
-    client.update_function_code().function_name("f").zip_file(some("new").into()).send().await.expect("updated");
-    active(&client, "f").await;
-    client.publish_version().function_name("f").send().await.expect("published");
+    publish(&client, "second").await;
     let weighted = json!({
         "Name": "weighted", "FunctionVersion": "2", "RoutingConfig": { "AdditionalVersionWeights": { "1": 0.5 } },
     });
