@@ -102,6 +102,7 @@ pub const CREATE: &[Member] = configuration_members![
     Member::body("PackageType", one_of(&["Zip", "Image"])),
     Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
     Member::body("Architectures", ARCHITECTURES),
+    Member::body("CodeSigningConfigArn", patterns::CODE_SIGNING_CONFIG_ARN),
 ];
 
 /// `UpdateFunctionCode`.
@@ -129,6 +130,8 @@ pub struct CreateRequest {
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The code-signing configuration.
+    pub code_signing_config_arn: Option<String>,
     #[serde(flatten)]
     configuration: ConfigurationRequest,
 }

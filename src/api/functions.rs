@@ -19,6 +19,7 @@ use crate::model::error::ApiError;
 use crate::model::function::FunctionVersion;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
+use crate::model::tags;
 
 pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 
@@ -37,9 +38,6 @@ pub static OPERATIONS: &[Operation] = &[
 ///
 /// Source: recorded in `test_function_arns`; the model's own limit is for the whole ARN.
 const MAX_NAME: usize = 64;
-
-/// Tags of a function.
-const MAX_TAGS: usize = 50;
 
 /// Operations on a function that take a qualifier.
 pub const NAMED: &[Member] = &[
@@ -71,13 +69,12 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     check_name(&key)?;
     let request: CreateRequest = call.parse()?;
-    if request.tags.len() > MAX_TAGS {
-        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
-    }
+    tags::check(request.tags.keys(), request.tags.len())?;
     let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
+    let code_signing_config = request.code_signing_config_arn.clone();
     let (config, source) = request.into_config(&key)?;
-    let Package { code, attachment } = code::take(services, source).await?;
-    let create = CreateFunction { key: key.clone(), code, config, tags, publish };
+    let Package { code, attachment, signed } = code::take(services, source).await?;
+    let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
     let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
     let version = shown_version(&committed, &key)?;
@@ -104,13 +101,14 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
     if services.ledger.state().function(&key).is_none() {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
     }
-    let Package { code, attachment } = code::take(services, request.source).await?;
+    let Package { code, attachment, signed } = code::take(services, request.source).await?;
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,
         architecture: request.architectures.and_then(|list| list.into_iter().next()),
         publish: request.publish.unwrap_or(false),
         revision: request.revision_id,
+        signed,
     });
     if request.dry_run.unwrap_or(false) {
         return show(&services.ledger.preview(&command.into())?, &key, StatusCode::OK);
@@ -156,6 +154,9 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     });
     if !function.tags.is_empty() {
         answer["Tags"] = serde_json::json!(function.tags);
+    }
+    if let Some(reserved) = function.reserved_concurrency {
+        answer["Concurrency"] = serde_json::json!({ "ReservedConcurrentExecutions": reserved });
     }
     json(StatusCode::OK, &answer)
 }

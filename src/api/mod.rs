@@ -23,6 +23,7 @@ pub mod patterns;
 pub mod policies;
 pub mod resource_policies;
 pub mod router;
+pub mod scaling;
 pub mod shape;
 pub mod sigv4;
 pub mod tags;

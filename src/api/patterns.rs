@@ -75,6 +75,13 @@ pub const VARIABLE_NAME: Kind = Kind::Text { length: None, pattern: Some("[a-zA-
 /// `ResourceArn`.
 pub const RESOURCE_ARN: Kind = pattern(0, 10_000, r"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()");
 
+/// `CodeSigningConfigArn`.
+pub const CODE_SIGNING_CONFIG_ARN: Kind = pattern(
+    0,
+    200,
+    r"arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}",
+);
+
 /// `TagKey`.
 pub const TAG_KEY: Kind = pattern(1, 128, r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");
 

@@ -156,6 +156,8 @@ fn refusal(error: &RunError) -> ApiError {
         RunError::Throttled(_) => {
             ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
         }
+        RunError::Reserved(_) => ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
+            .with_reason("ReservedFunctionConcurrentInvocationLimitExceeded"),
         RunError::Executor(error) => ApiError::new(ErrorCode::InvalidRuntime, error.to_string()),
         RunError::Code(error) => {
             tracing::error!(%error, "a function's code cannot be unpacked");

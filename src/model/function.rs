@@ -8,6 +8,8 @@ use indexmap::IndexMap;
 
 use super::alias::Alias;
 use super::blob::BlobId;
+use super::code_signing::CodeSigningKey;
+use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
@@ -27,12 +29,31 @@ pub struct Function {
     pub aliases: OrdMap<AliasName, Arc<Alias>>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Concurrent executions kept for it, and its limit.
+    pub reserved_concurrency: Option<u32>,
+    /// Provisioned concurrency by version or alias.
+    pub provisioned_concurrency: OrdMap<Qualifier, ProvisionedConcurrency>,
+    /// How versions scale on managed instances.
+    pub scaling: OrdMap<Qualifier, Scaling>,
+    /// The code-signing configuration its code is checked against.
+    pub code_signing_config: Option<CodeSigningKey>,
 }
 
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
-        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+        Self {
+            key,
+            latest: Arc::new(latest),
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+            reserved_concurrency: None,
+            provisioned_concurrency: OrdMap::new(),
+            scaling: OrdMap::new(),
+            code_signing_config: None,
+        }
     }
 
     /// The version with this number, or `$LATEST`.
@@ -55,6 +76,24 @@ impl Function {
     /// `$LATEST` and all published versions, in AWS's order.
     pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
         std::iter::once(&self.latest).chain(self.versions.values())
+    }
+
+    /// Concurrent executions that are provisioned for it in all.
+    pub fn provisioned(&self) -> u64 {
+        self.provisioned_concurrency.values().map(|provisioned| u64::from(provisioned.requested)).sum()
+    }
+
+    /// Concurrent executions that are reserved for it.
+    pub fn reserved(&self) -> u64 {
+        self.reserved_concurrency.map_or(0, u64::from)
+    }
+
+    /// Concurrent executions that others cannot have: what is reserved, which holds what is provisioned;
+    /// without a reservation what is provisioned.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>.
+    pub fn concurrency(&self) -> u64 {
+        self.reserved_concurrency.map_or_else(|| self.provisioned(), u64::from)
     }
 
     /// Bytes of code that count towards the account's limit.

@@ -7,7 +7,9 @@
 pub mod alias;
 pub mod arn;
 pub mod blob;
+pub mod code_signing;
 pub mod command;
+pub mod concurrency;
 pub mod decide;
 pub mod error;
 pub mod event;
@@ -18,4 +20,5 @@ pub mod qualifier;
 pub mod reference;
 pub mod runtimes;
 pub mod state;
+pub mod tags;
 pub mod time;

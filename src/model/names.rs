@@ -62,6 +62,10 @@ text_id! {
     /// The name of an alias.
     AliasName
 }
+text_id! {
+    /// The id of a code-signing configuration, `csc-` and 17 hex digits.
+    CodeSigningConfigId
+}
 
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

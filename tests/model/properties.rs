@@ -67,12 +67,21 @@ proptest! {
     fn the_state_is_sound(steps in steps()) {
         let limits = Limits { total_code_size: 12, ..Limits::default() };
         let (state, _) = run(&steps, &limits);
+        let kept = u64::from(limits.concurrent_executions - limits.minimum_unreserved_concurrency);
+        prop_assert!(state.usage.values().all(|usage| usage.concurrency() <= kept));
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));
             for alias in function.aliases.values() {
                 prop_assert!(function.version(alias.version).is_some(), "an alias stands for a version that is there");
             }
+            let reserved = function.reserved_concurrency.map(u64::from);
+            prop_assert!(reserved.is_none_or(|reserved| function.provisioned() <= reserved));
+            for qualifier in function.provisioned_concurrency.keys() {
+                prop_assert!(function.resolve(Some(qualifier)).is_some(), "what is provisioned is there");
+            }
+            let config = function.code_signing_config.as_ref();
+            prop_assert!(config.is_none_or(|config| state.code_signing_configs.contains_key(config)));
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }

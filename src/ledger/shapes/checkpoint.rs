@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::functions::Function;
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
@@ -37,6 +38,7 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
 }
 
 /// Writes a checkpoint's frame.

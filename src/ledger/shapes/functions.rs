@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::code_signing::CodeSigningKey;
+use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
@@ -53,7 +55,9 @@ shape! {
     }
     Function = function::Function {
         key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
-        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
+        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
+        provisioned_concurrency: Vec<(String, ProvisionedConcurrency)>, scaling: Vec<(String, Scaling)>,
+        code_signing_config: Option<CodeSigningKey>,
     }
 }
 

@@ -64,6 +64,10 @@ pub struct CreateFunction {
     pub tags: BTreeMap<String, String>,
     /// Whether to publish version 1 at once.
     pub publish: bool,
+    /// ARN of the code-signing configuration it is to have.
+    pub code_signing_config: Option<String>,
+    /// Whether the zip has a signature.
+    pub signed: bool,
 }
 
 /// Parameters of `UpdateFunctionCode`.
@@ -79,6 +83,8 @@ pub struct UpdateFunctionCode {
     pub publish: bool,
     /// The revision the caller knows.
     pub revision: Option<String>,
+    /// Whether the zip has a signature.
+    pub signed: bool,
 }
 
 /// Parameters of `UpdateFunctionConfiguration`.

@@ -6,13 +6,14 @@ use super::super::arn;
 use super::super::command::Stamp;
 use super::super::command::functions::{CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
 use super::super::error::{ApiError, ErrorCode};
+use super::super::event::code_signing::CodeSigningEvent;
 use super::super::event::functions::FunctionEvent;
 use super::super::function::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
 use super::super::qualifier::{Qualifier, Version};
 use super::super::state::State;
-use super::{Decision, check_revision, configuration, existing, versions};
+use super::{Decision, check_revision, code_signing, configuration, existing, versions};
 
 /// `CreateFunction`.
 pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
@@ -23,6 +24,12 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     configuration::check(&create.config, &create.code, limits)?;
     configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
     check_storage(state, &create.key.scope, create.code.size, limits)?;
+    let attachable = |arn: &String| code_signing::attachable(state, arn, &create.key.scope);
+    let code_signing = create.code_signing_config.as_ref().map(attachable).transpose()?;
+    if code_signing.is_some() {
+        code_signing::check_package_type(&create.code)?;
+        code_signing::check_deployment(state, code_signing.as_ref(), create.signed, &create.key.name)?;
+    }
     let latest = FunctionVersion {
         version: Version::Latest,
         code: create.code.clone(),
@@ -36,7 +43,11 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     };
     let created =
         FunctionEvent::FunctionCreated { key: create.key.clone(), latest: Box::new(latest), tags: create.tags.clone() };
-    with_version(state, created, create.publish, &create.key, stamp, limits)
+    let mut decision = with_version(state, created, create.publish, &create.key, stamp, limits)?;
+    let attached = code_signing
+        .map(|config| CodeSigningEvent::FunctionCodeSigningConfigPut { function: create.key.clone(), config });
+    decision.events.extend(attached.map(Into::into));
+    Ok(decision)
 }
 
 /// `UpdateFunctionCode`.
@@ -48,6 +59,7 @@ pub fn update_code(
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
     check_package_type(&function.latest.code, &update.code)?;
+    code_signing::check_deployment(state, function.code_signing_config.as_ref(), update.signed, &update.key.name)?;
     let growth = update.code.size.saturating_sub(function.latest.code.size);
     check_storage(state, &update.key.scope, growth, limits)?;
     let mut config = Arc::clone(&function.latest.config);

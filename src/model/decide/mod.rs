@@ -27,6 +27,8 @@ use super::qualifier::Version;
 use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
+pub use code_signing::{check_package_type as check_signable, not_found as code_signing_config_not_found};
+pub use concurrency::{provisionable, provisioned_not_found, unpublished};
 pub use configuration::patched;
 
 /// What a command leads to.

@@ -60,7 +60,10 @@ fn change(function: &mut Function, event: &FunctionEvent) {
 }
 
 /// Takes away what is attached to a qualifier that is gone.
-fn detach(_function: &mut Function, _qualifier: &Qualifier) {}
+fn detach(function: &mut Function, qualifier: &Qualifier) {
+    function.provisioned_concurrency.remove(qualifier);
+    function.scaling.remove(qualifier);
+}
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {
     latest.config = Arc::clone(config);

@@ -16,12 +16,14 @@ mod urls;
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
+use super::code_signing::{CodeSigningConfig, CodeSigningKey};
+use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::names::{FunctionKey, RevisionId, Scope};
-use super::qualifier::Version;
+use super::qualifier::{Qualifier, Version};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,6 +32,12 @@ pub struct State {
     pub sequence: u64,
     /// All functions.
     pub functions: OrdMap<FunctionKey, Arc<Function>>,
+    /// Code-signing configurations.
+    pub code_signing_configs: OrdMap<CodeSigningKey, Arc<CodeSigningConfig>>,
+    /// Which functions have which code-signing configuration, derived from `functions`.
+    pub code_signing_users: OrdSet<(CodeSigningKey, FunctionKey)>,
+    /// Provisioned concurrency that is being allocated: a reactor's work list, derived from `functions`.
+    pub provisioning: OrdMap<(FunctionKey, Qualifier), RevisionId>,
     /// Versions that are `Pending` or `InProgress`, with the deployment that waits: the reactors'
     /// work list, derived from `functions`.
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
@@ -44,6 +52,17 @@ pub struct Usage {
     pub functions: u64,
     /// Bytes of code of all versions.
     pub code_size: u64,
+    /// Concurrent executions that are reserved.
+    pub reserved: u64,
+    /// Concurrent executions that are provisioned for functions without a reservation.
+    pub provisioned: u64,
+}
+
+impl Usage {
+    /// Concurrent executions that are reserved or provisioned.
+    pub fn concurrency(&self) -> u64 {
+        self.reserved + self.provisioned
+    }
 }
 
 impl State {
@@ -69,6 +88,34 @@ impl State {
         self.functions
             .range((Bound::Excluded(first), Bound::Unbounded))
             .take_while(move |(key, _)| key.scope == *scope)
+            .map(|(_, function)| function)
+    }
+
+    /// The code-signing configurations of `scope` whose ids come after `marker`, in order.
+    pub fn code_signing_configs_after<'a>(
+        &'a self,
+        scope: &'a Scope,
+        marker: Option<&str>,
+    ) -> impl Iterator<Item = (&'a CodeSigningKey, &'a Arc<CodeSigningConfig>)> + 'a {
+        use std::ops::Bound;
+        let first = CodeSigningKey { scope: scope.clone(), id: marker.unwrap_or_default().into() };
+        self.code_signing_configs
+            .range((Bound::Excluded(first), Bound::Unbounded))
+            .take_while(move |(key, _)| key.scope == *scope)
+    }
+
+    /// The functions that have a code-signing configuration and whose names come after `marker`, in order.
+    pub fn functions_signed_by<'a>(
+        &'a self,
+        config: &'a CodeSigningKey,
+        marker: Option<&str>,
+    ) -> impl Iterator<Item = &'a FunctionKey> + 'a {
+        use std::ops::Bound;
+        // A function has a configuration of its own account and region.
+        let function = FunctionKey { scope: config.scope.clone(), name: marker.unwrap_or_default().into() };
+        self.code_signing_users
+            .range((Bound::Excluded((config.clone(), function)), Bound::Unbounded))
+            .take_while(move |(key, _)| key == config)
             .map(|(_, function)| function)
     }
 
@@ -107,6 +154,14 @@ impl State {
         if let Some(function) = before {
             usage.functions -= 1;
             usage.code_size -= function.code_size();
+            usage.reserved -= function.reserved();
+            usage.provisioned -= function.concurrency() - function.reserved();
+            if let Some(config) = &function.code_signing_config {
+                self.code_signing_users.remove(&(config.clone(), key.clone()));
+            }
+            for (qualifier, _) in provisioning(function) {
+                self.provisioning.remove(&(key.clone(), qualifier.clone()));
+            }
             for version in unsettled(function) {
                 self.unsettled.remove(&(key.clone(), version.version));
             }
@@ -114,6 +169,14 @@ impl State {
         if let Some(function) = after {
             usage.functions += 1;
             usage.code_size += function.code_size();
+            usage.reserved += function.reserved();
+            usage.provisioned += function.concurrency() - function.reserved();
+            if let Some(config) = &function.code_signing_config {
+                self.code_signing_users.insert((config.clone(), key.clone()));
+            }
+            for (qualifier, allocation) in provisioning(&function) {
+                self.provisioning.insert((key.clone(), qualifier.clone()), allocation);
+            }
             for version in unsettled(&function) {
                 self.unsettled.insert((key.clone(), version.version), version.deployment);
             }
@@ -132,6 +195,8 @@ impl State {
     pub fn rederived(mut self) -> Self {
         self.unsettled = OrdMap::new();
         self.usage = OrdMap::new();
+        self.code_signing_users = OrdSet::new();
+        self.provisioning = OrdMap::new();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }
@@ -142,6 +207,14 @@ impl State {
 /// The versions of a function that wait to be settled.
 fn unsettled(function: &Function) -> impl Iterator<Item = &Arc<FunctionVersion>> {
     function.all_versions().filter(|version| version.is_unsettled())
+}
+
+/// The allocations of provisioned concurrency that wait to be settled.
+fn provisioning(function: &Function) -> impl Iterator<Item = (&Qualifier, RevisionId)> {
+    let waiting =
+        |(_, provisioned): &(&Qualifier, &ProvisionedConcurrency)| provisioned.status == ProvisionedStatus::InProgress;
+    let all = function.provisioned_concurrency.iter();
+    all.filter(waiting).map(|(qualifier, provisioned)| (qualifier, provisioned.allocation))
 }
 
 impl FunctionVersion {

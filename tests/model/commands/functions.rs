@@ -31,10 +31,18 @@ pub fn with_revision(command: FunctionCommand, state: &State) -> FunctionCommand
 pub fn command() -> impl Strategy<Value = FunctionCommand> {
     prop_oneof![
         4 => (key(), code(), config(), any::<bool>()).prop_map(|(key, code, config, publish)| {
-            FunctionCommand::CreateFunction(Box::new(CreateFunction { key, code, config, tags: BTreeMap::new(), publish }))
+            FunctionCommand::CreateFunction(Box::new(CreateFunction {
+                key,
+                code,
+                config,
+                tags: BTreeMap::new(),
+                publish,
+                code_signing_config: None,
+                signed: false,
+            }))
         }),
         3 => (key(), code(), any::<bool>(), revision()).prop_map(|(key, code, publish, revision)| {
-            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision })
+            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision, signed: false })
         }),
         3 => (key(), patch(), revision()).prop_map(|(key, patch, revision)| {
             FunctionCommand::UpdateFunctionConfiguration(Box::new(UpdateFunctionConfiguration { key, patch, revision }))

@@ -1,6 +1,9 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
+mod code_signing;
+mod concurrency;
 mod functions;
+mod tags;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -38,6 +41,7 @@ impl Step {
                         .then(|| Failure { reason: "no such runtime".into(), code: "InvalidRuntime".into() }),
                 })
                 .map(Command::from)
+                .chain(concurrency::settle(state).map(Command::from))
                 .collect(),
         }
     }
@@ -56,6 +60,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
+        2 => concurrency::command().prop_map(|command| Step::Do(command.into())),
+        1 => tags::command().prop_map(|command| Step::Do(command.into())),
+        2 => code_signing::command().prop_map(|command| Step::Do(command.into())),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
     ]
 }
