@@ -8,9 +8,12 @@ use indexmap::IndexMap;
 
 use super::alias::Alias;
 use super::blob::BlobId;
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
+use super::urls::FunctionUrl;
 
 /// A function with everything that is deleted with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,12 +30,31 @@ pub struct Function {
     pub aliases: OrdMap<AliasName, Arc<Alias>>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Its URL (`None`) and those of its aliases.
+    pub urls: OrdMap<Option<AliasName>, Arc<FunctionUrl>>,
+    /// How asynchronous invocations are treated, by qualifier.
+    pub event_invoke: OrdMap<Qualifier, Arc<EventInvoke>>,
+    /// Whether recursive loops are let run.
+    pub allows_recursion: bool,
+    /// When runtimes are updated, by version; the rest has the default.
+    pub runtime_management: OrdMap<Version, RuntimeManagement>,
 }
 
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
-        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+        Self {
+            key,
+            latest: Arc::new(latest),
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+            urls: OrdMap::new(),
+            event_invoke: OrdMap::new(),
+            allows_recursion: false,
+            runtime_management: OrdMap::new(),
+        }
     }
 
     /// The version with this number, or `$LATEST`.

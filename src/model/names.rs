@@ -62,6 +62,10 @@ text_id! {
     /// The name of an alias.
     AliasName
 }
+text_id! {
+    /// The id of a function URL: the first label of its host name.
+    UrlId
+}
 
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -35,7 +35,7 @@ impl fmt::Display for Version {
 }
 
 /// What a caller names after the function: a version or an alias.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Qualifier {
     /// A version.
     Version(Version),

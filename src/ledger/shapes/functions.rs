@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
+use super::urls::FunctionUrl;
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
@@ -53,7 +56,9 @@ shape! {
     }
     Function = function::Function {
         key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
-        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
+        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, urls: Vec<(Option<String>, FunctionUrl)>,
+        event_invoke: Vec<(String, EventInvoke)>, allows_recursion: bool,
+        runtime_management: Vec<(u64, RuntimeManagement)>,
     }
 }
 

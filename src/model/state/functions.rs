@@ -60,7 +60,17 @@ fn change(function: &mut Function, event: &FunctionEvent) {
 }
 
 /// Takes away what is attached to a qualifier that is gone.
-fn detach(_function: &mut Function, _qualifier: &Qualifier) {}
+fn detach(function: &mut Function, qualifier: &Qualifier) {
+    function.event_invoke.remove(qualifier);
+    match qualifier {
+        Qualifier::Alias(name) => {
+            function.urls.remove(&Some(name.clone()));
+        }
+        Qualifier::Version(version) => {
+            function.runtime_management.remove(version);
+        }
+    }
+}
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {
     latest.config = Arc::clone(config);
