@@ -73,6 +73,12 @@ proptest! {
             for alias in function.aliases.values() {
                 prop_assert!(function.version(alias.version).is_some(), "an alias stands for a version that is there");
             }
+            for (alias, url) in &function.urls {
+                prop_assert!(alias.as_ref().is_none_or(|name| function.aliases.contains_key(name)));
+                prop_assert!(state.urls.get(&url.id).is_some_and(|owner| owner.key == function.key));
+            }
+            prop_assert!(function.event_invoke.keys().all(|qualifier| function.resolve(Some(qualifier)).is_some()));
+            prop_assert!(function.runtime_management.keys().all(|version| function.version(*version).is_some()));
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }

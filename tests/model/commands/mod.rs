@@ -1,6 +1,9 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
+mod event_invoke;
+mod function_settings;
 mod functions;
+mod urls;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -57,5 +60,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+        2 => urls::command().prop_map(|command| Step::Do(command.into())),
+        2 => event_invoke::command().prop_map(|command| Step::Do(command.into())),
+        1 => function_settings::command().prop_map(|command| Step::Do(command.into())),
     ]
 }
