@@ -36,7 +36,7 @@ const FUNCTION: Member = Member::path(
 /// `FunctionUrlQualifier`: an alias.
 const QUALIFIER: Member = Member::query("Qualifier", pattern(1, 128, r"((?!^\d+$)^[0-9a-zA-Z-_]+$)"));
 
-// The orders of the enums' values: of the modes as LocalStack has it from AWS; of the types as in the model.
+// The orders of the enums' values: of the modes as other local Lambdas have it from AWS; of the types as in the model.
 const AUTH_TYPE: Kind = one_of(&["NONE", "AWS_IAM"]);
 const INVOKE_MODE: Member = Member::body("InvokeMode", one_of(&["RESPONSE_STREAM", "BUFFERED"]));
 

@@ -43,7 +43,7 @@ fn put(state: &State, set: &SetEventInvoke, stamp: &Stamp) -> Result<Decision, A
 }
 
 /// `UpdateFunctionEventInvokeConfig`: members that are not given stay. The destinations are one member:
-/// giving one of them resets the other, as in LocalStack; not recorded on AWS.
+/// giving one of them resets the other, as in other local Lambdas; not recorded on AWS.
 fn update(state: &State, set: &SetEventInvoke, stamp: &Stamp) -> Result<Decision, ApiError> {
     let function = target(state, set)?;
     let before = function.event_invoke.get(&set.qualifier).ok_or_else(|| not_found(&set.key, &set.qualifier))?;
@@ -130,13 +130,18 @@ impl<'a> Destination<'a> {
                 Some(resource) => Self::Function(FunctionArn::new(region, account, resource)),
                 None => Self::Impossible,
             },
-            "sqs" | "sns" if somewhere && !resource.is_empty() && !resource.ends_with(".fifo") => Self::Plain,
+            "sqs" | "sns" if somewhere && is_standard(resource) => Self::Plain,
             "events" if somewhere && is_own_bus(resource) => Self::Plain,
             "s3" if !resource.is_empty() => Self::Bucket,
             "sqs" | "sns" | "events" | "s3" => Self::Impossible,
             _ => Self::Foreign,
         }
     }
+}
+
+/// Whether a queue or topic is none that keeps the order.
+fn is_standard(name: &str) -> bool {
+    !name.is_empty() && name.rsplit_once('.').is_none_or(|(_, kind)| kind != "fifo")
 }
 
 fn is_own_bus(resource: &str) -> bool {
