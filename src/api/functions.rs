@@ -133,7 +133,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
 
 /// Answers with the version a commit is about.
 pub fn show(committed: &Committed, key: &FunctionKey, status: StatusCode) -> Answer {
-    json(status, &FunctionConfiguration::new(key, shown_version(committed, key)?, Shown::Unqualified))
+    let version = shown_version(committed, key)?;
+    let management =
+        committed.state.function(key).and_then(|function| function.runtime_management.get(&version.version));
+    json(status, &FunctionConfiguration::new(key, version, Shown::Unqualified).with_runtime_version(management))
 }
 
 fn shown_version<'a>(committed: &'a Committed, key: &FunctionKey) -> Result<&'a FunctionVersion, ApiError> {
