@@ -9,6 +9,7 @@ use crate::model::blob::BlobId;
 use crate::model::function::{
     FileSystem, FunctionConfig, FunctionState, FunctionVersion, ImageConfig, UpdateStatus, Vpc,
 };
+use crate::model::function_settings::RuntimeManagement;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 
@@ -217,6 +218,14 @@ impl FunctionConfiguration<'_> {
     /// `test_version_lifecycle`).
     pub fn listed(self) -> Self {
         Self { status: None, runtime_version_config: None, ..self }
+    }
+
+    /// The same with the runtime version it is pinned to, if it is.
+    pub fn with_runtime_version(self, management: Option<&RuntimeManagement>) -> Self {
+        let Some(pinned) = management.and_then(|management| management.runtime_version_arn.clone()) else {
+            return self;
+        };
+        Self { runtime_version_config: Some(RuntimeVersionConfig { runtime_version_arn: pinned }), ..self }
     }
 
     /// The same with the function's own ARN: so `CreateFunction` shows the version it published

@@ -16,7 +16,7 @@ use crate::model::command::functions::{
     CreateFunction, FunctionCommand, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
 use crate::model::error::ApiError;
-use crate::model::function::FunctionVersion;
+use crate::model::function::{Function, FunctionVersion};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 use crate::model::tags;
@@ -131,7 +131,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
 
 /// Answers with the version a commit is about.
 pub fn show(committed: &Committed, key: &FunctionKey, status: StatusCode) -> Answer {
-    json(status, &FunctionConfiguration::new(key, shown_version(committed, key)?, Shown::Unqualified))
+    let version = shown_version(committed, key)?;
+    let management =
+        committed.state.function(key).and_then(|function| function.runtime_management.get(&version.version));
+    json(status, &FunctionConfiguration::new(key, version, Shown::Unqualified).with_runtime_version(management))
 }
 
 fn shown_version<'a>(committed: &'a Committed, key: &FunctionKey) -> Result<&'a FunctionVersion, ApiError> {
@@ -149,7 +152,7 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
     let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
     let mut answer = serde_json::json!({
-        "Configuration": shown(&reference, version),
+        "Configuration": shown(&reference, function, version),
         "Code": code::shown(&call, &version.code),
     });
     if !function.tags.is_empty() {
@@ -167,17 +170,19 @@ pub async fn get_configuration(services: &Services, call: Call) -> Answer {
     let state = services.ledger.state();
     let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
     let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
-    json(StatusCode::OK, &shown(&reference, version))
+    json(StatusCode::OK, &shown(&reference, function, version))
 }
 
 /// A version with the ARN the caller asked for.
 fn shown<'a>(
     reference: &'a crate::model::reference::FunctionReference,
+    function: &Function,
     version: &'a FunctionVersion,
 ) -> FunctionConfiguration<'a> {
     let qualifier = reference.qualifier.as_ref().map(ToString::to_string);
     let shown = qualifier.as_deref().map_or(Shown::Unqualified, Shown::Qualified);
-    FunctionConfiguration::new(&reference.key, version, shown)
+    let management = function.runtime_management.get(&version.version);
+    FunctionConfiguration::new(&reference.key, version, shown).with_runtime_version(management)
 }
 
 /// `ListFunctions`.

@@ -78,6 +78,9 @@ pub enum Kind {
     },
     /// A structure.
     Structure(&'static [Member]),
+    /// An item of a list, of which AWS says among its constraints that it must not be null: of some
+    /// lists it says so, of others not.
+    NotNull(&'static Kind),
 }
 
 /// Any text.
@@ -170,6 +173,7 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
         (Kind::Structure(members), Value::Object(input)) => check_structure(members, input, path, violations),
         (Kind::List { length, item }, Value::Array(items)) => check_list(*length, item, items, path, violations),
         (Kind::Map { key, value }, Value::Object(entries)) => check_map(key, value, entries, path, violations),
+        (Kind::NotNull(kind), value) => check_value(kind, value, path, violations),
         (kind, value) => {
             let broken = broken_constraints(kind, value).ok_or_else(|| wrong_type(kind, value))?;
             let shown = if broken.is_empty() { String::new() } else { java(value) };
@@ -180,8 +184,8 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
 }
 
 /// A list of plain values is reported as a whole, with all constraints of its items (recorded in
-/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one. Only enums say
-/// there that they must not be null.
+/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one. Enums and
+/// [`Kind::NotNull`] say there that they must not be null.
 fn check_list(
     length: Option<(usize, usize)>,
     item: &Kind,
@@ -189,6 +193,10 @@ fn check_list(
     path: &str,
     violations: &mut Vec<String>,
 ) -> Result<(), ApiError> {
+    let (item, stated) = match item {
+        Kind::NotNull(item) => (*item, true),
+        item => (item, false),
+    };
     let whole = || java(&Value::Array(items.to_vec()));
     if let Some(constraint) = length.and_then(|limits| broken_length(items.len(), limits)) {
         violations.push(violation(&whole(), path, &constraint));
@@ -200,7 +208,7 @@ fn check_list(
     }
     if any_broken(item, items)? {
         let is_enum = matches!(item, Kind::Text { values, .. } if !values.is_empty());
-        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, is_enum));
+        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, stated || is_enum));
         violations.push(violation(&whole(), path, &constraint));
     }
     Ok(())
@@ -353,6 +361,9 @@ fn decimal(number: f64) -> String {
 }
 
 fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
+    if let Kind::NotNull(kind) = kind {
+        return wrong_type(kind, value);
+    }
     let found = match value {
         Value::Null => "NULL",
         Value::Bool(true) => "TRUE_VALUE",
@@ -370,7 +381,7 @@ fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
         Kind::Boolean => "a Boolean",
         Kind::Blob => "a Blob",
         Kind::Timestamp => "a Timestamp",
-        Kind::Any => "anything",
+        Kind::Any | Kind::NotNull(_) => "anything",
         Kind::List { .. } => "a List",
         Kind::Map { .. } | Kind::Structure(_) => "a Structure",
     };

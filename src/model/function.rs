@@ -10,9 +10,12 @@ use super::alias::Alias;
 use super::blob::BlobId;
 use super::code_signing::CodeSigningKey;
 use super::concurrency::{ProvisionedConcurrency, Scaling};
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
+use super::urls::FunctionUrl;
 
 /// A function with everything that is deleted with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +40,14 @@ pub struct Function {
     pub scaling: OrdMap<Qualifier, Scaling>,
     /// The code-signing configuration its code is checked against.
     pub code_signing_config: Option<CodeSigningKey>,
+    /// Its URL (`None`) and those of its aliases.
+    pub urls: OrdMap<Option<AliasName>, Arc<FunctionUrl>>,
+    /// How asynchronous invocations are treated, by qualifier.
+    pub event_invoke: OrdMap<Qualifier, Arc<EventInvoke>>,
+    /// Whether recursive loops are let run.
+    pub allows_recursion: bool,
+    /// When runtimes are updated, by version; the rest has the default.
+    pub runtime_management: OrdMap<Version, RuntimeManagement>,
 }
 
 impl Function {
@@ -53,6 +64,10 @@ impl Function {
             provisioned_concurrency: OrdMap::new(),
             scaling: OrdMap::new(),
             code_signing_config: None,
+            urls: OrdMap::new(),
+            event_invoke: OrdMap::new(),
+            allows_recursion: false,
+            runtime_management: OrdMap::new(),
         }
     }
 

@@ -66,6 +66,10 @@ text_id! {
     /// The id of a code-signing configuration, `csc-` and 17 hex digits.
     CodeSigningConfigId
 }
+text_id! {
+    /// The id of a function URL: the first label of its host name.
+    UrlId
+}
 
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

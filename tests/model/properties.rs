@@ -82,6 +82,12 @@ proptest! {
             }
             let config = function.code_signing_config.as_ref();
             prop_assert!(config.is_none_or(|config| state.code_signing_configs.contains_key(config)));
+            for (alias, url) in &function.urls {
+                prop_assert!(alias.as_ref().is_none_or(|name| function.aliases.contains_key(name)));
+                prop_assert!(state.urls.get(&url.id).is_some_and(|owner| owner.key == function.key));
+            }
+            prop_assert!(function.event_invoke.keys().all(|qualifier| function.resolve(Some(qualifier)).is_some()));
+            prop_assert!(function.runtime_management.keys().all(|version| function.version(*version).is_some()));
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::code_signing::CodeSigningKey;
 use super::concurrency::{ProvisionedConcurrency, Scaling};
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
+use super::urls::FunctionUrl;
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
@@ -58,6 +61,9 @@ shape! {
         aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
         provisioned_concurrency: Vec<(String, ProvisionedConcurrency)>, scaling: Vec<(String, Scaling)>,
         code_signing_config: Option<CodeSigningKey>,
+        urls: Vec<(Option<String>, FunctionUrl)>,
+        event_invoke: Vec<(String, EventInvoke)>, allows_recursion: bool,
+        runtime_management: Vec<(u64, RuntimeManagement)>,
     }
 }
 

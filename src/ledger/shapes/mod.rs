@@ -109,6 +109,7 @@ id! {
     names::FunctionName: String, |id| id.to_string(), Into::into;
     names::AliasName: String, |id| id.to_string(), Into::into;
     names::CodeSigningConfigId: String, |id| id.to_string(), Into::into;
+    names::UrlId: String, |id| id.to_string(), Into::into;
     qualifier::Qualifier: String, |qualifier| qualifier.to_string(), |text| qualifier::Qualifier::parse(&text);
     RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
     Timestamp: u64, |time| time.0, Timestamp;

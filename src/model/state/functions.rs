@@ -63,6 +63,15 @@ fn change(function: &mut Function, event: &FunctionEvent) {
 fn detach(function: &mut Function, qualifier: &Qualifier) {
     function.provisioned_concurrency.remove(qualifier);
     function.scaling.remove(qualifier);
+    function.event_invoke.remove(qualifier);
+    match qualifier {
+        Qualifier::Alias(name) => {
+            function.urls.remove(&Some(name.clone()));
+        }
+        Qualifier::Version(version) => {
+            function.runtime_management.remove(version);
+        }
+    }
 }
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {

@@ -22,8 +22,9 @@ use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
-use super::names::{FunctionKey, RevisionId, Scope};
+use super::names::{FunctionKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
+use super::urls::UrlOwner;
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub struct State {
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
     /// What each account and region uses, derived from `functions`.
     pub usage: OrdMap<Scope, Usage>,
+    /// Whose each function URL is, derived from `functions`.
+    pub urls: OrdMap<UrlId, UrlOwner>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -165,6 +168,9 @@ impl State {
             for version in unsettled(function) {
                 self.unsettled.remove(&(key.clone(), version.version));
             }
+            for url in function.urls.values() {
+                self.urls.remove(&url.id);
+            }
         }
         if let Some(function) = after {
             usage.functions += 1;
@@ -179,6 +185,9 @@ impl State {
             }
             for version in unsettled(&function) {
                 self.unsettled.insert((key.clone(), version.version), version.deployment);
+            }
+            for (alias, url) in &function.urls {
+                self.urls.insert(url.id.clone(), UrlOwner { key: key.clone(), alias: alias.clone() });
             }
             self.functions.insert(key.clone(), Arc::new(function));
         } else {
@@ -197,6 +206,7 @@ impl State {
         self.usage = OrdMap::new();
         self.code_signing_users = OrdSet::new();
         self.provisioning = OrdMap::new();
+        self.urls = OrdMap::new();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }

@@ -2,8 +2,11 @@
 
 mod code_signing;
 mod concurrency;
+mod event_invoke;
+mod function_settings;
 mod functions;
 mod tags;
+mod urls;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -64,5 +67,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => tags::command().prop_map(|command| Step::Do(command.into())),
         2 => code_signing::command().prop_map(|command| Step::Do(command.into())),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+        2 => urls::command().prop_map(|command| Step::Do(command.into())),
+        2 => event_invoke::command().prop_map(|command| Step::Do(command.into())),
+        1 => function_settings::command().prop_map(|command| Step::Do(command.into())),
     ]
 }
