@@ -61,6 +61,12 @@ pub fn check(zip: &[u8], limit: u64) -> Result<(), PackageError> {
     })
 }
 
+/// The sum of the files of a package that was [checked](check), by its directory.
+pub fn unpacked_size(zip: &[u8]) -> Result<u64, PackageError> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    (0..archive.len()).try_fold(0_u64, |sum, index| Ok(sum.saturating_add(archive.by_index_raw(index)?.size())))
+}
+
 /// Unpacks a package into `folder`. Links are made last, so that no file is written through one.
 pub fn unpack(zip: &[u8], limit: u64, folder: &Path) -> Result<(), PackageError> {
     let mut links = Vec::new();

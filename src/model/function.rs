@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::alias::Alias;
 use super::blob::BlobId;
 use super::names::{AliasName, FunctionKey, RevisionId};
+use super::policy::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
 
@@ -27,12 +28,22 @@ pub struct Function {
     pub aliases: OrdMap<AliasName, Arc<Alias>>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Resource-based policies, of the function itself and of its versions and aliases.
+    pub policies: OrdMap<Target, Arc<Policy>>,
 }
 
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
-        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+        Self {
+            key,
+            latest: Arc::new(latest),
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+            policies: OrdMap::new(),
+        }
     }
 
     /// The version with this number, or `$LATEST`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::policies::{Policy, Target};
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
@@ -53,7 +54,7 @@ shape! {
     }
     Function = function::Function {
         key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
-        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
+        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, policies: Vec<(Target, Policy)>,
     }
 }
 

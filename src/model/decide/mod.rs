@@ -28,6 +28,9 @@ use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
 pub use configuration::patched;
+pub use layers::{
+    allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
+};
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

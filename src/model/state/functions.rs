@@ -6,6 +6,7 @@ use super::State;
 use crate::model::event::functions::FunctionEvent;
 use crate::model::function::{Failure, Function, FunctionConfig, FunctionState, FunctionVersion, UpdateStatus};
 use crate::model::names::RevisionId;
+use crate::model::policy::Target;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::time::Timestamp;
 
@@ -60,7 +61,9 @@ fn change(function: &mut Function, event: &FunctionEvent) {
 }
 
 /// Takes away what is attached to a qualifier that is gone.
-fn detach(_function: &mut Function, _qualifier: &Qualifier) {}
+fn detach(function: &mut Function, qualifier: &Qualifier) {
+    function.policies.remove(&Target::of(Some(qualifier)));
+}
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {
     latest.config = Arc::clone(config);

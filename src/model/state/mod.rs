@@ -20,7 +20,8 @@ use imbl::OrdMap;
 
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
-use super::names::{FunctionKey, RevisionId, Scope};
+use super::layer::Layer;
+use super::names::{FunctionKey, LayerKey, RevisionId, Scope};
 use super::qualifier::Version;
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
@@ -30,10 +31,12 @@ pub struct State {
     pub sequence: u64,
     /// All functions.
     pub functions: OrdMap<FunctionKey, Arc<Function>>,
+    /// All layers that ever had a version: their numbers are not given again.
+    pub layers: OrdMap<LayerKey, Arc<Layer>>,
     /// Versions that are `Pending` or `InProgress`, with the deployment that waits: the reactors'
     /// work list, derived from `functions`.
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
-    /// What each account and region uses, derived from `functions`.
+    /// What each account and region uses, derived from `functions` and `layers`.
     pub usage: OrdMap<Scope, Usage>,
 }
 
@@ -42,7 +45,7 @@ pub struct State {
 pub struct Usage {
     /// Functions.
     pub functions: u64,
-    /// Bytes of code of all versions.
+    /// Bytes of code of all versions of functions and layers.
     pub code_size: u64,
 }
 
@@ -121,10 +124,14 @@ impl State {
         } else {
             self.functions.remove(key);
         }
+        self.set_usage(&key.scope, usage);
+    }
+
+    fn set_usage(&mut self, scope: &Scope, usage: Usage) {
         if usage == Usage::default() {
-            self.usage.remove(&key.scope);
+            self.usage.remove(scope);
         } else {
-            self.usage.insert(key.scope.clone(), usage);
+            self.usage.insert(scope.clone(), usage);
         }
     }
 
@@ -134,6 +141,9 @@ impl State {
         self.usage = OrdMap::new();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
+        }
+        for (key, layer) in std::mem::take(&mut self.layers) {
+            self.replace_layer(&key, Arc::unwrap_or_clone(layer));
         }
         self
     }
