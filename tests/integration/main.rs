@@ -21,5 +21,7 @@ mod crash;
 mod failures;
 mod files;
 mod invocations;
+mod layers;
 mod lifecycle;
+mod policies;
 mod startup;

@@ -8,16 +8,17 @@ use crate::api::{Services, fault};
 use crate::blobs::package;
 use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
+use crate::model::decide::resolve_layers;
 use crate::model::error::ApiError;
-use crate::model::function::Code;
-use crate::model::layer::LayerArn;
+use crate::model::function::{Code, LayerReference};
 use crate::model::names::Scope;
 
-/// The zips of layers by their ARNs. Layers that are not there have none: the decision refuses them.
+/// The zips of layers by their ARNs; none where the decision will refuse the layers for another reason than
+/// their size.
 pub fn zips(services: &Services, scope: &Scope, arns: &[String]) -> Vec<BlobId> {
-    let state = services.ledger.state();
-    let named = arns.iter().map(|arn| LayerArn::parse(scope, arn));
-    named.filter_map(|layer| Some(state.layer_version(&layer.key, layer.number?)?.blob)).collect()
+    let references: Vec<LayerReference> = arns.iter().map(|arn| LayerReference::unresolved(arn)).collect();
+    let resolved = resolve_layers(&services.ledger.state(), scope, &references).unwrap_or_default();
+    resolved.into_iter().filter_map(|layer| layer.blob).collect()
 }
 
 /// Refuses layers that are too large, by themselves or with the code. `attachment` is the code's own, where it is

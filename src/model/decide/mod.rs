@@ -30,6 +30,7 @@ pub use aliases::not_found as alias_not_found;
 pub use configuration::patched;
 pub use layers::{
     allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
+    resolve as resolve_layers,
 };
 
 /// What a command leads to.

@@ -1,6 +1,6 @@
 //! Decisions about resource-based policies of functions. Texts as recorded in
-//! `test_remove_multi_permissions` and `test_lambda_permission_fn_versioning`, the rest as LocalStack's provider,
-//! which is tested against AWS, has them.
+//! `test_remove_multi_permissions` and `test_lambda_permission_fn_versioning`, the rest as the provider of
+//! `LocalStack`, which is tested against AWS, has them.
 //!
 //! `AddPermission` and `PutResourcePolicy` are two doors to one policy: each sees what the other did
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html>, "Updating existing policies").
