@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::patterns;
-use super::shape::{Kind, Member, TEXT, length, one_of};
+use super::shape::{Kind, Member, TEXT, broken_item, length, one_of};
 use crate::model::command::functions::ConfigPatch;
 use crate::model::decide::patched;
 use crate::model::error::ApiError;
@@ -15,7 +15,8 @@ use crate::model::names::FunctionKey;
 
 const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
 
-const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
+/// `S3Bucket`.
+pub(super) const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
 
 /// The members of `FunctionCode`, which `UpdateFunctionCode` has at its top.
 macro_rules! code_members {
@@ -49,7 +50,7 @@ macro_rules! configuration_members {
             Member::body("Environment", ENVIRONMENT),
             Member::body("KMSKeyArn", patterns::KMS_KEY_ARN),
             Member::body("TracingConfig", Kind::Structure(&[Member::body("Mode", one_of(&["Active", "PassThrough"]))])),
-            Member::body("Layers", Kind::List { length: None, item: &patterns::LAYER_VERSION_ARN }),
+            Member::body("Layers", LAYERS),
             Member::body("FileSystemConfigs", FILE_SYSTEMS),
             Member::body("EphemeralStorage", Kind::Structure(&[Member::body("Size", Kind::Integer(512, 10_240)).required()])),
             Member::body("SnapStart", Kind::Structure(&[Member::body("ApplyOn", one_of(&["PublishedVersions", "None"]))])),
@@ -58,6 +59,12 @@ macro_rules! configuration_members {
         ]
     };
 }
+
+/// Recorded in `test_layer_function_exceptions`.
+const LAYERS: Kind = Kind::Judged {
+    kind: &Kind::List { length: None, item: &TEXT },
+    judge: |arns| broken_item(&patterns::LAYER_VERSION_ARN, arns, "layers"),
+};
 
 const VPC: Kind = Kind::Structure(&[
     Member::body("SubnetIds", Kind::List { length: Some((0, 16)), item: &patterns::SUBNET }),

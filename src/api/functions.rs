@@ -7,6 +7,7 @@ use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
+use super::layers::{self, check_size};
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, one_of};
@@ -74,6 +75,8 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let code_signing_config = request.code_signing_config_arn.clone();
     let (config, source) = request.into_config(&key)?;
     let Package { code, attachment, signed } = code::take(services, source).await?;
+    let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
+    check_size(services, &code, attachment.as_ref(), layers::zips(services, &key.scope, &layers)).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
     let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
@@ -98,10 +101,13 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     let request: CodeRequest = call.parse()?;
     // A function that is not there is told before the package is looked at.
-    if services.ledger.state().function(&key).is_none() {
+    let state = services.ledger.state();
+    let Some(function) = state.function(&key) else {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
-    }
+    };
+    let layers = function.latest.config.layers.iter().filter_map(|layer| layer.blob).collect();
     let Package { code, attachment, signed } = code::take(services, request.source).await?;
+    check_size(services, &code, attachment.as_ref(), layers).await?;
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,
@@ -123,6 +129,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let request: ConfigurationRequest = call.parse()?;
     let revision = request.revision_id.clone();
     let patch = request.into_patch();
+    let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
+    if let (Some(code), Some(layers)) = (code, &patch.layers) {
+        check_size(services, &code, None, layers::zips(services, &key.scope, layers)).await?;
+    }
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
     let command = FunctionCommand::UpdateFunctionConfiguration(Box::new(update));
     let committed = services.commit(command, call.origin(), None).await?;

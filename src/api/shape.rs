@@ -81,6 +81,13 @@ pub enum Kind {
     /// An item of a list, of which AWS says among its constraints that it must not be null: of some
     /// lists it says so, of others not.
     NotNull(&'static Kind),
+    /// A kind of which more is to be said than its constraints.
+    Judged {
+        /// The kind.
+        kind: &'static Kind,
+        /// The violation in AWS's words, if there is one.
+        judge: fn(&Value) -> Option<String>,
+    },
 }
 
 /// Any text.
@@ -174,6 +181,11 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
         (Kind::List { length, item }, Value::Array(items)) => check_list(*length, item, items, path, violations),
         (Kind::Map { key, value }, Value::Object(entries)) => check_map(key, value, entries, path, violations),
         (Kind::NotNull(kind), value) => check_value(kind, value, path, violations),
+        (Kind::Judged { kind, judge }, value) => {
+            check_value(kind, value, path, violations)?;
+            violations.extend(judge(value));
+            Ok(())
+        }
         (kind, value) => {
             let broken = broken_constraints(kind, value).ok_or_else(|| wrong_type(kind, value))?;
             let shown = if broken.is_empty() { String::new() } else { java(value) };
@@ -296,6 +308,14 @@ fn all_constraints(kind: &Kind, not_null: bool) -> String {
     format!("[{}]", all.join(", "))
 }
 
+/// The violation of a list at `path` with an item of which AWS says, too, that it must not be null; for the
+/// judge of a [`Kind::Judged`].
+pub fn broken_item(item: &Kind, items: &Value, path: &str) -> Option<String> {
+    let broken = any_broken(item, items.as_array()?).unwrap_or(false);
+    let constraint = || format!("Member must satisfy constraint: {}", all_constraints(item, true));
+    broken.then(|| violation(&java(items), path, &constraint()))
+}
+
 fn broken_length(length: usize, (least, most): (usize, usize)) -> Option<String> {
     match length {
         length if length > most => Some(longest(most)),
@@ -384,6 +404,7 @@ fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
         Kind::Any | Kind::NotNull(_) => "anything",
         Kind::List { .. } => "a List",
         Kind::Map { .. } | Kind::Structure(_) => "a Structure",
+        Kind::Judged { kind, .. } => return wrong_type(kind, value),
     };
     ApiError::new(ErrorCode::Serialization, format!("{found} can not be converted to {wanted}"))
 }

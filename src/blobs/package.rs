@@ -69,6 +69,12 @@ pub fn is_signed(zip: &[u8]) -> bool {
     ZipArchive::new(Cursor::new(zip)).is_ok_and(|archive| archive.index_for_name(SIGNATURE).is_some())
 }
 
+/// The sum of the files of a package that was [checked](check), by its directory.
+pub fn unpacked_size(zip: &[u8]) -> Result<u64, PackageError> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    (0..archive.len()).try_fold(0_u64, |sum, index| Ok(sum.saturating_add(archive.by_index_raw(index)?.size())))
+}
+
 /// Unpacks a package into `folder`. Links are made last, so that no file is written through one.
 pub fn unpack(zip: &[u8], limit: u64, folder: &Path) -> Result<(), PackageError> {
     let mut links = Vec::new();

@@ -75,11 +75,15 @@ error_codes! {
     InvalidZipFile: "InvalidZipFileException", 502, Message, Some(Fault::User);
     /// The path is known, the method is not.
     MethodNotAllowed: "MethodNotAllowedException", 405, message, None;
+    /// A resource-based policy beyond its size.
+    PolicyLengthExceeded: "PolicyLengthExceededException", 400, message, Some(Fault::User);
     /// A given `RevisionId` is not the current one.
     PreconditionFailed: "PreconditionFailedException", 412, message, Some(Fault::User);
     /// The version or alias has no provisioned concurrency.
     ProvisionedConcurrencyConfigNotFound:
         "ProvisionedConcurrencyConfigNotFoundException", 404, message, Some(Fault::User);
+    /// A resource-based policy that lets everybody in.
+    PublicPolicy: "PublicPolicyException", 400, Message, Some(Fault::User);
     /// A body beyond what the operation takes.
     RequestEntityTooLarge: "RequestEntityTooLargeException", 413, message, None;
     /// An event beyond the payload limit.

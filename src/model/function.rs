@@ -13,6 +13,7 @@ use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
 use super::names::{AliasName, FunctionKey, RevisionId};
+use super::policy::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
 use super::urls::FunctionUrl;
@@ -48,6 +49,8 @@ pub struct Function {
     pub allows_recursion: bool,
     /// When runtimes are updated, by version; the rest has the default.
     pub runtime_management: OrdMap<Version, RuntimeManagement>,
+    /// Resource-based policies, of the function itself and of its versions and aliases.
+    pub policies: OrdMap<Target, Arc<Policy>>,
 }
 
 impl Function {
@@ -68,6 +71,7 @@ impl Function {
             event_invoke: OrdMap::new(),
             allows_recursion: false,
             runtime_management: OrdMap::new(),
+            policies: OrdMap::new(),
         }
     }
 

@@ -78,6 +78,7 @@ impl Stage {
             runtime: "python3.11".into(),
             handler: "handler.handler".into(),
             code_tree: self.folder.path().join("code"),
+            layer_tree: None,
             memory_mib: 256,
             tmp_mib: 512,
             grace_s: 30,

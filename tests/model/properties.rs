@@ -5,6 +5,7 @@ use larder::model::error::ErrorCode;
 use larder::model::event::Event;
 use larder::model::function::FunctionState;
 use larder::model::limits::Limits;
+use larder::model::policy::Target;
 use larder::model::state::State;
 use proptest::prelude::*;
 
@@ -88,6 +89,14 @@ proptest! {
             }
             prop_assert!(function.event_invoke.keys().all(|qualifier| function.resolve(Some(qualifier)).is_some()));
             prop_assert!(function.runtime_management.keys().all(|version| function.version(*version).is_some()));
+            for target in function.policies.keys() {
+                let there = match target {
+                    Target::Function => true,
+                    Target::Version(number) => function.versions.contains_key(number),
+                    Target::Alias(name) => function.aliases.contains_key(name),
+                };
+                prop_assert!(there, "a policy is attached to something that is there");
+            }
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }

@@ -67,6 +67,7 @@ impl Stage {
             runtime: self.runtime.clone(),
             handler: "handler.handler".to_owned(),
             code_tree: self.folder.path().join("task"),
+            layer_tree: None,
             memory_mib: 128,
             tmp_mib: 16,
             grace_s: 30,

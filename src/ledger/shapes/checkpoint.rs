@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::functions::Function;
+use super::layers::{Layer, LayerKey};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;
@@ -39,6 +40,7 @@ macro_rules! checkpoint {
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
     code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
+    layers: Vec<(LayerKey, Layer)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -8,6 +8,7 @@ use super::code_signing::CodeSigningKey;
 use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
+use super::policies::{Policy, Target};
 use super::urls::FunctionUrl;
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
@@ -64,6 +65,7 @@ shape! {
         urls: Vec<(Option<String>, FunctionUrl)>,
         event_invoke: Vec<(String, EventInvoke)>, allows_recursion: bool,
         runtime_management: Vec<(u64, RuntimeManagement)>,
+        policies: Vec<(Target, Policy)>,
     }
 }
 

@@ -111,6 +111,7 @@ id! {
     names::CodeSigningConfigId: String, |id| id.to_string(), Into::into;
     names::UrlId: String, |id| id.to_string(), Into::into;
     qualifier::Qualifier: String, |qualifier| qualifier.to_string(), |text| qualifier::Qualifier::parse(&text);
+    names::LayerName: String, |id| id.to_string(), Into::into;
     RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
     Timestamp: u64, |time| time.0, Timestamp;
     BlobId: [u8; 32], |id| id.0, BlobId;

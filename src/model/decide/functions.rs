@@ -13,16 +13,19 @@ use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
 use super::super::qualifier::{Qualifier, Version};
 use super::super::state::State;
-use super::{Decision, check_revision, code_signing, configuration, existing, versions};
+use super::{Decision, check_revision, code_signing, configuration, existing, layers, versions};
 
 /// `CreateFunction`.
 pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
+    configuration::check(&create.config, &create.code, limits)?;
+    let mut config = create.config.clone();
+    config.layers = layers::resolve(state, &create.key.scope, &config.layers)?;
+    configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
+    // A configuration that is refused is told before a name that is taken (`test_layer_function_exceptions`).
     if state.function(&create.key).is_some() {
         let name = &create.key.name;
         return Err(ApiError::conflict(format!("Function already exist: {name}")));
     }
-    configuration::check(&create.config, &create.code, limits)?;
-    configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
     check_storage(state, &create.key.scope, create.code.size, limits)?;
     let attachable = |arn: &String| code_signing::attachable(state, arn, &create.key.scope);
     let code_signing = create.code_signing_config.as_ref().map(attachable).transpose()?;
@@ -33,7 +36,7 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     let latest = FunctionVersion {
         version: Version::Latest,
         code: create.code.clone(),
-        config: Arc::new(create.config.clone()),
+        config: Arc::new(config),
         description: None,
         state: FunctionState::Pending,
         last_update: None,
@@ -117,8 +120,11 @@ pub fn update_configuration(
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
-    let config = configuration::patched(&function.latest.config, &update.patch);
+    let mut config = configuration::patched(&function.latest.config, &update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
+    if update.patch.layers.is_some() {
+        config.layers = layers::resolve(state, &update.key.scope, &config.layers)?;
+    }
     if let Some(runtime) = &update.patch.runtime {
         configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
     }

@@ -6,6 +6,7 @@ use super::State;
 use crate::model::event::functions::FunctionEvent;
 use crate::model::function::{Failure, Function, FunctionConfig, FunctionState, FunctionVersion, UpdateStatus};
 use crate::model::names::RevisionId;
+use crate::model::policy::Target;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::time::Timestamp;
 
@@ -72,6 +73,7 @@ fn detach(function: &mut Function, qualifier: &Qualifier) {
             function.runtime_management.remove(version);
         }
     }
+    function.policies.remove(&Target::of(Some(qualifier)));
 }
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {

@@ -22,7 +22,8 @@ use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
-use super::names::{FunctionKey, RevisionId, Scope, UrlId};
+use super::layer::Layer;
+use super::names::{FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
 
@@ -39,10 +40,12 @@ pub struct State {
     pub code_signing_users: OrdSet<(CodeSigningKey, FunctionKey)>,
     /// Provisioned concurrency that is being allocated: a reactor's work list, derived from `functions`.
     pub provisioning: OrdMap<(FunctionKey, Qualifier), RevisionId>,
+    /// All layers that ever had a version: their numbers are not given again.
+    pub layers: OrdMap<LayerKey, Arc<Layer>>,
     /// Versions that are `Pending` or `InProgress`, with the deployment that waits: the reactors'
     /// work list, derived from `functions`.
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
-    /// What each account and region uses, derived from `functions`.
+    /// What each account and region uses, derived from `functions` and `layers`.
     pub usage: OrdMap<Scope, Usage>,
     /// Whose each function URL is, derived from `functions`.
     pub urls: OrdMap<UrlId, UrlOwner>,
@@ -53,7 +56,7 @@ pub struct State {
 pub struct Usage {
     /// Functions.
     pub functions: u64,
-    /// Bytes of code of all versions.
+    /// Bytes of code of all versions of functions and layers.
     pub code_size: u64,
     /// Concurrent executions that are reserved.
     pub reserved: u64,
@@ -193,10 +196,14 @@ impl State {
         } else {
             self.functions.remove(key);
         }
+        self.set_usage(&key.scope, usage);
+    }
+
+    fn set_usage(&mut self, scope: &Scope, usage: Usage) {
         if usage == Usage::default() {
-            self.usage.remove(&key.scope);
+            self.usage.remove(scope);
         } else {
-            self.usage.insert(key.scope.clone(), usage);
+            self.usage.insert(scope.clone(), usage);
         }
     }
 
@@ -209,6 +216,9 @@ impl State {
         self.urls = OrdMap::new();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
+        }
+        for (key, layer) in std::mem::take(&mut self.layers) {
+            self.replace_layer(&key, Arc::unwrap_or_clone(layer));
         }
         self
     }

@@ -5,6 +5,8 @@ mod concurrency;
 mod event_invoke;
 mod function_settings;
 mod functions;
+mod layers;
+mod policies;
 mod tags;
 mod urls;
 
@@ -63,12 +65,22 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
-        2 => concurrency::command().prop_map(|command| Step::Do(command.into())),
-        1 => tags::command().prop_map(|command| Step::Do(command.into())),
-        2 => code_signing::command().prop_map(|command| Step::Do(command.into())),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
-        2 => urls::command().prop_map(|command| Step::Do(command.into())),
-        2 => event_invoke::command().prop_map(|command| Step::Do(command.into())),
-        1 => function_settings::command().prop_map(|command| Step::Do(command.into())),
+        3 => layers::used().prop_map(|command| Step::Do(command.into())),
+        12 => areas().prop_map(Step::Do),
     ]
+}
+
+/// A command of any other area, with its weight.
+fn areas() -> impl Strategy<Value = Command> {
+    prop::strategy::Union::new_weighted(vec![
+        (2, concurrency::command().prop_map(Command::from).boxed()),
+        (1, tags::command().prop_map(Command::from).boxed()),
+        (2, code_signing::command().prop_map(Command::from).boxed()),
+        (2, urls::command().prop_map(Command::from).boxed()),
+        (2, event_invoke::command().prop_map(Command::from).boxed()),
+        (1, function_settings::command().prop_map(Command::from).boxed()),
+        (2, policies::command().prop_map(Command::from).boxed()),
+        (2, layers::command().prop_map(Command::from).boxed()),
+    ])
 }
