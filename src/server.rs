@@ -25,7 +25,7 @@ use crate::console::{self, Console};
 use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
-use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation};
+use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity};
 use crate::invoke::Invoker;
 use crate::ledger::{Ledger, LedgerError, Options};
 
@@ -174,6 +174,7 @@ impl Server {
         tasks.spawn(Arc::clone(&self.pool).keep());
         let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
         tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
+        tasks.spawn(capacity::run(Arc::clone(&self.ledger), self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))

@@ -86,6 +86,13 @@ pub struct FunctionVersion {
     pub modified: Timestamp,
 }
 
+impl FunctionVersion {
+    /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
+    pub fn is_invocable(&self) -> bool {
+        self.config.capacity_provider.is_none() || self.version != Version::Latest
+    }
+}
+
 /// A function's code: a zip of Larder's own, or a container image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
@@ -203,6 +210,10 @@ pub struct FunctionConfig {
     pub capacity_provider: Option<CapacityProviderAttachment>,
     /// Is a durable function.
     pub durable: Option<DurableConfig>,
+    /// A runtime of the customer's own.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// `AcceleratorMemorySize` of `AcceleratorConfig`, in GB.
+    pub accelerator_memory_gb: Option<i64>,
 }
 
 impl FunctionConfig {
@@ -237,6 +248,8 @@ impl FunctionConfig {
             tenant_isolation: None,
             capacity_provider: None,
             durable: None,
+            runtime_config: None,
+            accelerator_memory_gb: None,
         }
     }
 }
@@ -283,6 +296,8 @@ pub struct FileSystem {
     pub arn: String,
     /// Where it is mounted, under /mnt.
     pub mount_path: String,
+    /// `DirectS3Read` of `S3FilesConfig`; only of S3 Files.
+    pub direct_s3_read: Option<String>,
 }
 
 /// A layer version that a function uses. It goes on working when the layer version is deleted.
@@ -331,7 +346,18 @@ pub struct DurableConfig {
     /// Days for which the history of an ended execution is kept.
     pub retention_days: u32,
     /// Longest duration of an execution in seconds.
-    pub execution_timeout_s: Option<u32>,
+    pub execution_timeout_s: u32,
+    /// ARN of the key that encrypts what executions keep.
+    pub kms_key_arn: Option<String>,
+}
+
+/// `RuntimeConfig`: a runtime of the customer's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// ARN of the runtime.
+    pub arn: String,
+    /// Its alias.
+    pub alias: String,
 }
 
 /// A configuration for tests.

@@ -7,6 +7,7 @@
 pub mod alias;
 pub mod arn;
 pub mod blob;
+pub mod capacity_provider;
 pub mod command;
 pub mod decide;
 pub mod error;

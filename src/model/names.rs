@@ -63,6 +63,11 @@ text_id! {
     AliasName
 }
 
+text_id! {
+    /// The name of a capacity provider.
+    CapacityProviderName
+}
+
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::functions::Function;
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
@@ -37,6 +38,7 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    capacity_providers: Vec<(CapacityProviderKey, CapacityProvider)>,
 }
 
 /// Writes a checkpoint's frame.

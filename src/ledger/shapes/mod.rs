@@ -108,6 +108,7 @@ id! {
     names::Region: String, |id| id.to_string(), Into::into;
     names::FunctionName: String, |id| id.to_string(), Into::into;
     names::AliasName: String, |id| id.to_string(), Into::into;
+    names::CapacityProviderName: String, |id| id.to_string(), Into::into;
     RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
     Timestamp: u64, |time| time.0, Timestamp;
     BlobId: [u8; 32], |id| id.0, BlobId;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::alias::Routing;
 use crate::model::function::{
-    CapacityProviderAttachment, Code, DurableConfig, Failure, FileSystem, FunctionConfig, ImageConfig, Variables, Vpc,
+    CapacityProviderAttachment, Code, Failure, FileSystem, FunctionConfig, ImageConfig, RuntimeConfig, Variables, Vpc,
 };
 use crate::model::names::{AliasName, FunctionKey, RevisionId};
 use crate::model::qualifier::{Qualifier, Version};
@@ -139,7 +139,22 @@ pub struct ConfigPatch {
     /// Runs on instances of a capacity provider.
     pub capacity_provider: Option<CapacityProviderAttachment>,
     /// Is a durable function.
-    pub durable: Option<DurableConfig>,
+    pub durable: Option<DurablePatch>,
+    /// A runtime of the customer's own.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// Memory of an accelerator, in GB.
+    pub accelerator_memory_gb: Option<i64>,
+}
+
+/// The members of a `DurableConfig` that a caller gave; the rest stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DurablePatch {
+    /// Days for which the history of an ended execution is kept.
+    pub retention_days: Option<u32>,
+    /// Longest duration of an execution in seconds.
+    pub execution_timeout_s: Option<u32>,
+    /// ARN of a key; an empty text takes it away.
+    pub kms_key_arn: Option<String>,
 }
 
 /// Parameters of `PublishVersion`.

@@ -12,7 +12,7 @@ use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
 use super::super::qualifier::{Qualifier, Version};
 use super::super::state::State;
-use super::{Decision, check_revision, configuration, existing, versions};
+use super::{Decision, check_revision, configuration, existing, modes, versions};
 
 /// `CreateFunction`.
 pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
@@ -22,6 +22,7 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     }
     configuration::check(&create.config, &create.code, limits)?;
     configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
+    modes::check_provider(state, &create.key.scope, &create.config, 1)?;
     check_storage(state, &create.key.scope, create.code.size, limits)?;
     let latest = FunctionVersion {
         version: Version::Latest,
@@ -105,8 +106,12 @@ pub fn update_configuration(
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
+    modes::check_update(&function.latest.config, &update.patch)?;
     let config = configuration::patched(&function.latest.config, &update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
+    if config.capacity_provider != function.latest.config.capacity_provider {
+        modes::check_provider(state, &update.key.scope, &config, 1)?;
+    }
     if let Some(runtime) = &update.patch.runtime {
         configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
     }

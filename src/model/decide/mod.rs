@@ -12,6 +12,7 @@ mod functions;
 mod iam;
 mod layers;
 mod logs;
+mod modes;
 mod policies;
 mod tags;
 mod urls;
@@ -28,6 +29,7 @@ use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
 pub use configuration::patched;
+pub use modes::{check_new as check_new_modes, defaults as mode_defaults};
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -10,7 +10,7 @@ use super::super::limits::Limits;
 use super::super::qualifier::Version;
 use super::super::state::State;
 use super::functions::{check_settled, check_storage};
-use super::{Decision, check_revision, existing};
+use super::{Decision, check_revision, existing, modes};
 
 /// `PublishVersion`.
 pub fn publish(state: &State, publish: &PublishVersion, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
@@ -33,6 +33,7 @@ pub fn publish_latest(
         return Ok(Decision { events: Vec::new(), shows: Some(same.version) });
     }
     check_storage(state, &function.key.scope, function.latest.code.size, limits)?;
+    modes::check_provider(state, &function.key.scope, &function.latest.config, 1)?;
     let number = Version::Number(function.last_version + 1);
     let version = FunctionVersion {
         version: number,

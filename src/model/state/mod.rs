@@ -16,8 +16,9 @@ mod urls;
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
+use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::names::{FunctionKey, RevisionId, Scope};
@@ -35,6 +36,13 @@ pub struct State {
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
     /// What each account and region uses, derived from `functions`.
     pub usage: OrdMap<Scope, Usage>,
+    /// All capacity providers.
+    pub capacity_providers: OrdMap<CapacityProviderKey, Arc<CapacityProvider>>,
+    /// Capacity providers that are being created or deleted, with the revision that waits; derived from
+    /// `capacity_providers`.
+    pub unsettled_providers: OrdMap<CapacityProviderKey, RevisionId>,
+    /// The function versions of each capacity provider, derived from `functions`.
+    pub provider_versions: OrdSet<(CapacityProviderKey, (FunctionKey, Version))>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -105,6 +113,7 @@ impl State {
     fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Function>) {
         let mut usage = self.usage(&key.scope);
         if let Some(function) = before {
+            self.unlink_providers(function);
             usage.functions -= 1;
             usage.code_size -= function.code_size();
             for version in unsettled(function) {
@@ -112,6 +121,7 @@ impl State {
             }
         }
         if let Some(function) = after {
+            self.link_providers(&function);
             usage.functions += 1;
             usage.code_size += function.code_size();
             for version in unsettled(&function) {
@@ -132,6 +142,8 @@ impl State {
     pub fn rederived(mut self) -> Self {
         self.unsettled = OrdMap::new();
         self.usage = OrdMap::new();
+        self.provider_versions = OrdSet::new();
+        self.rederive_providers();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }
