@@ -200,6 +200,7 @@ impl Server {
             served = serving.into_future() => served.map_err(ServerError::Serve)?,
             () = drained => tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs()),
         }
+        self.services.invoker.close(DRAIN).await;
         self.stop.cancel();
         self.pool.close(ENVIRONMENTS_END).await;
         link_stop.cancel();

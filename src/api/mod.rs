@@ -12,6 +12,7 @@ pub mod durable_executions;
 pub mod error;
 pub mod event_invoke;
 pub mod event_sources;
+mod event_stream;
 pub mod function_modes;
 mod function_request;
 pub mod function_settings;

@@ -59,8 +59,6 @@ impl Fault {
 error_codes! {
     /// The caller may not see the resource (another account's, for example).
     AccessDenied: "AccessDeniedException", 403, Message, None;
-    /// The callback of a durable execution is closed.
-    CallbackTimeout: "CallbackTimeoutException", 400, Message, Some(Fault::User);
     /// The account has as many capacity providers as it may have.
     CapacityProviderLimitExceeded: "CapacityProviderLimitExceededException", 400, message, Some(Fault::User);
     /// The account's total code size is used up.
