@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::patterns;
 use super::shape::{Kind, Member, length, one_of, pattern};
-use crate::model::command::functions::DurablePatch;
+use crate::model::command::functions::{DurablePatch, Publication};
 use crate::model::function::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
 
 /// `CapacityProviderConfig`.
@@ -46,6 +46,17 @@ pub const S3_FILES: Kind = Kind::Structure(&[Member::body("DirectS3Read", one_of
 
 /// `PublishTo`.
 pub const PUBLISH_TO: Kind = one_of(&["LATEST_PUBLISHED"]);
+
+/// What `PublishTo` asks for.
+pub fn target(publish_to: Option<&String>) -> Publication {
+    // The shape knows one value.
+    publish_to.map_or(Publication::Numbered, |_| Publication::LatestPublished)
+}
+
+/// What `Publish` and `PublishTo` ask for together: the first says whether, the second where to.
+pub fn publication(publish: Option<bool>, publish_to: Option<&String>) -> Option<Publication> {
+    publish.unwrap_or(false).then(|| target(publish_to))
+}
 
 /// The members as sent, of creation and update alike.
 #[derive(Debug, Default, Deserialize)]

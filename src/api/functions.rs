@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
+use super::function_modes::publication;
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
@@ -74,7 +75,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     if request.tags.len() > MAX_TAGS {
         return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
     }
-    let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
+    let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
     let (config, source) = request.into_config(&key)?;
     let Package { code, attachment } = code::take(services, source).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish };
@@ -109,7 +110,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         key: key.clone(),
         code,
         architecture: request.architectures.and_then(|list| list.into_iter().next()),
-        publish: request.publish.unwrap_or(false),
+        publish: publication(request.publish, request.publish_to.as_ref()),
         revision: request.revision_id,
     });
     if request.dry_run.unwrap_or(false) {

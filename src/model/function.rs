@@ -19,6 +19,8 @@ pub struct Function {
     pub key: FunctionKey,
     /// `$LATEST`.
     pub latest: Arc<FunctionVersion>,
+    /// `$LATEST.PUBLISHED`, of functions of managed instances.
+    pub latest_published: Option<Arc<FunctionVersion>>,
     /// Published versions by number.
     pub versions: OrdMap<u64, Arc<FunctionVersion>>,
     /// The highest number ever given; numbers of deleted versions are not given again.
@@ -32,13 +34,22 @@ pub struct Function {
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
-        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+        Self {
+            key,
+            latest: Arc::new(latest),
+            latest_published: None,
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+        }
     }
 
     /// The version with this number, or `$LATEST`.
     pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
         match version {
             Version::Latest => Some(&self.latest),
+            Version::LatestPublished => self.latest_published.as_ref(),
             Version::Number(number) => self.versions.get(&number),
         }
     }
@@ -54,7 +65,7 @@ impl Function {
 
     /// `$LATEST` and all published versions, in AWS's order.
     pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-        std::iter::once(&self.latest).chain(self.versions.values())
+        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.values())
     }
 
     /// Bytes of code that count towards the account's limit.

@@ -1,5 +1,6 @@
 //! decide and apply, without a disk.
 
+use larder::model::capacity_provider::ProviderState;
 use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
@@ -76,6 +77,11 @@ proptest! {
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }
+        }
+        for (provider, (function, version)) in &state.provider_versions {
+            let found = state.capacity_provider(provider);
+            prop_assert!(found.is_some_and(|found| found.state == ProviderState::Active), "who has users stays");
+            prop_assert!(state.function(function).is_some_and(|function| function.version(*version).is_some()));
         }
     }
 

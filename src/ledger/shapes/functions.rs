@@ -56,7 +56,7 @@ shape! {
         name: String, version: u64, description: String, routing: Option<Routing>, revision: [u8; 16],
     }
     Function = function::Function {
-        key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
+        key: FunctionKey, latest: FunctionVersion, latest_published: Option<FunctionVersion>, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
         aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
     }
 }

@@ -114,9 +114,11 @@ id! {
     BlobId: [u8; 32], |id| id.0, BlobId;
     qualifier::Version: u64, |version| match version {
         qualifier::Version::Latest => 0,
+        qualifier::Version::LatestPublished => u64::MAX,
         qualifier::Version::Number(number) => *number,
     }, |number| match number {
         0 => qualifier::Version::Latest,
+        u64::MAX => qualifier::Version::LatestPublished,
         number => qualifier::Version::Number(number),
     };
 }

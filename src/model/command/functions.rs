@@ -62,8 +62,8 @@ pub struct CreateFunction {
     pub config: FunctionConfig,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether to publish version 1 at once.
-    pub publish: bool,
+    /// What to publish at once.
+    pub publish: Option<Publication>,
 }
 
 /// Parameters of `UpdateFunctionCode`.
@@ -75,8 +75,8 @@ pub struct UpdateFunctionCode {
     pub code: Code,
     /// Another architecture.
     pub architecture: Option<String>,
-    /// Whether to publish a version of it.
-    pub publish: bool,
+    /// What to publish of it.
+    pub publish: Option<Publication>,
     /// The revision the caller knows.
     pub revision: Option<String>,
 }
@@ -157,11 +157,22 @@ pub struct DurablePatch {
     pub kms_key_arn: Option<String>,
 }
 
+/// What a publication makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// A version with the next number.
+    Numbered,
+    /// `$LATEST.PUBLISHED` anew: only of functions of managed instances.
+    LatestPublished,
+}
+
 /// Parameters of `PublishVersion`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishVersion {
     /// The function.
     pub key: FunctionKey,
+    /// What to publish.
+    pub to: Publication,
     /// Digest (base64) that `$LATEST` must have.
     pub code_sha256: Option<String>,
     /// Description of the version instead of the function's.

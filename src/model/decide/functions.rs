@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::arn;
 use super::super::command::Stamp;
-use super::super::command::functions::{CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
+use super::super::command::functions::{CreateFunction, Publication, UpdateFunctionCode, UpdateFunctionConfiguration};
 use super::super::error::{ApiError, ErrorCode};
 use super::super::event::functions::FunctionEvent;
 use super::super::function::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
@@ -82,16 +82,16 @@ fn check_package_type(old: &Code, new: &Code) -> Result<(), ApiError> {
 fn with_version(
     state: &State,
     event: FunctionEvent,
-    publish: bool,
+    publish: Option<Publication>,
     key: &FunctionKey,
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let mut decision = Decision::from(event);
-    if publish {
+    if let Some(to) = publish {
         let mut after = state.clone();
         after.apply(&decision.events[0]);
-        let published = versions::publish_latest(&after, existing(&after, key)?, None, stamp, limits)?;
+        let published = versions::publish_latest(&after, existing(&after, key)?, to, None, stamp, limits)?;
         decision.events.extend(published.events);
         decision.shows = published.shows;
     }
@@ -168,6 +168,10 @@ pub fn delete(state: &State, key: &FunctionKey, qualifier: Option<&Qualifier>) -
         Some(Qualifier::Version(Version::Latest)) => {
             Err(ApiError::invalid_parameter("$LATEST version cannot be deleted without deleting the function."))
         }
+        // In the words of `$LATEST`: a guess.
+        Some(Qualifier::Version(Version::LatestPublished)) => Err(ApiError::invalid_parameter(
+            "$LATEST.PUBLISHED version cannot be deleted without deleting the function.",
+        )),
         Some(Qualifier::Alias(_)) => {
             existing(state, key)?;
             Err(ApiError::invalid_parameter("Deletion of aliases is not currently supported."))
