@@ -328,7 +328,8 @@ impl<'a> ImageConfigResponse<'a> {
 
 impl<'a> FileSystemConfig<'a> {
     fn new(file_system: &'a FileSystem) -> Self {
-        let s3_files_config = file_system.direct_s3_read.as_deref().map(|direct_s3_read| ShownS3Files { direct_s3_read });
+        let s3_files_config =
+            file_system.direct_s3_read.as_deref().map(|direct_s3_read| ShownS3Files { direct_s3_read });
         Self { arn: &file_system.arn, local_mount_path: &file_system.mount_path, s3_files_config }
     }
 }

@@ -139,9 +139,7 @@ pub const LIST: &[Member] = &[
         "Statuses",
         Kind::List {
             length: Some((1, 10)),
-            item: &one_of(&[
-                "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED",
-            ]),
+            item: &one_of(&["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED"]),
         },
     ),
     Member::query("StartedAfter", Kind::Timestamp),

@@ -33,13 +33,13 @@ pub const RUNTIME: Kind = Kind::Structure(&[
 ]);
 
 /// `AcceleratorConfig`; the model limits the number by its type alone.
-pub const ACCELERATOR: Kind = Kind::Structure(&[
-    Member::body("AcceleratorMemorySize", Kind::Integer(i32::MIN as i64, i32::MAX as i64)).required()
-]);
+pub const ACCELERATOR: Kind =
+    Kind::Structure(&[
+        Member::body("AcceleratorMemorySize", Kind::Integer(i32::MIN as i64, i32::MAX as i64)).required()
+    ]);
 
 /// `TenancyConfig`.
-pub const TENANCY: Kind =
-    Kind::Structure(&[Member::body("TenantIsolationMode", one_of(&["PER_TENANT"])).required()]);
+pub const TENANCY: Kind = Kind::Structure(&[Member::body("TenantIsolationMode", one_of(&["PER_TENANT"])).required()]);
 
 /// `S3FilesConfig`.
 pub const S3_FILES: Kind = Kind::Structure(&[Member::body("DirectS3Read", one_of(&["ENABLED", "DISABLED", "AUTO"]))]);
@@ -159,6 +159,8 @@ impl From<FunctionRuntimeConfig> for RuntimeConfig {
 }
 
 /// The members as answers show them.
+// The names are the API's.
+#[allow(clippy::struct_field_names)]
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ShownModes<'a> {

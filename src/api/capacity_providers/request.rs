@@ -72,10 +72,7 @@ pub const CREATE: &[Member] = &[
     Member::body(
         "InstanceRequirements",
         Kind::Structure(&[
-            Member::body(
-                "Architectures",
-                Kind::List { length: Some((1, 1)), item: &one_of(&["x86_64", "arm64"]) },
-            ),
+            Member::body("Architectures", Kind::List { length: Some((1, 1)), item: &one_of(&["x86_64", "arm64"]) }),
             Member::body("AllowedInstanceTypes", INSTANCE_TYPES),
             Member::body("ExcludedInstanceTypes", INSTANCE_TYPES),
         ]),
@@ -259,7 +256,8 @@ impl PropagateRequest {
             ));
         }
         // Without a mode, tags mean that they are wanted: a guess.
-        let mode = self.mode.unwrap_or_else(|| if self.explicit_tags.is_empty() { "None" } else { "Explicit" }.to_owned());
+        let mode =
+            self.mode.unwrap_or_else(|| if self.explicit_tags.is_empty() { "None" } else { "Explicit" }.to_owned());
         Ok(PropagateTags { mode, tags: self.explicit_tags })
     }
 }

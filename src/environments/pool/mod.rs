@@ -255,8 +255,7 @@ impl Pool {
     fn current(&self, deployment: &DeploymentKey) -> Option<Target> {
         let state = self.ledger.state();
         let version = state.function(&deployment.function)?.version(deployment.version)?;
-        (version.deployment == deployment.deployment)
-            .then(|| Target {
+        (version.deployment == deployment.deployment).then(|| Target {
             function: deployment.function.clone(),
             version: Arc::clone(version),
             tenant: deployment.tenant.clone(),

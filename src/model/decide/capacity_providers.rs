@@ -114,11 +114,9 @@ fn delete(state: &State, key: &CapacityProviderKey, stamp: &Stamp) -> Result<Dec
 fn settle(state: &State, key: &CapacityProviderKey, revision: RevisionId, stamp: &Stamp) -> Decision {
     let waiting = state.capacity_provider(key).filter(|provider| provider.revision == revision);
     match waiting {
-        Some(provider) if provider.state == ProviderState::Pending => put(CapacityProvider {
-            state: ProviderState::Active,
-            revision: stamp.revision(0),
-            ..(**provider).clone()
-        }),
+        Some(provider) if provider.state == ProviderState::Pending => {
+            put(CapacityProvider { state: ProviderState::Active, revision: stamp.revision(0), ..(**provider).clone() })
+        }
         Some(provider) if provider.state == ProviderState::Deleting => {
             CapacityProviderEvent::CapacityProviderDeleted { key: key.clone() }.into()
         }

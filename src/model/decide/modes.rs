@@ -166,7 +166,9 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
     if config.memory_mib < MANAGED_MEMORY_MIB {
         return Err(ApiError::new(
             ErrorCode::Validation,
-            format!("Lambda Managed Instance functions must have memory size greater than or equal to {MANAGED_MEMORY_MIB}"),
+            format!(
+                "Lambda Managed Instance functions must have memory size greater than or equal to {MANAGED_MEMORY_MIB}"
+            ),
         ));
     }
     if config.vpc.as_ref().is_some_and(|vpc| !vpc.subnets.is_empty()) {

@@ -32,7 +32,9 @@ pub fn publish_latest(
 ) -> Result<Decision, ApiError> {
     check_publication(function, to)?;
     let (number, last) = match to {
-        Publication::Numbered => (Version::Number(function.last_version + 1), function.versions.get(&function.last_version)),
+        Publication::Numbered => {
+            (Version::Number(function.last_version + 1), function.versions.get(&function.last_version))
+        }
         Publication::LatestPublished => (Version::LatestPublished, function.latest_published.as_ref()),
     };
     if let Some(same) = last.filter(|last| unchanged(&function.latest, last)) {

@@ -48,13 +48,12 @@ impl State {
         key: &'a CapacityProviderKey,
         after: Option<(FunctionKey, Version)>,
     ) -> impl Iterator<Item = &'a (FunctionKey, Version)> + 'a {
-        let start = match after {
-            Some((function, version)) => Bound::Excluded((key.clone(), (function, version))),
-            None => {
-                let nowhere = Scope { account: "".into(), region: "".into() };
-                let first = FunctionKey { scope: nowhere, name: "".into() };
-                Bound::Included((key.clone(), (first, Version::Latest)))
-            }
+        let start = if let Some(after) = after {
+            Bound::Excluded((key.clone(), after))
+        } else {
+            let nowhere = Scope { account: "".into(), region: "".into() };
+            let first = FunctionKey { scope: nowhere, name: "".into() };
+            Bound::Included((key.clone(), (first, Version::Latest)))
         };
         self.provider_versions
             .range((start, Bound::Unbounded))

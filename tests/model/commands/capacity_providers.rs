@@ -52,8 +52,11 @@ fn scaling() -> impl Strategy<Value = ScalingPatch> {
     let mode = prop::option::of(prop::sample::select(vec!["Auto".to_owned(), "Manual".to_owned()]));
     let policy = (0.0..100.0).prop_map(|target| ScalingPolicy { metric: "cpu".into(), target });
     let policies = prop_oneof![2 => Just(None), 1 => prop::collection::vec(policy, 1..3).prop_map(Some)];
-    (prop::option::of(2..9_u32), mode, policies)
-        .prop_map(|(max_vcpus, mode, policies)| ScalingPatch { max_vcpus, mode, policies })
+    (prop::option::of(2..9_u32), mode, policies).prop_map(|(max_vcpus, mode, policies)| ScalingPatch {
+        max_vcpus,
+        mode,
+        policies,
+    })
 }
 
 fn types() -> impl Strategy<Value = Vec<String>> {

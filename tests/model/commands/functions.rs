@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use larder::model::alias::Routing;
 use larder::model::blob::BlobId;
 use larder::model::command::functions::{
-    ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias, UpdateFunctionCode,
-    UpdateFunctionConfiguration,
+    ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias,
+    UpdateFunctionCode, UpdateFunctionConfiguration,
 };
 use larder::model::function::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
 use larder::model::names::{FunctionKey, Scope};
@@ -112,16 +112,15 @@ fn variables() -> impl Strategy<Value = Option<Variables>> {
 }
 
 fn patch() -> impl Strategy<Value = ConfigPatch> {
-    (prop::option::of(runtime()), variables(), prop::option::of("[a-z]{0,3}"), prop::option::of(1..9_u32), managed()).prop_map(
-        |(runtime, environment, description, timeout_s, capacity_provider)| ConfigPatch {
+    (prop::option::of(runtime()), variables(), prop::option::of("[a-z]{0,3}"), prop::option::of(1..9_u32), managed())
+        .prop_map(|(runtime, environment, description, timeout_s, capacity_provider)| ConfigPatch {
             capacity_provider,
             runtime,
             environment,
             description,
             timeout_s,
             ..ConfigPatch::default()
-        },
-    )
+        })
 }
 
 pub fn alias() -> impl Strategy<Value = &'static str> {
