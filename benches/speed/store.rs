@@ -54,7 +54,7 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
         code,
         config: config(),
         tags: BTreeMap::new(),
-        publish: false,
+        publish: None,
         code_signing_config: None,
         signed: false,
     };

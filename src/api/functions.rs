@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
+use super::function_modes::publication;
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
 use super::layers::{self, check_size};
 use super::operation::{Answer, Operation, operation};
@@ -71,7 +72,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     check_name(&key)?;
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
-    let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
+    let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
     let code_signing_config = request.code_signing_config_arn.clone();
     let (config, source) = request.into_config(&key)?;
     let Package { code, attachment, signed } = code::take(services, source).await?;
@@ -112,7 +113,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         key: key.clone(),
         code,
         architecture: request.architectures.and_then(|list| list.into_iter().next()),
-        publish: request.publish.unwrap_or(false),
+        publish: publication(request.publish, request.publish_to.as_ref()),
         revision: request.revision_id,
         signed,
     });

@@ -12,6 +12,8 @@ pub mod durable_executions;
 pub mod error;
 pub mod event_invoke;
 pub mod event_sources;
+mod event_stream;
+pub mod function_modes;
 mod function_request;
 pub mod function_settings;
 pub mod functions;

@@ -63,8 +63,12 @@ error_codes! {
     CodeSigningConfigNotFound: "CodeSigningConfigNotFoundException", 404, Message, Some(Fault::User);
     /// Code of nobody trusted, where the code-signing configuration is enforced.
     CodeVerificationFailed: "CodeVerificationFailedException", 400, Message, Some(Fault::User);
+    /// The account has as many capacity providers as it may have.
+    CapacityProviderLimitExceeded: "CapacityProviderLimitExceededException", 400, message, Some(Fault::User);
     /// The account's total code size is used up.
     CodeStorageExceeded: "CodeStorageExceededException", 400, message, Some(Fault::User);
+    /// A capacity provider has as many function versions as it may have.
+    FunctionVersionsPerCapacityProviderLimitExceeded: "FunctionVersionsPerCapacityProviderLimitExceededException", 400, message, Some(Fault::User);
     /// A value breaks a rule beyond the model's constraints.
     InvalidParameterValue: "InvalidParameterValueException", 400, message, Some(Fault::User);
     /// The body is not JSON.

@@ -25,6 +25,8 @@ pub struct Function {
     pub key: FunctionKey,
     /// `$LATEST`.
     pub latest: Arc<FunctionVersion>,
+    /// `$LATEST.PUBLISHED`, of functions of managed instances.
+    pub latest_published: Option<Arc<FunctionVersion>>,
     /// Published versions by number.
     pub versions: OrdMap<u64, Arc<FunctionVersion>>,
     /// The highest number ever given; numbers of deleted versions are not given again.
@@ -59,6 +61,7 @@ impl Function {
         Self {
             key,
             latest: Arc::new(latest),
+            latest_published: None,
             versions: OrdMap::new(),
             last_version: 0,
             aliases: OrdMap::new(),
@@ -79,6 +82,7 @@ impl Function {
     pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
         match version {
             Version::Latest => Some(&self.latest),
+            Version::LatestPublished => self.latest_published.as_ref(),
             Version::Number(number) => self.versions.get(&number),
         }
     }
@@ -94,7 +98,7 @@ impl Function {
 
     /// `$LATEST` and all published versions, in AWS's order.
     pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-        std::iter::once(&self.latest).chain(self.versions.values())
+        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.values())
     }
 
     /// Concurrent executions that are provisioned for it in all.
@@ -142,6 +146,13 @@ pub struct FunctionVersion {
     pub deployment: RevisionId,
     /// When code or configuration were last changed.
     pub modified: Timestamp,
+}
+
+impl FunctionVersion {
+    /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
+    pub fn is_invocable(&self) -> bool {
+        self.config.capacity_provider.is_none() || self.version != Version::Latest
+    }
 }
 
 /// A function's code: a zip of Larder's own, or a container image.
@@ -261,6 +272,10 @@ pub struct FunctionConfig {
     pub capacity_provider: Option<CapacityProviderAttachment>,
     /// Is a durable function.
     pub durable: Option<DurableConfig>,
+    /// A runtime of the customer's own.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// `AcceleratorMemorySize` of `AcceleratorConfig`, in GB.
+    pub accelerator_memory_gb: Option<i64>,
 }
 
 impl FunctionConfig {
@@ -295,6 +310,8 @@ impl FunctionConfig {
             tenant_isolation: None,
             capacity_provider: None,
             durable: None,
+            runtime_config: None,
+            accelerator_memory_gb: None,
         }
     }
 }
@@ -341,6 +358,8 @@ pub struct FileSystem {
     pub arn: String,
     /// Where it is mounted, under /mnt.
     pub mount_path: String,
+    /// `DirectS3Read` of `S3FilesConfig`; only of S3 Files.
+    pub direct_s3_read: Option<String>,
 }
 
 /// A layer version that a function uses. It goes on working when the layer version is deleted.
@@ -389,7 +408,18 @@ pub struct DurableConfig {
     /// Days for which the history of an ended execution is kept.
     pub retention_days: u32,
     /// Longest duration of an execution in seconds.
-    pub execution_timeout_s: Option<u32>,
+    pub execution_timeout_s: u32,
+    /// ARN of the key that encrypts what executions keep.
+    pub kms_key_arn: Option<String>,
+}
+
+/// `RuntimeConfig`: a runtime of the customer's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// ARN of the runtime.
+    pub arn: String,
+    /// Its alias.
+    pub alias: String,
 }
 
 /// A configuration for tests.

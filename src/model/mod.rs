@@ -7,6 +7,7 @@
 pub mod alias;
 pub mod arn;
 pub mod blob;
+pub mod capacity_provider;
 pub mod code_signing;
 pub mod command;
 pub mod concurrency;

@@ -75,6 +75,11 @@ text_id! {
     LayerName
 }
 
+text_id! {
+    /// The name of a capacity provider.
+    CapacityProviderName
+}
+
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {

@@ -17,6 +17,8 @@ pub const MAX_SIZE: usize = 20_480;
 pub enum Target {
     /// The function, unqualified.
     Function,
+    /// `$LATEST.PUBLISHED`.
+    LatestPublished,
     /// A published version.
     Version(u64),
     /// An alias.
@@ -28,6 +30,7 @@ impl Target {
     pub fn of(qualifier: Option<&Qualifier>) -> Self {
         match qualifier {
             None | Some(Qualifier::Version(Version::Latest)) => Self::Function,
+            Some(Qualifier::Version(Version::LatestPublished)) => Self::LatestPublished,
             Some(Qualifier::Version(Version::Number(number))) => Self::Version(*number),
             Some(Qualifier::Alias(name)) => Self::Alias(name.clone()),
         }
@@ -37,6 +40,7 @@ impl Target {
     pub fn arn(&self, key: &FunctionKey) -> String {
         match self {
             Self::Function => arn::function(key),
+            Self::LatestPublished => arn::qualified(key, &Version::LatestPublished),
             Self::Version(number) => arn::qualified(key, number),
             Self::Alias(name) => arn::qualified(key, name),
         }

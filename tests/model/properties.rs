@@ -1,5 +1,6 @@
 //! decide and apply, without a disk.
 
+use larder::model::capacity_provider::ProviderState;
 use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
@@ -92,6 +93,7 @@ proptest! {
             for target in function.policies.keys() {
                 let there = match target {
                     Target::Function => true,
+                    Target::LatestPublished => function.latest_published.is_some(),
                     Target::Version(number) => function.versions.contains_key(number),
                     Target::Alias(name) => function.aliases.contains_key(name),
                 };
@@ -100,6 +102,11 @@ proptest! {
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }
+        }
+        for (provider, (function, version)) in &state.provider_versions {
+            let found = state.capacity_provider(provider);
+            prop_assert!(found.is_some_and(|found| found.state == ProviderState::Active), "who has users stays");
+            prop_assert!(state.function(function).is_some_and(|function| function.version(*version).is_some()));
         }
     }
 

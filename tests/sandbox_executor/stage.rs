@@ -160,6 +160,7 @@ impl Link {
             trace_id: None,
             client_context: None,
             cognito_identity: None,
+            tenant_id: None,
             timeout_ms: 10_000,
             payload: Bytes::copy_from_slice(payload.as_bytes()),
         };

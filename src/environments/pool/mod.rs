@@ -44,6 +44,8 @@ pub struct DeploymentKey {
     pub version: Version,
     /// Code and configuration.
     pub deployment: RevisionId,
+    /// The tenant it serves, and no other, where the function isolates tenants.
+    pub tenant: Option<String>,
 }
 
 /// A version to run.
@@ -53,6 +55,8 @@ pub struct Target {
     pub function: FunctionKey,
     /// The version.
     pub version: Arc<FunctionVersion>,
+    /// The tenant, where the function isolates tenants.
+    pub tenant: Option<String>,
 }
 
 impl Target {
@@ -61,6 +65,7 @@ impl Target {
             function: self.function.clone(),
             version: self.version.version,
             deployment: self.version.deployment,
+            tenant: self.tenant.clone(),
         }
     }
 }
@@ -254,8 +259,11 @@ impl Pool {
     fn current(&self, deployment: &DeploymentKey) -> Option<Target> {
         let state = self.ledger.state();
         let version = state.function(&deployment.function)?.version(deployment.version)?;
-        (version.deployment == deployment.deployment)
-            .then(|| Target { function: deployment.function.clone(), version: Arc::clone(version) })
+        (version.deployment == deployment.deployment).then(|| Target {
+            function: deployment.function.clone(),
+            version: Arc::clone(version),
+            tenant: deployment.tenant.clone(),
+        })
     }
 
     /// Puts an environment back after its invocation.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::functions::Function;
 use super::layers::{Layer, LayerKey};
@@ -41,6 +42,7 @@ checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
     code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
     layers: Vec<(LayerKey, Layer)>,
+    capacity_providers: Vec<(CapacityProviderKey, CapacityProvider)>,
 }
 
 /// Writes a checkpoint's frame.

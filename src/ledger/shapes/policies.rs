@@ -12,12 +12,14 @@ pub(super) enum Target {
     Function,
     Version(u64),
     Alias(String),
+    LatestPublished,
 }
 
 impl Stored<policy::Target> for Target {
     fn store(model: &policy::Target) -> Self {
         match model {
             policy::Target::Function => Self::Function,
+            policy::Target::LatestPublished => Self::LatestPublished,
             policy::Target::Version(number) => Self::Version(*number),
             policy::Target::Alias(name) => Self::Alias(Stored::store(name)),
         }
@@ -25,6 +27,7 @@ impl Stored<policy::Target> for Target {
     fn load(self) -> policy::Target {
         match self {
             Self::Function => policy::Target::Function,
+            Self::LatestPublished => policy::Target::LatestPublished,
             Self::Version(number) => policy::Target::Version(number),
             Self::Alias(name) => policy::Target::Alias(name.load()),
         }

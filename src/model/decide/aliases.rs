@@ -85,10 +85,10 @@ fn check_routing(version: Version, routing: &[Routing]) -> Result<(), ApiError> 
         Version::Number(number) if number == additional.version => Err(ApiError::invalid_parameter(format!(
             "Invalid function version {number}. Function version {number} is already included in routing configuration."
         ))),
-        Version::Latest => {
-            Err(ApiError::invalid_parameter("$LATEST is not supported for an alias pointing to more than 1 version")
-                .without_type())
-        }
+        Version::Latest | Version::LatestPublished => Err(ApiError::invalid_parameter(format!(
+            "{version} is not supported for an alias pointing to more than 1 version"
+        ))
+        .without_type()),
         Version::Number(_) => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ mod functions;
 mod iam;
 mod layers;
 mod logs;
+mod modes;
 mod policies;
 mod tags;
 pub mod urls;
@@ -34,6 +35,7 @@ pub use layers::{
     allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
     resolve as resolve_layers,
 };
+pub use modes::{check_new as check_new_modes, defaults as mode_defaults};
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -92,7 +92,8 @@ fn found<'a>(state: &'a State, place: &Place) -> Result<(&'a Function, Target), 
     let missing = || ApiError::function_not_found(&target.arn(&place.key));
     match &target {
         Target::Version(number) if !function.versions.contains_key(number) => Err(missing()),
-        // `$LATEST.PUBLISHED` is no alias.
+        Target::LatestPublished if function.latest_published.is_none() => Err(missing()),
+        // What else begins with a `$` is no alias.
         Target::Alias(name) if name.as_str().contains('$') => Err(missing()),
         Target::Alias(name) if !function.aliases.contains_key(name) => Err(alias_not_found(&place.key, name)),
         _ => Ok((function, target)),
@@ -119,6 +120,7 @@ fn check_revision(function: &Function, target: &Target, given: Option<&String>) 
 fn owner_revision(function: &Function, target: &Target) -> Option<RevisionId> {
     match target {
         Target::Function => Some(function.latest.revision),
+        Target::LatestPublished => function.latest_published.as_ref().map(|version| version.revision),
         Target::Version(number) => function.versions.get(number).map(|version| version.revision),
         Target::Alias(name) => function.aliases.get(name).map(|alias| alias.revision),
     }

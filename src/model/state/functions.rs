@@ -39,9 +39,14 @@ fn change(function: &mut Function, event: &FunctionEvent) {
             settle(function, *version, *revision, failure.as_ref());
         }
         FunctionEvent::VersionPublished { version, latest_revision, .. } => {
-            if let Version::Number(number) = version.version {
-                function.last_version = function.last_version.max(number);
-                function.versions.insert(number, Arc::new((**version).clone()));
+            let published = Arc::new((**version).clone());
+            match version.version {
+                Version::Number(number) => {
+                    function.last_version = function.last_version.max(number);
+                    function.versions.insert(number, published);
+                }
+                Version::LatestPublished => function.latest_published = Some(published),
+                Version::Latest => {}
             }
             Arc::make_mut(&mut function.latest).revision = *latest_revision;
         }
@@ -93,6 +98,11 @@ fn settle(function: &mut Function, version: Version, revision: RevisionId, failu
         Version::Latest => {
             let latest = Arc::make_mut(&mut function.latest);
             *latest = latest.clone().settled(revision, failure);
+        }
+        Version::LatestPublished => {
+            let published = function.latest_published.as_ref();
+            function.latest_published =
+                published.map(|version| Arc::new((**version).clone().settled(revision, failure)));
         }
         Version::Number(number) => {
             if let Some(version) = function.versions.get(&number) {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
@@ -49,6 +50,13 @@ pub struct State {
     pub usage: OrdMap<Scope, Usage>,
     /// Whose each function URL is, derived from `functions`.
     pub urls: OrdMap<UrlId, UrlOwner>,
+    /// All capacity providers.
+    pub capacity_providers: OrdMap<CapacityProviderKey, Arc<CapacityProvider>>,
+    /// Capacity providers that are being created or deleted, with the revision that waits; derived from
+    /// `capacity_providers`.
+    pub unsettled_providers: OrdMap<CapacityProviderKey, RevisionId>,
+    /// The function versions of each capacity provider, derived from `functions`.
+    pub provider_versions: OrdSet<(CapacityProviderKey, (FunctionKey, Version))>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -158,6 +166,7 @@ impl State {
     fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Function>) {
         let mut usage = self.usage(&key.scope);
         if let Some(function) = before {
+            self.unlink_providers(function);
             usage.functions -= 1;
             usage.code_size -= function.code_size();
             usage.reserved -= function.reserved();
@@ -176,6 +185,7 @@ impl State {
             }
         }
         if let Some(function) = after {
+            self.link_providers(&function);
             usage.functions += 1;
             usage.code_size += function.code_size();
             usage.reserved += function.reserved();
@@ -214,6 +224,8 @@ impl State {
         self.code_signing_users = OrdSet::new();
         self.provisioning = OrdMap::new();
         self.urls = OrdMap::new();
+        self.provider_versions = OrdSet::new();
+        self.rederive_providers();
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }

@@ -26,6 +26,11 @@ pub fn apply(state: &mut State, event: &PolicyEvent) {
 fn revise(function: &mut Function, target: &Target, revision: RevisionId) {
     match target {
         Target::Function => Arc::make_mut(&mut function.latest).revision = revision,
+        Target::LatestPublished => {
+            if let Some(version) = &mut function.latest_published {
+                Arc::make_mut(version).revision = revision;
+            }
+        }
         Target::Version(number) => {
             if let Some(version) = function.versions.get_mut(number) {
                 Arc::make_mut(version).revision = revision;

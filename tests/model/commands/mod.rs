@@ -1,5 +1,6 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
+mod capacity_providers;
 mod code_signing;
 mod concurrency;
 mod event_invoke;
@@ -47,6 +48,7 @@ impl Step {
                 })
                 .map(Command::from)
                 .chain(concurrency::settle(state).map(Command::from))
+                .chain(capacity_providers::settling(state))
                 .collect(),
         }
     }
@@ -64,6 +66,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
+        3 => capacity_providers::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
         3 => layers::used().prop_map(|command| Step::Do(command.into())),
