@@ -26,7 +26,7 @@ use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation};
-use crate::invoke::Invoker;
+use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{Ledger, LedgerError, Options};
 
 /// The init, built by build.rs.
@@ -174,6 +174,8 @@ impl Server {
         tasks.spawn(Arc::clone(&self.pool).keep());
         let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
         tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
+        let ledger = Arc::clone(&self.ledger);
+        tasks.spawn(event_sources::run(ledger, self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))

@@ -1,5 +1,6 @@
 //! Invocations: which version, in which state, with which event; and what its end looks like.
 
+pub mod event_sources;
 mod outcome;
 mod report;
 

@@ -11,6 +11,7 @@ pub mod command;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod event_sources;
 pub mod function;
 pub mod limits;
 pub mod names;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
@@ -37,6 +38,7 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    event_source_mappings: Vec<(MappingKey, EventSourceMapping)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -28,6 +28,7 @@ use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
 pub use configuration::patched;
+pub use event_sources::not_found as event_source_mapping_not_found;
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -19,9 +19,12 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::event::Event;
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::names::{FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
+
+pub use event_sources::{MappingIndex, MappingIndices, UnsettledMappings};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +38,12 @@ pub struct State {
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
     /// What each account and region uses, derived from `functions`.
     pub usage: OrdMap<Scope, Usage>,
+    /// All event source mappings.
+    pub event_source_mappings: OrdMap<MappingKey, Arc<EventSourceMapping>>,
+    /// Mappings in a transition, with the revision that waits: derived from `event_source_mappings`.
+    pub unsettled_mappings: UnsettledMappings,
+    /// Mappings by function and source, derived from `event_source_mappings`.
+    pub mapping_index: MappingIndices,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -135,6 +144,7 @@ impl State {
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }
+        self.rederive_mappings();
         self
     }
 }

@@ -1,5 +1,6 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
+mod event_sources;
 mod functions;
 
 use larder::model::command::functions::FunctionCommand;
@@ -17,6 +18,8 @@ pub enum Step {
     Do(Command),
     /// The function's own revision instead of the command's.
     WithRevision(FunctionCommand),
+    /// Something with one of the mappings there are.
+    OfMapping(event_sources::OfMapping),
     /// Settles whatever waits, well or badly.
     Settle(bool),
 }
@@ -27,6 +30,7 @@ impl Step {
         match self {
             Self::Do(command) => vec![command.clone()],
             Self::WithRevision(command) => vec![functions::with_revision(command.clone(), state).into()],
+            Self::OfMapping(of) => of.commands(state),
             Self::Settle(well) => state
                 .unsettled
                 .iter()
@@ -57,5 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+        3 => event_sources::create().prop_map(|command| Step::Do(command.into())),
+        3 => event_sources::of_mapping().prop_map(Step::OfMapping),
     ]
 }
