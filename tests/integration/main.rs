@@ -18,6 +18,7 @@ mod bad_input;
 mod bad_packages;
 mod boto3;
 mod crash;
+mod event_sources;
 mod failures;
 mod files;
 mod invocations;

@@ -68,7 +68,8 @@ pub struct SettingsRequest {
 
 impl CreateRequest {
     /// The source, whichever member names it. The text is recorded in
-    /// `test_event_source_mapping_exceptions` for a request that names none.
+    /// `test_event_source_mapping_exceptions` for a request that names none; that it is the same for one that
+    /// Lambda does not read from, or for two at once, is a guess.
     pub fn source(&self) -> Result<Source, ApiError> {
         let servers = self.self_managed_event_source.as_ref().map(SelfManagedEventSource::servers);
         let source = match (&self.event_source_arn, servers) {

@@ -72,8 +72,8 @@ fn update_mapping(state: &State, update: &UpdateMapping, stamp: &Stamp) -> Resul
     if let Some(target) = &update.target {
         check_target(state, target)?;
         mapping.target = target.clone();
-        check_unique(state, &mapping)?;
     }
+    check_unique(state, &mapping)?;
     mapping.enabled = update.enabled.unwrap_or(before.enabled);
     mapping.state = match (before.enabled, mapping.enabled) {
         (false, true) => MappingState::Enabling,

@@ -145,7 +145,7 @@ impl EventSourceMapping {
     }
 
     /// `StateTransitionReason`: streams say it in other words than what Lambda's own pollers read.
-    /// SQS, Kinesis and DynamoDB are recorded (`test_event_source_mapping_lifecycle`,
+    /// SQS, Kinesis and `DynamoDB` are recorded (`test_event_source_mapping_lifecycle`,
     /// `test_report_batch_item_failures`), `DocumentDB` and MQ stand so in the developer guide's examples;
     /// for Kafka it is a guess.
     pub fn transition_reason(&self) -> &'static str {

@@ -6,7 +6,7 @@
 use super::super::error::ApiError;
 use super::super::time::Timestamp;
 use super::filters::is_pattern;
-use super::settings::{KafkaPatch, Origin, ProvisionedPollers, Settings, SettingsPatch, SourceAccess};
+use super::settings::{KafkaPatch, Origin, PollersPatch, ProvisionedPollers, Settings, SettingsPatch, SourceAccess};
 use super::source::{Source, SourceKind};
 
 /// Filters of a mapping at most: AWS's default quota.
@@ -41,6 +41,7 @@ pub fn check_patch(kind: SourceKind, patch: &SettingsPatch) -> Result<(), ApiErr
     let kafka = kind.is_kafka();
     let records = kind.is_stream() || kafka;
     let is_filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    let none = PollersPatch::default();
     let members = [
         ("parallelizationFactor", patch.parallelization_factor.is_some(), kind.is_stream()),
         ("tumblingWindowInSeconds", patch.tumbling_window_s.is_some(), kind.is_stream()),
@@ -51,7 +52,11 @@ pub fn check_patch(kind: SourceKind, patch: &SettingsPatch) -> Result<(), ApiErr
         ("metricsConfig", is_filled(&patch.metrics), records || kind.is_sqs()),
         ("scalingConfig", patch.max_concurrency.flatten().is_some(), kind.is_sqs()),
         ("loggingConfig", patch.log_level.iter().flatten().next().is_some(), kafka),
-        ("provisionedPollerConfig", patch.pollers.is_some(), kafka || kind.is_sqs()),
+        (
+            "provisionedPollerConfig",
+            patch.pollers.as_ref().is_some_and(|pollers| *pollers != none),
+            kafka || kind.is_sqs(),
+        ),
         (
             "sourceAccessConfigurations",
             patch.access.as_ref().is_some_and(|access| !access.is_empty()),
@@ -93,9 +98,10 @@ fn check_filters(patterns: &[String]) -> Result<(), ApiError> {
     if patterns.len() > MAX_FILTERS {
         return refuse(format!("Number of filters cannot be greater than {MAX_FILTERS}."));
     }
-    match patterns.iter().all(|pattern| is_pattern(pattern)) {
-        true => Ok(()),
-        false => refuse("Invalid filter pattern definition."),
+    if patterns.iter().all(|pattern| is_pattern(pattern)) {
+        Ok(())
+    } else {
+        refuse("Invalid filter pattern definition.")
     }
 }
 
@@ -138,7 +144,6 @@ fn check_position(source: &Source, origin: &Origin, now: Timestamp) -> Result<()
             "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: \
              Member must not be null.",
         ),
-        None => Ok(()),
         Some(_) if kind.is_sqs() => refuse("StartingPosition is not valid for SQS event sources."),
         Some(_) if kind == SourceKind::Mq => unsupported("startingPosition"),
         Some("AT_TIMESTAMP") if kind == SourceKind::DynamoDb => {
@@ -150,7 +155,7 @@ fn check_position(source: &Source, origin: &Origin, now: Timestamp) -> Result<()
             Some(time) if time > now => refuse("StartingPositionTimestamp cannot be in the future."),
             Some(_) => Ok(()),
         },
-        Some(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

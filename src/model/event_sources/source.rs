@@ -74,7 +74,7 @@ impl SourceKind {
         let resource = parts.nth(2)?;
         let named = |prefix: &str| resource.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
         match service {
-            "sqs" if resource.ends_with(".fifo") => Some(Self::SqsFifo),
+            "sqs" if resource.strip_suffix(".fifo").is_some() => Some(Self::SqsFifo),
             "sqs" => Some(Self::Sqs),
             "kinesis" if named("stream/") => Some(Self::Kinesis),
             // The table itself cannot be read, only its stream.
