@@ -26,7 +26,7 @@ use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
-use crate::invoke::Invoker;
+use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{Ledger, LedgerError, Options};
 
 /// The init, built by build.rs.
@@ -176,6 +176,8 @@ impl Server {
         tasks.spawn(provisioning::run(Arc::clone(&ledger), self.settings.state_delay, self.stop.clone()));
         tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
         tasks.spawn(capacity::run(Arc::clone(&self.ledger), self.settings.state_delay, self.stop.clone()));
+        let ledger = Arc::clone(&self.ledger);
+        tasks.spawn(event_sources::run(ledger, self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))

@@ -239,6 +239,11 @@ fn check_map(
         let constraint = format!("Map keys must satisfy constraint: {}", all_constraints(key, false));
         violations.push(violation(&shown(), path, &constraint));
     }
+    if let Kind::Structure(_) | Kind::List { .. } | Kind::Map { .. } = value {
+        let mut entries = entries.iter();
+        return entries
+            .try_for_each(|(key, entry)| check_value(value, entry, &format!("{path}.{key}.member"), violations));
+    }
     if any_broken(value, &entries.values().cloned().collect::<Vec<_>>())? {
         let constraint = format!("Map value must satisfy constraint: {}", all_constraints(value, true));
         violations.push(violation(&shown(), path, &constraint));

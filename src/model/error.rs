@@ -94,6 +94,8 @@ error_codes! {
     RequestTooLarge: "RequestTooLargeException", 413, message, Some(Fault::User);
     /// The resource is in a state, or there already, that forbids the operation.
     ResourceConflict: "ResourceConflictException", 409, message, Some(Fault::User);
+    /// The resource is changing; nothing else can be done with it meanwhile.
+    ResourceInUse: "ResourceInUseException", 400, Message, Some(Fault::User);
     /// No such resource.
     ResourceNotFound: "ResourceNotFoundException", 404, Message, Some(Fault::User);
     /// A member of the body has another JSON type than the model.

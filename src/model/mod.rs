@@ -15,6 +15,7 @@ pub mod decide;
 pub mod error;
 pub mod event;
 pub mod event_invoke;
+pub mod event_sources;
 pub mod function;
 pub mod function_settings;
 pub mod layer;

@@ -23,6 +23,7 @@ mod concurrency;
 mod crash;
 mod durable_executions;
 mod event_invoke;
+mod event_sources;
 mod failures;
 mod files;
 mod function_settings;

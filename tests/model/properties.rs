@@ -111,6 +111,16 @@ proptest! {
     }
 
     #[test]
+    fn no_two_mappings_read_the_same_for_a_function(steps in steps()) {
+        let (state, _) = run(&steps, &Limits::default());
+        let mappings: Vec<_> = state.event_source_mappings.values().collect();
+        for (index, one) in mappings.iter().enumerate() {
+            let twins = mappings[..index].iter().filter(|other| other.key.scope == one.key.scope);
+            prop_assert!(twins.clone().all(|other| other.target != one.target || !other.overlaps(one)));
+        }
+    }
+
+    #[test]
     fn the_same_command_and_stamp_decide_the_same(steps in steps()) {
         prop_assert!(run(&steps, &Limits::default()) == run(&steps, &Limits::default()));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
 use super::layers::{Layer, LayerKey};
 use super::{FunctionKey, Stored};
@@ -43,6 +44,7 @@ checkpoint! {
     code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
     layers: Vec<(LayerKey, Layer)>,
     capacity_providers: Vec<(CapacityProviderKey, CapacityProvider)>,
+    event_source_mappings: Vec<(MappingKey, EventSourceMapping)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -22,11 +22,14 @@ use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::layer::Layer;
 use super::names::{FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
+
+pub use event_sources::{MappingIndex, MappingIndices, UnsettledMappings};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,6 +60,12 @@ pub struct State {
     pub unsettled_providers: OrdMap<CapacityProviderKey, RevisionId>,
     /// The function versions of each capacity provider, derived from `functions`.
     pub provider_versions: OrdSet<(CapacityProviderKey, (FunctionKey, Version))>,
+    /// All event source mappings.
+    pub event_source_mappings: OrdMap<MappingKey, Arc<EventSourceMapping>>,
+    /// Mappings in a transition, with the revision that waits: derived from `event_source_mappings`.
+    pub unsettled_mappings: UnsettledMappings,
+    /// Mappings by function and source, derived from `event_source_mappings`.
+    pub mapping_index: MappingIndices,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -232,6 +241,7 @@ impl State {
         for (key, layer) in std::mem::take(&mut self.layers) {
             self.replace_layer(&key, Arc::unwrap_or_clone(layer));
         }
+        self.rederive_mappings();
         self
     }
 }

@@ -4,6 +4,7 @@ mod capacity_providers;
 mod code_signing;
 mod concurrency;
 mod event_invoke;
+mod event_sources;
 mod function_settings;
 mod functions;
 mod layers;
@@ -26,6 +27,8 @@ pub enum Step {
     Do(Command),
     /// The function's own revision instead of the command's.
     WithRevision(FunctionCommand),
+    /// Something with one of the mappings there are.
+    OfMapping(event_sources::OfMapping),
     /// Settles whatever waits, well or badly.
     Settle(bool),
 }
@@ -36,6 +39,7 @@ impl Step {
         match self {
             Self::Do(command) => vec![command.clone()],
             Self::WithRevision(command) => vec![functions::with_revision(command.clone(), state).into()],
+            Self::OfMapping(of) => of.commands(state),
             Self::Settle(well) => state
                 .unsettled
                 .iter()
@@ -71,6 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
         3 => layers::used().prop_map(|command| Step::Do(command.into())),
         12 => areas().prop_map(Step::Do),
+        3 => event_sources::create().prop_map(|command| Step::Do(command.into())),
+        3 => event_sources::of_mapping().prop_map(Step::OfMapping),
     ]
 }
 
