@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::functions::Function;
+use super::iam::{EntityKey, InstanceProfile, Policy, Role};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;
@@ -37,6 +38,9 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    iam_roles: Vec<(EntityKey, Role)>,
+    iam_policies: Vec<(EntityKey, Policy)>,
+    iam_profiles: Vec<(EntityKey, InstanceProfile)>,
 }
 
 /// Writes a checkpoint's frame.

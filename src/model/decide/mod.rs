@@ -9,7 +9,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod policies;

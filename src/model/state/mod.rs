@@ -7,7 +7,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod policies;
@@ -16,11 +16,12 @@ mod urls;
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
-use super::names::{FunctionKey, RevisionId, Scope};
+use super::iam::{InstanceProfile, Policy, Role, Use};
+use super::names::{EntityKey, FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
@@ -35,6 +36,14 @@ pub struct State {
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
     /// What each account and region uses, derived from `functions`.
     pub usage: OrdMap<Scope, Usage>,
+    /// Roles of the IAM neighbour.
+    pub iam_roles: OrdMap<EntityKey, Arc<Role>>,
+    /// Its customers' managed policies.
+    pub iam_policies: OrdMap<EntityKey, Arc<Policy>>,
+    /// Its instance profiles.
+    pub iam_profiles: OrdMap<EntityKey, Arc<InstanceProfile>>,
+    /// Which of them use which, derived from roles and profiles.
+    pub iam_uses: OrdSet<Use>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -135,6 +144,7 @@ impl State {
         for (key, function) in std::mem::take(&mut self.functions) {
             self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
         }
+        iam::rederive(&mut self);
         self
     }
 }
