@@ -76,7 +76,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     }
     let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
     let (config, source) = request.into_config(&key)?;
-    let Package { code, attachment } = code::take(services, source).await?;
+    let Package { code, attachment } = code::take(services, &call, source).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish };
     let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
@@ -104,7 +104,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
     if services.ledger.state().function(&key).is_none() {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
     }
-    let Package { code, attachment } = code::take(services, request.source).await?;
+    let Package { code, attachment } = code::take(services, &call, request.source).await?;
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,

@@ -22,4 +22,6 @@ mod failures;
 mod files;
 mod invocations;
 mod lifecycle;
+mod neighbours;
 mod startup;
+mod upstream;

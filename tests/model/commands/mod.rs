@@ -1,6 +1,7 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
 mod functions;
+mod iam;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -57,5 +58,6 @@ fn step() -> impl Strategy<Value = Step> {
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+        5 => iam::command().prop_map(|command| Step::Do(command.into())),
     ]
 }

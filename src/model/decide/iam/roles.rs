@@ -155,9 +155,7 @@ pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
     if role.is_linked() {
         return Err(protected(&role.name));
     }
-    if state.users_of(&role.key.account, &Used::Role(role.key.name.clone()), "").next().is_some() {
-        return Err(conflict("Cannot delete entity, must remove roles from instance profile first."));
-    }
+    check_unused(state, role)?;
     if !role.attached.is_empty() {
         return Err(conflict("Cannot delete entity, must detach all policies first."));
     }
@@ -173,7 +171,16 @@ pub fn delete_linked(state: &State, named: &Named) -> Result<Decision, ApiError>
     if !role.is_linked() {
         return Err(no_role(&named.name));
     }
+    check_unused(state, role)?;
     Ok(IamEvent::RoleDeleted { key: role.key.clone() }.into())
+}
+
+/// Refuses to delete a role that an instance profile has.
+fn check_unused(state: &State, role: &Role) -> Result<(), ApiError> {
+    if state.users_of(&role.key.account, &Used::Role(role.key.name.clone()), "").next().is_some() {
+        return Err(conflict("Cannot delete entity, must remove roles from instance profile first."));
+    }
+    Ok(())
 }
 
 fn protected(name: &str) -> ApiError {
