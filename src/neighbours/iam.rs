@@ -2,6 +2,7 @@
 //! tools that deploy them need. Nothing is enforced: Larder verifies no identities.
 
 mod document;
+mod found_policy;
 mod instance_profiles;
 mod linked_roles;
 mod paging;

@@ -1,4 +1,4 @@
-//! Small services that users of Lambda need beside it: STS, IAM roles and policies, CloudWatch Logs;
+//! Small services that users of Lambda need beside it: STS, IAM roles and policies, `CloudWatch` Logs;
 //! and the way to all others, which an upstream endpoint serves.
 
 pub mod iam;

@@ -227,7 +227,7 @@ fn without_values(message: &str) -> String {
     })
 }
 
-/// IAM says of every list that its items must not be null (recorded in LocalStack's
+/// IAM says of every list that its items must not be null (recorded in `LocalStack`'s
 /// `test_role_tag_errors`); Lambda of those with enums only.
 fn not_null_in_lists(violation: &str) -> String {
     const LAST: &str = ", Member must not be null]";

@@ -91,10 +91,10 @@ fn head(major: u8, length: usize, bytes: &mut Vec<u8>) {
     let major = major << 5;
     match u8::try_from(length) {
         Ok(length @ ..24) => bytes.push(major | length),
-        Ok(length) => bytes.extend([major | 24, length]),
+        Ok(length) => bytes.extend([major | 0x18, length]),
         Err(_) => {
             let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-            bytes.extend([major | 25, length[0], length[1]]);
+            bytes.extend([major | 0x19, length[0], length[1]]);
         }
     }
 }

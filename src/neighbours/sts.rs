@@ -112,7 +112,7 @@ struct AssumedRoleUser {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct AssumedRole {
+struct WithCredentials {
     credentials: Credentials,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_from_web_identity_token: Option<String>,
@@ -197,10 +197,10 @@ async fn get_access_key_info(_services: &Services, call: QueryCall) -> Answer {
     call.answer(&Result { account: sigv4::account_of(call.text("AccessKeyId")).to_string() })
 }
 
-fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<AssumedRole, ApiError> {
+fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials, ApiError> {
     let AssumeRoleRequest { role_arn, role_session_name, .. } = request;
     let duration_s = request.duration_seconds.unwrap_or(ASSUMED_S);
-    // Recorded in LocalStack's `test_sts_invalid_parameters`.
+    // Recorded in `LocalStack`'s `test_sts_invalid_parameters`.
     let (account, name) = credentials::role(role_arn)
         .ok_or_else(|| ApiError::new(ErrorCode::ValidationError, format!("{role_arn} is invalid")))?;
     let role = state.role(&account, name);
@@ -219,7 +219,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<AssumedRole, Ap
         session_name: role_session_name.clone(),
         account: account.clone(),
     };
-    Ok(AssumedRole {
+    Ok(WithCredentials {
         credentials: credentials(&account, session.token(), duration_s),
         subject_from_web_identity_token: None,
         assumed_role_user: AssumedRoleUser { assumed_role_id: session.user_id(), arn: session.arn() },
@@ -241,7 +241,7 @@ fn credentials(account: &AccountId, session_token: String, duration_s: u64) -> C
     }
 }
 
-/// Texts recorded in LocalStack's `test_assume_role_tag_validation`.
+/// Texts recorded in `LocalStack`'s `test_assume_role_tag_validation`.
 fn check_tags(request: &AssumeRoleRequest) -> Result<(), ApiError> {
     let keys: Vec<String> = request.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
     let refused = |message: &str| Err(ApiError::new(ErrorCode::InvalidQueryValue, message));

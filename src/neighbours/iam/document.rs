@@ -1,6 +1,6 @@
 //! Policy documents: what is one, and how answers show it.
 //!
-//! Texts and their order are recorded in LocalStack's `test_create_policy_invalid_document` (62 cases)
+//! Texts and their order are recorded in `LocalStack`'s `test_create_policy_invalid_document` (62 cases)
 //! and `test_update_assume_role_policy_errors`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,4 +1,4 @@
-//! Instance profiles. Texts and members recorded in LocalStack's `test_iam_instance_profiles.py`.
+//! Instance profiles. Texts and members recorded in `LocalStack`'s `test_iam_instance_profiles.py`.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::found_policy::Found;
 use super::paging::{Page, PageEnd};
-use super::policies::{Found, LIST_OF_POLICY, OfPolicyRequest, change_policy};
+use super::policies::{LIST_OF_POLICY, OfPolicyRequest, change_policy};
 use super::{DOCUMENT, POLICY, VERSION_ID, document};
 use crate::api::Services;
 use crate::api::shape::{Kind, Member};

@@ -110,7 +110,7 @@ struct ListRequest {
     page: PageRequest,
 }
 
-/// `Role`. Which answers have which members is recorded in LocalStack's `test_iam_roles.py`.
+/// `Role`. Which answers have which members is recorded in `LocalStack`'s `test_iam_roles.py`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RoleShown {

@@ -39,7 +39,7 @@ pub enum Keys {
     AnyCase,
 }
 
-/// The tags of a request. Texts recorded in LocalStack's `test_role_tag_errors` and
+/// The tags of a request. Texts recorded in `LocalStack`'s `test_role_tag_errors` and
 /// `test_policy_tag_create_errors`.
 pub fn given(tags: Vec<Tag>, keys: Keys) -> Result<Tags, ApiError> {
     let mut given = Tags::new();

@@ -18,7 +18,7 @@ pub const OPERATIONS: &[QueryOperation] = &[query_operation!("GetUser" &[Member:
 async fn get(_services: &Services, call: QueryCall) -> Answer {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
-    struct User {
+    struct Owner {
         user_id: String,
         arn: String,
         create_date: String,
@@ -26,7 +26,7 @@ async fn get(_services: &Services, call: QueryCall) -> Answer {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Result {
-        user: User,
+        user: Owner,
     }
     let name = call.text("UserName");
     if !name.is_empty() {
@@ -40,5 +40,5 @@ async fn get(_services: &Services, call: QueryCall) -> Answer {
     let account = call.account();
     let arn = format!("arn:aws:iam::{account}:root");
     let create_date = xml::time(Timestamp::default());
-    call.answer(&Result { user: User { user_id: account.to_string(), arn, create_date } })
+    call.answer(&Result { user: Owner { user_id: account.to_string(), arn, create_date } })
 }
