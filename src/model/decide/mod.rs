@@ -9,7 +9,7 @@ pub mod event_invoke;
 mod event_sources;
 pub mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod modes;

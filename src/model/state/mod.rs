@@ -7,7 +7,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod policies;
@@ -24,8 +24,9 @@ use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::iam::{InstanceProfile, Policy, Role, Use};
 use super::layer::Layer;
-use super::names::{FunctionKey, LayerKey, RevisionId, Scope, UrlId};
+use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
 
@@ -66,6 +67,14 @@ pub struct State {
     pub unsettled_mappings: UnsettledMappings,
     /// Mappings by function and source, derived from `event_source_mappings`.
     pub mapping_index: MappingIndices,
+    /// Roles of the IAM neighbour.
+    pub iam_roles: OrdMap<EntityKey, Arc<Role>>,
+    /// Its customers' managed policies.
+    pub iam_policies: OrdMap<EntityKey, Arc<Policy>>,
+    /// Its instance profiles.
+    pub iam_profiles: OrdMap<EntityKey, Arc<InstanceProfile>>,
+    /// Which of them use which, derived from roles and profiles.
+    pub iam_uses: OrdSet<Use>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -242,6 +251,7 @@ impl State {
             self.replace_layer(&key, Arc::unwrap_or_clone(layer));
         }
         self.rederive_mappings();
+        iam::rederive(&mut self);
         self
     }
 }

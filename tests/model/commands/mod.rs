@@ -7,6 +7,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
+mod iam;
 mod layers;
 mod policies;
 mod tags;
@@ -70,13 +71,10 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
-        3 => capacity_providers::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
-        3 => layers::used().prop_map(|command| Step::Do(command.into())),
-        12 => areas().prop_map(Step::Do),
-        3 => event_sources::create().prop_map(|command| Step::Do(command.into())),
         3 => event_sources::of_mapping().prop_map(Step::OfMapping),
+        28 => areas().prop_map(Step::Do),
     ]
 }
 
@@ -91,5 +89,9 @@ fn areas() -> impl Strategy<Value = Command> {
         (1, function_settings::command().prop_map(Command::from).boxed()),
         (2, policies::command().prop_map(Command::from).boxed()),
         (2, layers::command().prop_map(Command::from).boxed()),
+        (3, layers::used().prop_map(Command::from).boxed()),
+        (3, capacity_providers::command().prop_map(Command::from).boxed()),
+        (3, event_sources::create().prop_map(Command::from).boxed()),
+        (5, iam::command().prop_map(Command::from).boxed()),
     ])
 }
