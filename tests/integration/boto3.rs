@@ -1,10 +1,8 @@
-//! boto3 and the AWS CLI, from a virtual environment in target/venv (made where it is missing; its
-//! versions are those of tests/python/requirements.txt).
+//! boto3 and the AWS CLI, from a virtual environment that scripts/venv makes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -12,32 +10,14 @@ use crate::on_each_executor;
 use crate::support::functions::{ECHO, ROLE, python};
 use crate::support::{Options, Server};
 
-/// The environment's folder of programs.
-fn venv() -> &'static Path {
-    static VENV: OnceLock<PathBuf> = OnceLock::new();
-    VENV.get_or_init(|| {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let requirements = manifest.join("tests/python/requirements.txt");
-        let wanted = fs::read_to_string(&requirements).expect("requirements");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("venv");
-        let made = folder.join("requirements.txt");
-        // Not only once in this process: two test runs may share target/.
-        let lock = fs::File::create(folder.with_extension("lock")).expect("a lock");
-        lock.lock().expect("locked");
-        if fs::read_to_string(&made).is_ok_and(|made| made == wanted) {
-            return folder.join("bin");
-        }
-        let _ = fs::remove_dir_all(&folder);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        run(Command::new(folder.join("bin/python")).args(pip).arg(&requirements));
-        fs::write(&made, wanted).expect("written");
-        folder.join("bin")
-    })
+/// The programs of a virtual environment.
+pub fn venv(name: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/venv");
+    Path::new(run(Command::new(script).arg(name)).trim()).join("bin")
 }
 
 /// What a program writes that must succeed.
-fn run(command: &mut Command) -> String {
+pub fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("is there");
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{command:?}: {status}\n{stdout}\n{stderr}");
@@ -48,7 +28,7 @@ on_each_executor! {
     async fn boto3_does_its_daily_work(executor) {
         let server = Server::start(Options::new(executor).with("LARDER_STATE_DELAY_MS", 300));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/use_boto3.py");
-        let mut command = Command::new(venv().join("python"));
+        let mut command = Command::new(venv("sdk").join("python"));
         let output = run(command.env_clear().arg(script).args([server.url().as_str(), "python3.11"]));
         assert!(output.contains("all as expected"), "{output}");
     }
@@ -60,7 +40,7 @@ on_each_executor! {
         fs::write(file("code.zip"), python(ECHO)).expect("written");
         let url = server.url();
         let aws = |arguments: &[&str]| -> Value {
-            let mut command = Command::new(venv().join("aws"));
+            let mut command = Command::new(venv("sdk").join("aws"));
             command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
             for (name, value) in [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")] {
                 command.env(name, value);
