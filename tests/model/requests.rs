@@ -10,7 +10,22 @@ use serde_json::{Map, Value};
 
 /// Where Larder is another than the model on purpose: place (`*` for any operation), what differs,
 /// and why.
-const EXPLAINED: &[(&str, &str, &str)] = &[];
+const EXPLAINED: &[(&str, &str, &str)] = &[
+    ("*.Runtime", "values", "AWS tells an unknown runtime in words of its own (test_create_lambda_exceptions)"),
+    ("*.Layers.[]", "pattern", "AWS shows it without the model's outer parentheses (test_layer_function_exceptions)"),
+    ("GetLayerVersionByArn.Arn", "pattern", "the same (test_layer_exceptions)"),
+    ("ListLayers.CompatibleRuntime", "values", CURRENT),
+    ("ListLayerVersions.CompatibleRuntime", "values", CURRENT),
+    ("PublishLayerVersion.CompatibleRuntimes.[]", "values", CURRENT),
+    ("PublishLayerVersion", "order", "AWS tells of the runtimes first (test_layer_exceptions)"),
+    ("CreateFunction", "order", SHARED),
+    ("UpdateFunctionCode", "order", SHARED),
+    ("UpdateFunctionConfiguration", "order", SHARED),
+];
+
+const CURRENT: &str = "AWS allows the runtimes that it supports, not all of the model (test_layer_exceptions)";
+
+const SHARED: &str = "members that several requests have are declared once; no order of violations is recorded";
 
 /// Operations of the model that are not served yet, one a line; strictly those.
 const MISSING: &str = include_str!("../missing-operations.txt");
@@ -74,7 +89,9 @@ fn requests_are_the_models() {
         .map(|(place, what)| format!("{place}: {what}"))
         .collect();
     assert!(unexplained.is_empty(), "{} differences from AWS's model:\n{}", unexplained.len(), unexplained.join("\n"));
-    let unused: Vec<_> = unused.into_iter().map(|index| EXPLAINED[index]).collect();
+    let served = |place: &str| place.starts_with('*') || operations().any(|one| place.starts_with(one.name));
+    let unused: Vec<_> =
+        unused.into_iter().map(|index| EXPLAINED[index]).filter(|(place, ..)| served(place)).collect();
     assert!(unused.is_empty(), "explained, but no longer so: {unused:#?}");
 }
 

@@ -8,6 +8,7 @@ what is wrong, else with one line.
 """
 
 import collections
+import json
 import pathlib
 import sys
 import time
@@ -46,6 +47,7 @@ class Sweep:
         self.wrong = []
         self.missing = set()
         self.succeeded = collections.Counter()
+        self.refused = {}
         self.fresh = 0
 
     def run(self, wanted):
@@ -54,6 +56,7 @@ class Sweep:
         for name in names:
             if not wanted or name in wanted:
                 self.sweep(self.service.operation_model(name))
+        self.judge_the_history()
         if not wanted:
             self.judge_the_whole(names)
 
@@ -140,6 +143,8 @@ class Sweep:
             found += judge.problems(self.server, operation, answer)
         for problem in dict.fromkeys(found):
             self.wrong.append((operation.name, what, problem, request, answer))
+        if answer.status >= 400:
+            self.refused[answer.header("x-amzn-requestid")] = (operation.name, what, request, answer)
         if answer.status < 300:
             self.succeeded[operation.name] += not routed_elsewhere
             if operation.name.startswith(REMOVING):
@@ -168,6 +173,18 @@ class Sweep:
         with urllib.request.urlopen(f"{self.url}/_larder/health", timeout=10) as health:
             if health.status != 200:
                 self.wrong.append(("health", "", f"status {health.status}", None, None))
+
+    def judge_the_history(self):
+        """No call that was answered with an error left an event."""
+        after = 1
+        while after is not None:
+            with urllib.request.urlopen(f"{self.url}/_larder/events?from={after}", timeout=10) as answer:
+                page = json.load(answer)
+            for event in page["events"]:
+                if event["request_id"] in self.refused:
+                    name, what, request, answer = self.refused[event["request_id"]]
+                    self.wrong.append((name, what, f"an error, and yet an event: {json.dumps(event)[:200]}", request, answer))
+            after = page["next"]
 
     def report(self):
         counts = collections.Counter((name, problem[:110]) for name, _, problem, _, _ in self.wrong)

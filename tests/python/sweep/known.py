@@ -32,9 +32,12 @@ RESOURCES = (
     ("PublishVersion", {"FunctionName": FUNCTION}, {"Version": "FunctionVersion"}),
     ("CreateAlias", {"FunctionName": FUNCTION, "Name": "live", "FunctionVersion": REMEMBERED}, {}),
     ("CreateAlias", {"FunctionName": FUNCTION, "Name": "spare", "FunctionVersion": REMEMBERED}, {}),
-    ("PublishLayerVersion", {"LayerName": "layer", "Content": {"ZipFile": package()}}, {"LayerVersionArn": "Arn"}),
+    ("PublishLayerVersion", {"LayerName": "layer", "Content": {"ZipFile": package()}}, {
+        "LayerVersionArn": "Arn", "Version": "VersionNumber",
+    }),
     ("AddLayerVersionPermission", {
-        "LayerName": "layer", "VersionNumber": 1, "StatementId": "sid", "Action": "lambda:GetLayerVersion", "Principal": "*",
+        "LayerName": "layer", "VersionNumber": REMEMBERED, "StatementId": "sid", "Action": "lambda:GetLayerVersion",
+        "Principal": "*",
     }, {}),
     ("AddPermission", {
         "FunctionName": FUNCTION, "StatementId": "sid", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com",
@@ -74,7 +77,6 @@ NAMES = {
     "Qualifier": "live",
     "Name": "live",
     "LayerName": "layer",
-    "VersionNumber": 1,
     "StatementId": "sid",
     "CapacityProviderName": "capacity",
     "Resource": ARN,
@@ -96,6 +98,8 @@ MEANINGS = {
 
 # Where a name means another thing than elsewhere.
 NAMES_OF = {
+    "AddLayerVersionPermission": {"Action": "lambda:GetLayerVersion", "Principal": "*"},
+    "AddPermission": {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
     "CreateFunctionUrlConfig": {"Qualifier": "spare"},
 }
 
