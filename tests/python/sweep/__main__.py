@@ -35,6 +35,9 @@ OTHER_ERRORS = {
 # Removing is done last, so that the others find what they need.
 REMOVING = ("Delete", "Remove", "Stop", "Untag")
 
+# These are in use by others until those are gone.
+USED = ("DeleteCapacityProvider", "DeleteCodeSigningConfig")
+
 
 class Sweep:
     """All calls, and what was wrong with them."""
@@ -51,7 +54,7 @@ class Sweep:
         self.fresh = 0
 
     def run(self, wanted):
-        names = sorted(self.service.operation_names, key=lambda name: (name.startswith(REMOVING), name))
+        names = sorted(self.service.operation_names, key=lambda name: (name.startswith(REMOVING), name in USED, name))
         self.known.make()
         for name in names:
             if not wanted or name in wanted:

@@ -138,6 +138,8 @@ class Known:
             if name in FOUND_BY and self.is_there(*FOUND_BY[name]):
                 continue
             params = {name: self.remembered.get(name) if value is REMEMBERED else value for name, value in params.items()}
+            if None in params.values():
+                continue
             answer = self.call(name, params)
             if answer is None or answer.status >= 300:
                 continue
