@@ -1,5 +1,6 @@
 """Values of the model's shapes: valid ones, and ones that break exactly one constraint."""
 
+import copy
 import datetime
 import io
 import random
@@ -53,7 +54,7 @@ class Values:
     def value(self, shape, name, wants):
         """A value; `wants` says of an optional member whether it is there."""
         if name in self.known or shape.name in self.known:
-            return self.known.get(name, self.known.get(shape.name))
+            return copy.deepcopy(self.known.get(name, self.known.get(shape.name)))
         kind = shape.type_name
         if kind == "structure":
             required = shape.required_members
