@@ -58,14 +58,22 @@ struct Vpc {
 }
 
 #[derive(Serialize, Deserialize)]
-struct FileSystem {
+struct FileSystemV1 {
     arn: String,
     mount_path: String,
 }
 
-/// Of both versions; `layers` and what follows the file systems are what changed.
 #[derive(Serialize, Deserialize)]
-struct Config<Layer, More> {
+struct FileSystemV2 {
+    arn: String,
+    mount_path: String,
+    /// Never set before.
+    direct_s3_read: Option<()>,
+}
+
+/// Of both versions; `layers`, the file systems and what follows them are what changed.
+#[derive(Serialize, Deserialize)]
+struct Config<Layer, FileSystem, More> {
     runtime: String,
     role: String,
     handler: String,
@@ -86,8 +94,8 @@ struct Config<Layer, More> {
     more: More,
 }
 
-type ConfigV1 = Config<String, ()>;
-type ConfigV2 = Config<LayerV2, MoreV2>;
+type ConfigV1 = Config<String, FileSystemV1, ()>;
+type ConfigV2 = Config<LayerV2, FileSystemV2, MoreV2>;
 
 #[derive(Serialize, Deserialize)]
 struct LayerV2 {
@@ -103,6 +111,8 @@ struct MoreV2 {
     tenant_isolation: Option<()>,
     capacity_provider: Option<()>,
     durable: Option<()>,
+    runtime_config: Option<()>,
+    accelerator_memory_gb: Option<()>,
 }
 
 fn config(old: ConfigV1) -> ConfigV2 {
@@ -124,7 +134,11 @@ fn config(old: ConfigV1) -> ConfigV2 {
         kms_key_arn: old.kms_key_arn,
         dead_letter_target: old.dead_letter_target,
         vpc: old.vpc,
-        file_systems: old.file_systems,
+        file_systems: old
+            .file_systems
+            .into_iter()
+            .map(|old| FileSystemV2 { arn: old.arn, mount_path: old.mount_path, direct_s3_read: None })
+            .collect(),
         more: MoreV2::default(),
     }
 }

@@ -113,6 +113,9 @@ pub struct LimitOptions {
     /// Invocations at once
     #[arg(long, env = "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS", default_value_t = Limits::default().concurrent_executions, value_name = "N")]
     pub concurrent_executions: u32,
+    /// Concurrent executions that reserved and provisioned concurrency must leave
+    #[arg(long, env = "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY", default_value_t = Limits::default().minimum_unreserved_concurrency, value_name = "N")]
+    pub minimum_unreserved_concurrency: u32,
     /// Bytes of all code of an account and region
     #[arg(long, env = "LAMBDA_LIMITS_TOTAL_CODE_SIZE", default_value_t = Limits::default().total_code_size, value_name = "BYTES")]
     pub total_code_size: u64,
@@ -141,6 +144,7 @@ impl LimitOptions {
     pub fn limits(&self) -> Limits {
         Limits {
             concurrent_executions: self.concurrent_executions,
+            minimum_unreserved_concurrency: self.minimum_unreserved_concurrency,
             total_code_size: self.total_code_size,
             code_size_zipped: self.code_size_zipped,
             code_size_unzipped: self.code_size_unzipped,

@@ -25,7 +25,7 @@ use crate::console::{self, Console};
 use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
-use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation};
+use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
 use crate::invoke::Invoker;
 use crate::ledger::{Ledger, LedgerError, Options};
 
@@ -173,7 +173,9 @@ impl Server {
         tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
         let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
+        tasks.spawn(provisioning::run(Arc::clone(&ledger), self.settings.state_delay, self.stop.clone()));
         tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
+        tasks.spawn(capacity::run(Arc::clone(&self.ledger), self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
@@ -199,6 +201,7 @@ impl Server {
             served = serving.into_future() => served.map_err(ServerError::Serve)?,
             () = drained => tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs()),
         }
+        self.services.invoker.close(DRAIN).await;
         self.stop.cancel();
         self.pool.close(ENVIRONMENTS_END).await;
         link_stop.cancel();

@@ -49,7 +49,15 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
     let zip = package::zip(number);
     let code = Code::zip(blobs::digest(&zip), zip.len() as u64);
     let attachment = (code.blob, zip.into());
-    let create = CreateFunction { key: key(number), code, config: config(), tags: BTreeMap::new(), publish: false };
+    let create = CreateFunction {
+        key: key(number),
+        code,
+        config: config(),
+        tags: BTreeMap::new(),
+        publish: None,
+        code_signing_config: None,
+        signed: false,
+    };
     commit(ledger, FunctionCommand::CreateFunction(Box::new(create)), Some(attachment)).await?;
     settle(ledger, number).await?;
     for update in 0..updates {

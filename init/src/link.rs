@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the frames below; a server refuses an init that speaks another one.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -199,6 +199,8 @@ pub struct Invoke {
     pub client_context: Option<String>,
     /// `Lambda-Runtime-Cognito-Identity`: JSON, where the caller sent one.
     pub cognito_identity: Option<String>,
+    /// `Lambda-Runtime-Aws-Tenant-Id`, of functions with tenant isolation.
+    pub tenant_id: Option<String>,
     /// The function's timeout in milliseconds; it starts when the event is handed to the runtime.
     pub timeout_ms: u64,
     /// The event.

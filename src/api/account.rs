@@ -26,7 +26,8 @@ pub async fn settings(services: &Services, call: Call) -> Answer {
                 "CodeSizeUnzipped": limits.code_size_unzipped,
                 "CodeSizeZipped": limits.code_size_zipped,
                 "ConcurrentExecutions": limits.concurrent_executions,
-                "UnreservedConcurrentExecutions": limits.concurrent_executions,
+                "UnreservedConcurrentExecutions":
+                    u64::from(limits.concurrent_executions).saturating_sub(usage.concurrency()),
             },
             "AccountUsage": { "TotalCodeSize": usage.code_size, "FunctionCount": usage.functions },
         }),

@@ -1,6 +1,168 @@
-//! Operations on capacity providers.
+//! Capacity providers: where functions of managed instances run. They are kept and shown; functions run
+//! where all others do.
 
-use super::operation::Operation;
+mod request;
+mod shown;
+
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use self::request::{CreateRequest, UpdateRequest};
+use self::shown::{ProviderVersion, ShownProvider};
+use super::call::Call;
+use super::operation::{Answer, Operation, operation};
+use super::paging::Page;
+use super::shape::{Kind, Member, TEXT, one_of};
+use super::{Services, json, patterns};
+use crate::model::capacity_provider::{self, CapacityProviderKey};
+use crate::model::command::capacity_providers::CapacityProviderCommand;
+use crate::model::error::ApiError;
+use crate::model::names::{FunctionKey, Scope};
+use crate::model::qualifier::Version;
+
+pub use self::request::{CREATE, UPDATE};
 
 /// The operations of this file.
-pub static OPERATIONS: &[Operation] = &[];
+pub static OPERATIONS: &[Operation] = &[
+    operation!("CreateCapacityProvider" POST "/2025-11-30/capacity-providers" CREATE => create),
+    operation!("DeleteCapacityProvider" DELETE "/2025-11-30/capacity-providers/{CapacityProviderName}" NAMED => delete),
+    operation!("GetCapacityProvider" GET "/2025-11-30/capacity-providers/{CapacityProviderName}" NAMED => get),
+    operation!("ListCapacityProviders" GET "/2025-11-30/capacity-providers" LIST => list),
+    operation!("ListFunctionVersionsByCapacityProvider" GET "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions" LIST_VERSIONS => list_versions),
+    operation!("UpdateCapacityProvider" PUT "/2025-11-30/capacity-providers/{CapacityProviderName}" UPDATE => update),
+];
+
+/// Tags of a capacity provider.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>.
+const MAX_TAGS: usize = 50;
+
+/// `MaxFiftyListItems`.
+const MAX_ITEMS: Kind = Kind::Integer(1, 50);
+
+/// `GetCapacityProvider` and `DeleteCapacityProvider`.
+pub const NAMED: &[Member] = &[Member::path("CapacityProviderName", patterns::CAPACITY_PROVIDER)];
+
+/// `ListCapacityProviders`.
+pub const LIST: &[Member] = &[
+    Member::query("State", one_of(&["Pending", "Active", "Failed", "Deleting"])),
+    Member::query("Marker", TEXT),
+    Member::query("MaxItems", MAX_ITEMS),
+];
+
+/// `ListFunctionVersionsByCapacityProvider`.
+pub const LIST_VERSIONS: &[Member] = &[
+    Member::path("CapacityProviderName", patterns::CAPACITY_PROVIDER),
+    Member::query("Marker", TEXT),
+    Member::query("MaxItems", MAX_ITEMS),
+];
+
+/// What operations on one capacity provider answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answered<'a> {
+    capacity_provider: ShownProvider<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProviderList<'a> {
+    capacity_providers: Vec<ShownProvider<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VersionList {
+    capacity_provider_arn: String,
+    function_versions: Vec<ProviderVersion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_marker: Option<String>,
+}
+
+/// The capacity provider a call names.
+fn key(call: &Call) -> CapacityProviderKey {
+    CapacityProviderKey::resolve(&call.scope, call.text("CapacityProviderName").unwrap_or_default())
+}
+
+/// `CreateCapacityProvider`.
+pub async fn create(services: &Services, mut call: Call) -> Answer {
+    let key = key(&call);
+    let request: CreateRequest = call.parse()?;
+    if request.tags.len() > MAX_TAGS {
+        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
+    }
+    let create = request.into_command(key.clone())?;
+    commit(services, &call, CapacityProviderCommand::Create(Box::new(create)), &key).await
+}
+
+/// `UpdateCapacityProvider`.
+pub async fn update(services: &Services, mut call: Call) -> Answer {
+    let key = key(&call);
+    let request: UpdateRequest = call.parse()?;
+    let update = request.into_command(key.clone())?;
+    commit(services, &call, CapacityProviderCommand::Update(Box::new(update)), &key).await
+}
+
+/// `DeleteCapacityProvider`.
+pub async fn delete(services: &Services, call: Call) -> Answer {
+    let key = key(&call);
+    commit(services, &call, CapacityProviderCommand::Delete(key.clone()), &key).await
+}
+
+async fn commit(
+    services: &Services,
+    call: &Call,
+    command: CapacityProviderCommand,
+    key: &CapacityProviderKey,
+) -> Answer {
+    let committed = services.commit(command, call.origin(), None).await?;
+    show(&committed.state, key, StatusCode::ACCEPTED)
+}
+
+/// `GetCapacityProvider`.
+pub async fn get(services: &Services, call: Call) -> Answer {
+    show(&services.ledger.state(), &key(&call), StatusCode::OK)
+}
+
+fn show(state: &crate::model::state::State, key: &CapacityProviderKey, status: StatusCode) -> Answer {
+    let provider = state.capacity_provider(key).ok_or_else(|| capacity_provider::not_found(key))?;
+    json(status, &Answered { capacity_provider: ShownProvider::new(provider) })
+}
+
+/// `ListCapacityProviders`.
+pub async fn list(services: &Services, call: Call) -> Answer {
+    let page = Page::of(&call)?;
+    let state = services.ledger.state();
+    let wanted = call.text("State");
+    let providers = state
+        .capacity_providers_after(&call.scope, page.after())
+        .filter(|provider| wanted.is_none_or(|wanted| provider.state.as_str() == wanted));
+    let (providers, next_marker) = page.take(providers, |provider| provider.key.name.to_string());
+    let capacity_providers = providers.into_iter().map(|provider| ShownProvider::new(provider)).collect();
+    json(StatusCode::OK, &ProviderList { capacity_providers, next_marker })
+}
+
+/// `ListFunctionVersionsByCapacityProvider`. `$LATEST` is among them: it is configured to use the provider too.
+pub async fn list_versions(services: &Services, call: Call) -> Answer {
+    let (key, page) = (key(&call), Page::of(&call)?);
+    let state = services.ledger.state();
+    state.capacity_provider(&key).ok_or_else(|| capacity_provider::not_found(&key))?;
+    let versions = state.versions_on_provider(&key, page.after().and_then(parse_marker));
+    let (versions, next_marker) = page.take(versions, |version| marker(version));
+    let function_versions = versions.into_iter().filter_map(|version| ProviderVersion::new(&state, version)).collect();
+    json(StatusCode::OK, &VersionList { capacity_provider_arn: key.arn(), function_versions, next_marker })
+}
+
+/// Account, region, name and version: an index entry as a marker's key.
+fn marker((function, version): &(FunctionKey, Version)) -> String {
+    let Scope { account, region } = &function.scope;
+    format!("{account}:{region}:{}:{version}", function.name)
+}
+
+fn parse_marker(text: &str) -> Option<(FunctionKey, Version)> {
+    let [account, region, name, version] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
+    let scope = Scope { account: account.into(), region: region.into() };
+    Some((FunctionKey { scope, name: name.into() }, Version::parse(version)?))
+}

@@ -32,6 +32,8 @@ pub struct Package {
     pub code: Code,
     /// What the commit has to store.
     pub attachment: Option<Attachment>,
+    /// Whether the zip has a signature of AWS Signer.
+    pub signed: bool,
 }
 
 /// Accepts the package of a request.
@@ -40,7 +42,9 @@ pub struct Package {
 /// AWS's text for a package that is missing, too large, broken or hostile.
 pub async fn take(services: &Services, source: CodeSource) -> Result<Package, ApiError> {
     let zip = match source {
-        CodeSource { image_uri: Some(uri), .. } => return Ok(Package { code: image(uri), attachment: None }),
+        CodeSource { image_uri: Some(uri), .. } => {
+            return Ok(Package { code: image(uri), attachment: None, signed: false });
+        }
         CodeSource { zip_file: Some(zip), .. } => zip,
         CodeSource { s3_bucket: Some(bucket), .. } => {
             return Err(ApiError::invalid_parameter(format!(
@@ -68,8 +72,9 @@ fn accept(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiE
         return Err(ApiError::new(ErrorCode::RequestEntityTooLarge, message));
     }
     package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
+    let signed = package::is_signed(&zip);
     let staged = blobs.stage(zip.into()).map_err(|error| fault(&error))?;
-    Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment })
+    Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment, signed })
 }
 
 /// An image as code. Its digest is the one in the reference, else one made of it: no registry is asked.

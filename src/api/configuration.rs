@@ -4,11 +4,13 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::function_modes::{ShownModes, ShownS3Files};
 use crate::model::arn;
 use crate::model::blob::BlobId;
 use crate::model::function::{
     FileSystem, FunctionConfig, FunctionState, FunctionVersion, ImageConfig, UpdateStatus, Vpc,
 };
+use crate::model::function_settings::RuntimeManagement;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 
@@ -58,7 +60,8 @@ pub struct FunctionConfiguration<'a> {
     package_type: &'static str,
     architectures: [&'a str; 1],
     ephemeral_storage: EphemeralStorage,
-    snap_start: SnapStart<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snap_start: Option<SnapStart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_version_config: Option<RuntimeVersionConfig>,
     logging_config: LoggingConfig<'a>,
@@ -66,6 +69,8 @@ pub struct FunctionConfiguration<'a> {
     file_system_configs: Vec<FileSystemConfig<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_config_response: Option<ImageConfigResponse<'a>>,
+    #[serde(flatten)]
+    modes: ShownModes<'a>,
 }
 
 // The names are the API's.
@@ -155,6 +160,8 @@ struct LoggingConfig<'a> {
 struct FileSystemConfig<'a> {
     arn: &'a str,
     local_mount_path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    s3_files_config: Option<ShownS3Files<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -202,12 +209,14 @@ impl<'a> FunctionConfiguration<'a> {
             package_type: version.code.package_type(),
             architectures: [&config.architecture],
             ephemeral_storage: EphemeralStorage { size: config.ephemeral_storage_mib },
-            snap_start: SnapStart::new(config, version.version),
+            // Functions of managed instances have none.
+            snap_start: config.capacity_provider.is_none().then(|| SnapStart::new(config, version.version)),
             runtime_version_config: (!config.runtime.is_empty())
                 .then(|| RuntimeVersionConfig::new(key, &config.runtime)),
             logging_config: LoggingConfig::new(config),
             file_system_configs: config.file_systems.iter().map(FileSystemConfig::new).collect(),
             image_config_response: config.image_config.as_ref().map(ImageConfigResponse::new),
+            modes: ShownModes::new(config),
         }
     }
 }
@@ -217,6 +226,14 @@ impl FunctionConfiguration<'_> {
     /// `test_version_lifecycle`).
     pub fn listed(self) -> Self {
         Self { status: None, runtime_version_config: None, ..self }
+    }
+
+    /// The same with the runtime version it is pinned to, if it is.
+    pub fn with_runtime_version(self, management: Option<&RuntimeManagement>) -> Self {
+        let Some(pinned) = management.and_then(|management| management.runtime_version_arn.clone()) else {
+            return self;
+        };
+        Self { runtime_version_config: Some(RuntimeVersionConfig { runtime_version_arn: pinned }), ..self }
     }
 
     /// The same with the function's own ARN: so `CreateFunction` shows the version it published
@@ -240,7 +257,7 @@ impl<'a> Status<'a> {
         const CREATING: (Option<&str>, Option<&str>) = (Some("The function is being created."), Some("Creating"));
         let (state, (state_reason, state_reason_code)) = match &version.state {
             FunctionState::Pending => ("Pending", CREATING),
-            FunctionState::Active => ("Active", (None, None)),
+            FunctionState::Active => (active(version), (None, None)),
             FunctionState::Failed(failure) => ("Failed", (Some(&*failure.reason), Some(&*failure.code))),
         };
         let (update, (reason, code)) = match &version.last_update {
@@ -258,6 +275,12 @@ impl<'a> Status<'a> {
             last_update_status_reason_code: code,
         }
     }
+}
+
+/// `$LATEST` of a function of managed instances is ready, but only its published versions have
+/// environments.
+fn active(version: &FunctionVersion) -> &'static str {
+    if version.is_invocable() { "Active" } else { "ActiveNonInvocable" }
 }
 
 impl<'a> VpcConfig<'a> {
@@ -314,7 +337,9 @@ impl<'a> ImageConfigResponse<'a> {
 
 impl<'a> FileSystemConfig<'a> {
     fn new(file_system: &'a FileSystem) -> Self {
-        Self { arn: &file_system.arn, local_mount_path: &file_system.mount_path }
+        let s3_files_config =
+            file_system.direct_s3_read.as_deref().map(|direct_s3_read| ShownS3Files { direct_s3_read });
+        Self { arn: &file_system.arn, local_mount_path: &file_system.mount_path, s3_files_config }
     }
 }
 

@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::function_modes::{self, ModesRequest};
 use super::patterns;
-use super::shape::{Kind, Member, TEXT, length, one_of};
+use super::shape::{Kind, Member, TEXT, broken_item, length, one_of};
 use crate::model::command::functions::ConfigPatch;
-use crate::model::decide::patched;
+use crate::model::decide::{check_new_modes, mode_defaults, patched};
 use crate::model::error::ApiError;
 use crate::model::function::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};
 use crate::model::names::FunctionKey;
 
 const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
 
-const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
+/// `S3Bucket`.
+pub(super) const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
 
 /// `S3Key` and `S3ObjectVersion`.
-const S3_NAME: Kind = super::shape::pattern(1, 1024, ".*");
+pub(super) const S3_NAME: Kind = super::shape::pattern(1, 1024, ".*");
 
 /// The members of `FunctionCode`, which `UpdateFunctionCode` has at its top.
 macro_rules! code_members {
@@ -45,22 +47,33 @@ macro_rules! configuration_members {
             Member::body("Runtime", TEXT),
             Member::body("Handler", patterns::HANDLER),
             Member::body("Description", patterns::DESCRIPTION),
-            Member::body("Timeout", Kind::Integer(1, 900)),
-            Member::body("MemorySize", Kind::Integer(128, 10_240)),
+            // The limits of functions outside of managed instances are lower: `decide` looks.
+            Member::body("Timeout", Kind::Integer(1, 5400)),
+            Member::body("MemorySize", Kind::Integer(128, 32_768)),
             Member::body("VpcConfig", VPC),
             Member::body("DeadLetterConfig", Kind::Structure(&[Member::body("TargetArn", patterns::RESOURCE_ARN)])),
             Member::body("Environment", ENVIRONMENT),
             Member::body("KMSKeyArn", patterns::KMS_KEY_ARN),
             Member::body("TracingConfig", Kind::Structure(&[Member::body("Mode", one_of(&["Active", "PassThrough"]))])),
-            Member::body("Layers", Kind::List { length: None, item: &patterns::LAYER_VERSION_ARN }),
+            Member::body("Layers", LAYERS),
             Member::body("FileSystemConfigs", FILE_SYSTEMS),
-            Member::body("EphemeralStorage", Kind::Structure(&[Member::body("Size", Kind::Integer(512, 10_240)).required()])),
+            Member::body("EphemeralStorage", Kind::Structure(&[Member::body("Size", Kind::Integer(512, 32_768)).required()])),
             Member::body("SnapStart", Kind::Structure(&[Member::body("ApplyOn", one_of(&["PublishedVersions", "None"]))])),
             Member::body("LoggingConfig", LOGGING),
             Member::body("ImageConfig", IMAGE_CONFIG),
+            Member::body("CapacityProviderConfig", function_modes::CAPACITY_PROVIDER),
+            Member::body("DurableConfig", function_modes::DURABLE),
+            Member::body("RuntimeConfig", function_modes::RUNTIME),
+            Member::body("AcceleratorConfig", function_modes::ACCELERATOR),
         ]
     };
 }
+
+/// Recorded in `test_layer_function_exceptions`.
+const LAYERS: Kind = Kind::Judged {
+    kind: &Kind::List { length: None, item: &TEXT },
+    judge: |arns| broken_item(&patterns::LAYER_VERSION_ARN, arns, "layers"),
+};
 
 const VPC: Kind = Kind::Structure(&[
     Member::body("SubnetIds", Kind::List { length: Some((0, 16)), item: &patterns::SUBNET }),
@@ -76,6 +89,7 @@ const FILE_SYSTEMS: Kind = Kind::List {
     item: &Kind::Structure(&[
         Member::body("Arn", patterns::FILE_SYSTEM_ARN).required(),
         Member::body("LocalMountPath", patterns::MOUNT_PATH).required(),
+        Member::body("S3FilesConfig", function_modes::S3_FILES),
     ]),
 };
 
@@ -102,9 +116,12 @@ pub const CREATE: &[Member] = configuration_members![
     Member::body("Role", patterns::ROLE).required(),
     Member::body("Code", Kind::Structure(code_members![])).required(),
     Member::body("Publish", Kind::Boolean),
+    Member::body("PublishTo", function_modes::PUBLISH_TO),
+    Member::body("TenancyConfig", function_modes::TENANCY),
     Member::body("PackageType", one_of(&["Zip", "Image"])),
     Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
     Member::body("Architectures", ARCHITECTURES),
+    Member::body("CodeSigningConfigArn", patterns::CODE_SIGNING_CONFIG_ARN),
 ];
 
 /// `UpdateFunctionCode`.
@@ -112,6 +129,7 @@ pub const UPDATE_CODE: &[Member] = code_members![
     FUNCTION_NAME,
     Member::body("Architectures", ARCHITECTURES),
     Member::body("Publish", Kind::Boolean),
+    Member::body("PublishTo", function_modes::PUBLISH_TO),
     Member::body("DryRun", Kind::Boolean),
     Member::body("RevisionId", TEXT),
 ];
@@ -129,9 +147,14 @@ pub struct CreateRequest {
     architectures: Option<Vec<String>>,
     /// Whether to publish version 1 at once.
     pub publish: Option<bool>,
+    /// Where to publish to instead of a number.
+    pub publish_to: Option<String>,
+    tenancy_config: Option<function_modes::TenancyRequest>,
     /// Tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// The code-signing configuration.
+    pub code_signing_config_arn: Option<String>,
     #[serde(flatten)]
     configuration: ConfigurationRequest,
 }
@@ -147,6 +170,8 @@ pub struct CodeRequest {
     pub architectures: Option<Vec<String>>,
     /// Whether to publish a version.
     pub publish: Option<bool>,
+    /// Where to publish to instead of a number.
+    pub publish_to: Option<String>,
     /// Whether to only check.
     pub dry_run: Option<bool>,
     /// The revision the caller knows.
@@ -193,6 +218,8 @@ pub struct ConfigurationRequest {
     snap_start: Option<SnapStartRequest>,
     logging_config: Option<LoggingRequest>,
     image_config: Option<ImageConfigRequest>,
+    #[serde(flatten)]
+    modes: ModesRequest,
 }
 
 #[derive(Debug, Deserialize)]
@@ -234,6 +261,7 @@ struct TracingRequest {
 struct FileSystemRequest {
     arn: String,
     local_mount_path: String,
+    s3_files_config: Option<function_modes::S3FilesRequest>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,10 +301,14 @@ impl CreateRequest {
         let handler = patch.handler.clone().unwrap_or_default();
         let role = patch.role.clone().unwrap_or_default();
         let log_group = format!("/aws/lambda/{}", key.name);
-        let mut config = patched(&FunctionConfig::new(&runtime, &role, &handler, &log_group), &patch);
+        check_new_modes(&patch)?;
+        let mut base = FunctionConfig::new(&runtime, &role, &handler, &log_group);
+        mode_defaults(&mut base, &patch);
+        let mut config = patched(&base, &patch);
         if let Some(architecture) = self.architectures.and_then(|list| list.into_iter().next()) {
             config.architecture = architecture;
         }
+        config.tenant_isolation = self.tenancy_config.map(|tenancy| tenancy.tenant_isolation_mode);
         Ok((config, self.code))
     }
 }
@@ -345,8 +377,10 @@ impl ConfigurationRequest {
                 command: image.command,
                 working_directory: image.working_directory,
             }),
-            capacity_provider: None,
-            durable: None,
+            capacity_provider: self.modes.capacity_provider_config.map(Into::into),
+            durable: self.modes.durable_config.map(Into::into),
+            runtime_config: self.modes.runtime_config.map(Into::into),
+            accelerator_memory_gb: self.modes.accelerator_config.map(|config| config.accelerator_memory_size),
             file_systems: self
                 .file_system_configs
                 .map(|list| list.into_iter().map(FileSystemRequest::into_file_system).collect()),
@@ -366,6 +400,7 @@ impl VpcRequest {
 
 impl FileSystemRequest {
     fn into_file_system(self) -> FileSystem {
-        FileSystem { arn: self.arn, mount_path: self.local_mount_path }
+        let direct_s3_read = self.s3_files_config.and_then(|config| config.direct_s3_read);
+        FileSystem { arn: self.arn, mount_path: self.local_mount_path, direct_s3_read }
     }
 }

@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
+use super::function_modes::publication;
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
+use super::layers::{self, check_size};
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, one_of};
@@ -16,9 +18,10 @@ use crate::model::command::functions::{
     CreateFunction, FunctionCommand, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
 use crate::model::error::ApiError;
-use crate::model::function::FunctionVersion;
+use crate::model::function::{Function, FunctionVersion};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
+use crate::model::tags;
 
 pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 
@@ -37,9 +40,6 @@ pub static OPERATIONS: &[Operation] = &[
 ///
 /// Source: recorded in `test_function_arns`; the model's own limit is for the whole ARN.
 const MAX_NAME: usize = 64;
-
-/// Tags of a function.
-const MAX_TAGS: usize = 50;
 
 /// Operations on a function that take a qualifier.
 pub const NAMED: &[Member] = &[
@@ -71,13 +71,14 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     check_name(&key)?;
     let request: CreateRequest = call.parse()?;
-    if request.tags.len() > MAX_TAGS {
-        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
-    }
-    let (tags, publish) = (request.tags.clone(), request.publish.unwrap_or(false));
+    tags::check(request.tags.keys(), request.tags.len())?;
+    let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
+    let code_signing_config = request.code_signing_config_arn.clone();
     let (config, source) = request.into_config(&key)?;
-    let Package { code, attachment } = code::take(services, source).await?;
-    let create = CreateFunction { key: key.clone(), code, config, tags, publish };
+    let Package { code, attachment, signed } = code::take(services, source).await?;
+    let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
+    check_size(services, &code, attachment.as_ref(), layers::zips(services, &key.scope, &layers)).await?;
+    let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
     let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
     let version = shown_version(&committed, &key)?;
@@ -101,16 +102,20 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
     let key = call.function()?.key;
     let request: CodeRequest = call.parse()?;
     // A function that is not there is told before the package is looked at.
-    if services.ledger.state().function(&key).is_none() {
+    let state = services.ledger.state();
+    let Some(function) = state.function(&key) else {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
-    }
-    let Package { code, attachment } = code::take(services, request.source).await?;
+    };
+    let layers = function.latest.config.layers.iter().filter_map(|layer| layer.blob).collect();
+    let Package { code, attachment, signed } = code::take(services, request.source).await?;
+    check_size(services, &code, attachment.as_ref(), layers).await?;
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,
         architecture: request.architectures.and_then(|list| list.into_iter().next()),
-        publish: request.publish.unwrap_or(false),
+        publish: publication(request.publish, request.publish_to.as_ref()),
         revision: request.revision_id,
+        signed,
     });
     if request.dry_run.unwrap_or(false) {
         return show(&services.ledger.preview(&command.into())?, &key, StatusCode::OK);
@@ -125,6 +130,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let request: ConfigurationRequest = call.parse()?;
     let revision = request.revision_id.clone();
     let patch = request.into_patch();
+    let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
+    if let (Some(code), Some(layers)) = (code, &patch.layers) {
+        check_size(services, &code, None, layers::zips(services, &key.scope, layers)).await?;
+    }
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
     let command = FunctionCommand::UpdateFunctionConfiguration(Box::new(update));
     let committed = services.commit(command, call.origin(), None).await?;
@@ -133,7 +142,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
 
 /// Answers with the version a commit is about.
 pub fn show(committed: &Committed, key: &FunctionKey, status: StatusCode) -> Answer {
-    json(status, &FunctionConfiguration::new(key, shown_version(committed, key)?, Shown::Unqualified))
+    let version = shown_version(committed, key)?;
+    let management =
+        committed.state.function(key).and_then(|function| function.runtime_management.get(&version.version));
+    json(status, &FunctionConfiguration::new(key, version, Shown::Unqualified).with_runtime_version(management))
 }
 
 fn shown_version<'a>(committed: &'a Committed, key: &FunctionKey) -> Result<&'a FunctionVersion, ApiError> {
@@ -151,11 +163,14 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
     let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
     let mut answer = serde_json::json!({
-        "Configuration": shown(&reference, version),
+        "Configuration": shown(&reference, function, version),
         "Code": code::shown(&call, &version.code),
     });
     if !function.tags.is_empty() {
         answer["Tags"] = serde_json::json!(function.tags);
+    }
+    if let Some(reserved) = function.reserved_concurrency {
+        answer["Concurrency"] = serde_json::json!({ "ReservedConcurrentExecutions": reserved });
     }
     json(StatusCode::OK, &answer)
 }
@@ -166,17 +181,19 @@ pub async fn get_configuration(services: &Services, call: Call) -> Answer {
     let state = services.ledger.state();
     let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
     let version = function.resolve(reference.qualifier.as_ref()).ok_or_else(|| reference.not_found())?;
-    json(StatusCode::OK, &shown(&reference, version))
+    json(StatusCode::OK, &shown(&reference, function, version))
 }
 
 /// A version with the ARN the caller asked for.
 fn shown<'a>(
     reference: &'a crate::model::reference::FunctionReference,
+    function: &Function,
     version: &'a FunctionVersion,
 ) -> FunctionConfiguration<'a> {
     let qualifier = reference.qualifier.as_ref().map(ToString::to_string);
     let shown = qualifier.as_deref().map_or(Shown::Unqualified, Shown::Qualified);
-    FunctionConfiguration::new(&reference.key, version, shown)
+    let management = function.runtime_management.get(&version.version);
+    FunctionConfiguration::new(&reference.key, version, shown).with_runtime_version(management)
 }
 
 /// `ListFunctions`.

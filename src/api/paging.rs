@@ -46,6 +46,19 @@ impl Page {
     }
 }
 
+/// The page a call asks for of a listing whose items are named by ARN, and the marker of the next. They are
+/// sorted by it, and a marker is the ARN of a page's first item, as other local Lambdas have it (recorded
+/// calls of `test_url_config_list_paging` send one).
+pub fn by_arn<T>(call: &Call, items: impl Iterator<Item = T>, arn: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let from = call.text("Marker").unwrap_or_default();
+    let size = call.number("MaxItems").and_then(|items| usize::try_from(items).ok()).unwrap_or(MAX_ITEMS);
+    let mut items: Vec<_> = items.map(|item| (arn(&item), item)).filter(|(arn, _)| &**arn >= from).collect();
+    items.sort_by(|(first, _), (second, _)| first.cmp(second));
+    let next = items.get(size.min(MAX_ITEMS)).map(|(arn, _)| arn.clone());
+    items.truncate(size.min(MAX_ITEMS));
+    (items.into_iter().map(|(_, item)| item).collect(), next)
+}
+
 fn decode(marker: &str) -> Result<String, ApiError> {
     let key = URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     key.ok_or_else(|| ApiError::invalid_parameter("Could not parse pagination token."))

@@ -50,6 +50,26 @@ pub const LAYER_VERSION_ARN: Kind = pattern(
     r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)",
 );
 
+/// `CapacityProviderName`: a name or an ARN.
+pub const CAPACITY_PROVIDER: Kind = pattern(
+    1,
+    140,
+    r"(arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+);
+
+/// `CapacityProviderArn`.
+pub const CAPACITY_PROVIDER_ARN: Kind = pattern(
+    1,
+    140,
+    r"arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
+);
+
+/// `TenantId`.
+pub const TENANT_ID: Kind = pattern(1, 256, r"[a-zA-Z0-9\._:\/=+\-@ ]+");
+
+/// `DurableExecutionName`.
+pub const DURABLE_EXECUTION_NAME: Kind = pattern(1, 64, "[a-zA-Z0-9-_]+");
+
 /// `LogGroup`.
 pub const LOG_GROUP: Kind = pattern(1, 512, r"[\.\-_/#A-Za-z0-9]+");
 
@@ -74,6 +94,13 @@ pub const VARIABLE_NAME: Kind = Kind::Text { length: None, pattern: Some("[a-zA-
 
 /// `ResourceArn`.
 pub const RESOURCE_ARN: Kind = pattern(0, 10_000, r"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()");
+
+/// `CodeSigningConfigArn`.
+pub const CODE_SIGNING_CONFIG_ARN: Kind = pattern(
+    0,
+    200,
+    r"arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}",
+);
 
 /// `TagKey`.
 pub const TAG_KEY: Kind = pattern(1, 128, r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)");

@@ -78,6 +78,16 @@ pub enum Kind {
     },
     /// A structure.
     Structure(&'static [Member]),
+    /// An item of a list, of which AWS says among its constraints that it must not be null: of some
+    /// lists it says so, of others not.
+    NotNull(&'static Kind),
+    /// A kind of which more is to be said than its constraints.
+    Judged {
+        /// The kind.
+        kind: &'static Kind,
+        /// The violation in AWS's words, if there is one.
+        judge: fn(&Value) -> Option<String>,
+    },
 }
 
 /// Any text.
@@ -170,6 +180,12 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
         (Kind::Structure(members), Value::Object(input)) => check_structure(members, input, path, violations),
         (Kind::List { length, item }, Value::Array(items)) => check_list(*length, item, items, path, violations),
         (Kind::Map { key, value }, Value::Object(entries)) => check_map(key, value, entries, path, violations),
+        (Kind::NotNull(kind), value) => check_value(kind, value, path, violations),
+        (Kind::Judged { kind, judge }, value) => {
+            check_value(kind, value, path, violations)?;
+            violations.extend(judge(value));
+            Ok(())
+        }
         (kind, value) => {
             let broken = broken_constraints(kind, value).ok_or_else(|| wrong_type(kind, value))?;
             let shown = if broken.is_empty() { String::new() } else { java(value) };
@@ -180,8 +196,8 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
 }
 
 /// A list of plain values is reported as a whole, with all constraints of its items (recorded in
-/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one. Only enums say
-/// there that they must not be null.
+/// `test_layer_exceptions`, `test_invalid_vpc_config_subnet`); structures one by one. Enums and
+/// [`Kind::NotNull`] say there that they must not be null.
 fn check_list(
     length: Option<(usize, usize)>,
     item: &Kind,
@@ -189,6 +205,10 @@ fn check_list(
     path: &str,
     violations: &mut Vec<String>,
 ) -> Result<(), ApiError> {
+    let (item, stated) = match item {
+        Kind::NotNull(item) => (*item, true),
+        item => (item, false),
+    };
     let whole = || java(&Value::Array(items.to_vec()));
     if let Some(constraint) = length.and_then(|limits| broken_length(items.len(), limits)) {
         violations.push(violation(&whole(), path, &constraint));
@@ -200,7 +220,7 @@ fn check_list(
     }
     if any_broken(item, items)? {
         let is_enum = matches!(item, Kind::Text { values, .. } if !values.is_empty());
-        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, is_enum));
+        let constraint = format!("Member must satisfy constraint: {}", all_constraints(item, stated || is_enum));
         violations.push(violation(&whole(), path, &constraint));
     }
     Ok(())
@@ -288,6 +308,14 @@ fn all_constraints(kind: &Kind, not_null: bool) -> String {
     format!("[{}]", all.join(", "))
 }
 
+/// The violation of a list at `path` with an item of which AWS says, too, that it must not be null; for the
+/// judge of a [`Kind::Judged`].
+pub fn broken_item(item: &Kind, items: &Value, path: &str) -> Option<String> {
+    let broken = any_broken(item, items.as_array()?).unwrap_or(false);
+    let constraint = || format!("Member must satisfy constraint: {}", all_constraints(item, true));
+    broken.then(|| violation(&java(items), path, &constraint()))
+}
+
 fn broken_length(length: usize, (least, most): (usize, usize)) -> Option<String> {
     match length {
         length if length > most => Some(longest(most)),
@@ -353,6 +381,9 @@ fn decimal(number: f64) -> String {
 }
 
 fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
+    if let Kind::NotNull(kind) = kind {
+        return wrong_type(kind, value);
+    }
     let found = match value {
         Value::Null => "NULL",
         Value::Bool(true) => "TRUE_VALUE",
@@ -370,9 +401,10 @@ fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
         Kind::Boolean => "a Boolean",
         Kind::Blob => "a Blob",
         Kind::Timestamp => "a Timestamp",
-        Kind::Any => "anything",
+        Kind::Any | Kind::NotNull(_) => "anything",
         Kind::List { .. } => "a List",
         Kind::Map { .. } | Kind::Structure(_) => "a Structure",
+        Kind::Judged { kind, .. } => return wrong_type(kind, value),
     };
     ApiError::new(ErrorCode::Serialization, format!("{found} can not be converted to {wanted}"))
 }

@@ -7,8 +7,8 @@ use super::call::Call;
 use super::configuration::{FunctionConfiguration, Shown};
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
-use super::shape::{Member, TEXT, one_of};
-use super::{Services, functions, json, patterns};
+use super::shape::{Member, TEXT};
+use super::{Services, function_modes, functions, json, patterns};
 use crate::model::command::functions::{FunctionCommand, PublishVersion};
 use crate::model::qualifier::Version;
 
@@ -24,7 +24,7 @@ pub const PUBLISH: &[Member] = &[
     Member::body("CodeSha256", TEXT),
     Member::body("Description", patterns::DESCRIPTION),
     Member::body("RevisionId", TEXT),
-    Member::body("PublishTo", one_of(&["LATEST_PUBLISHED"])),
+    Member::body("PublishTo", function_modes::PUBLISH_TO),
 ];
 
 /// `ListVersionsByFunction`.
@@ -40,6 +40,7 @@ struct PublishRequest {
     code_sha256: Option<String>,
     description: Option<String>,
     revision_id: Option<String>,
+    publish_to: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +57,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let request: PublishRequest = call.parse()?;
     let command = FunctionCommand::PublishVersion(PublishVersion {
         key: key.clone(),
+        to: function_modes::target(request.publish_to.as_ref()),
         code_sha256: request.code_sha256,
         description: request.description,
         revision: request.revision_id,

@@ -21,7 +21,7 @@ pub struct CodeTrees {
     blobs: Arc<BlobStore>,
     limit: u64,
     /// One lock a tree, so that it is unpacked once however many ask for it.
-    making: Mutex<HashMap<BlobId, Arc<Mutex<()>>>>,
+    making: Mutex<HashMap<PathBuf, Arc<Mutex<()>>>>,
 }
 
 impl CodeTrees {
@@ -34,27 +34,87 @@ impl CodeTrees {
 
     /// The folder of a blob's tree, unpacked if it is not there. Blocking.
     pub fn get(&self, id: &BlobId) -> Result<PathBuf, BlobError> {
-        let tree = self.folder.join(id.hex());
+        self.made_once(self.folder.join(id.hex()), |fresh| {
+            let zip = self.blobs.read(id)?;
+            // One more than accepted: the limit was checked when the package came in.
+            let limit = self.limit.saturating_add(1);
+            package::unpack(&zip, limit, fresh).map_err(|source| BlobError::Package { id: *id, source })
+        })
+    }
+
+    /// The folder with the files of layers, one over the other, made if it is not there; `None` for no
+    /// layers. Blocking.
+    pub fn layers(&self, ids: &[BlobId]) -> Result<Option<PathBuf>, BlobError> {
+        let trees = match ids {
+            [] => return Ok(None),
+            [one] => return self.get(one).map(Some),
+            several => several.iter().map(|id| self.get(id)).collect::<Result<Vec<_>, _>>()?,
+        };
+        let name = super::digest(&ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
+        let merged = self.made_once(self.folder.join(format!("layers-{}", name.hex())), |fresh| {
+            trees.iter().try_for_each(|tree| lay_over(tree, fresh))
+        })?;
+        Ok(Some(merged))
+    }
+
+    /// Makes a tree in a temporary folder and renames it, unless it is there.
+    fn made_once(
+        &self,
+        tree: PathBuf,
+        make: impl FnOnce(&Path) -> Result<(), BlobError>,
+    ) -> Result<PathBuf, BlobError> {
         if tree.is_dir() {
             return Ok(tree);
         }
-        let lock = Arc::clone(self.making.lock().expect("no holder panics").entry(*id).or_default());
+        let lock = Arc::clone(self.making.lock().expect("no holder panics").entry(tree.clone()).or_default());
         let result = {
             let _making = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if tree.is_dir() { Ok(()) } else { self.make(id, &tree) }
+            if tree.is_dir() { Ok(()) } else { self.make(&tree, make) }
         };
-        self.making.lock().expect("no holder panics").remove(id);
+        self.making.lock().expect("no holder panics").remove(&tree);
         result.map(|()| tree)
     }
 
-    fn make(&self, id: &BlobId, tree: &Path) -> Result<(), BlobError> {
-        let zip = self.blobs.read(id)?;
+    fn make(&self, tree: &Path, make: impl FnOnce(&Path) -> Result<(), BlobError>) -> Result<(), BlobError> {
         let fresh = tempfile::Builder::new().prefix("new-").tempdir_in(&self.folder).map_err(io_error(&self.folder))?;
-        // One more than accepted: the limit was checked when the package came in.
-        let limit = self.limit.saturating_add(1);
-        package::unpack(&zip, limit, fresh.path()).map_err(|source| BlobError::Package { id: *id, source })?;
+        make(fresh.path())?;
         set_readable(fresh.path())?;
         fs::rename(fresh.keep(), tree).map_err(io_error(tree))
+    }
+}
+
+/// Puts the files of a tree over those of another: a file or link takes the place of what is there. Files are
+/// shared, not copied. No link is followed, so that nothing is written outside.
+fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
+    for entry in fs::read_dir(upper).map_err(io_error(upper))? {
+        let from = entry.map_err(io_error(upper))?.path();
+        let to = lower.join(from.file_name().unwrap_or_default());
+        let kind = from.symlink_metadata().map_err(io_error(&from))?.file_type();
+        let there = to.symlink_metadata().ok().map(|found| found.file_type());
+        if kind.is_dir() {
+            if !there.is_some_and(|there| there.is_dir()) {
+                remove(&to, there)?;
+                fs::create_dir(&to).map_err(io_error(&to))?;
+            }
+            lay_over(&from, &to)?;
+            continue;
+        }
+        remove(&to, there)?;
+        if kind.is_symlink() {
+            let target = fs::read_link(&from).map_err(io_error(&from))?;
+            std::os::unix::fs::symlink(target, &to).map_err(io_error(&to))?;
+        } else {
+            fs::hard_link(&from, &to).map_err(io_error(&to))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path, kind: Option<fs::FileType>) -> Result<(), BlobError> {
+    match kind {
+        None => Ok(()),
+        Some(kind) if kind.is_dir() => fs::remove_dir_all(path).map_err(io_error(path)),
+        Some(_) => fs::remove_file(path).map_err(io_error(path)),
     }
 }
 
@@ -77,4 +137,33 @@ fn forget_trees_of_another_boot(folder: &Path) -> Result<(), BlobError> {
         }
     }
     fs::write(&mark, boot).map_err(io_error(&mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_last_layer_wins_and_no_link_is_followed() {
+        let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().expect("a folder")).collect();
+        let [lower, upper, merged, outside] = [0, 1, 2, 3].map(|index| folders[index].path());
+        fs::create_dir(lower.join("shared")).expect("made");
+        fs::write(lower.join("shared/a"), "lower a").expect("written");
+        fs::write(lower.join("shared/b"), "lower b").expect("written");
+        symlink(outside, lower.join("way-out")).expect("linked");
+        fs::create_dir(upper.join("shared")).expect("made");
+        fs::write(upper.join("shared/b"), "upper b").expect("written");
+        fs::create_dir(upper.join("way-out")).expect("made");
+        fs::write(upper.join("way-out/file"), "inside").expect("written");
+        for tree in [lower, upper] {
+            lay_over(tree, merged).expect("laid");
+        }
+        let read = |name: &str| fs::read_to_string(merged.join(name)).expect("is there");
+        assert_eq!((read("shared/a").as_str(), read("shared/b").as_str()), ("lower a", "upper b"));
+        assert_eq!(read("way-out/file"), "inside");
+        assert_eq!(fs::read_dir(outside).expect("is there").count(), 0);
+        assert_eq!(fs::read_to_string(lower.join("shared/b")).expect("is there"), "lower b");
+    }
 }

@@ -15,6 +15,9 @@ use zip::read::ZipFile;
 /// Longest target of a symbolic link, in bytes.
 const MAX_LINK: u64 = 4096;
 
+/// Where AWS Signer puts a signature.
+const SIGNATURE: &str = "META_INF/aws_signer_signature_v1.0.SF";
+
 /// Why a package is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
@@ -59,6 +62,17 @@ pub fn check(zip: &[u8], limit: u64) -> Result<(), PackageError> {
         Entry::File { .. } => Ok(io::copy(file, &mut io::sink())?),
         Entry::Folder | Entry::Link { .. } => Ok(0),
     })
+}
+
+/// Whether a package has a signature of AWS Signer. Whose it is and whether it fits is not looked at.
+pub fn is_signed(zip: &[u8]) -> bool {
+    ZipArchive::new(Cursor::new(zip)).is_ok_and(|archive| archive.index_for_name(SIGNATURE).is_some())
+}
+
+/// The sum of the files of a package that was [checked](check), by its directory.
+pub fn unpacked_size(zip: &[u8]) -> Result<u64, PackageError> {
+    let mut archive = ZipArchive::new(Cursor::new(zip))?;
+    (0..archive.len()).try_fold(0_u64, |sum, index| Ok(sum.saturating_add(archive.by_index_raw(index)?.size())))
 }
 
 /// Unpacks a package into `folder`. Links are made last, so that no file is written through one.

@@ -1,14 +1,14 @@
 //! The reactor that brings functions from `Pending` (or `InProgress`) to what this machine makes of
 //! them. It works from the state alone, so that a restart needs no path of its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::delayed;
 use super::executor::Executor;
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
@@ -16,39 +16,23 @@ use crate::model::event::Origin;
 use crate::model::function::Failure;
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::Version;
-
-/// Pause between two looks at the state. Functions come by the thousand a second: those of one pause
-/// are noted by one look, and settled together, so that they share a flush.
-const PAUSE: Duration = Duration::from_millis(20);
+use crate::model::state::State;
 
 /// What waits to be settled.
 type Unsettled = (FunctionKey, Version, RevisionId);
 
 /// Settles functions until `stop`, each `delay` after it was seen, or little later.
 pub async fn run(ledger: Arc<Ledger>, executor: Arc<dyn Executor>, delay: Duration, stop: CancellationToken) {
-    let mut changes = ledger.changes();
-    let mut due: HashMap<Unsettled, Instant> = HashMap::new();
-    // Who wants no delay gets no pause.
-    let pause = PAUSE.min(delay / 5);
-    let mut reactor = Reactor { ledger, executor, prepared: HashSet::new(), tasks: TaskTracker::new() };
-    loop {
-        let now = Instant::now();
-        reactor.look(&mut due, now + delay);
-        for ready in due.extract_if(|_, at| *at <= now).map(|(unsettled, _)| unsettled).collect::<Vec<_>>() {
-            reactor.settle(ready);
-        }
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-            break;
-        }
-        let next = due.values().min().copied().unwrap_or(now + Duration::from_secs(3600));
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep_until(next) => {}
-            change = changes.changed() => if change.is_err() { break },
-        }
-    }
+    let (tasks, prepared) = (TaskTracker::new(), HashSet::new());
+    let mut reactor = Reactor { ledger: Arc::clone(&ledger), executor, prepared, tasks };
+    delayed::run(&ledger, delay, &stop, waiting, |unsettled| reactor.settle(unsettled)).await;
     reactor.tasks.close();
     reactor.tasks.wait().await;
+}
+
+fn waiting(state: &State) -> Vec<Unsettled> {
+    let unsettled = state.unsettled.iter();
+    unsettled.map(|((key, version), deployment)| (key.clone(), *version, *deployment)).collect()
 }
 
 struct Reactor {
@@ -60,13 +44,6 @@ struct Reactor {
 }
 
 impl Reactor {
-    /// Notes what is unsettled and was not seen before.
-    fn look(&self, due: &mut HashMap<Unsettled, Instant>, at: Instant) {
-        for ((key, version), deployment) in &self.ledger.state().unsettled {
-            due.entry((key.clone(), *version, *deployment)).or_insert(at);
-        }
-    }
-
     /// Decides whether the version can run here, and says so to the ledger.
     fn settle(&mut self, (key, version, deployment): Unsettled) {
         let state = self.ledger.state();

@@ -27,6 +27,8 @@ pub struct Invocation {
     pub trace_id: Option<String>,
     /// Client context, as JSON.
     pub client_context: Option<String>,
+    /// The tenant, of a function with tenant isolation.
+    pub tenant_id: Option<String>,
     /// The event.
     pub payload: Bytes,
 }
@@ -110,6 +112,7 @@ impl Environment {
             trace_id: invocation.trace_id.clone(),
             client_context: invocation.client_context.clone(),
             cognito_identity: None,
+            tenant_id: invocation.tenant_id.clone(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             payload: invocation.payload.clone(),
         });

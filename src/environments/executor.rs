@@ -40,6 +40,8 @@ pub struct EnvironmentSpec {
     pub handler: String,
     /// Host folder with the unpacked code, read-only, absolute.
     pub code_tree: PathBuf,
+    /// Host folder with what the layers put at /opt, read-only, absolute.
+    pub layer_tree: Option<PathBuf>,
     /// Memory limit in MiB.
     pub memory_mib: u32,
     /// Size limit of /tmp in MiB.

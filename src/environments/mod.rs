@@ -2,12 +2,15 @@
 //! make them, and the reactor that brings new functions to `Active`.
 
 pub mod activation;
+pub mod capacity;
+mod delayed;
 mod environment;
 pub mod executor;
 pub mod executors;
 pub mod images;
 mod link;
 mod pool;
+pub mod provisioning;
 mod records;
 pub mod runtime_clients;
 mod tail;

@@ -27,6 +27,8 @@ struct Record {
     function: String,
     version: String,
     deployment: Uuid,
+    #[serde(default)]
+    tenant: Option<String>,
 }
 
 impl Records {
@@ -38,13 +40,14 @@ impl Records {
 
     /// Remembers an environment. A failure costs a cold start after a crash, nothing else.
     pub fn add(&self, id: &EnvironmentId, deployment: &DeploymentKey) {
-        let DeploymentKey { function, version, deployment } = deployment;
+        let DeploymentKey { function, version, deployment, tenant } = deployment;
         let record = Record {
             account: function.scope.account.to_string(),
             region: function.scope.region.to_string(),
             function: function.name.to_string(),
             version: version.to_string(),
             deployment: deployment.0,
+            tenant: tenant.clone(),
         };
         let json = serde_json::to_vec(&record).expect("a record of texts is JSON");
         if let Err(error) = fs::write(self.path(id), json) {
@@ -77,5 +80,6 @@ fn read(path: &Path) -> Option<DeploymentKey> {
         function: FunctionKey { scope, name: record.function.into() },
         version: Version::parse(&record.version)?,
         deployment: RevisionId(record.deployment),
+        tenant: record.tenant,
     })
 }

@@ -1,5 +1,7 @@
 //! Invocations: which version, in which state, with which event; and what its end looks like.
 
+mod background;
+mod checks;
 mod outcome;
 mod report;
 
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 use crate::environments::{Invocation, Pool, RunError, Target};
 use crate::ledger::Ledger;
@@ -20,12 +23,22 @@ use crate::model::reference::FunctionReference;
 /// ready in moments and a caller that waits is served.
 const PENDING_WAIT: Duration = Duration::from_secs(30);
 
-/// What AWS's payload limit has beyond 6 MiB; it counts for responses only.
-const RESPONSE_EXTRA: u64 = 100;
+/// How an event is handed over: what it may weigh, and what the operation is called in AWS's errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `Invoke` and `InvokeWithResponseStream`: the caller waits for the end.
+    Synchronous,
+    /// `Invoke` with `InvocationType` `Event`.
+    Event,
+    /// `InvokeAsync`.
+    InvokeAsync,
+}
 
 /// A call of `Invoke`.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// How it is invoked.
+    pub operation: Operation,
     /// Request id.
     pub request_id: String,
     /// The function as named.
@@ -34,6 +47,10 @@ pub struct Request {
     pub trace_id: Option<String>,
     /// Client context, as JSON.
     pub client_context: Option<String>,
+    /// The tenant, for a function with tenant isolation.
+    pub tenant_id: Option<String>,
+    /// Name of the durable execution, for a durable function.
+    pub durable_execution_name: Option<String>,
     /// The event.
     pub payload: Bytes,
 }
@@ -57,18 +74,20 @@ pub struct Invoker {
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
     limits: Limits,
+    /// Invocations nobody waits for, except the server at its end.
+    background: TaskTracker,
 }
 
 impl Invoker {
     /// An invoker over a pool of environments.
     pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits) -> Self {
-        Self { ledger, pool, limits }
+        Self { ledger, pool, limits, background: TaskTracker::new() }
     }
 
     /// Everything that is checked before a function runs (`DryRun`).
     pub fn check(&self, request: &Request) -> Result<(), ApiError> {
-        self.check_payload(&request.payload)?;
-        self.version(&request.reference).map(drop)
+        checks::payload(request, &self.limits)?;
+        checks::request(request, &*self.version(&request.reference)?)
     }
 
     /// Runs a function and waits for its end.
@@ -76,15 +95,18 @@ impl Invoker {
     /// # Errors
     /// The function cannot be run. What goes wrong in it is no error but a payload.
     pub async fn invoke(&self, request: Request) -> Result<Invoked, ApiError> {
-        self.check_payload(&request.payload)?;
+        self.check(&request)?;
         let version = self.active(&request.reference).await?;
-        let target = Target { function: request.reference.key.clone(), version };
+        checks::runnable(&version)?;
+        let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
+        let target = Target { function: request.reference.key.clone(), version, tenant };
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
         let invocation = Invocation {
             function_arn: request.reference.arn(),
             request_id: request.request_id,
             trace_id: request.trace_id,
             client_context: request.client_context,
+            tenant_id: target.tenant.clone(),
             payload,
         };
         let completed = self.pool.run(&target, &invocation).await.map_err(|error| refusal(&error))?;
@@ -93,22 +115,6 @@ impl Invoker {
         let (payload, function_error) =
             outcome::payload(completed.outcome, &invocation.request_id, config, &self.limits);
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
-    }
-
-    /// Size and syntax of an event.
-    fn check_payload(&self, payload: &[u8]) -> Result<(), ApiError> {
-        let limit = self.limits.payload_size.saturating_sub(RESPONSE_EXTRA);
-        if payload.len() as u64 > limit {
-            let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
-            return Err(ApiError::new(ErrorCode::RequestTooLarge, message));
-        }
-        if payload.is_empty() {
-            return Ok(());
-        }
-        serde_json::from_slice::<serde::de::IgnoredAny>(payload).map(drop).map_err(|error| {
-            let message = format!("Could not parse request body into json: Could not parse payload into json: {error}");
-            ApiError::new(ErrorCode::InvalidRequestContent, message)
-        })
     }
 
     /// The version a reference leads to, by an alias's weights.
@@ -129,17 +135,13 @@ impl Invoker {
         loop {
             changes.mark_unchanged();
             let version = self.version(reference)?;
-            let word = match &version.state {
-                FunctionState::Active => return Ok(version),
-                FunctionState::Failed(_) => "Failed",
-                FunctionState::Pending => match tokio::time::timeout_at(deadline, changes.changed()).await {
-                    Ok(Ok(())) => continue,
-                    _ => "Pending",
-                },
-            };
-            return Err(ApiError::conflict(format!(
-                "The operation cannot be performed at this time. The function is currently in the following state: {word}"
-            )));
+            if version.state == FunctionState::Pending
+                && let Ok(Ok(())) = tokio::time::timeout_at(deadline, changes.changed()).await
+            {
+                continue;
+            }
+            checks::state(&version)?;
+            return Ok(version);
         }
     }
 }
@@ -156,6 +158,8 @@ fn refusal(error: &RunError) -> ApiError {
         RunError::Throttled(_) => {
             ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
         }
+        RunError::Reserved(_) => ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
+            .with_reason("ReservedFunctionConcurrentInvocationLimitExceeded"),
         RunError::Executor(error) => ApiError::new(ErrorCode::InvalidRuntime, error.to_string()),
         RunError::Code(error) => {
             tracing::error!(%error, "a function's code cannot be unpacked");

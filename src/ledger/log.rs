@@ -1,34 +1,31 @@
-//! The event log on sled: the one file that knows the engine.
+//! The log: the journal, and the engine that follows it.
 //!
-//! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret).
+//! A batch is on disk when the journal has it. The engine learns of it then, flushes in its own time, and
+//! is brought up to the journal when the store opens. What one of the two lost, the other puts back.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use sled::{Batch, Db, Tree};
-
-use super::codec::{self, FrameError};
-use super::{Attachment, Durability, LedgerError, SCHEMA, io_error};
-use crate::model::blob::BlobId;
+use super::codec::FrameError;
+use super::engine::{Engine, SmallBlobs};
+use super::journal::{self, Identity, Journal};
+use super::{Attachment, Durability, LedgerError, io_error};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
 
-/// Memory sled may use for pages, in bytes: the state lives in our own maps, so its cache only
-/// serves history and small blobs.
-const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// Events that are copied between journal and engine at a time.
+const COPY: usize = 1000;
 
 /// The open store.
 pub struct Log {
     path: PathBuf,
-    db: Db,
-    /// The engine's own log: see [`Log::flush`].
-    file: File,
-    events: Tree,
-    blobs: Tree,
-    durability: Durability,
+    journal: Arc<Journal>,
+    engine: Engine,
     store_id: String,
-    secret: Vec<u8>,
+    _syncer: Option<Syncer>,
 }
 
 impl std::fmt::Debug for Log {
@@ -41,30 +38,36 @@ impl std::fmt::Debug for Log {
 impl Log {
     /// Opens or makes the store in the folder `path`.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
-        fs::create_dir_all(path).map_err(io_error(path))?;
-        let engine = |source| LedgerError::Engine { path: path.to_owned(), source };
-        let flush_every_ms = match durability {
-            Durability::Always => None,
-            Durability::Interval(interval) => Some(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1)),
+        let (journal_folder, engine_folder) = (path.join("journal"), path.join("sled"));
+        let written = journal::identity(&journal_folder)?;
+        let engine = match Engine::open(&engine_folder) {
+            Ok(engine) => engine,
+            Err(error @ LedgerError::Engine { .. }) if written.is_some() && !is_held(&error) => {
+                tracing::warn!(%error, "the engine cannot open its files; they are made anew from the journal");
+                fresh_engine(&engine_folder)?
+            }
+            Err(error) => return Err(error),
         };
-        let folder = path.join("sled");
-        let db = sled::Config::new()
-            .path(&folder)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(flush_every_ms)
-            .open()
-            .map_err(engine)?;
-        let file = File::open(folder.join("db")).map_err(io_error(&folder))?;
-        sync_folders(&[&folder, path])?;
-        let meta = db.open_tree("meta").map_err(engine)?;
-        check_schema(&meta, path)?;
-        let store_id = String::from_utf8(made_once(&meta, "store_id", path, || new_id().into_bytes())?)
-            .map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let secret = made_once(&meta, "secret", path, || [new_id(), new_id()].concat().into_bytes())?;
-        let events = db.open_tree("events").map_err(engine)?;
-        let blobs = db.open_tree("blobs").map_err(engine)?;
-        let log = Self { path: path.to_owned(), db, file, events, blobs, durability, store_id, secret };
-        log.flush()?;
+        let stored = engine.identity()?;
+        let identity = written.or_else(|| stored.clone()).unwrap_or_else(new_identity);
+        let engine = match &stored {
+            Some(other) if *other != identity => {
+                tracing::warn!("the engine's files are of another store than the journal; they are made anew");
+                fresh_engine(&engine_folder)?
+            }
+            _ => engine,
+        };
+        engine.set_identity(&identity)?;
+        let store_id = String::from_utf8(identity.store_id.clone());
+        let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
+        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, 1, engine.last()?)?);
+        let syncer = match durability {
+            Durability::Always => None,
+            Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
+        };
+        let log = Self { path: path.to_owned(), journal, engine, store_id, _syncer: syncer };
+        log.extend_journal()?;
+        log.follow()?;
         Ok(log)
     }
 
@@ -75,145 +78,146 @@ impl Log {
 
     /// Secret of the store.
     pub fn secret(&self) -> &[u8] {
-        &self.secret
+        &self.journal.identity().secret
     }
 
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
-        SmallBlobs { path: self.path.clone(), tree: self.blobs.clone() }
+        self.engine.small_blobs()
     }
 
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
     /// returns, if durability is `Always`.
     pub fn append(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
-        // The engine's log is sequential: a blob written first is never missing when its event is there.
-        for (id, bytes) in blobs {
-            self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.engine_error(source))?;
+        self.journal.append(&frames, blobs)?;
+        // The change is stored; an engine that fails is brought up to it at the next start.
+        if let Err(error) = self.engine.insert(frames, blobs) {
+            tracing::error!(%error, "the engine did not take events that are in the journal; restart the server to mend it");
         }
-        let sequences: Vec<u64> = frames.iter().map(|(sequence, _)| *sequence).collect();
-        let mut batch = Batch::default();
-        for (sequence, frame) in frames {
-            batch.insert(&sequence.to_be_bytes(), frame);
-        }
-        let stored = self.events.apply_batch(batch).map_err(|source| self.engine_error(source));
-        let stored = stored.and_then(|()| match self.durability {
-            Durability::Always => self.flush(),
-            Durability::Interval(_) => Ok(()),
-        });
-        if stored.is_err() {
-            self.take_back(&sequences);
-        }
-        stored
+        Ok(())
     }
 
-    /// Removes events of a batch that could not be flushed: their sequences are given again.
-    fn take_back(&self, sequences: &[u64]) {
-        for sequence in sequences {
-            if let Err(error) = self.events.remove(sequence.to_be_bytes()) {
-                tracing::error!(%error, sequence, "an event of a failed batch could not be taken back");
+    /// Writes what only the engine has into the journal: a store from before the journal, or one whose
+    /// journal lost its end.
+    fn extend_journal(&self) -> Result<(), LedgerError> {
+        let (from, last) = (self.journal.last() + 1, self.engine.last()?);
+        if from > last {
+            return Ok(());
+        }
+        tracing::warn!(from, last, "events that only the engine has are written to the journal");
+        let mut blobs = self.engine.all_blobs().collect::<Result<Vec<_>, _>>()?;
+        let mut batch = Vec::with_capacity(COPY);
+        for (expected, entry) in (from..).zip(self.engine.frames_from(from)) {
+            let (found, frame) = entry?;
+            if found != expected {
+                return Err(LedgerError::MissingEvent { expected, found });
+            }
+            batch.push((found, frame));
+            if batch.len() == COPY || found == last {
+                self.journal.append(&std::mem::take(&mut batch), &std::mem::take(&mut blobs))?;
             }
         }
+        Ok(())
+    }
+
+    /// Brings the engine up to the journal.
+    fn follow(&self) -> Result<(), LedgerError> {
+        let from = self.engine.last()? + 1;
+        if from > self.journal.last() {
+            return Ok(());
+        }
+        tracing::info!(from, to = self.journal.last(), "the engine follows the journal");
+        let mut expected = from;
+        for record in self.journal.records_from(from)? {
+            let record = record?;
+            let frames: Vec<_> =
+                (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= expected).collect();
+            match frames.first() {
+                Some((found, _)) if *found != expected => {
+                    return Err(LedgerError::MissingEvent { expected, found: *found });
+                }
+                _ => expected += frames.len() as u64,
+            }
+            self.engine.insert(frames, &record.blobs)?;
+        }
+        self.engine.flush()
+    }
+
+    /// Makes the engine's files anew from the journal, after the engine gave an event that is damaged.
+    pub fn rebuild(&mut self) -> Result<(), LedgerError> {
+        let engine = fresh_engine(&self.path.join("sled"))?;
+        engine.set_identity(self.journal.identity())?;
+        self.engine = engine;
+        self.follow()
     }
 
     /// Brings everything written to disk.
-    ///
-    /// The engine's flush alone does not: on Linux it is `sync_file_range` (sled 0.34.7,
-    /// `pagecache/iobuf.rs`), which leaves out the file's new length and the disk's own cache. It
-    /// survives the end of a process, but not that of the power.
     pub fn flush(&self) -> Result<(), LedgerError> {
-        self.db.flush().map_err(|source| self.engine_error(source))?;
-        self.file.sync_data().map_err(io_error(&self.path))
+        self.journal.sync()?;
+        self.engine.flush()
     }
 
     /// The events from `from` on, each decoded and checked, in order and without gaps.
     pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
-        let from = from.max(1);
-        self.events.range(from.to_be_bytes()..).enumerate().map(move |(index, entry)| {
-            let (key, frame) = entry.map_err(|source| self.engine_error(source))?;
-            let expected = from + index as u64;
-            let found = key.as_ref().try_into().map(u64::from_be_bytes).unwrap_or_default();
-            if found != expected {
-                return Err(LedgerError::MissingEvent { expected, found });
-            }
-            codec::decode(found, &frame).map_err(|source| LedgerError::DamagedEvent { sequence: found, source })
-        })
+        self.engine.events_from(from)
     }
 
     /// Time of the newest event.
     pub fn last_time(&self) -> Result<Timestamp, LedgerError> {
-        let last = self.events.last().map_err(|source| self.engine_error(source))?;
-        let sequence = last.and_then(|(key, _)| key.as_ref().try_into().map(u64::from_be_bytes).ok());
-        let recorded = sequence.and_then(|sequence| self.events_from(sequence).next()).transpose()?;
+        let last = self.engine.last()?;
+        let recorded = if last == 0 { None } else { self.events_from(last).next().transpose()? };
         Ok(recorded.map(|recorded| recorded.time).unwrap_or_default())
     }
+}
 
-    fn engine_error(&self, source: sled::Error) -> LedgerError {
-        LedgerError::Engine { path: self.path.clone(), source }
+/// Whether another process has the engine's files.
+fn is_held(error: &LedgerError) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+/// A new engine; the old one's files stay beside it, for a look at what happened.
+fn fresh_engine(folder: &Path) -> Result<Engine, LedgerError> {
+    let aside = folder.with_extension("damaged");
+    match fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&aside)(error)),
+        _ => fs::rename(folder, &aside).map_err(io_error(folder))?,
+    }
+    Engine::open(folder)
+}
+
+fn new_identity() -> Identity {
+    let id = || uuid::Uuid::new_v4().simple().to_string();
+    Identity { store_id: id().into_bytes(), secret: [id(), id()].concat().into_bytes() }
+}
+
+/// Syncs the journal every so often, where callers do not wait for the disk.
+struct Syncer {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    fn start(journal: Arc<Journal>, interval: Duration) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let run = move || {
+            while stopped.recv_timeout(interval) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if let Err(error) = journal.sync() {
+                    tracing::error!(%error, "the journal could not be synced");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run).ok();
+        Self { stop: Some(stop), thread }
     }
 }
 
-/// Blobs too small to be worth a file: they are stored and flushed together with their event.
-#[derive(Clone)]
-pub struct SmallBlobs {
-    path: PathBuf,
-    tree: Tree,
-}
-
-impl std::fmt::Debug for SmallBlobs {
-    /// Leaves the engine out, which would print its pages.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SmallBlobs").field("path", &self.path).finish_non_exhaustive()
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
-}
-
-impl SmallBlobs {
-    /// The bytes of a blob, if it is one of these. Not yet checked against the name.
-    pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
-        let bytes = self.tree.get(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
-        Ok(bytes.map(|bytes| bytes.to_vec()))
-    }
-
-    /// Whether the blob is one of these.
-    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
-        self.tree.contains_key(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })
-    }
-}
-
-/// Brings the names in folders to disk: a file is lost with its name.
-fn sync_folders(folders: &[&Path]) -> Result<(), LedgerError> {
-    folders.iter().try_for_each(|path| File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error(path)))
-}
-
-/// Refuses a store of a later schema; marks a new or older one with ours.
-fn check_schema(meta: &Tree, path: &Path) -> Result<(), LedgerError> {
-    let stored = made_once(meta, "schema", path, || SCHEMA.to_be_bytes().to_vec())?;
-    let found = stored.as_slice().try_into().map(u32::from_be_bytes);
-    match found.map_err(|_| LedgerError::DamagedMeta("the schema is not a number"))? {
-        found if found > SCHEMA => Err(LedgerError::NewerSchema { found, known: SCHEMA }),
-        SCHEMA => Ok(()),
-        // Old events stay as they are and are lifted when they are read; new ones follow, which an
-        // older larder could not read.
-        _ => meta
-            .insert("schema", &SCHEMA.to_be_bytes())
-            .map(drop)
-            .map_err(|source| LedgerError::Engine { path: path.to_owned(), source }),
-    }
-}
-
-/// The value of `key`, made by `make` if the store is new.
-fn made_once(meta: &Tree, key: &str, path: &Path, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, LedgerError> {
-    let engine = |source| LedgerError::Engine { path: path.to_owned(), source };
-    if let Some(value) = meta.get(key).map_err(engine)? {
-        return Ok(value.to_vec());
-    }
-    let value = make();
-    meta.insert(key, value.as_slice()).map_err(engine)?;
-    Ok(value)
-}
-
-/// 32 random hex digits.
-fn new_id() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }
 
 impl From<FrameError> for LedgerError {

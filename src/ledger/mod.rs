@@ -6,6 +6,8 @@
 
 mod checkpoint;
 mod codec;
+mod engine;
+mod journal;
 mod log;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
@@ -31,7 +33,7 @@ use crate::model::qualifier::Version;
 use crate::model::state::State;
 
 pub use codec::FrameError;
-pub use log::SmallBlobs;
+pub use engine::SmallBlobs;
 
 /// Version of the store's layout; a store of a newer one is refused.
 pub const SCHEMA: u32 = 2;
@@ -104,9 +106,26 @@ pub enum LedgerError {
         /// The next that is not.
         found: u64,
     },
+    /// The journal is not as it was written.
+    #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
+    DamagedJournal {
+        /// The segment.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The store's own description is not as it was written.
     #[error("the store's description is damaged: {0}")]
     DamagedMeta(&'static str),
+}
+
+impl LedgerError {
+    /// Whether the engine is at fault, so that the journal may help.
+    fn is_the_engines(&self) -> bool {
+        matches!(self, Self::Engine { .. } | Self::DamagedEvent { .. } | Self::MissingEvent { .. })
+    }
 }
 
 /// A commit that succeeded.
@@ -157,9 +176,17 @@ pub struct Ledger {
 impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
-        let log = Arc::new(log::Log::open(&options.path, options.durability)?);
+        let mut log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
-        let replayed = replay::latest(&log, &checkpoints)?;
+        let replayed = match replay::latest(&log, &checkpoints) {
+            Err(error) if error.is_the_engines() => {
+                tracing::warn!(%error, "the engine lost or garbled events; its files are made anew from the journal");
+                log.rebuild()?;
+                replay::latest(&log, &checkpoints)?
+            }
+            replayed => replayed?,
+        };
+        let log = Arc::new(log);
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
         let (sender, receiver) = mpsc::channel(QUEUE);

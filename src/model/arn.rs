@@ -1,6 +1,6 @@
 //! ARNs of Lambda's resources.
 
-use super::names::{FunctionKey, Region};
+use super::names::{FunctionKey, LayerKey, Region};
 
 /// The partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`.
 pub fn partition(region: &Region) -> &'static str {
@@ -21,4 +21,16 @@ pub fn function(key: &FunctionKey) -> String {
 /// The ARN of a function with a qualifier.
 pub fn qualified(key: &FunctionKey, qualifier: &impl std::fmt::Display) -> String {
     format!("{}:{qualifier}", function(key))
+}
+
+/// The ARN of a layer.
+pub fn layer(key: &LayerKey) -> String {
+    let scope = &key.scope;
+    let (partition, region, account) = (partition(&scope.region), &scope.region, &scope.account);
+    format!("arn:{partition}:lambda:{region}:{account}:layer:{}", key.name)
+}
+
+/// The ARN of a version of a layer.
+pub fn layer_version(key: &LayerKey, number: u64) -> String {
+    format!("{}:{number}", layer(key))
 }

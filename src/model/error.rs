@@ -59,8 +59,16 @@ impl Fault {
 error_codes! {
     /// The caller may not see the resource (another account's, for example).
     AccessDenied: "AccessDeniedException", 403, Message, None;
+    /// A function is to have a code-signing configuration that is not there.
+    CodeSigningConfigNotFound: "CodeSigningConfigNotFoundException", 404, Message, Some(Fault::User);
+    /// Code of nobody trusted, where the code-signing configuration is enforced.
+    CodeVerificationFailed: "CodeVerificationFailedException", 400, Message, Some(Fault::User);
+    /// The account has as many capacity providers as it may have.
+    CapacityProviderLimitExceeded: "CapacityProviderLimitExceededException", 400, message, Some(Fault::User);
     /// The account's total code size is used up.
     CodeStorageExceeded: "CodeStorageExceededException", 400, message, Some(Fault::User);
+    /// A capacity provider has as many function versions as it may have.
+    FunctionVersionsPerCapacityProviderLimitExceeded: "FunctionVersionsPerCapacityProviderLimitExceededException", 400, message, Some(Fault::User);
     /// A value breaks a rule beyond the model's constraints.
     InvalidParameterValue: "InvalidParameterValueException", 400, message, Some(Fault::User);
     /// The body is not JSON.
@@ -71,8 +79,15 @@ error_codes! {
     InvalidZipFile: "InvalidZipFileException", 502, Message, Some(Fault::User);
     /// The path is known, the method is not.
     MethodNotAllowed: "MethodNotAllowedException", 405, message, None;
+    /// A resource-based policy beyond its size.
+    PolicyLengthExceeded: "PolicyLengthExceededException", 400, message, Some(Fault::User);
     /// A given `RevisionId` is not the current one.
     PreconditionFailed: "PreconditionFailedException", 412, message, Some(Fault::User);
+    /// The version or alias has no provisioned concurrency.
+    ProvisionedConcurrencyConfigNotFound:
+        "ProvisionedConcurrencyConfigNotFoundException", 404, message, Some(Fault::User);
+    /// A resource-based policy that lets everybody in.
+    PublicPolicy: "PublicPolicyException", 400, Message, Some(Fault::User);
     /// A body beyond what the operation takes.
     RequestEntityTooLarge: "RequestEntityTooLargeException", 413, message, None;
     /// An event beyond the payload limit.

@@ -8,9 +8,15 @@ use indexmap::IndexMap;
 
 use super::alias::Alias;
 use super::blob::BlobId;
+use super::code_signing::CodeSigningKey;
+use super::concurrency::{ProvisionedConcurrency, Scaling};
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
 use super::names::{AliasName, FunctionKey, RevisionId};
+use super::policy::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
+use super::urls::FunctionUrl;
 
 /// A function with everything that is deleted with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +25,8 @@ pub struct Function {
     pub key: FunctionKey,
     /// `$LATEST`.
     pub latest: Arc<FunctionVersion>,
+    /// `$LATEST.PUBLISHED`, of functions of managed instances.
+    pub latest_published: Option<Arc<FunctionVersion>>,
     /// Published versions by number.
     pub versions: OrdMap<u64, Arc<FunctionVersion>>,
     /// The highest number ever given; numbers of deleted versions are not given again.
@@ -27,18 +35,54 @@ pub struct Function {
     pub aliases: OrdMap<AliasName, Arc<Alias>>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Concurrent executions kept for it, and its limit.
+    pub reserved_concurrency: Option<u32>,
+    /// Provisioned concurrency by version or alias.
+    pub provisioned_concurrency: OrdMap<Qualifier, ProvisionedConcurrency>,
+    /// How versions scale on managed instances.
+    pub scaling: OrdMap<Qualifier, Scaling>,
+    /// The code-signing configuration its code is checked against.
+    pub code_signing_config: Option<CodeSigningKey>,
+    /// Its URL (`None`) and those of its aliases.
+    pub urls: OrdMap<Option<AliasName>, Arc<FunctionUrl>>,
+    /// How asynchronous invocations are treated, by qualifier.
+    pub event_invoke: OrdMap<Qualifier, Arc<EventInvoke>>,
+    /// Whether recursive loops are let run.
+    pub allows_recursion: bool,
+    /// When runtimes are updated, by version; the rest has the default.
+    pub runtime_management: OrdMap<Version, RuntimeManagement>,
+    /// Resource-based policies, of the function itself and of its versions and aliases.
+    pub policies: OrdMap<Target, Arc<Policy>>,
 }
 
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
-        Self { key, latest: Arc::new(latest), versions: OrdMap::new(), last_version: 0, aliases: OrdMap::new(), tags }
+        Self {
+            key,
+            latest: Arc::new(latest),
+            latest_published: None,
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+            reserved_concurrency: None,
+            provisioned_concurrency: OrdMap::new(),
+            scaling: OrdMap::new(),
+            code_signing_config: None,
+            urls: OrdMap::new(),
+            event_invoke: OrdMap::new(),
+            allows_recursion: false,
+            runtime_management: OrdMap::new(),
+            policies: OrdMap::new(),
+        }
     }
 
     /// The version with this number, or `$LATEST`.
     pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
         match version {
             Version::Latest => Some(&self.latest),
+            Version::LatestPublished => self.latest_published.as_ref(),
             Version::Number(number) => self.versions.get(&number),
         }
     }
@@ -54,7 +98,25 @@ impl Function {
 
     /// `$LATEST` and all published versions, in AWS's order.
     pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-        std::iter::once(&self.latest).chain(self.versions.values())
+        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.values())
+    }
+
+    /// Concurrent executions that are provisioned for it in all.
+    pub fn provisioned(&self) -> u64 {
+        self.provisioned_concurrency.values().map(|provisioned| u64::from(provisioned.requested)).sum()
+    }
+
+    /// Concurrent executions that are reserved for it.
+    pub fn reserved(&self) -> u64 {
+        self.reserved_concurrency.map_or(0, u64::from)
+    }
+
+    /// Concurrent executions that others cannot have: what is reserved, which holds what is provisioned;
+    /// without a reservation what is provisioned.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>.
+    pub fn concurrency(&self) -> u64 {
+        self.reserved_concurrency.map_or_else(|| self.provisioned(), u64::from)
     }
 
     /// Bytes of code that count towards the account's limit.
@@ -84,6 +146,13 @@ pub struct FunctionVersion {
     pub deployment: RevisionId,
     /// When code or configuration were last changed.
     pub modified: Timestamp,
+}
+
+impl FunctionVersion {
+    /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
+    pub fn is_invocable(&self) -> bool {
+        self.config.capacity_provider.is_none() || self.version != Version::Latest
+    }
 }
 
 /// A function's code: a zip of Larder's own, or a container image.
@@ -203,6 +272,10 @@ pub struct FunctionConfig {
     pub capacity_provider: Option<CapacityProviderAttachment>,
     /// Is a durable function.
     pub durable: Option<DurableConfig>,
+    /// A runtime of the customer's own.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// `AcceleratorMemorySize` of `AcceleratorConfig`, in GB.
+    pub accelerator_memory_gb: Option<i64>,
 }
 
 impl FunctionConfig {
@@ -237,6 +310,8 @@ impl FunctionConfig {
             tenant_isolation: None,
             capacity_provider: None,
             durable: None,
+            runtime_config: None,
+            accelerator_memory_gb: None,
         }
     }
 }
@@ -283,6 +358,8 @@ pub struct FileSystem {
     pub arn: String,
     /// Where it is mounted, under /mnt.
     pub mount_path: String,
+    /// `DirectS3Read` of `S3FilesConfig`; only of S3 Files.
+    pub direct_s3_read: Option<String>,
 }
 
 /// A layer version that a function uses. It goes on working when the layer version is deleted.
@@ -331,7 +408,18 @@ pub struct DurableConfig {
     /// Days for which the history of an ended execution is kept.
     pub retention_days: u32,
     /// Longest duration of an execution in seconds.
-    pub execution_timeout_s: Option<u32>,
+    pub execution_timeout_s: u32,
+    /// ARN of the key that encrypts what executions keep.
+    pub kms_key_arn: Option<String>,
+}
+
+/// `RuntimeConfig`: a runtime of the customer's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// ARN of the runtime.
+    pub arn: String,
+    /// Its alias.
+    pub alias: String,
 }
 
 /// A configuration for tests.

@@ -8,6 +8,8 @@
 pub struct Limits {
     /// Environments that may run at once (`LAMBDA_LIMITS_CONCURRENT_EXECUTIONS`).
     pub concurrent_executions: u32,
+    /// Concurrent executions that reservations must leave (`LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY`).
+    pub minimum_unreserved_concurrency: u32,
     /// Bytes of all code of an account and region (`LAMBDA_LIMITS_TOTAL_CODE_SIZE`).
     pub total_code_size: u64,
     /// Bytes of a zip sent in a request (`LAMBDA_LIMITS_CODE_SIZE_ZIPPED`).
@@ -28,6 +30,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             concurrent_executions: 1000,
+            minimum_unreserved_concurrency: 100,
             total_code_size: 80_530_636_800,
             code_size_zipped: 52_428_800,
             code_size_unzipped: 262_144_000,

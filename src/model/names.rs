@@ -62,6 +62,23 @@ text_id! {
     /// The name of an alias.
     AliasName
 }
+text_id! {
+    /// The id of a code-signing configuration, `csc-` and 17 hex digits.
+    CodeSigningConfigId
+}
+text_id! {
+    /// The id of a function URL: the first label of its host name.
+    UrlId
+}
+text_id! {
+    /// The plain name of a layer.
+    LayerName
+}
+
+text_id! {
+    /// The name of a capacity provider.
+    CapacityProviderName
+}
 
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +96,15 @@ pub struct FunctionKey {
     pub scope: Scope,
     /// The function's name.
     pub name: FunctionName,
+}
+
+/// A layer's place in the state. Sorted by scope, then name, as functions are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerKey {
+    /// Account and region.
+    pub scope: Scope,
+    /// The layer's name.
+    pub name: LayerName,
 }
 
 /// Names one state of a resource; changes with it (AWS's `RevisionId`).

@@ -1,1 +1,1 @@
-//! Small services that users of Lambda need beside it: STS, IAM roles and policies, CloudWatch Logs.
+//! Small services that users of Lambda need beside it: STS, IAM roles and policies, `CloudWatch` Logs.

@@ -78,6 +78,7 @@ impl Stage {
             runtime: "python3.11".into(),
             handler: "handler.handler".into(),
             code_tree: self.folder.path().join("code"),
+            layer_tree: None,
             memory_mib: 256,
             tmp_mib: 512,
             grace_s: 30,
@@ -163,10 +164,15 @@ pub async fn forward(proxy: TcpListener, socket: String) {
     }
 }
 
-/// The address at which containers on the default network reach this machine.
+/// The address at which containers on the default network reach this machine. An engine in its first run
+/// tells only the subnet (seen with 20.10); the bridge then has its first address.
 pub async fn gateway(docker: &Docker) -> String {
     let network = docker.inspect_network("bridge", None::<InspectNetworkOptions>).await;
     let configs = network.expect("the default network").ipam.and_then(|ipam| ipam.config);
-    let gateway = configs.into_iter().flatten().find_map(|config| config.gateway);
-    gateway.expect("a gateway")
+    let config = configs.into_iter().flatten().next().expect("a configuration");
+    config.gateway.unwrap_or_else(|| {
+        let subnet = config.subnet.expect("a subnet");
+        let base: std::net::Ipv4Addr = subnet.split('/').next().and_then(|base| base.parse().ok()).expect("an address");
+        std::net::Ipv4Addr::from(u32::from(base) + 1).to_string()
+    })
 }

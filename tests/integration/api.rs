@@ -205,8 +205,13 @@ async fn accounts_and_regions_do_not_see_each_other() {
     assert_eq!(arn(red.clone()).await, "arn:aws:lambda:eu-west-1:111111111111:function:shared-name");
     assert_eq!(arn(blue.clone()).await, "arn:aws:lambda:eu-west-1:222222222222:function:shared-name");
     assert_eq!(arn(elsewhere).await, "arn:aws:lambda:us-west-2:111111111111:function:shared-name");
-    // Another account's function may not be looked at through its ARN either.
-    let error = blue.get_function().function_name(arn(red.clone()).await).send().await.expect_err("is red's");
+    // By its ARN another account's function can be used, as nobody's identity is verified; one that is not
+    // there looks as on AWS like one that may not be seen.
+    let reds = arn(red.clone()).await;
+    let found = blue.get_function().function_name(&reds).send().await.expect("is red's");
+    assert_eq!(found.configuration().and_then(|shown| shown.function_arn()), Some(reds.as_str()));
+    let missing = reds.replace("shared-name", "missing");
+    let error = blue.get_function().function_name(missing).send().await.expect_err("is not there");
     let status = error.raw_response().map(|response| response.status().as_u16());
     assert_eq!(status, Some(403), "{error:?}");
     assert_eq!(error.code(), Some("AccessDeniedException"));

@@ -105,29 +105,101 @@ fn with_tree(folder: &Path, tree: &str, change: impl FnOnce(&sled::Tree)) {
     db.flush().expect("flushes");
 }
 
-#[test]
-fn a_damaged_event_is_located() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fill(folder.path(), 5);
-    with_tree(folder.path(), "events", |events| {
+/// Flips a bit of event 3 in the engine.
+fn garble_event(folder: &Path) {
+    with_tree(folder, "events", |events| {
         let mut frame = events.get(3_u64.to_be_bytes()).expect("reads").expect("is there").to_vec();
         let last = frame.len() - 1;
         frame[last] ^= 1;
         events.insert(3_u64.to_be_bytes(), frame).expect("writes");
     });
+}
+
+/// Opens the store and holds it against what it had.
+fn expect_whole(folder: &Path, (state, history): &(State, Vec<Recorded>), what: &str) {
+    let ledger = try_open(folder).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(*ledger.state() == *state, "{what}: the state is as it was");
+    assert!(ledger.events(1, usize::MAX).expect("history reads") == *history, "{what}: so is history");
+    ledger.close().expect("closes");
+}
+
+#[test]
+fn what_the_engine_lost_comes_back_from_the_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = fill(folder.path(), 5);
+    garble_event(folder.path());
+    expect_whole(folder.path(), &live, "a garbled event");
+    with_tree(folder.path(), "events", |events| {
+        events.remove(2_u64.to_be_bytes()).expect("removes");
+    });
+    expect_whole(folder.path(), &live, "a missing event");
+    let sled = folder.path().join("sled");
+    when_free(|| std::fs::remove_dir_all(&sled), |_| false).expect("is removed");
+    expect_whole(folder.path(), &live, "no engine's files at all");
+}
+
+/// Any file of the engine cut or gone, and bytes of it flipped at many places.
+#[test]
+fn any_damage_to_the_engines_files_costs_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = fill(folder.path(), 5);
+    let database = folder.path().join("sled/db");
+    let whole = std::fs::read(&database).expect("reads");
+    let used = whole.iter().rposition(|byte| *byte != 0).expect("is not empty");
+    for at in (0..used).step_by(used / 24) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x20;
+        std::fs::write(&database, damaged).expect("writes");
+        expect_whole(folder.path(), &live, &format!("byte {at} flipped"));
+    }
+    for length in [0, 1, used / 2, used] {
+        std::fs::write(&database, &whole[..length]).expect("writes");
+        expect_whole(folder.path(), &live, &format!("cut to {length} bytes"));
+    }
+    std::fs::remove_file(&database).expect("removes");
+    expect_whole(folder.path(), &live, "no database file");
+}
+
+#[test]
+fn a_lost_journal_is_written_anew_from_the_engine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = fill(folder.path(), 5);
+    std::fs::remove_dir_all(folder.path().join("journal")).expect("removes");
+    expect_whole(folder.path(), &live, "no journal");
+    std::fs::remove_dir_all(folder.path().join("sled")).expect("removes");
+    expect_whole(folder.path(), &live, "the new journal alone");
+}
+
+#[test]
+fn an_event_that_both_have_damaged_is_located() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(folder.path(), 5);
+    garble_event(folder.path());
+    std::fs::remove_dir_all(folder.path().join("journal")).expect("removes");
     let refused = try_open(folder.path()).expect_err("is refused");
     assert!(matches!(refused, LedgerError::DamagedEvent { sequence: 3, .. }), "{refused}");
 }
 
+/// A write that the power cut in two was never acknowledged.
 #[test]
-fn a_missing_event_is_located() {
+fn a_torn_last_record_is_cut() {
     let folder = tempfile::tempdir().expect("a folder");
-    fill(folder.path(), 5);
-    with_tree(folder.path(), "events", |events| {
-        events.remove(2_u64.to_be_bytes()).expect("removes");
-    });
-    let refused = try_open(folder.path()).expect_err("is refused");
-    assert!(matches!(refused, LedgerError::MissingEvent { expected: 2, found: 3 }), "{refused}");
+    let (_, history) = fill(folder.path(), 5);
+    let journal = std::fs::read_dir(folder.path().join("journal")).expect("reads").next().expect("a segment");
+    let segment = journal.expect("an entry").path();
+    let bytes = std::fs::read(&segment).expect("reads");
+    let used = bytes.iter().rposition(|byte| *byte != 0).expect("is not empty");
+    std::fs::write(&segment, &bytes[..used - 3]).expect("writes");
+    std::fs::remove_dir_all(folder.path().join("sled")).expect("removes");
+    std::fs::remove_dir_all(folder.path().join("checkpoints")).expect("removes");
+    let ledger = open(folder.path());
+    let kept = ledger.events(1, usize::MAX).expect("history reads");
+    assert!(kept.len() < history.len() && history.starts_with(&kept), "a prefix: {} events", kept.len());
+    ledger.close().expect("closes");
+    drop(ledger);
+    let ledger = open(folder.path());
+    assert!(ledger.events(1, usize::MAX).expect("history reads") == kept, "what was cut stays cut");
+    ledger.close().expect("closes");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! decide and apply, without a disk.
 
+use larder::model::capacity_provider::ProviderState;
 use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
 use larder::model::function::FunctionState;
 use larder::model::limits::Limits;
+use larder::model::policy::Target;
 use larder::model::state::State;
 use proptest::prelude::*;
 
@@ -67,15 +69,44 @@ proptest! {
     fn the_state_is_sound(steps in steps()) {
         let limits = Limits { total_code_size: 12, ..Limits::default() };
         let (state, _) = run(&steps, &limits);
+        let kept = u64::from(limits.concurrent_executions - limits.minimum_unreserved_concurrency);
+        prop_assert!(state.usage.values().all(|usage| usage.concurrency() <= kept));
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));
             for alias in function.aliases.values() {
                 prop_assert!(function.version(alias.version).is_some(), "an alias stands for a version that is there");
             }
+            let reserved = function.reserved_concurrency.map(u64::from);
+            prop_assert!(reserved.is_none_or(|reserved| function.provisioned() <= reserved));
+            for qualifier in function.provisioned_concurrency.keys() {
+                prop_assert!(function.resolve(Some(qualifier)).is_some(), "what is provisioned is there");
+            }
+            let config = function.code_signing_config.as_ref();
+            prop_assert!(config.is_none_or(|config| state.code_signing_configs.contains_key(config)));
+            for (alias, url) in &function.urls {
+                prop_assert!(alias.as_ref().is_none_or(|name| function.aliases.contains_key(name)));
+                prop_assert!(state.urls.get(&url.id).is_some_and(|owner| owner.key == function.key));
+            }
+            prop_assert!(function.event_invoke.keys().all(|qualifier| function.resolve(Some(qualifier)).is_some()));
+            prop_assert!(function.runtime_management.keys().all(|version| function.version(*version).is_some()));
+            for target in function.policies.keys() {
+                let there = match target {
+                    Target::Function => true,
+                    Target::LatestPublished => function.latest_published.is_some(),
+                    Target::Version(number) => function.versions.contains_key(number),
+                    Target::Alias(name) => function.aliases.contains_key(name),
+                };
+                prop_assert!(there, "a policy is attached to something that is there");
+            }
             for version in function.all_versions() {
                 prop_assert!(version.state != FunctionState::Pending || version.is_unsettled());
             }
+        }
+        for (provider, (function, version)) in &state.provider_versions {
+            let found = state.capacity_provider(provider);
+            prop_assert!(found.is_some_and(|found| found.state == ProviderState::Active), "who has users stays");
+            prop_assert!(state.function(function).is_some_and(|function| function.version(*version).is_some()));
         }
     }
 

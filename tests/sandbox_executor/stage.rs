@@ -67,6 +67,7 @@ impl Stage {
             runtime: self.runtime.clone(),
             handler: "handler.handler".to_owned(),
             code_tree: self.folder.path().join("task"),
+            layer_tree: None,
             memory_mib: 128,
             tmp_mib: 16,
             grace_s: 30,
@@ -159,6 +160,7 @@ impl Link {
             trace_id: None,
             client_context: None,
             cognito_identity: None,
+            tenant_id: None,
             timeout_ms: 10_000,
             payload: Bytes::copy_from_slice(payload.as_bytes()),
         };

@@ -82,6 +82,7 @@ impl Event {
             ("lambda-runtime-trace-id", invoke.trace_id),
             ("lambda-runtime-client-context", invoke.client_context),
             ("lambda-runtime-cognito-identity", invoke.cognito_identity),
+            ("lambda-runtime-aws-tenant-id", invoke.tenant_id),
         ];
         for (name, value) in required {
             set(headers, name, value);

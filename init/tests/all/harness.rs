@@ -266,6 +266,7 @@ pub fn invoke(request_id: &str, payload: &[u8], timeout_ms: u64) -> Invoke {
         trace_id: Some("Root=1-2-3".into()),
         client_context: Some("{\n\"custom\":\"ü\"}".into()),
         cognito_identity: None,
+        tenant_id: None,
         timeout_ms,
         payload: Bytes::copy_from_slice(payload),
     }

@@ -1,10 +1,16 @@
 //! Events of recursion and runtime management of functions.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::event::function_settings::FunctionSettingsEvent;
 
 /// What an event says.
 pub fn details(event: &FunctionSettingsEvent) -> Value {
-    match *event {}
+    match event {
+        FunctionSettingsEvent::RecursionPut { allows, .. } => json!({ "allows": allows }),
+        FunctionSettingsEvent::RuntimeManagementPut { version, management, .. } => json!({
+            "version": version.to_string(), "mode": management.mode.as_str(),
+            "runtime_version_arn": management.runtime_version_arn,
+        }),
+    }
 }

@@ -65,6 +65,11 @@ fn configuration(config: &FunctionConfig) -> Value {
         "log_group": config.logging.group,
         "snap_start": config.snap_start,
         "layers": config.layers.iter().map(|layer| &layer.arn).collect::<Vec<_>>(),
+        "tenant_isolation": config.tenant_isolation,
+        "capacity_provider": config.capacity_provider.as_ref().map(|attachment| &attachment.arn),
+        "durable": config.durable.as_ref().map(|durable| json!({
+            "execution_timeout_s": durable.execution_timeout_s, "retention_days": durable.retention_days,
+        })),
     })
 }
 

@@ -1,10 +1,32 @@
 //! Events of layers and their policies.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::policies::document;
 use crate::model::event::layers::LayerEvent;
+use crate::model::layer::LayerVersion;
 
 /// What an event says.
 pub fn details(event: &LayerEvent) -> Value {
-    match *event {}
+    match event {
+        LayerEvent::LayerVersionPublished { version, .. } => published(version),
+        LayerEvent::LayerVersionDeleted { number, .. } | LayerEvent::LayerPolicyDeleted { number, .. } => {
+            json!({ "version": number })
+        }
+        LayerEvent::LayerPolicyPut { number, policy, .. } => {
+            json!({ "version": number, "policy": document(policy), "revision": policy.revision.to_string() })
+        }
+    }
+}
+
+fn published(version: &LayerVersion) -> Value {
+    json!({
+        "version": version.number,
+        "code": version.blob.to_string(),
+        "size": version.size,
+        "description": version.description,
+        "license": version.license,
+        "runtimes": version.runtimes,
+        "architectures": version.architectures,
+    })
 }

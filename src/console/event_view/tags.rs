@@ -1,10 +1,11 @@
-//! Events of tags of functions.
+//! Events of tags.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::event::tags::TagEvent;
 
 /// What an event says.
 pub fn details(event: &TagEvent) -> Value {
-    match *event {}
+    let TagEvent::TagsPut { tags, .. } = event;
+    json!({ "tags": tags })
 }

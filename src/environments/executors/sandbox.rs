@@ -153,6 +153,7 @@ impl SandboxExecutor {
             Bind::new(link, LINK_FOLDER),
             Bind::new(&spec.code_tree, "/var/task"),
         ];
+        binds.extend(spec.layer_tree.as_ref().map(|tree| Bind::new(tree, "/opt")));
         if let Some(client) = client_of(language) {
             binds.push(Bind::new(client.folder(&self.clients), RUNTIME_DIR));
         }

@@ -6,6 +6,7 @@ use larder_init::link::Start;
 use tokio::sync::oneshot;
 
 use super::{DeploymentKey, Pool, RunError, Target};
+use crate::blobs::BlobError;
 use crate::environments::environment::Environment;
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
 use crate::environments::{token, variables};
@@ -60,9 +61,11 @@ impl Pool {
 
     async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
         let (trees, blob) = (Arc::clone(&self.trees), target.version.code.blob);
-        let code_tree =
-            tokio::task::spawn_blocking(move || trees.get(&blob)).await.map_err(|_| RunError::Closing)??;
         let config = &target.version.config;
+        let layers: Vec<_> = config.layers.iter().filter_map(|layer| layer.blob).collect();
+        let unpacking = tokio::task::spawn_blocking(move || Ok((trees.get(&blob)?, trees.layers(&layers)?)));
+        let unpacked: Result<_, BlobError> = unpacking.await.map_err(|_| RunError::Closing)?;
+        let (code_tree, layer_tree) = unpacked?;
         Ok(EnvironmentSpec {
             token: token::of(self.ledger.secret(), &id),
             id,
@@ -74,6 +77,7 @@ impl Pool {
             runtime: config.runtime.clone(),
             handler: config.handler.clone(),
             code_tree,
+            layer_tree,
             memory_mib: config.memory_mib,
             tmp_mib: config.ephemeral_storage_mib,
             grace_s: self.settings.grace.as_secs(),

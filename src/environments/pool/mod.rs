@@ -1,11 +1,11 @@
 //! The pool: finds a warm environment for an invocation or has one made, and ends those that are
 //! idle for long or outdated.
 
+mod concurrency;
 mod making;
 mod upkeep;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::concurrency::Concurrency;
 use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
 use super::link::LinkWriter;
@@ -43,6 +44,8 @@ pub struct DeploymentKey {
     pub version: Version,
     /// Code and configuration.
     pub deployment: RevisionId,
+    /// The tenant it serves, and no other, where the function isolates tenants.
+    pub tenant: Option<String>,
 }
 
 /// A version to run.
@@ -52,6 +55,8 @@ pub struct Target {
     pub function: FunctionKey,
     /// The version.
     pub version: Arc<FunctionVersion>,
+    /// The tenant, where the function isolates tenants.
+    pub tenant: Option<String>,
 }
 
 impl Target {
@@ -60,6 +65,7 @@ impl Target {
             function: self.function.clone(),
             version: self.version.version,
             deployment: self.version.deployment,
+            tenant: self.tenant.clone(),
         }
     }
 }
@@ -70,6 +76,9 @@ pub enum RunError {
     /// As many environments are busy as the account allows.
     #[error("all {0} environments are busy")]
     Throttled(u32),
+    /// As many environments are busy as are reserved for the function.
+    #[error("all {0} environments reserved for the function are busy")]
+    Reserved(u32),
     /// No environment could be made.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
@@ -99,7 +108,7 @@ pub struct Pool {
     /// Told whenever an environment becomes idle while adoption goes on.
     adopted: Notify,
     started: Instant,
-    busy: AtomicU32,
+    concurrency: Concurrency,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -136,7 +145,7 @@ impl Pool {
             inner: Mutex::new(inner),
             adopted: Notify::new(),
             started: Instant::now(),
-            busy: AtomicU32::new(0),
+            concurrency: Concurrency::default(),
             tasks: TaskTracker::new(),
             stop,
         }))
@@ -155,7 +164,7 @@ impl Pool {
 
     /// Runs an event in a warm environment, or in a new one.
     pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
-        let _busy = Busy::enter(self)?;
+        let _running = self.concurrency.enter(&self.ledger.state(), &target.function, self.settings.concurrency)?;
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
         for _ in 0..DELIVERIES {
             let environment = self.acquire(target).await?;
@@ -250,8 +259,11 @@ impl Pool {
     fn current(&self, deployment: &DeploymentKey) -> Option<Target> {
         let state = self.ledger.state();
         let version = state.function(&deployment.function)?.version(deployment.version)?;
-        (version.deployment == deployment.deployment)
-            .then(|| Target { function: deployment.function.clone(), version: Arc::clone(version) })
+        (version.deployment == deployment.deployment).then(|| Target {
+            function: deployment.function.clone(),
+            version: Arc::clone(version),
+            tenant: deployment.tenant.clone(),
+        })
     }
 
     /// Puts an environment back after its invocation.
@@ -332,25 +344,5 @@ fn killed() -> Completed {
         init: None,
         max_memory_bytes: 0,
         output: Vec::new(),
-    }
-}
-
-/// One of the account's concurrent executions, given back when dropped.
-struct Busy<'a>(&'a Pool);
-
-impl<'a> Busy<'a> {
-    fn enter(pool: &'a Pool) -> Result<Self, RunError> {
-        let limit = pool.settings.concurrency;
-        if pool.busy.fetch_add(1, Ordering::Relaxed) >= limit {
-            pool.busy.fetch_sub(1, Ordering::Relaxed);
-            return Err(RunError::Throttled(limit));
-        }
-        Ok(Self(pool))
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }

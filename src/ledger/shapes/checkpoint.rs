@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
+use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::functions::Function;
+use super::layers::{Layer, LayerKey};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;
@@ -12,7 +15,7 @@ const CHECKPOINT: u16 = 1000;
 
 /// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
 /// but skipped, as the events say all of it.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {
@@ -37,6 +40,9 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
+    layers: Vec<(LayerKey, Layer)>,
+    capacity_providers: Vec<(CapacityProviderKey, CapacityProvider)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -1,5 +1,48 @@
 //! Reserved and provisioned concurrency, and scaling, as stored.
 
+use serde::{Deserialize, Serialize};
+
+use super::{FunctionKey, Stored};
+use crate::model::concurrency;
 use crate::model::event::concurrency::ConcurrencyEvent;
 
-events! { ConcurrencyEvent {} }
+/// `Status`; one that failed says why.
+#[derive(Serialize, Deserialize)]
+pub(super) enum ProvisionedStatus {
+    InProgress,
+    Ready,
+    Failed(String),
+}
+
+impl Stored<concurrency::ProvisionedStatus> for ProvisionedStatus {
+    fn store(model: &concurrency::ProvisionedStatus) -> Self {
+        match model {
+            concurrency::ProvisionedStatus::InProgress => Self::InProgress,
+            concurrency::ProvisionedStatus::Ready => Self::Ready,
+            concurrency::ProvisionedStatus::Failed(reason) => Self::Failed(reason.clone()),
+        }
+    }
+    fn load(self) -> concurrency::ProvisionedStatus {
+        match self {
+            Self::InProgress => concurrency::ProvisionedStatus::InProgress,
+            Self::Ready => concurrency::ProvisionedStatus::Ready,
+            Self::Failed(reason) => concurrency::ProvisionedStatus::Failed(reason),
+        }
+    }
+}
+
+shape! {
+    ProvisionedConcurrency = concurrency::ProvisionedConcurrency {
+        requested: u32, allocated: u32, status: ProvisionedStatus, modified: u64, allocation: [u8; 16],
+    }
+    Scaling = concurrency::Scaling { least: Option<u32>, most: Option<u32> }
+}
+
+events! { ConcurrencyEvent {
+    50 / 1 FunctionConcurrencyPut { key: FunctionKey, reserved: u32 }
+    51 / 1 FunctionConcurrencyDeleted { key: FunctionKey }
+    52 / 1 ProvisionedConcurrencyPut { key: FunctionKey, qualifier: String, provisioned: ProvisionedConcurrency }
+    53 / 1 ProvisionedConcurrencyDeleted { key: FunctionKey, qualifier: String }
+    54 / 1 ProvisionedConcurrencySettled { key: FunctionKey, qualifier: String, failure: Option<String> }
+    55 / 1 FunctionScalingPut { key: FunctionKey, qualifier: String, scaling: Option<Scaling> }
+} }

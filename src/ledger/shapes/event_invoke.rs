@@ -1,5 +1,19 @@
 //! Event-invoke configurations, as stored.
 
-use crate::model::event::event_invoke::EventInvokeEvent;
+use serde::{Deserialize, Serialize};
 
-events! { EventInvokeEvent {} }
+use super::{FunctionKey, Stored};
+use crate::model::event::event_invoke::EventInvokeEvent;
+use crate::model::event_invoke;
+
+shape! {
+    Destinations = event_invoke::Destinations { on_success: Option<String>, on_failure: Option<String> }
+    EventInvoke = event_invoke::EventInvoke {
+        retry_attempts: Option<u32>, event_age_s: Option<u32>, destinations: Destinations, modified: u64,
+    }
+}
+
+events! { EventInvokeEvent {
+    45 / 1 EventInvokePut { key: FunctionKey, qualifier: String, config: EventInvoke }
+    46 / 1 EventInvokeDeleted { key: FunctionKey, qualifier: String }
+} }

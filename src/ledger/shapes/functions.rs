@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::code_signing::CodeSigningKey;
+use super::concurrency::{ProvisionedConcurrency, Scaling};
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
+use super::policies::{Policy, Target};
+use super::urls::FunctionUrl;
 use super::{FunctionKey, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
@@ -26,7 +32,7 @@ shape! {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
     }
     Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool }
-    FileSystem = function::FileSystem { arn: String, mount_path: String }
+    FileSystem = function::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
     LayerReference = function::LayerReference { arn: String, blob: Option<[u8; 32]>, size: u64 }
     ImageConfig = function::ImageConfig {
         entry_point: Option<Vec<String>>, command: Option<Vec<String>>, working_directory: Option<String>,
@@ -34,7 +40,10 @@ shape! {
     CapacityProviderAttachment = function::CapacityProviderAttachment {
         arn: String, per_environment_max_concurrency: Option<u32>, memory_gib_per_vcpu: Option<f64>,
     }
-    DurableConfig = function::DurableConfig { retention_days: u32, execution_timeout_s: Option<u32> }
+    DurableConfig = function::DurableConfig {
+        retention_days: u32, execution_timeout_s: u32, kms_key_arn: Option<String>,
+    }
+    RuntimeConfig = function::RuntimeConfig { arn: String, alias: String }
     FunctionConfig = function::FunctionConfig {
         runtime: String, role: String, handler: String, description: String, timeout_s: u32, memory_mib: u32,
         ephemeral_storage_mib: u32, environment: Option<Vec<(String, String)>>, architecture: String,
@@ -42,6 +51,7 @@ shape! {
         kms_key_arn: Option<String>, dead_letter_target: Option<String>, vpc: Option<Vpc>,
         file_systems: Vec<FileSystem>, image_config: Option<ImageConfig>, tenant_isolation: Option<String>,
         capacity_provider: Option<CapacityProviderAttachment>, durable: Option<DurableConfig>,
+        runtime_config: Option<RuntimeConfig>, accelerator_memory_gb: Option<i64>,
     }
     FunctionVersion = function::FunctionVersion {
         version: u64, code: Code, config: FunctionConfig, description: Option<String>, state: FunctionState,
@@ -52,8 +62,14 @@ shape! {
         name: String, version: u64, description: String, routing: Option<Routing>, revision: [u8; 16],
     }
     Function = function::Function {
-        key: FunctionKey, latest: FunctionVersion, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
-        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>,
+        key: FunctionKey, latest: FunctionVersion, latest_published: Option<FunctionVersion>, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
+        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
+        provisioned_concurrency: Vec<(String, ProvisionedConcurrency)>, scaling: Vec<(String, Scaling)>,
+        code_signing_config: Option<CodeSigningKey>,
+        urls: Vec<(Option<String>, FunctionUrl)>,
+        event_invoke: Vec<(String, EventInvoke)>, allows_recursion: bool,
+        runtime_management: Vec<(u64, RuntimeManagement)>,
+        policies: Vec<(Target, Policy)>,
     }
 }
 

@@ -1,5 +1,24 @@
 //! Layers and their policies, as stored.
 
-use crate::model::event::layers::LayerEvent;
+use serde::{Deserialize, Serialize};
 
-events! { LayerEvent {} }
+use super::policies::Policy;
+use super::{Scope, Stored};
+use crate::model::event::layers::LayerEvent;
+use crate::model::{layer, names};
+
+shape! {
+    LayerKey = names::LayerKey { scope: Scope, name: String }
+    LayerVersion = layer::LayerVersion {
+        number: u64, description: String, license: Option<String>, runtimes: Option<Vec<String>>,
+        architectures: Option<Vec<String>>, blob: [u8; 32], size: u64, created: u64, policy: Option<Policy>,
+    }
+    Layer = layer::Layer { versions: Vec<(u64, LayerVersion)>, last_version: u64 }
+}
+
+events! { LayerEvent {
+    30 / 1 LayerVersionPublished { key: LayerKey, version: LayerVersion }
+    31 / 1 LayerVersionDeleted { key: LayerKey, number: u64 }
+    32 / 1 LayerPolicyPut { key: LayerKey, number: u64, policy: Policy }
+    33 / 1 LayerPolicyDeleted { key: LayerKey, number: u64 }
+} }

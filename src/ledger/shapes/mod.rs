@@ -108,14 +108,21 @@ id! {
     names::Region: String, |id| id.to_string(), Into::into;
     names::FunctionName: String, |id| id.to_string(), Into::into;
     names::AliasName: String, |id| id.to_string(), Into::into;
+    names::CodeSigningConfigId: String, |id| id.to_string(), Into::into;
+    names::UrlId: String, |id| id.to_string(), Into::into;
+    qualifier::Qualifier: String, |qualifier| qualifier.to_string(), |text| qualifier::Qualifier::parse(&text);
+    names::LayerName: String, |id| id.to_string(), Into::into;
+    names::CapacityProviderName: String, |id| id.to_string(), Into::into;
     RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
     Timestamp: u64, |time| time.0, Timestamp;
     BlobId: [u8; 32], |id| id.0, BlobId;
     qualifier::Version: u64, |version| match version {
         qualifier::Version::Latest => 0,
+        qualifier::Version::LatestPublished => u64::MAX,
         qualifier::Version::Number(number) => *number,
     }, |number| match number {
         0 => qualifier::Version::Latest,
+        u64::MAX => qualifier::Version::LatestPublished,
         number => qualifier::Version::Number(number),
     };
 }

@@ -1,5 +1,45 @@
 //! Resource-based policies of functions, as stored.
 
-use crate::model::event::policies::PolicyEvent;
+use serde::{Deserialize, Serialize};
 
-events! { PolicyEvent {} }
+use super::{FunctionKey, Stored};
+use crate::model::event::policies::PolicyEvent;
+use crate::model::policy;
+
+/// What a policy is attached to.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Target {
+    Function,
+    Version(u64),
+    Alias(String),
+    LatestPublished,
+}
+
+impl Stored<policy::Target> for Target {
+    fn store(model: &policy::Target) -> Self {
+        match model {
+            policy::Target::Function => Self::Function,
+            policy::Target::LatestPublished => Self::LatestPublished,
+            policy::Target::Version(number) => Self::Version(*number),
+            policy::Target::Alias(name) => Self::Alias(Stored::store(name)),
+        }
+    }
+    fn load(self) -> policy::Target {
+        match self {
+            Self::Function => policy::Target::Function,
+            Self::LatestPublished => policy::Target::LatestPublished,
+            Self::Version(number) => policy::Target::Version(number),
+            Self::Alias(name) => policy::Target::Alias(name.load()),
+        }
+    }
+}
+
+shape! {
+    Statement = policy::Statement { sid: Option<String>, text: String }
+    Policy = policy::Policy { version: String, id: Option<String>, statements: Vec<Statement>, revision: [u8; 16] }
+}
+
+events! { PolicyEvent {
+    20 / 1 PolicyPut { key: FunctionKey, target: Target, policy: Policy }
+    21 / 1 PolicyDeleted { key: FunctionKey, target: Target, revision: [u8; 16] }
+} }

@@ -1,5 +1,22 @@
 //! Function URLs, as stored.
 
-use crate::model::event::urls::UrlEvent;
+use serde::{Deserialize, Serialize};
 
-events! { UrlEvent {} }
+use super::{FunctionKey, Stored};
+use crate::model::event::urls::UrlEvent;
+use crate::model::urls;
+
+shape! {
+    Cors = urls::Cors {
+        allow_credentials: Option<bool>, allow_headers: Option<Vec<String>>, allow_methods: Option<Vec<String>>,
+        allow_origins: Option<Vec<String>>, expose_headers: Option<Vec<String>>, max_age_s: Option<u32>,
+    }
+    FunctionUrl = urls::FunctionUrl {
+        id: String, auth_type: String, cors: Option<Cors>, invoke_mode: Option<String>, created: u64, modified: u64,
+    }
+}
+
+events! { UrlEvent {
+    40 / 1 UrlPut { key: FunctionKey, alias: Option<String>, url: FunctionUrl }
+    41 / 1 UrlDeleted { key: FunctionKey, alias: Option<String> }
+} }

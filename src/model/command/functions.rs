@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::alias::Routing;
 use crate::model::function::{
-    CapacityProviderAttachment, Code, DurableConfig, Failure, FileSystem, FunctionConfig, ImageConfig, Variables, Vpc,
+    CapacityProviderAttachment, Code, Failure, FileSystem, FunctionConfig, ImageConfig, RuntimeConfig, Variables, Vpc,
 };
 use crate::model::names::{AliasName, FunctionKey, RevisionId};
 use crate::model::qualifier::{Qualifier, Version};
@@ -62,8 +62,12 @@ pub struct CreateFunction {
     pub config: FunctionConfig,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether to publish version 1 at once.
-    pub publish: bool,
+    /// What to publish at once.
+    pub publish: Option<Publication>,
+    /// ARN of the code-signing configuration it is to have.
+    pub code_signing_config: Option<String>,
+    /// Whether the zip has a signature.
+    pub signed: bool,
 }
 
 /// Parameters of `UpdateFunctionCode`.
@@ -75,10 +79,12 @@ pub struct UpdateFunctionCode {
     pub code: Code,
     /// Another architecture.
     pub architecture: Option<String>,
-    /// Whether to publish a version of it.
-    pub publish: bool,
+    /// What to publish of it.
+    pub publish: Option<Publication>,
     /// The revision the caller knows.
     pub revision: Option<String>,
+    /// Whether the zip has a signature.
+    pub signed: bool,
 }
 
 /// Parameters of `UpdateFunctionConfiguration`.
@@ -139,7 +145,31 @@ pub struct ConfigPatch {
     /// Runs on instances of a capacity provider.
     pub capacity_provider: Option<CapacityProviderAttachment>,
     /// Is a durable function.
-    pub durable: Option<DurableConfig>,
+    pub durable: Option<DurablePatch>,
+    /// A runtime of the customer's own.
+    pub runtime_config: Option<RuntimeConfig>,
+    /// Memory of an accelerator, in GB.
+    pub accelerator_memory_gb: Option<i64>,
+}
+
+/// The members of a `DurableConfig` that a caller gave; the rest stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DurablePatch {
+    /// Days for which the history of an ended execution is kept.
+    pub retention_days: Option<u32>,
+    /// Longest duration of an execution in seconds.
+    pub execution_timeout_s: Option<u32>,
+    /// ARN of a key; an empty text takes it away.
+    pub kms_key_arn: Option<String>,
+}
+
+/// What a publication makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Publication {
+    /// A version with the next number.
+    Numbered,
+    /// `$LATEST.PUBLISHED` anew: only of functions of managed instances.
+    LatestPublished,
 }
 
 /// Parameters of `PublishVersion`.
@@ -147,6 +177,8 @@ pub struct ConfigPatch {
 pub struct PublishVersion {
     /// The function.
     pub key: FunctionKey,
+    /// What to publish.
+    pub to: Publication,
     /// Digest (base64) that `$LATEST` must have.
     pub code_sha256: Option<String>,
     /// Description of the version instead of the function's.

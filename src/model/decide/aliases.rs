@@ -11,7 +11,7 @@ use super::super::function::Function;
 use super::super::names::{AliasName, FunctionKey};
 use super::super::qualifier::Version;
 use super::super::state::State;
-use super::{Decision, check_revision, existing};
+use super::{Decision, check_revision, concurrency, existing};
 
 /// `CreateAlias`.
 pub fn create(state: &State, create: &PutAlias, stamp: &Stamp) -> Result<Decision, ApiError> {
@@ -45,6 +45,7 @@ pub fn update(state: &State, update: &UpdateAlias, stamp: &Stamp) -> Result<Deci
     let routing = update.routing.clone().unwrap_or_else(|| alias.routing.into_iter().collect());
     check_routing(version, &routing)?;
     check_versions(function, version, &routing)?;
+    let before = alias;
     let alias = Alias {
         name: alias.name.clone(),
         version,
@@ -52,7 +53,10 @@ pub fn update(state: &State, update: &UpdateAlias, stamp: &Stamp) -> Result<Deci
         routing: routing.first().copied(),
         revision: stamp.revision(0),
     };
-    Ok(FunctionEvent::AliasPut { key: update.key.clone(), alias }.into())
+    let moved = concurrency::alias_moved(function, before, &alias, stamp)?;
+    let mut decision = Decision::from(FunctionEvent::AliasPut { key: update.key.clone(), alias });
+    decision.events.extend(moved.map(Into::into));
+    Ok(decision)
 }
 
 /// `DeleteAlias`.
@@ -81,10 +85,10 @@ fn check_routing(version: Version, routing: &[Routing]) -> Result<(), ApiError> 
         Version::Number(number) if number == additional.version => Err(ApiError::invalid_parameter(format!(
             "Invalid function version {number}. Function version {number} is already included in routing configuration."
         ))),
-        Version::Latest => {
-            Err(ApiError::invalid_parameter("$LATEST is not supported for an alias pointing to more than 1 version")
-                .without_type())
-        }
+        Version::Latest | Version::LatestPublished => Err(ApiError::invalid_parameter(format!(
+            "{version} is not supported for an alias pointing to more than 1 version"
+        ))
+        .without_type()),
         Version::Number(_) => Ok(()),
     }
 }

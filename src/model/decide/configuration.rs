@@ -48,6 +48,7 @@ pub fn check(config: &FunctionConfig, code: &Code, limits: &Limits) -> Result<()
         check_snap_start(config)?;
     }
     check_variables(config, limits)?;
+    super::modes::check(config)?;
     if config.layers.len() > MAX_LAYERS {
         return Err(ApiError::invalid_parameter(format!("Cannot reference more than {MAX_LAYERS} layers.")));
     }
@@ -136,12 +137,7 @@ pub fn patched(config: &FunctionConfig, patch: &ConfigPatch) -> FunctionConfig {
         // An empty one takes it away (`test_lambda_image_and_image_config_crud`).
         new.image_config = (*image_config != ImageConfig::default()).then(|| image_config.clone());
     }
-    if let Some(capacity_provider) = &patch.capacity_provider {
-        new.capacity_provider = Some(capacity_provider.clone());
-    }
-    if let Some(durable) = &patch.durable {
-        new.durable = Some(durable.clone());
-    }
+    super::modes::patch(&mut new, patch);
     if let Some(variables) = &patch.environment {
         new.environment = Some(variables.clone());
     }

@@ -4,29 +4,40 @@ use std::sync::Arc;
 
 use super::super::arn;
 use super::super::command::Stamp;
-use super::super::command::functions::{CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration};
+use super::super::command::functions::{CreateFunction, Publication, UpdateFunctionCode, UpdateFunctionConfiguration};
 use super::super::error::{ApiError, ErrorCode};
+use super::super::event::code_signing::CodeSigningEvent;
 use super::super::event::functions::FunctionEvent;
 use super::super::function::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::super::limits::Limits;
 use super::super::names::{FunctionKey, RevisionId, Scope};
 use super::super::qualifier::{Qualifier, Version};
 use super::super::state::State;
-use super::{Decision, check_revision, configuration, existing, versions};
+use super::{Decision, check_revision, code_signing, configuration, existing, layers, modes, versions};
 
 /// `CreateFunction`.
 pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
+    configuration::check(&create.config, &create.code, limits)?;
+    let mut config = create.config.clone();
+    config.layers = layers::resolve(state, &create.key.scope, &config.layers)?;
+    configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
+    // A configuration that is refused is told before a name that is taken (`test_layer_function_exceptions`).
     if state.function(&create.key).is_some() {
         let name = &create.key.name;
         return Err(ApiError::conflict(format!("Function already exist: {name}")));
     }
-    configuration::check(&create.config, &create.code, limits)?;
-    configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
+    modes::check_provider(state, &create.key.scope, &create.config, 1)?;
     check_storage(state, &create.key.scope, create.code.size, limits)?;
+    let attachable = |arn: &String| code_signing::attachable(state, arn, &create.key.scope);
+    let code_signing = create.code_signing_config.as_ref().map(attachable).transpose()?;
+    if code_signing.is_some() {
+        code_signing::check_package_type(&create.code)?;
+        code_signing::check_deployment(state, code_signing.as_ref(), create.signed, &create.key.name)?;
+    }
     let latest = FunctionVersion {
         version: Version::Latest,
         code: create.code.clone(),
-        config: Arc::new(create.config.clone()),
+        config: Arc::new(config),
         description: None,
         state: FunctionState::Pending,
         last_update: None,
@@ -36,7 +47,11 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     };
     let created =
         FunctionEvent::FunctionCreated { key: create.key.clone(), latest: Box::new(latest), tags: create.tags.clone() };
-    with_version(state, created, create.publish, &create.key, stamp, limits)
+    let mut decision = with_version(state, created, create.publish, &create.key, stamp, limits)?;
+    let attached = code_signing
+        .map(|config| CodeSigningEvent::FunctionCodeSigningConfigPut { function: create.key.clone(), config });
+    decision.events.extend(attached.map(Into::into));
+    Ok(decision)
 }
 
 /// `UpdateFunctionCode`.
@@ -48,6 +63,7 @@ pub fn update_code(
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
     check_package_type(&function.latest.code, &update.code)?;
+    code_signing::check_deployment(state, function.code_signing_config.as_ref(), update.signed, &update.key.name)?;
     let growth = update.code.size.saturating_sub(function.latest.code.size);
     check_storage(state, &update.key.scope, growth, limits)?;
     let mut config = Arc::clone(&function.latest.config);
@@ -81,16 +97,16 @@ fn check_package_type(old: &Code, new: &Code) -> Result<(), ApiError> {
 fn with_version(
     state: &State,
     event: FunctionEvent,
-    publish: bool,
+    publish: Option<Publication>,
     key: &FunctionKey,
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let mut decision = Decision::from(event);
-    if publish {
+    if let Some(to) = publish {
         let mut after = state.clone();
         after.apply(&decision.events[0]);
-        let published = versions::publish_latest(&after, existing(&after, key)?, None, stamp, limits)?;
+        let published = versions::publish_latest(&after, existing(&after, key)?, to, None, stamp, limits)?;
         decision.events.extend(published.events);
         decision.shows = published.shows;
     }
@@ -105,8 +121,15 @@ pub fn update_configuration(
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
-    let config = configuration::patched(&function.latest.config, &update.patch);
+    modes::check_update(&function.latest.config, &update.patch)?;
+    let mut config = configuration::patched(&function.latest.config, &update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
+    if update.patch.layers.is_some() {
+        config.layers = layers::resolve(state, &update.key.scope, &config.layers)?;
+    }
+    if config.capacity_provider != function.latest.config.capacity_provider {
+        modes::check_provider(state, &update.key.scope, &config, 1)?;
+    }
     if let Some(runtime) = &update.patch.runtime {
         configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
     }
@@ -163,6 +186,10 @@ pub fn delete(state: &State, key: &FunctionKey, qualifier: Option<&Qualifier>) -
         Some(Qualifier::Version(Version::Latest)) => {
             Err(ApiError::invalid_parameter("$LATEST version cannot be deleted without deleting the function."))
         }
+        // In the words of `$LATEST`: a guess.
+        Some(Qualifier::Version(Version::LatestPublished)) => Err(ApiError::invalid_parameter(
+            "$LATEST.PUBLISHED version cannot be deleted without deleting the function.",
+        )),
         Some(Qualifier::Alias(_)) => {
             existing(state, key)?;
             Err(ApiError::invalid_parameter("Deletion of aliases is not currently supported."))

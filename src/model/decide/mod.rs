@@ -5,16 +5,17 @@ mod capacity_providers;
 mod code_signing;
 mod concurrency;
 mod configuration;
-mod event_invoke;
+pub mod event_invoke;
 mod event_sources;
-mod function_settings;
+pub mod function_settings;
 mod functions;
 mod iam;
 mod layers;
 mod logs;
+mod modes;
 mod policies;
 mod tags;
-mod urls;
+pub mod urls;
 mod versions;
 
 use super::command::functions::FunctionCommand;
@@ -27,7 +28,14 @@ use super::qualifier::Version;
 use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
+pub use code_signing::{check_package_type as check_signable, not_found as code_signing_config_not_found};
+pub use concurrency::{provisionable, provisioned_not_found, unpublished};
 pub use configuration::patched;
+pub use layers::{
+    allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
+    resolve as resolve_layers,
+};
+pub use modes::{check_new as check_new_modes, defaults as mode_defaults};
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

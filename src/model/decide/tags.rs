@@ -1,13 +1,35 @@
-//! Decisions about tags of functions.
+//! Decisions about tags.
 
 use super::super::command::Stamp;
 use super::super::command::tags::TagCommand;
 use super::super::error::ApiError;
+use super::super::event::tags::TagEvent;
 use super::super::limits::Limits;
 use super::super::state::State;
+use super::super::tags::{self, TaggedResource, Tags};
 use super::Decision;
 
 /// Decides a command on the current state.
-pub fn decide(_state: &State, command: &TagCommand, _stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
-    match *command {}
+pub fn decide(state: &State, command: &TagCommand, stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
+    match command {
+        TagCommand::Tag { resource, tags: given } => {
+            let mut all = existing(state, resource)?.clone();
+            all.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+            tags::check(given.keys(), all.len())?;
+            Ok(put(resource, all, stamp))
+        }
+        TagCommand::Untag { resource, names } => {
+            let mut all = existing(state, resource)?.clone();
+            all.retain(|name, _| !names.contains(name));
+            Ok(put(resource, all, stamp))
+        }
+    }
+}
+
+fn existing<'a>(state: &'a State, resource: &TaggedResource) -> Result<&'a Tags, ApiError> {
+    resource.tags(state).ok_or_else(|| resource.not_found())
+}
+
+fn put(resource: &TaggedResource, tags: Tags, stamp: &Stamp) -> Decision {
+    TagEvent::TagsPut { resource: resource.clone(), tags, revision: stamp.revision(0) }.into()
 }

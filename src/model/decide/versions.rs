@@ -2,7 +2,7 @@
 
 use super::super::arn;
 use super::super::command::Stamp;
-use super::super::command::functions::PublishVersion;
+use super::super::command::functions::{Publication, PublishVersion};
 use super::super::error::ApiError;
 use super::super::event::functions::FunctionEvent;
 use super::super::function::{Function, FunctionVersion};
@@ -10,7 +10,7 @@ use super::super::limits::Limits;
 use super::super::qualifier::Version;
 use super::super::state::State;
 use super::functions::{check_settled, check_storage};
-use super::{Decision, check_revision, existing};
+use super::{Decision, check_revision, existing, modes};
 
 /// `PublishVersion`.
 pub fn publish(state: &State, publish: &PublishVersion, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
@@ -18,22 +18,30 @@ pub fn publish(state: &State, publish: &PublishVersion, stamp: &Stamp, limits: &
     check_revision(publish.revision.as_ref(), function.latest.revision)?;
     check_settled(function)?;
     check_digest(publish, &function.latest)?;
-    publish_latest(state, function, publish.description.clone(), stamp, limits)
+    publish_latest(state, function, publish.to, publish.description.clone(), stamp, limits)
 }
 
 /// Publishes `$LATEST` as it is, or shows the last version when nothing changed since.
 pub fn publish_latest(
     state: &State,
     function: &Function,
+    to: Publication,
     description: Option<String>,
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
-    if let Some(same) = function.versions.get(&function.last_version).filter(|last| unchanged(&function.latest, last)) {
+    check_publication(function, to)?;
+    let (number, last) = match to {
+        Publication::Numbered => {
+            (Version::Number(function.last_version + 1), function.versions.get(&function.last_version))
+        }
+        Publication::LatestPublished => (Version::LatestPublished, function.latest_published.as_ref()),
+    };
+    if let Some(same) = last.filter(|last| unchanged(&function.latest, last)) {
         return Ok(Decision { events: Vec::new(), shows: Some(same.version) });
     }
     check_storage(state, &function.key.scope, function.latest.code.size, limits)?;
-    let number = Version::Number(function.last_version + 1);
+    modes::check_provider(state, &function.key.scope, &function.latest.config, 1)?;
     let version = FunctionVersion {
         version: number,
         description,
@@ -41,13 +49,23 @@ pub fn publish_latest(
         state: function.latest.state.clone(),
         ..(*function.latest).clone()
     };
-    let version = if function.latest.is_unsettled() { pending(version) } else { version };
+    // Versions of managed instances are made when they are published, others are there with `$LATEST`.
+    let is_made = function.latest.is_unsettled() || function.latest.config.capacity_provider.is_some();
+    let version = if is_made { pending(version) } else { version };
     let event = FunctionEvent::VersionPublished {
         key: function.key.clone(),
         version: Box::new(version),
         latest_revision: stamp.revision(2),
     };
     Ok(Decision { events: vec![event.into()], shows: Some(number) })
+}
+
+/// The text is a guess; AWS has `$LATEST.PUBLISHED` for managed instances only.
+fn check_publication(function: &Function, to: Publication) -> Result<(), ApiError> {
+    if to == Publication::LatestPublished && function.latest.config.capacity_provider.is_none() {
+        return Err(ApiError::invalid_parameter("PublishTo isn't supported for Lambda Default functions."));
+    }
+    Ok(())
 }
 
 /// A version published together with an update is created, not updated

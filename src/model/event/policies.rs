@@ -3,14 +3,36 @@
 use strum::IntoStaticStr;
 
 use super::Resource;
+use crate::model::names::{FunctionKey, RevisionId};
+use crate::model::policy::{Policy, Target};
 
 /// What happened to resource-based policies of functions.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr)]
-pub enum PolicyEvent {}
+pub enum PolicyEvent {
+    /// A policy came to be or changed: the whole of it. What it is attached to has its revision now.
+    PolicyPut {
+        /// The function.
+        key: FunctionKey,
+        /// What of it.
+        target: Target,
+        /// The policy.
+        policy: Policy,
+    },
+    /// A policy is gone.
+    PolicyDeleted {
+        /// The function.
+        key: FunctionKey,
+        /// What of it.
+        target: Target,
+        /// New revision of what it was attached to.
+        revision: RevisionId,
+    },
+}
 
 impl PolicyEvent {
     /// What it is about, for people.
     pub fn resource(&self) -> Resource {
-        match *self {}
+        let (Self::PolicyPut { key, .. } | Self::PolicyDeleted { key, .. }) = self;
+        Resource::function(key)
     }
 }

@@ -1,9 +1,34 @@
 //! Events of reserved and provisioned concurrency, and scaling, applied.
 
 use super::State;
+use crate::model::concurrency::ProvisionedStatus;
 use crate::model::event::concurrency::ConcurrencyEvent;
+use crate::model::function::Function;
 
 /// Folds one event.
-pub fn apply(_state: &mut State, event: &ConcurrencyEvent) {
-    match *event {}
+pub fn apply(state: &mut State, event: &ConcurrencyEvent) {
+    state.change_function(event.key(), |function| change(function, event));
+}
+
+fn change(function: &mut Function, event: &ConcurrencyEvent) {
+    match event {
+        ConcurrencyEvent::FunctionConcurrencyPut { reserved, .. } => function.reserved_concurrency = Some(*reserved),
+        ConcurrencyEvent::FunctionConcurrencyDeleted { .. } => function.reserved_concurrency = None,
+        ConcurrencyEvent::ProvisionedConcurrencyPut { qualifier, provisioned, .. } => {
+            function.provisioned_concurrency.insert(qualifier.clone(), provisioned.clone());
+        }
+        ConcurrencyEvent::ProvisionedConcurrencyDeleted { qualifier, .. } => {
+            function.provisioned_concurrency.remove(qualifier);
+        }
+        ConcurrencyEvent::ProvisionedConcurrencySettled { qualifier, failure, .. } => {
+            if let Some(provisioned) = function.provisioned_concurrency.get_mut(qualifier) {
+                provisioned.allocated = if failure.is_some() { 0 } else { provisioned.requested };
+                provisioned.status = failure.clone().map_or(ProvisionedStatus::Ready, ProvisionedStatus::Failed);
+            }
+        }
+        ConcurrencyEvent::FunctionScalingPut { qualifier, scaling, .. } => match scaling {
+            Some(scaling) => drop(function.scaling.insert(qualifier.clone(), *scaling)),
+            None => drop(function.scaling.remove(qualifier)),
+        },
+    }
 }

@@ -4,6 +4,11 @@ use super::State;
 use crate::model::event::function_settings::FunctionSettingsEvent;
 
 /// Folds one event.
-pub fn apply(_state: &mut State, event: &FunctionSettingsEvent) {
-    match *event {}
+pub fn apply(state: &mut State, event: &FunctionSettingsEvent) {
+    state.change_function(event.key(), |function| match event {
+        FunctionSettingsEvent::RecursionPut { allows, .. } => function.allows_recursion = *allows,
+        FunctionSettingsEvent::RuntimeManagementPut { version, management, .. } => {
+            function.runtime_management.insert(*version, management.clone());
+        }
+    });
 }

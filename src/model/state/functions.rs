@@ -6,6 +6,7 @@ use super::State;
 use crate::model::event::functions::FunctionEvent;
 use crate::model::function::{Failure, Function, FunctionConfig, FunctionState, FunctionVersion, UpdateStatus};
 use crate::model::names::RevisionId;
+use crate::model::policy::Target;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::time::Timestamp;
 
@@ -38,9 +39,14 @@ fn change(function: &mut Function, event: &FunctionEvent) {
             settle(function, *version, *revision, failure.as_ref());
         }
         FunctionEvent::VersionPublished { version, latest_revision, .. } => {
-            if let Version::Number(number) = version.version {
-                function.last_version = function.last_version.max(number);
-                function.versions.insert(number, Arc::new((**version).clone()));
+            let published = Arc::new((**version).clone());
+            match version.version {
+                Version::Number(number) => {
+                    function.last_version = function.last_version.max(number);
+                    function.versions.insert(number, published);
+                }
+                Version::LatestPublished => function.latest_published = Some(published),
+                Version::Latest => {}
             }
             Arc::make_mut(&mut function.latest).revision = *latest_revision;
         }
@@ -60,7 +66,20 @@ fn change(function: &mut Function, event: &FunctionEvent) {
 }
 
 /// Takes away what is attached to a qualifier that is gone.
-fn detach(_function: &mut Function, _qualifier: &Qualifier) {}
+fn detach(function: &mut Function, qualifier: &Qualifier) {
+    function.provisioned_concurrency.remove(qualifier);
+    function.scaling.remove(qualifier);
+    function.event_invoke.remove(qualifier);
+    match qualifier {
+        Qualifier::Alias(name) => {
+            function.urls.remove(&Some(name.clone()));
+        }
+        Qualifier::Version(version) => {
+            function.runtime_management.remove(version);
+        }
+    }
+    function.policies.remove(&Target::of(Some(qualifier)));
+}
 
 fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: RevisionId, modified: Timestamp) {
     latest.config = Arc::clone(config);
@@ -79,6 +98,11 @@ fn settle(function: &mut Function, version: Version, revision: RevisionId, failu
         Version::Latest => {
             let latest = Arc::make_mut(&mut function.latest);
             *latest = latest.clone().settled(revision, failure);
+        }
+        Version::LatestPublished => {
+            let published = function.latest_published.as_ref();
+            function.latest_published =
+                published.map(|version| Arc::new((**version).clone().settled(revision, failure)));
         }
         Version::Number(number) => {
             if let Some(version) = function.versions.get(&number) {

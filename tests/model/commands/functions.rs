@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use larder::model::alias::Routing;
 use larder::model::blob::BlobId;
 use larder::model::command::functions::{
-    ConfigPatch, CreateFunction, FunctionCommand, PublishVersion, PutAlias, UpdateAlias, UpdateFunctionCode,
-    UpdateFunctionConfiguration,
+    ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias,
+    UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use larder::model::function::{Code, FunctionConfig, Variables};
+use larder::model::function::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};
 use larder::model::state::State;
@@ -30,18 +30,26 @@ pub fn with_revision(command: FunctionCommand, state: &State) -> FunctionCommand
 
 pub fn command() -> impl Strategy<Value = FunctionCommand> {
     prop_oneof![
-        4 => (key(), code(), config(), any::<bool>()).prop_map(|(key, code, config, publish)| {
-            FunctionCommand::CreateFunction(Box::new(CreateFunction { key, code, config, tags: BTreeMap::new(), publish }))
+        4 => (key(), code(), config(), publish()).prop_map(|(key, code, config, publish)| {
+            FunctionCommand::CreateFunction(Box::new(CreateFunction {
+                key,
+                code,
+                config,
+                tags: BTreeMap::new(),
+                publish,
+                code_signing_config: None,
+                signed: false,
+            }))
         }),
-        3 => (key(), code(), any::<bool>(), revision()).prop_map(|(key, code, publish, revision)| {
-            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision })
+        3 => (key(), code(), publish(), revision()).prop_map(|(key, code, publish, revision)| {
+            FunctionCommand::UpdateFunctionCode(UpdateFunctionCode { key, code, architecture: None, publish, revision, signed: false })
         }),
         3 => (key(), patch(), revision()).prop_map(|(key, patch, revision)| {
             FunctionCommand::UpdateFunctionConfiguration(Box::new(UpdateFunctionConfiguration { key, patch, revision }))
         }),
         2 => (key(), prop::option::of(qualifier())).prop_map(|(key, qualifier)| FunctionCommand::DeleteFunction { key, qualifier }),
-        4 => (key(), prop::option::of("[a-z]{1,3}"), revision()).prop_map(|(key, description, revision)| {
-            FunctionCommand::PublishVersion(PublishVersion { key, code_sha256: None, description, revision })
+        4 => (key(), publication(), prop::option::of("[a-z]{1,3}"), revision()).prop_map(|(key, to, description, revision)| {
+            FunctionCommand::PublishVersion(PublishVersion { key, to, code_sha256: None, description, revision })
         }),
         3 => (key(), alias(), version(), routing()).prop_map(|(key, name, version, routing)| {
             FunctionCommand::CreateAlias(PutAlias { key, name: name.into(), version, description: String::new(), routing })
@@ -65,20 +73,44 @@ pub fn key() -> impl Strategy<Value = FunctionKey> {
     )
 }
 
+fn publication() -> impl Strategy<Value = Publication> {
+    prop_oneof![3 => Just(Publication::Numbered), 1 => Just(Publication::LatestPublished)]
+}
+
+fn publish() -> impl Strategy<Value = Option<Publication>> {
+    prop::option::of(publication())
+}
+
 fn code() -> impl Strategy<Value = Code> {
     (0..4_u8).prop_map(|byte| Code::zip(BlobId([byte; 32]), u64::from(byte) + 1))
 }
 
 fn config() -> impl Strategy<Value = FunctionConfig> {
-    (runtime(), 1..900_u32, variables()).prop_map(|(runtime, timeout_s, environment)| FunctionConfig {
-        timeout_s,
-        environment,
-        ..FunctionConfig::new(&runtime, "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
+    (runtime(), 1..900_u32, variables(), managed()).prop_map(|(runtime, timeout_s, environment, managed)| {
+        let mut config = FunctionConfig {
+            timeout_s,
+            environment,
+            ..FunctionConfig::new(&runtime, "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
+        };
+        if let Some(attachment) = managed {
+            (config.memory_mib, config.logging.format) = (2048, "JSON".to_owned());
+            config.capacity_provider = Some(attachment);
+        }
+        config
     })
 }
 
+fn managed() -> impl Strategy<Value = Option<CapacityProviderAttachment>> {
+    let attachment = super::capacity_providers::key().prop_map(|key| CapacityProviderAttachment {
+        arn: key.arn(),
+        per_environment_max_concurrency: Some(16),
+        memory_gib_per_vcpu: Some(2.0),
+    });
+    prop_oneof![2 => Just(None), 1 => attachment.prop_map(Some)]
+}
+
 fn runtime() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["python3.12", "nodejs20.x", "no-such-runtime"]).prop_map(str::to_owned)
+    prop::sample::select(vec!["python3.12", "python3.13", "nodejs22.x", "no-such-runtime"]).prop_map(str::to_owned)
 }
 
 fn variables() -> impl Strategy<Value = Option<Variables>> {
@@ -88,15 +120,15 @@ fn variables() -> impl Strategy<Value = Option<Variables>> {
 }
 
 fn patch() -> impl Strategy<Value = ConfigPatch> {
-    (prop::option::of(runtime()), variables(), prop::option::of("[a-z]{0,3}"), prop::option::of(1..9_u32)).prop_map(
-        |(runtime, environment, description, timeout_s)| ConfigPatch {
+    (prop::option::of(runtime()), variables(), prop::option::of("[a-z]{0,3}"), prop::option::of(1..9_u32), managed())
+        .prop_map(|(runtime, environment, description, timeout_s, capacity_provider)| ConfigPatch {
+            capacity_provider,
             runtime,
             environment,
             description,
             timeout_s,
             ..ConfigPatch::default()
-        },
-    )
+        })
 }
 
 pub fn alias() -> impl Strategy<Value = &'static str> {
@@ -104,7 +136,7 @@ pub fn alias() -> impl Strategy<Value = &'static str> {
 }
 
 fn version() -> impl Strategy<Value = Version> {
-    prop_oneof![Just(Version::Latest), (1..5_u64).prop_map(Version::Number)]
+    prop_oneof![Just(Version::Latest), Just(Version::LatestPublished), (1..5_u64).prop_map(Version::Number)]
 }
 
 pub fn qualifier() -> impl Strategy<Value = Qualifier> {

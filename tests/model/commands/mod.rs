@@ -1,6 +1,15 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
+mod capacity_providers;
+mod code_signing;
+mod concurrency;
+mod event_invoke;
+mod function_settings;
 mod functions;
+mod layers;
+mod policies;
+mod tags;
+mod urls;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -38,6 +47,8 @@ impl Step {
                         .then(|| Failure { reason: "no such runtime".into(), code: "InvalidRuntime".into() }),
                 })
                 .map(Command::from)
+                .chain(concurrency::settle(state).map(Command::from))
+                .chain(capacity_providers::settling(state))
                 .collect(),
         }
     }
@@ -55,7 +66,24 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
+        3 => capacity_providers::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
+        3 => layers::used().prop_map(|command| Step::Do(command.into())),
+        12 => areas().prop_map(Step::Do),
     ]
+}
+
+/// A command of any other area, with its weight.
+fn areas() -> impl Strategy<Value = Command> {
+    prop::strategy::Union::new_weighted(vec![
+        (2, concurrency::command().prop_map(Command::from).boxed()),
+        (1, tags::command().prop_map(Command::from).boxed()),
+        (2, code_signing::command().prop_map(Command::from).boxed()),
+        (2, urls::command().prop_map(Command::from).boxed()),
+        (2, event_invoke::command().prop_map(Command::from).boxed()),
+        (1, function_settings::command().prop_map(Command::from).boxed()),
+        (2, policies::command().prop_map(Command::from).boxed()),
+        (2, layers::command().prop_map(Command::from).boxed()),
+    ])
 }

@@ -12,6 +12,11 @@ ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{FUNCTION}"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:queue"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/sweep"
 PROFILE = f"arn:aws:signer:us-east-1:{ACCOUNT}:/signing-profiles/sweep/abcdefgh12"
+MANAGED = {
+    "LambdaManagedInstancesCapacityProviderConfig": {
+        "CapacityProviderArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:capacity-provider:capacity"
+    }
+}
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [
@@ -25,6 +30,11 @@ REMEMBERED = object()
 # In this order; each may fail where its operation is missing or what it makes is there already.
 # Operation, parameters, and what is remembered of its answer: member of the answer -> name of a member.
 RESOURCES = (
+    ("CreateCapacityProvider", {
+        "CapacityProviderName": "capacity",
+        "VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]},
+        "PermissionsConfig": {"CapacityProviderOperatorRoleArn": ROLE},
+    }, {}),
     ("CreateFunction", {
         "FunctionName": FUNCTION, "Runtime": "python3.11", "Role": ROLE, "Handler": "handler.handler",
         "Code": {"ZipFile": package()},
@@ -56,12 +66,11 @@ RESOURCES = (
         "CodeSigningConfig.CodeSigningConfigArn": "CodeSigningConfigArn",
     }),
     ("CreateEventSourceMapping", {"FunctionName": FUNCTION, "EventSourceArn": QUEUE}, {"UUID": "UUID"}),
-    ("CreateCapacityProvider", {
-        "CapacityProviderName": "capacity",
-        "VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]},
-        "PermissionsConfig": {"CapacityProviderOperatorRoleArn": ROLE},
-    }, {}),
     ("PutResourcePolicy", {"ResourceArn": ARN, "Policy": json.dumps(POLICY)}, {}),
+    ("CreateFunction", {
+        "FunctionName": "managed", "Runtime": "python3.13", "Role": ROLE, "Handler": "handler.handler", "MemorySize": 2048,
+        "Code": {"ZipFile": package()}, "CapacityProviderConfig": MANAGED, "PublishTo": "LATEST_PUBLISHED",
+    }, {}),
 )
 
 # What would be made once more at every call: how it is found.
@@ -101,7 +110,12 @@ NAMES_OF = {
     "AddLayerVersionPermission": {"Action": "lambda:GetLayerVersion", "Principal": "*"},
     "AddPermission": {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
     "CreateFunctionUrlConfig": {"Qualifier": "spare"},
+    "GetFunctionScalingConfig": {"FunctionName": "managed", "Qualifier": "$LATEST.PUBLISHED"},
+    "PutFunctionScalingConfig": {"FunctionName": "managed", "Qualifier": "$LATEST.PUBLISHED"},
 }
+
+# What is made anew for an operation, as others may use the one that is there.
+FRESH = {"DeleteCodeSigningConfig": "CreateCodeSigningConfig"}
 
 # What a call makes, by the member that names it: each such call gets a new name.
 MADE = {
@@ -131,7 +145,12 @@ class Known:
         self.remembered = {}
 
     def names(self, operation):
-        return {**NAMES, **self.remembered, **NAMES_OF.get(operation, {})}
+        names = {**NAMES, **self.remembered, **NAMES_OF.get(operation, {})}
+        if operation in FRESH:
+            creation = FRESH[operation]
+            params, remembers = next((params, remembers) for name, params, remembers in RESOURCES if name == creation)
+            names |= self.create(creation, params, remembers)
+        return names
 
     def make(self):
         for name, params, remembers in RESOURCES:
@@ -140,17 +159,23 @@ class Known:
             params = {name: self.remembered.get(name) if value is REMEMBERED else value for name, value in params.items()}
             if None in params.values():
                 continue
+            self.remembered |= self.create(name, params, remembers)
+
+    def create(self, name, params, remembers):
+        """Makes one, and says what is to be remembered of it."""
+        answer = self.call(name, params)
+        for _ in range(100):
+            # What it needs is being made.
+            if answer is None or answer.status != 409 or b"at this time" not in answer.body:
+                break
+            time.sleep(0.02)
             answer = self.call(name, params)
-            if answer is None or answer.status >= 300:
-                continue
-            for path, member in remembers.items():
-                found = answer.json()
-                for part in path.split("."):
-                    found = found.get(part, {})
-                if found:
-                    self.remembered[member] = found
-            if name == "CreateFunction":
-                self.wait()
+        if answer is None or answer.status >= 300:
+            return {}
+        if params.get("FunctionName") == FUNCTION and name == "CreateFunction":
+            self.wait()
+        found = {member: dig(answer.json(), path) for path, member in remembers.items()}
+        return {member: value for member, value in found.items() if value}
 
     def is_there(self, operation, member):
         value = self.remembered.get(member)
@@ -171,3 +196,9 @@ class Known:
             return self.server.send(self.server.request(self.service.operation_model(operation), params))
         except Dropped:
             return None
+
+
+def dig(value, path):
+    for part in path.split("."):
+        value = value.get(part, {})
+    return value

@@ -26,6 +26,9 @@ const SOCKET_NAME: &str = "link.sock";
 /// Where Lambda has the function's code.
 pub(super) const TASK_FOLDER: &str = "/var/task";
 
+/// Where layers are inside.
+pub(super) const LAYER_FOLDER: &str = "/opt";
+
 /// Bytes in a MiB.
 const MIB: i64 = 1024 * 1024;
 
@@ -84,7 +87,11 @@ pub(super) fn body(
     let (link, mounts) = match passage {
         Passage::Bind { link_folder } => (
             format!("unix:{LINK_FOLDER}/{SOCKET_NAME}"),
-            vec![bind(link_folder, LINK_FOLDER)?, bind(&spec.code_tree, TASK_FOLDER)?],
+            [(link_folder, LINK_FOLDER), (&spec.code_tree, TASK_FOLDER)]
+                .into_iter()
+                .chain(spec.layer_tree.as_ref().map(|tree| (tree, LAYER_FOLDER)))
+                .map(|(from, to)| bind(from, to))
+                .collect::<Result<_, _>>()?,
         ),
         Passage::Copy { server, .. } => (format!("tcp:{server}"), vec![]),
     };
@@ -188,6 +195,7 @@ mod tests {
             runtime: "python3.11".into(),
             handler: "handler.handler".into(),
             code_tree: "/var/lib/larder/trees/with:colon".into(),
+            layer_tree: None,
             memory_mib: 256,
             tmp_mib: 512,
             grace_s: 30,
@@ -216,6 +224,16 @@ mod tests {
             ]
         );
         assert!(body.env.expect("variables").contains(&"LARDER_LINK=unix:/var/larder/link.sock".into()));
+    }
+
+    #[test]
+    fn layers_are_one_more_mount() {
+        let passage = Passage::Bind { link_folder: "/run/larder".into() };
+        let spec = EnvironmentSpec { layer_tree: Some("/var/lib/larder/trees/layers".into()), ..spec() };
+        let body = body(&spec, "image", &passage).expect("a body");
+        let mounts = body.host_config.and_then(|host| host.mounts).expect("mounts");
+        let last = mounts.last().map(|mount| (mount.source.as_deref(), mount.target.as_deref(), mount.read_only));
+        assert_eq!(last, Some((Some("/var/lib/larder/trees/layers"), Some("/opt"), Some(true))));
     }
 
     #[test]

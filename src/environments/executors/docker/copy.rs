@@ -8,20 +8,24 @@ use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use tokio::io::{DuplexStream, duplex};
 use tokio_util::io::{ReaderStream, SyncIoBridge};
 
-use super::container::{INIT_NAME, LINK_FOLDER, TASK_FOLDER};
+use super::container::{INIT_NAME, LAYER_FOLDER, LINK_FOLDER, TASK_FOLDER};
 use super::engine::Engine;
 use crate::environments::executor::{EnvironmentSpec, ExecutorError};
 
 /// Bytes of the archive that wait for the network, at most.
 const BUFFER: usize = 64 * 1024;
 
-/// Copies the init and the code of `spec` into the created container `id`, in one archive that is
+/// Copies the init, the code and the layers of `spec` into the created container `id`, in one archive that is
 /// never whole in memory.
 pub(super) async fn fill(engine: &Engine, id: &str, spec: &EnvironmentSpec, init: &Path) -> Result<(), ExecutorError> {
     let (reader, writer) = duplex(BUFFER);
     let sink = SyncIoBridge::new(writer);
-    let (init, code_tree) = (init.to_owned(), spec.code_tree.clone());
-    let packing = tokio::task::spawn_blocking(move || pack(sink, &init, &code_tree));
+    let (init, code_tree, layer_tree) = (init.to_owned(), spec.code_tree.clone(), spec.layer_tree.clone());
+    let packing = tokio::task::spawn_blocking(move || {
+        let trees = [(TASK_FOLDER, Some(code_tree)), (LAYER_FOLDER, layer_tree)];
+        let trees = trees.into_iter().filter_map(|(place, tree)| Some((place, tree?)));
+        pack(sink, &init, trees)
+    });
     let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let archive = body_try_stream(ReaderStream::new(reader));
     let uploaded = engine.docker.upload_to_container(id, Some(options), archive).await;
@@ -37,12 +41,18 @@ pub(super) async fn fill(engine: &Engine, id: &str, spec: &EnvironmentSpec, init
     }
 }
 
-/// Writes the archive: the init and the code tree at their places below `/`.
-fn pack(sink: SyncIoBridge<DuplexStream>, init: &Path, code_tree: &Path) -> io::Result<()> {
+/// Writes the archive: the init and the trees at their places below `/`.
+fn pack(
+    sink: SyncIoBridge<DuplexStream>,
+    init: &Path,
+    trees: impl Iterator<Item = (&'static str, PathBuf)>,
+) -> io::Result<()> {
     let mut archive = tar::Builder::new(sink);
     archive.follow_symlinks(false);
     archive.append_path_with_name(init, inside(LINK_FOLDER).join(INIT_NAME)).map_err(|error| at(init, &error))?;
-    archive.append_dir_all(inside(TASK_FOLDER), code_tree).map_err(|error| at(code_tree, &error))?;
+    for (place, tree) in trees {
+        archive.append_dir_all(inside(place), &tree).map_err(|error| at(&tree, &error))?;
+    }
     archive.into_inner()?.shutdown()
 }
 

@@ -1,0 +1,178 @@
+//! The engine, sled: the one file that knows it.
+//!
+//! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
+//! (store id, schema, secret). It follows the journal, and flushes when it likes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use sled::{Batch, Db, Tree};
+
+use super::codec;
+use super::journal::Identity;
+use super::{Attachment, LedgerError, SCHEMA};
+use crate::model::blob::BlobId;
+use crate::model::event::Recorded;
+
+/// Memory sled may use for pages, in bytes: the state lives in our own maps, so its cache only
+/// serves history and small blobs.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Milliseconds after which sled flushes what it was given; the journal has it already.
+const FLUSH_MS: u64 = 500;
+
+/// The open engine.
+pub struct Engine {
+    path: PathBuf,
+    db: Db,
+    events: Tree,
+    blobs: Tree,
+    meta: Tree,
+}
+
+impl Engine {
+    /// Opens or makes the engine's files in `path`.
+    ///
+    /// # Errors
+    /// It cannot read them (which it may say by a panic), or a later schema wrote them.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let open = || -> sled::Result<Self> {
+            let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_MS));
+            let db = config.open()?;
+            let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
+            Ok(Self { path: path.to_owned(), events: events?, blobs: blobs?, meta: meta?, db })
+        };
+        let opened = catch_unwind(AssertUnwindSafe(open));
+        let opened =
+            opened.unwrap_or_else(|_| Err(sled::Error::Unsupported("the engine panicked on its files".into())));
+        let engine = opened.map_err(|source| LedgerError::Engine { path: path.to_owned(), source })?;
+        check_schema(&engine.meta, path)?;
+        Ok(engine)
+    }
+
+    /// Whose it is; `None` for a new one.
+    pub fn identity(&self) -> Result<Option<Identity>, LedgerError> {
+        let get = |key| self.meta.get(key).map_err(|source| self.error(source));
+        Ok(get("store_id")?
+            .zip(get("secret")?)
+            .map(|(id, secret)| Identity { store_id: id.to_vec(), secret: secret.to_vec() }))
+    }
+
+    /// Notes whose it is.
+    pub fn set_identity(&self, identity: &Identity) -> Result<(), LedgerError> {
+        let set = |key, value: &Vec<u8>| {
+            self.meta.insert(key, value.as_slice()).map(drop).map_err(|source| self.error(source))
+        };
+        set("store_id", &identity.store_id)?;
+        set("secret", &identity.secret)
+    }
+
+    /// The small blobs.
+    pub fn small_blobs(&self) -> SmallBlobs {
+        SmallBlobs { path: self.path.clone(), tree: self.blobs.clone() }
+    }
+
+    /// Takes events (sequence and frame) with the blobs they need.
+    pub fn insert(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
+        for (id, bytes) in blobs {
+            self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.error(source))?;
+        }
+        let mut batch = Batch::default();
+        for (sequence, frame) in frames {
+            batch.insert(&sequence.to_be_bytes(), frame);
+        }
+        self.events.apply_batch(batch).map_err(|source| self.error(source))
+    }
+
+    /// Sequence of the newest event; 0 if there is none.
+    pub fn last(&self) -> Result<u64, LedgerError> {
+        let last = self.events.last().map_err(|source| self.error(source))?;
+        Ok(last.and_then(|(key, _)| sequence(&key)).unwrap_or(0))
+    }
+
+    /// The frames from `from` on, in order, with their sequences.
+    pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + '_ {
+        self.events.range(from.to_be_bytes()..).map(|entry| {
+            let (key, frame) = entry.map_err(|source| self.error(source))?;
+            Ok((sequence(&key).unwrap_or_default(), frame.to_vec()))
+        })
+    }
+
+    /// The events from `from` on, each decoded and checked, in order and without gaps.
+    pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
+        let from = from.max(1);
+        self.frames_from(from).enumerate().map(move |(index, entry)| {
+            let (found, frame) = entry?;
+            let expected = from + index as u64;
+            if found != expected {
+                return Err(LedgerError::MissingEvent { expected, found });
+            }
+            codec::decode(found, &frame).map_err(|source| LedgerError::DamagedEvent { sequence: found, source })
+        })
+    }
+
+    /// All small blobs.
+    pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + '_ {
+        self.blobs.iter().map(|entry| {
+            let (id, bytes) = entry.map_err(|source| self.error(source))?;
+            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
+            Ok((BlobId(id), bytes.to_vec().into()))
+        })
+    }
+
+    /// Brings everything written to the engine's files.
+    pub fn flush(&self) -> Result<(), LedgerError> {
+        self.db.flush().map(drop).map_err(|source| self.error(source))
+    }
+
+    fn error(&self, source: sled::Error) -> LedgerError {
+        LedgerError::Engine { path: self.path.clone(), source }
+    }
+}
+
+fn sequence(key: &[u8]) -> Option<u64> {
+    key.try_into().map(u64::from_be_bytes).ok()
+}
+
+/// Blobs too small to be worth a file: they are stored and flushed together with their event.
+#[derive(Clone)]
+pub struct SmallBlobs {
+    path: PathBuf,
+    tree: Tree,
+}
+
+impl std::fmt::Debug for SmallBlobs {
+    /// Leaves the engine out, which would print its pages.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SmallBlobs").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SmallBlobs {
+    /// The bytes of a blob, if it is one of these. Not yet checked against the name.
+    pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        let bytes = self.tree.get(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
+        Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
+
+    /// Whether the blob is one of these.
+    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
+        self.tree.contains_key(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })
+    }
+}
+
+/// Refuses a store of a later schema; marks a new or older one with ours.
+fn check_schema(meta: &Tree, path: &Path) -> Result<(), LedgerError> {
+    let error = |source| LedgerError::Engine { path: path.to_owned(), source };
+    let found = match meta.get("schema").map_err(error)? {
+        Some(stored) => stored.as_ref().try_into().map(u32::from_be_bytes),
+        None => Ok(0),
+    };
+    match found.map_err(|_| LedgerError::DamagedMeta("the schema is not a number"))? {
+        found if found > SCHEMA => Err(LedgerError::NewerSchema { found, known: SCHEMA }),
+        SCHEMA => Ok(()),
+        // Old events stay as they are and are lifted when they are read; new ones follow, which an
+        // older larder could not read.
+        _ => meta.insert("schema", &SCHEMA.to_be_bytes()).map(drop).map_err(error),
+    }
+}

@@ -1,0 +1,209 @@
+//! A segment: one file of the journal. A header, records, then zeros.
+//!
+//! ```text
+//! header | magic 8 | schema u32 | store id 32 | secret 64 | first sequence u64 | crc32 u32 |
+//! record | length u32 | crc32 u32 | first sequence u64 | events u32 | blobs u32 | events | blobs |
+//! event  | length u32 | frame |
+//! blob   | digest 32 | length u32 | bytes |
+//! ```
+//! Little-endian. A record's length is that of what follows its counts; its checksum is over all that
+//! follows the checksum. A length of 0 ends a segment.
+
+use bytes::Bytes;
+
+use crate::ledger::{Attachment, SCHEMA};
+use crate::model::blob::BlobId;
+
+const MAGIC: &[u8; 8] = b"larder\0j";
+
+/// Bytes of a segment's header.
+pub const HEADER: usize = 120;
+
+/// Bytes of a record before its events.
+const RECORD: usize = 24;
+
+/// Whose journal it is; the same in every segment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Id of the store, 32 bytes.
+    pub store_id: Vec<u8>,
+    /// Secret of the store, 64 bytes.
+    pub secret: Vec<u8>,
+}
+
+/// One batch of events, with the blobs they need.
+#[derive(Debug, PartialEq)]
+pub struct Record {
+    /// Sequence of its first event.
+    pub first: u64,
+    /// The events' frames, in order.
+    pub frames: Vec<Vec<u8>>,
+    /// The blobs.
+    pub blobs: Vec<Attachment>,
+}
+
+/// What lies at a place of a segment.
+#[derive(Debug, PartialEq)]
+pub enum Found {
+    /// A record, and where the next begins.
+    Record(Record, usize),
+    /// Nothing more.
+    End,
+    /// Bytes that are no record, and why.
+    Damage(&'static str),
+}
+
+/// Writes a header.
+pub fn header(identity: &Identity, first: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&SCHEMA.to_le_bytes());
+    bytes.extend_from_slice(&fixed(&identity.store_id, 32));
+    bytes.extend_from_slice(&fixed(&identity.secret, 64));
+    bytes.extend_from_slice(&first.to_le_bytes());
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn fixed(bytes: &[u8], length: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes.resize(length, 0);
+    bytes
+}
+
+/// Reads a header: whose it is, its schema, its first sequence. `None` if it is none.
+pub fn read_header(bytes: &[u8]) -> Option<(Identity, u32, u64)> {
+    let mut rest = bytes.get(..HEADER)?;
+    let checksum = u32::from_le_bytes(rest[HEADER - 4..].try_into().ok()?);
+    if crc32fast::hash(&rest[..HEADER - 4]) != checksum || take(&mut rest, 8)? != MAGIC {
+        return None;
+    }
+    let schema = number(&mut rest)?;
+    let (store_id, secret) = (take(&mut rest, 32)?.to_vec(), take(&mut rest, 64)?.to_vec());
+    let first = take(&mut rest, 8)?.try_into().map(u64::from_le_bytes).ok()?;
+    Some((Identity { store_id, secret }, schema, first))
+}
+
+/// Writes a record.
+pub fn record(first: u64, frames: &[(u64, Vec<u8>)], blobs: &[Attachment]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = vec![0; RECORD];
+    for (_, frame) in frames {
+        bytes.extend_from_slice(&length(frame));
+        bytes.extend_from_slice(frame);
+    }
+    for (id, blob) in blobs {
+        bytes.extend_from_slice(&id.0);
+        bytes.extend_from_slice(&length(blob));
+        bytes.extend_from_slice(blob);
+    }
+    let body = length(&bytes[RECORD..]);
+    bytes[..4].copy_from_slice(&body);
+    bytes[8..16].copy_from_slice(&first.to_le_bytes());
+    bytes[16..20].copy_from_slice(&count(frames.len()));
+    bytes[20..24].copy_from_slice(&count(blobs.len()));
+    let checksum = crc32fast::hash(&bytes[8..]);
+    bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+fn count(items: usize) -> [u8; 4] {
+    u32::try_from(items).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Reads what lies at `offset`.
+pub fn read(bytes: &[u8], offset: usize) -> Found {
+    let Some(head) = bytes.get(offset..offset + RECORD) else { return ended(&bytes[offset.min(bytes.len())..]) };
+    let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    if word(0) == 0 {
+        return ended(head);
+    }
+    let end = usize::try_from(word(0)).ok().and_then(|length| (offset + RECORD).checked_add(length));
+    let Some(checked) = end.and_then(|end| bytes.get(offset + 8..end)) else {
+        return Found::Damage("the record announces more bytes than there are");
+    };
+    if crc32fast::hash(checked) != word(4) {
+        return Found::Damage("the checksum is not that of the bytes");
+    }
+    match parse(checked, word(16), word(20)) {
+        Some(record) => Found::Record(record, offset + 8 + checked.len()),
+        None => Found::Damage("the record's counts do not fit its bytes"),
+    }
+}
+
+/// The end, if there is nothing but zeros.
+fn ended(bytes: &[u8]) -> Found {
+    if bytes.iter().all(|byte| *byte == 0) { Found::End } else { Found::Damage("bytes behind the last record") }
+}
+
+/// Reads a record from its first sequence on.
+fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
+    let first = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    let mut rest = &bytes[16..];
+    let mut record = Record { first, frames: Vec::new(), blobs: Vec::new() };
+    for _ in 0..events {
+        let length = usize::try_from(number(&mut rest)?).ok()?;
+        record.frames.push(take(&mut rest, length)?.to_vec());
+    }
+    for _ in 0..blobs {
+        let digest = take(&mut rest, 32)?.try_into().ok()?;
+        let length = usize::try_from(number(&mut rest)?).ok()?;
+        record.blobs.push((BlobId(digest), Bytes::copy_from_slice(take(&mut rest, length)?)));
+    }
+    rest.is_empty().then_some(record)
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(length)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn number(rest: &mut &[u8]) -> Option<u32> {
+    take(rest, 4)?.try_into().map(u32::from_le_bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let frames = [(7, b"one".to_vec()), (8, b"two!".to_vec())];
+        record(7, &frames, &[(BlobId([3; 32]), Bytes::from_static(b"zip"))])
+    }
+
+    #[test]
+    fn a_record_comes_back_and_zeros_end_a_segment() {
+        let mut bytes = sample();
+        let length = bytes.len();
+        bytes.extend_from_slice(&[0; 100]);
+        let Found::Record(record, next) = read(&bytes, 0) else { panic!("a record") };
+        assert_eq!((record.first, record.frames.len(), record.blobs.len(), next), (7, 2, 1, length));
+        assert_eq!(read(&bytes, next), Found::End);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_found() {
+        let bytes = sample();
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            assert!(!matches!(read(&flipped, 0), Found::Record(..)), "flip at {at}");
+            assert!(!matches!(read(&bytes[..at], 0), Found::Record(..)), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_and_a_damaged_one_does_not() {
+        let identity = Identity { store_id: vec![b'a'; 32], secret: vec![b'b'; 64] };
+        let bytes = header(&identity, 5);
+        let (read, schema, first) = read_header(&bytes).expect("a header");
+        assert!(read == identity && schema == SCHEMA && first == 5);
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            assert!(read_header(&flipped).is_none(), "flip at {at}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Random commands about reserved and provisioned concurrency, and scaling.
+
+use larder::model::command::concurrency::ConcurrencyCommand;
+use larder::model::concurrency::Scaling;
+use larder::model::state::State;
+use proptest::prelude::*;
+
+use super::functions::{key, qualifier};
+
+pub fn command() -> impl Strategy<Value = ConcurrencyCommand> {
+    prop_oneof![
+        (key(), 0..1100_u32).prop_map(|(key, reserved)| ConcurrencyCommand::PutFunctionConcurrency { key, reserved }),
+        key().prop_map(|key| ConcurrencyCommand::DeleteFunctionConcurrency { key }),
+        (key(), qualifier(), 1..1100_u32).prop_map(|(key, qualifier, requested)| {
+            ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested }
+        }),
+        (key(), qualifier())
+            .prop_map(|(key, qualifier)| ConcurrencyCommand::DeleteProvisionedConcurrency { key, qualifier }),
+        (key(), qualifier(), 0..4_u32).prop_map(|(key, qualifier, least)| ConcurrencyCommand::PutFunctionScaling {
+            key,
+            qualifier,
+            scaling: Some(Scaling { least: Some(least), most: None }),
+        }),
+    ]
+}
+
+/// What settles every allocation that waits.
+pub fn settle(state: &State) -> impl Iterator<Item = ConcurrencyCommand> {
+    state.provisioning.iter().map(|((key, qualifier), allocation)| ConcurrencyCommand::SettleProvisionedConcurrency {
+        key: key.clone(),
+        qualifier: qualifier.clone(),
+        allocation: *allocation,
+    })
+}
