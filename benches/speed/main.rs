@@ -32,6 +32,7 @@ const SECTIONS: &[Section] = &[
     ("throughput", "warm invocations over many connections", sections::throughput::run),
     ("create", "CreateFunction of distinct 1 KB packages, durability always", sections::create::run),
     ("read", "GetFunction and ListFunctions among 10,000 functions", sections::read::run),
+    ("growth", "the same calls among few and among 10,000 functions", sections::growth::run),
     ("restart", "from the start of the process to the first answer", sections::restart::run),
     ("replay", "opening a store without its checkpoints", sections::replay::run),
     ("memory", "resident memory of the server", sections::memory::run),

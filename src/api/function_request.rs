@@ -19,6 +19,9 @@ const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NA
 /// `S3Bucket`.
 pub(super) const BUCKET: Kind = super::shape::pattern(3, 63, r"[0-9A-Za-z\.\-_]*(?<!\.)");
 
+/// `S3Key` and `S3ObjectVersion`.
+pub(super) const S3_NAME: Kind = super::shape::pattern(1, 1024, ".*");
+
 /// The members of `FunctionCode`, which `UpdateFunctionCode` has at its top.
 macro_rules! code_members {
     ($($more:expr),* $(,)?) => {
@@ -26,8 +29,8 @@ macro_rules! code_members {
             $($more,)*
             Member::body("ZipFile", Kind::Blob),
             Member::body("S3Bucket", BUCKET),
-            Member::body("S3Key", length(1, 1024)),
-            Member::body("S3ObjectVersion", length(1, 1024)),
+            Member::body("S3Key", S3_NAME),
+            Member::body("S3ObjectVersion", S3_NAME),
             Member::body("S3ObjectStorageMode", one_of(&["COPY", "REFERENCE"])),
             Member::body("ImageUri", TEXT),
             Member::body("SourceKMSKeyArn", patterns::KMS_KEY_ARN),

@@ -52,6 +52,9 @@ use crate::upstream::Upstream;
 /// Header with the request id of every answer.
 const REQUEST_ID: &str = "x-amzn-requestid";
 
+/// Bytes of a body that are read although no operation wants them.
+const UNROUTED_BODY: usize = 1024 * 1024;
+
 /// What operations work with.
 #[derive(Debug)]
 pub struct Services {
@@ -97,8 +100,15 @@ impl Api {
 
     async fn answer(&self, request: Request<Body>, request_id: &str) -> operation::Answer {
         let (parts, body) = request.into_parts();
-        let (operation, params) =
-            self.router.find(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default())?;
+        let found = self.router.find(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let (operation, params) = match found {
+            Ok(route) => route,
+            Err(error) => {
+                // A body that is left unread ends the connection, and with it the caller's next request.
+                let _ = Limited::new(body, UNROUTED_BODY).collect().await;
+                return Err(error);
+            }
+        };
         tracing::Span::current().record("operation", operation.name);
         let body = self.read(body, operation).await?;
         let call = call::Call::bind(operation, &params, parts, body, request_id)?;

@@ -2,6 +2,7 @@
 
 pub mod cold;
 pub mod create;
+pub mod growth;
 pub mod init;
 pub mod memory;
 pub mod read;

@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::api::function_request::BUCKET;
+use crate::api::function_request::{BUCKET, S3_NAME};
 use crate::api::patterns;
 use crate::api::policies::STATEMENT_ID;
-use crate::api::shape::{Kind, Member, TEXT, length, one_of, pattern};
+use crate::api::shape::{Kind, Member, TEXT, one_of, pattern};
 use crate::model::runtimes::{self, Status, texts};
 use crate::model::time::Timestamp;
 
@@ -46,8 +46,8 @@ pub const PUBLISH: &[Member] = &[
         "Content",
         Kind::Structure(&[
             Member::body("S3Bucket", BUCKET),
-            Member::body("S3Key", length(1, 1024)),
-            Member::body("S3ObjectVersion", length(1, 1024)),
+            Member::body("S3Key", S3_NAME),
+            Member::body("S3ObjectVersion", S3_NAME),
             Member::body("S3ObjectStorageMode", one_of(&["COPY", "REFERENCE"])),
             Member::body("ZipFile", Kind::Blob),
         ]),
@@ -55,7 +55,7 @@ pub const PUBLISH: &[Member] = &[
     .required(),
     Member::body("CompatibleRuntimes", Kind::Judged { kind: &RUNTIMES, judge: judge_runtimes }),
     Member::body("CompatibleArchitectures", Kind::List { length: Some((0, 2)), item: &ARCHITECTURE }),
-    Member::body("LicenseInfo", length(0, 512)),
+    Member::body("LicenseInfo", pattern(0, 512, ".*")),
 ];
 
 const RUNTIMES: Kind = Kind::List { length: Some((0, 15)), item: &TEXT };
