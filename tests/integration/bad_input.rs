@@ -111,6 +111,17 @@ fn other_content_types_are_no_way_around_the_checks() {
 }
 
 #[test]
+fn members_that_are_null_are_not_given() {
+    let stage = Stage::set();
+    for member in ["Tags", "Environment", "Layers", "VpcConfig", "Publish", "Description"] {
+        let answer = creation_with(member, Value::Null).send(stage.server.port());
+        assert_eq!(answer.status, 201, "{member}: {}", text(&answer));
+        let gone = Request::new("DELETE", &format!("{FUNCTIONS}/new")).send(stage.server.port());
+        assert_eq!(gone.status, 204, "{member}");
+    }
+}
+
+#[test]
 fn members_of_the_wrong_json_type() {
     let stage = Stage::set();
     for (member, value) in [
