@@ -122,6 +122,18 @@ fn members_that_are_null_are_not_given() {
 }
 
 #[test]
+fn values_of_variables_that_are_refused_are_in_no_log() {
+    let server = Server::start(Options::any().with("LARDER_LOG", "trace"));
+    let long = "s3cr3t".repeat(1000);
+    for variables in [json!({ "LONG": long }), json!({ "bad-name": "s3cr3t" }), json!({ "AWS_REGION": "s3cr3t" })] {
+        let answer = creation_with("Environment", json!({ "Variables": variables })).send(server.port());
+        assert_eq!(answer.status, 400, "{}", text(&answer));
+    }
+    assert!(server.log().contains("refused"), "the log says that calls were refused");
+    assert!(!server.log().contains("s3cr3t"), "the log has a value");
+}
+
+#[test]
 fn members_of_the_wrong_json_type() {
     let stage = Stage::set();
     for (member, value) in [
