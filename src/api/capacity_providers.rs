@@ -142,7 +142,7 @@ pub async fn list_versions(services: &Services, call: Call) -> Answer {
     let (key, page) = (key(&call), Page::of(&call)?);
     let state = services.ledger.state();
     state.capacity_provider(&key).ok_or_else(|| capacity_provider::not_found(&key))?;
-    let versions = state.versions_on_provider(&key, page.after().and_then(parse_marker));
+    let versions = state.versions_on_provider(&key, page.after_key(parse_marker)?);
     let (versions, next_marker) = page.take(versions, |version| marker(version));
     let function_versions = versions.into_iter().filter_map(|version| ProviderVersion::new(&state, version)).collect();
     json(StatusCode::OK, &VersionList { capacity_provider_arn: key.arn(), function_versions, next_marker })

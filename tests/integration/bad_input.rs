@@ -134,6 +134,20 @@ fn values_of_variables_that_are_refused_are_in_no_log() {
 }
 
 #[test]
+fn markers_of_another_listing_are_refused() {
+    let stage = Stage::set();
+    // `there:x`, `x`: the keys of no version, layer version, mapping.
+    for path in [
+        "/2015-03-31/functions?FunctionVersion=ALL&Marker=dGhlcmU6eA",
+        "/2015-03-31/functions/there/versions?Marker=eA",
+        "/2018-10-31/layers/l/versions?Marker=eA",
+        "/2015-03-31/event-source-mappings?Marker=eA",
+    ] {
+        stage.refused(path, &Request::new("GET", path), 400, "InvalidParameterValueException");
+    }
+}
+
+#[test]
 fn members_of_the_wrong_json_type() {
     let stage = Stage::set();
     for (member, value) in [
