@@ -12,7 +12,6 @@ use super::delayed;
 use super::executor::Executor;
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
-use crate::model::event::Origin;
 use crate::model::function::Failure;
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::Version;
@@ -57,13 +56,7 @@ impl Reactor {
         }
         let failure = failure.map(|error| Failure { reason: error.to_string(), code: "InvalidRuntime".into() });
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
-        let ledger = Arc::clone(&self.ledger);
-        let origin = Origin { request_id: "activation".into(), ..Origin::default() };
-        self.tasks.spawn(async move {
-            if let Err(error) = ledger.commit(command.into(), origin, None).await {
-                tracing::warn!(%error, "a function could not be settled");
-            }
-        });
+        self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
     }
 
     /// Makes ready what the runtime's environments share, so that the first invocation need not wait.

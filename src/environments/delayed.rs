@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::ledger::Ledger;
+use crate::model::command::Command;
+use crate::model::event::Origin;
 use crate::model::state::State;
 
 /// Pause between two looks at the state. Functions come by the thousand a second: those of one pause
@@ -45,5 +49,31 @@ pub async fn run<T: Eq + Hash + Clone>(
             () = tokio::time::sleep_until(next) => {}
             change = changes.changed() => if change.is_err() { break },
         }
+    }
+}
+
+/// Settles what `waiting` finds in the state with the command that `command` makes of it, each `delay` after it
+/// was seen, or little later, until `stop`. History has it under `name`.
+pub async fn settle<T: Eq + Hash + Clone>(
+    ledger: Arc<Ledger>,
+    (name, delay): (&'static str, Duration),
+    stop: CancellationToken,
+    waiting: impl Fn(&State) -> Vec<T>,
+    command: impl Fn(T) -> Command,
+) {
+    let tasks = TaskTracker::new();
+    run(&ledger, delay, &stop, waiting, |found| {
+        tasks.spawn(commit(Arc::clone(&ledger), name, command(found)));
+    })
+    .await;
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Commits a command that nobody waits for.
+pub async fn commit(ledger: Arc<Ledger>, name: &'static str, command: Command) {
+    let origin = Origin { request_id: name.into(), ..Origin::default() };
+    if let Err(error) = ledger.commit(command, origin, None).await {
+        tracing::warn!(name, %error, "what waits in the state could not be settled");
     }
 }

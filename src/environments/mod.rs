@@ -3,7 +3,7 @@
 
 pub mod activation;
 pub mod capacity;
-mod delayed;
+pub mod delayed;
 mod environment;
 pub mod executor;
 pub mod executors;
