@@ -4,6 +4,7 @@
 //! needs, such as code in S3, go to the same endpoints.
 
 mod endpoints;
+mod error_body;
 mod networks;
 mod objects;
 mod sources;

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use serde::Deserialize;
 
+use super::error_body::ErrorBody;
 use super::objects::Signer;
 use super::{Endpoint, Upstream, UpstreamError, post, text};
 
@@ -59,14 +60,6 @@ struct Errors {
     error: ErrorBody,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorBody {
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl Upstream {
     /// The VPC that subnets are in (`DescribeSubnets`).
     pub async fn vpc_of(&self, subnets: &[String], signer: &Signer) -> Result<String, NetworkError> {
@@ -105,15 +98,9 @@ fn request(endpoint: &Endpoint, action: &str, (name, ids): (&str, &[String]), si
 }
 
 fn refusal(status: StatusCode, body: &str) -> NetworkError {
-    match quick_xml::de::from_str::<Refusal>(body) {
-        Ok(Refusal { errors: Errors { error: ErrorBody { code, message } } }) => {
-            NetworkError::Refused { code, message }
-        }
-        Err(_) => NetworkError::Refused {
-            code: status.as_u16().to_string(),
-            message: status.canonical_reason().unwrap_or_default().to_owned(),
-        },
-    }
+    let parsed = quick_xml::de::from_str::<Refusal>(body).map(|refusal| refusal.errors.error);
+    let ErrorBody { code, message } = parsed.unwrap_or_else(|_| status.into());
+    NetworkError::Refused { code, message }
 }
 
 #[cfg(test)]

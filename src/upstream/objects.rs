@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, hea
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 
+use super::error_body::ErrorBody;
 use super::{Endpoint, Upstream, UpstreamError};
 
 /// The service that serves objects.
@@ -86,15 +86,6 @@ pub enum ObjectError {
     Broken(String),
 }
 
-/// The body of S3's errors.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ErrorBody {
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl Upstream {
     /// Reads an object of at most `limit` bytes.
     pub async fn object(&self, object: &Object, signer: &Signer, limit: u64) -> Result<Bytes, ObjectError> {
@@ -145,10 +136,7 @@ async fn refusal(response: Response<Body>) -> ObjectError {
     let region = response.headers().get("x-amz-bucket-region").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = read(response.into_body(), MAX_ERROR).await.unwrap_or_default();
     let parsed = std::str::from_utf8(&body).ok().and_then(|text| quick_xml::de::from_str::<ErrorBody>(text).ok());
-    let ErrorBody { code, message } = parsed.unwrap_or_else(|| ErrorBody {
-        code: status.as_u16().to_string(),
-        message: status.canonical_reason().unwrap_or_default().to_owned(),
-    });
+    let ErrorBody { code, message } = parsed.unwrap_or_else(|| status.into());
     ObjectError::Refused { code, message, region }
 }
 
