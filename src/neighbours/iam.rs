@@ -13,9 +13,15 @@ mod roles;
 mod tags;
 mod users;
 
-use super::query::QueryService;
+use std::sync::Arc;
+
+use super::query::{Answer, QueryCall, QueryService};
+use super::xml::Nothing;
+use crate::api::Services;
 use crate::api::shape::{Kind, Member, length, pattern};
+use crate::model::command::iam::IamCommand;
 use crate::model::error::ApiError;
+use crate::model::state::State;
 
 /// IAM.
 pub static SERVICE: QueryService = QueryService {
@@ -63,6 +69,22 @@ fn check_name(member: &str, name: &str) -> Result<(), ApiError> {
          following: +=,.@_-"
     );
     Err(ApiError::new(crate::model::error::ErrorCode::ValidationError, message))
+}
+
+/// Texts of a call.
+fn texts<const N: usize>(call: &QueryCall, names: [&str; N]) -> [String; N] {
+    names.map(|name| call.text(name).to_owned())
+}
+
+/// Commits a command; returns the state after it.
+async fn commit(services: &Services, call: &QueryCall, command: IamCommand) -> Result<Arc<State>, ApiError> {
+    Ok(services.commit(command, call.origin(), None).await?.state)
+}
+
+/// Commits a command of which there is nothing to tell.
+async fn done(services: &Services, call: &QueryCall, command: IamCommand) -> Answer {
+    commit(services, call, command).await?;
+    call.answer(&Nothing {})
 }
 
 /// Whether something is in the part of the tree that a caller asks for.

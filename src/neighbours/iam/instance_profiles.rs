@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::paging::{Page, PageEnd, PageRequest};
-use super::roles::{LIST_OF_ROLE, OfRoleRequest, RoleShown, existing, named};
+use super::paging::{Page, PageEnd, TreeRequest};
+use super::roles::{LIST_OF_ROLE, RoleShown, existing, named};
 use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
-use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, is_below};
+use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, commit, done, is_below, texts};
 use crate::api::Services;
 use crate::api::shape::Member;
 use crate::model::command::iam::{IamCommand, InstanceProfileChange};
@@ -17,7 +17,7 @@ use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
-use crate::neighbours::xml::{self, List, Nothing};
+use crate::neighbours::xml::{self, List};
 
 /// The operations of this file.
 pub const OPERATIONS: &[QueryOperation] = &[
@@ -44,23 +44,11 @@ const UNTAG: &[Member] = &[PROFILE, TAG_KEYS.required()];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ProfileRequest {
+struct CreateRequest {
     instance_profile_name: String,
     path: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
-    #[serde(default)]
-    tag_keys: Vec<String>,
-    #[serde(flatten)]
-    page: PageRequest,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListRequest {
-    path_prefix: Option<String>,
-    #[serde(flatten)]
-    page: PageRequest,
 }
 
 /// `InstanceProfile`.
@@ -108,13 +96,13 @@ impl ProfileShown {
 
 /// `CreateInstanceProfile`.
 async fn create(services: &Services, mut call: QueryCall) -> Answer {
-    let request: ProfileRequest = call.parse()?;
+    let request: CreateRequest = call.parse()?;
     check_name("instanceProfileName", &request.instance_profile_name)?;
     let profile = named(&call, request.instance_profile_name);
     let tags = tags::given(request.tags, Keys::ByCase)?;
     let path = request.path.unwrap_or_else(|| "/".into());
     let command = IamCommand::CreateInstanceProfile { profile: profile.clone(), path, tags };
-    let state = services.commit(command, call.origin(), None).await?.state;
+    let state = commit(services, &call, command).await?;
     let made = profile_of(&state, call.account(), &profile.name)?;
     let shown = ProfileShown::listed(&state, made);
     call.answer(&ProfileResult { instance_profile: ProfileShown { tags: tags::shown_if_any(&made.tags), ..shown } })
@@ -131,13 +119,12 @@ async fn get(services: &Services, call: QueryCall) -> Answer {
 /// `DeleteInstanceProfile`.
 async fn delete(services: &Services, call: QueryCall) -> Answer {
     let profile = named(&call, call.text("InstanceProfileName").to_owned());
-    services.commit(IamCommand::DeleteInstanceProfile(profile), call.origin(), None).await?;
-    call.answer(&Nothing {})
+    done(services, &call, IamCommand::DeleteInstanceProfile(profile)).await
 }
 
 /// `ListInstanceProfiles`.
 async fn list(services: &Services, mut call: QueryCall) -> Answer {
-    let request: ListRequest = call.parse()?;
+    let request: TreeRequest = call.parse()?;
     let page = Page::of(&request.page)?;
     let state = services.ledger.state();
     let profiles = entities_after(&state.iam_profiles, call.account(), page.after())
@@ -149,10 +136,10 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
 
 /// `ListInstanceProfilesForRole`.
 async fn list_for_role(services: &Services, mut call: QueryCall) -> Answer {
-    let request: OfRoleRequest = call.parse()?;
-    let page = Page::of(&request.page)?;
+    let [role] = texts(&call, ["RoleName"]);
+    let page = Page::of(&call.parse()?)?;
     let (state, account) = (services.ledger.state(), call.account());
-    let role = existing(&state, account, &request.role_name)?;
+    let role = existing(&state, account, &role)?;
     let profiles = state
         .users_of(account, &Used::Role(role.key.name.clone()), page.after())
         .filter_map(|name| state.instance_profile(account, name.as_str()));
@@ -163,42 +150,39 @@ async fn list_for_role(services: &Services, mut call: QueryCall) -> Answer {
 
 /// `AddRoleToInstanceProfile`.
 async fn add_role(services: &Services, call: QueryCall) -> Answer {
-    let change = InstanceProfileChange::AddRole(call.text("RoleName").to_owned());
-    change_profile(services, &call, call.text("InstanceProfileName"), change).await
+    let [profile, role] = texts(&call, ["InstanceProfileName", "RoleName"]);
+    change_profile(services, &call, profile, InstanceProfileChange::AddRole(role)).await
 }
 
 /// `RemoveRoleFromInstanceProfile`.
 async fn remove_role(services: &Services, call: QueryCall) -> Answer {
-    let change = InstanceProfileChange::RemoveRole(call.text("RoleName").to_owned());
-    change_profile(services, &call, call.text("InstanceProfileName"), change).await
+    let [profile, role] = texts(&call, ["InstanceProfileName", "RoleName"]);
+    change_profile(services, &call, profile, InstanceProfileChange::RemoveRole(role)).await
 }
 
 /// `TagInstanceProfile`.
 async fn tag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: ProfileRequest = call.parse()?;
-    let change = InstanceProfileChange::Tag(tags::given(request.tags, Keys::ByCase)?);
-    change_profile(services, &call, &request.instance_profile_name, change).await
+    let [profile] = texts(&call, ["InstanceProfileName"]);
+    let change = InstanceProfileChange::Tag(tags::added(&mut call, Keys::ByCase)?);
+    change_profile(services, &call, profile, change).await
 }
 
 /// `UntagInstanceProfile`.
 async fn untag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: ProfileRequest = call.parse()?;
-    let change = InstanceProfileChange::Untag(request.tag_keys);
-    change_profile(services, &call, &request.instance_profile_name, change).await
+    let [profile] = texts(&call, ["InstanceProfileName"]);
+    let change = InstanceProfileChange::Untag(tags::removed(&mut call)?);
+    change_profile(services, &call, profile, change).await
 }
 
 /// `ListInstanceProfileTags`.
 async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
-    let request: ProfileRequest = call.parse()?;
     let state = services.ledger.state();
-    let profile = profile_of(&state, call.account(), &request.instance_profile_name)?;
-    tags::list(&call, &profile.tags, &request.page)
+    let profile = profile_of(&state, call.account(), call.text("InstanceProfileName"))?;
+    tags::list(&mut call, &profile.tags)
 }
 
-async fn change_profile(services: &Services, call: &QueryCall, name: &str, change: InstanceProfileChange) -> Answer {
-    let command = IamCommand::ChangeInstanceProfile(named(call, name.to_owned()), change);
-    services.commit(command, call.origin(), None).await?;
-    call.answer(&Nothing {})
+async fn change_profile(services: &Services, call: &QueryCall, name: String, change: InstanceProfileChange) -> Answer {
+    done(services, call, IamCommand::ChangeInstanceProfile(named(call, name), change)).await
 }
 
 fn profile_of<'a>(state: &'a State, account: &AccountId, name: &str) -> Result<&'a InstanceProfile, ApiError> {

@@ -20,6 +20,17 @@ pub struct PageRequest {
     marker: Option<String>,
 }
 
+/// The same of a listing of a part of a tree.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TreeRequest {
+    /// What paths begin with.
+    pub path_prefix: Option<String>,
+    /// The part of the listing.
+    #[serde(flatten)]
+    pub page: PageRequest,
+}
+
 /// A page, and where the next begins; flattened into answers.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -3,22 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::found_policy::{Found, PolicyShown};
-use super::paging::{Page, PageEnd, PageRequest};
+use super::paging::{Page, PageEnd, TreeRequest};
 use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
 use super::{
-    DOCUMENT, MARKER, MAX_ITEMS, NAME, PATH, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, document, is_below,
+    DOCUMENT, MARKER, MAX_ITEMS, NAME, PATH, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document,
+    done, is_below, texts,
 };
 use crate::api::Services;
 use crate::api::shape::{Kind, Member, one_of};
 use crate::model::command::iam::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
 use crate::model::decide::iam::no_policy;
-use crate::model::error::ApiError;
 use crate::model::iam::Used;
 use crate::model::iam::managed;
-use crate::model::state::State;
 use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
-use crate::neighbours::xml::{List, Nothing};
+use crate::neighbours::xml::List;
 
 /// The operations of this file.
 pub const OPERATIONS: &[QueryOperation] = &[
@@ -75,35 +74,13 @@ struct CreateRequest {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct TagRequest {
-    policy_arn: String,
-    #[serde(default)]
-    tags: Vec<Tag>,
-    #[serde(default)]
-    tag_keys: Vec<String>,
-}
-
-/// A request about what belongs to a policy.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct OfPolicyRequest {
-    /// The policy.
-    pub policy_arn: String,
-    /// The part of a listing.
-    #[serde(flatten)]
-    pub page: PageRequest,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct ListRequest {
     scope: Option<String>,
     #[serde(default)]
     only_attached: bool,
-    path_prefix: Option<String>,
     policy_usage_filter: Option<String>,
     #[serde(flatten)]
-    page: PageRequest,
+    tree: TreeRequest,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,9 +102,9 @@ async fn create(services: &Services, mut call: QueryCall) -> Answer {
         description: request.description,
         tags: tags::given(request.tags, Keys::ByCase)?,
     };
-    let committed = services.commit(IamCommand::CreatePolicy(Box::new(create)), call.origin(), None).await?;
-    let made = committed.state.iam_policies.get(&policy.key()).ok_or_else(|| no_policy(&policy.name))?;
-    let shown = Found::Customers(made).listed(&committed.state, call.account());
+    let state = commit(services, &call, IamCommand::CreatePolicy(Box::new(create))).await?;
+    let made = state.iam_policies.get(&policy.key()).ok_or_else(|| no_policy(&policy.name))?;
+    let shown = Found::Customers(made).listed(&state, call.account());
     call.answer(&PolicyResult { policy: PolicyShown { tags: tags::shown_if_any(&made.tags), ..shown } })
 }
 
@@ -146,8 +123,7 @@ async fn get(services: &Services, call: QueryCall) -> Answer {
 /// `DeletePolicy`.
 async fn delete(services: &Services, call: QueryCall) -> Answer {
     let policy = named(&call, call.text("PolicyArn").to_owned());
-    services.commit(IamCommand::DeletePolicy(policy), call.origin(), None).await?;
-    call.answer(&Nothing {})
+    done(services, &call, IamCommand::DeletePolicy(policy)).await
 }
 
 /// `ListPolicies`.
@@ -160,7 +136,7 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
         end: PageEnd,
     }
     let request: ListRequest = call.parse()?;
-    let page = Page::of(&request.page)?;
+    let page = Page::of(&request.tree.page)?;
     let (state, account) = (services.ledger.state(), call.account());
     let scope = request.scope.as_deref().unwrap_or("All");
     // First the customer's by name, then AWS's: a marker tells where in which of them.
@@ -174,7 +150,7 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
     let of_aws = managed::POLICIES.iter().filter(|policy| scope != "Local" && policy.arn().as_str() > in_aws);
     let wanted = |shown: &PolicyShown| {
         let (attached, bounding) = (shown.attachment_count > 0, shown.permissions_boundary_usage_count > 0);
-        is_below(&shown.path, request.path_prefix.as_deref())
+        is_below(&shown.path, request.tree.path_prefix.as_deref())
             && (!request.only_attached || attached)
             && match request.policy_usage_filter.as_deref() {
                 Some("PermissionsPolicy") => attached,
@@ -195,10 +171,9 @@ async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
     struct Request {
         policy_arn: String,
         entity_filter: Option<String>,
-        path_prefix: Option<String>,
         policy_usage_filter: Option<String>,
         #[serde(flatten)]
-        page: PageRequest,
+        tree: TreeRequest,
     }
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
@@ -216,7 +191,7 @@ async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
         end: PageEnd,
     }
     let request: Request = call.parse()?;
-    let page = Page::of(&request.page)?;
+    let page = Page::of(&request.tree.page)?;
     let (state, account) = (services.ledger.state(), call.account());
     let arn = Found::find(&state, account, &request.policy_arn)?.arn();
     let attached = state.users_of(account, &Used::Attached(arn.clone()), page.after());
@@ -232,7 +207,7 @@ async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
         .into_iter()
         .filter(|_| request.entity_filter.as_deref().is_none_or(|filter| filter == "Role"))
         .filter_map(|name| state.role(account, name.as_str()))
-        .filter(|role| is_below(&role.path, request.path_prefix.as_deref()));
+        .filter(|role| is_below(&role.path, request.tree.path_prefix.as_deref()));
     let (policy_roles, end) = page.take(
         roles,
         |role| role.key.name.to_string(),
@@ -244,41 +219,33 @@ async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
 
 /// `TagPolicy`.
 async fn tag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: TagRequest = call.parse()?;
-    let change = PolicyChange::Tag(tags::given(request.tags, Keys::ByCase)?);
-    change_policy(services, &call, request.policy_arn, change).await?;
-    call.answer(&Nothing {})
+    let [arn] = texts(&call, ["PolicyArn"]);
+    let change = PolicyChange::Tag(tags::added(&mut call, Keys::ByCase)?);
+    done(services, &call, changed(&call, arn, change)).await
 }
 
 /// `UntagPolicy`.
 async fn untag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: TagRequest = call.parse()?;
-    change_policy(services, &call, request.policy_arn, PolicyChange::Untag(request.tag_keys)).await?;
-    call.answer(&Nothing {})
+    let [arn] = texts(&call, ["PolicyArn"]);
+    let change = PolicyChange::Untag(tags::removed(&mut call)?);
+    done(services, &call, changed(&call, arn, change)).await
 }
 
 /// `ListPolicyTags`.
 async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
-    let request: OfPolicyRequest = call.parse()?;
+    let [arn] = texts(&call, ["PolicyArn"]);
     let state = services.ledger.state();
-    let found = Found::find(&state, call.account(), &request.policy_arn)?;
     let none = crate::model::iam::Tags::new();
-    let tags = match found {
+    let tags = match Found::find(&state, call.account(), &arn)? {
         Found::Customers(policy) => &policy.tags,
         _ => &none,
     };
-    tags::list(&call, tags, &request.page)
+    tags::list(&mut call, tags)
 }
 
-/// Changes a policy; returns the state after it.
-pub async fn change_policy(
-    services: &Services,
-    call: &QueryCall,
-    arn: String,
-    change: PolicyChange,
-) -> Result<std::sync::Arc<State>, ApiError> {
-    let command = IamCommand::ChangePolicy(named(call, arn), change);
-    Ok(services.commit(command, call.origin(), None).await?.state)
+/// The command that changes a policy.
+pub fn changed(call: &QueryCall, arn: String, change: PolicyChange) -> IamCommand {
+    IamCommand::ChangePolicy(named(call, arn), change)
 }
 
 fn named(call: &QueryCall, arn: String) -> PolicyRef {

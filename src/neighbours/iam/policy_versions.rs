@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::found_policy::Found;
 use super::paging::{Page, PageEnd};
-use super::policies::{LIST_OF_POLICY, OfPolicyRequest, change_policy};
-use super::{DOCUMENT, POLICY, VERSION_ID, document};
+use super::policies::{LIST_OF_POLICY, changed};
+use super::{DOCUMENT, POLICY, VERSION_ID, commit, document, done, texts};
 use crate::api::Services;
 use crate::api::shape::{Kind, Member};
 use crate::model::command::iam::PolicyChange;
 use crate::model::decide::iam::{no_policy_version, version_number};
 use crate::model::error::ErrorCode;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
-use crate::neighbours::xml::{self, List, Nothing};
+use crate::neighbours::xml::{self, List};
 
 /// The operations of this file.
 pub const OPERATIONS: &[QueryOperation] = &[
@@ -69,7 +69,7 @@ async fn create(services: &Services, mut call: QueryCall) -> Answer {
     let CreateRequest { policy_arn, policy_document, set_as_default } = call.parse()?;
     document::check(&policy_document)?;
     let change = PolicyChange::AddVersion { document: policy_document, set_as_default };
-    let state = change_policy(services, &call, policy_arn.clone(), change).await?;
+    let state = commit(services, &call, changed(&call, policy_arn.clone(), change)).await?;
     let found = Found::find(&state, call.account(), &policy_arn)?;
     let newest = found.versions().first().and_then(|number| shown(&found, *number));
     // A commit that adds a version leaves it in the state.
@@ -101,10 +101,10 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let request: OfPolicyRequest = call.parse()?;
-    let page = Page::of(&request.page)?;
+    let [arn] = texts(&call, ["PolicyArn"]);
+    let page = Page::of(&call.parse()?)?;
     let state = services.ledger.state();
-    let found = Found::find(&state, call.account(), &request.policy_arn)?;
+    let found = Found::find(&state, call.account(), &arn)?;
     // The newest is first: the next page begins below the last number shown.
     let below = page.after().parse().unwrap_or(u32::MAX);
     let numbers = found.versions().into_iter().filter(|number| *number < below);
@@ -115,14 +115,12 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
 
 /// `SetDefaultPolicyVersion`.
 async fn set_default(services: &Services, call: QueryCall) -> Answer {
-    let (arn, version) = (call.text("PolicyArn").to_owned(), call.text("VersionId").to_owned());
-    change_policy(services, &call, arn, PolicyChange::SetDefault(version)).await?;
-    call.answer(&Nothing {})
+    let [arn, version] = texts(&call, ["PolicyArn", "VersionId"]);
+    done(services, &call, changed(&call, arn, PolicyChange::SetDefault(version))).await
 }
 
 /// `DeletePolicyVersion`.
 async fn delete(services: &Services, call: QueryCall) -> Answer {
-    let (arn, version) = (call.text("PolicyArn").to_owned(), call.text("VersionId").to_owned());
-    change_policy(services, &call, arn, PolicyChange::RemoveVersion(version)).await?;
-    call.answer(&Nothing {})
+    let [arn, version] = texts(&call, ["PolicyArn", "VersionId"]);
+    done(services, &call, changed(&call, arn, PolicyChange::RemoveVersion(version))).await
 }

@@ -1,17 +1,17 @@
 //! The policies of roles: their own, and the managed ones attached to them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::paging::{Page, PageEnd, PageRequest};
-use super::roles::{LIST_OF_ROLE, OfRoleRequest, change_role, existing};
-use super::{DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_PATH, ROLE, check_name, document, is_below};
+use super::paging::{Page, PageEnd, TreeRequest};
+use super::roles::{LIST_OF_ROLE, change_role, existing};
+use super::{DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_PATH, ROLE, check_name, document, is_below, texts};
 use crate::api::Services;
 use crate::api::shape::Member;
 use crate::model::command::iam::RoleChange;
 use crate::model::decide::iam::no_role_policy;
 use crate::model::iam::PolicyArn;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
-use crate::neighbours::xml::{List, Nothing};
+use crate::neighbours::xml::List;
 
 /// The operations of this file.
 pub const OPERATIONS: &[QueryOperation] = &[
@@ -37,8 +37,7 @@ async fn put(services: &Services, call: QueryCall) -> Answer {
     // A role that is not there is told before its policy is looked at.
     existing(&services.ledger.state(), call.account(), &role)?;
     document::check(&document)?;
-    change_role(services, &call, role, RoleChange::Put(name, document)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, role, RoleChange::Put(name, document)).await
 }
 
 /// `GetRolePolicy`.
@@ -61,8 +60,7 @@ async fn get(services: &Services, call: QueryCall) -> Answer {
 /// `DeleteRolePolicy`.
 async fn delete(services: &Services, call: QueryCall) -> Answer {
     let [role, name] = texts(&call, ["RoleName", "PolicyName"]);
-    change_role(services, &call, role, RoleChange::Remove(name)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, role, RoleChange::Remove(name)).await
 }
 
 /// `ListRolePolicies`.
@@ -74,10 +72,10 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let request: OfRoleRequest = call.parse()?;
-    let page = Page::of(&request.page)?;
+    let [role] = texts(&call, ["RoleName"]);
+    let page = Page::of(&call.parse()?)?;
     let state = services.ledger.state();
-    let role = existing(&state, call.account(), &request.role_name)?;
+    let role = existing(&state, call.account(), &role)?;
     let (policy_names, end) = page.take_sorted(role.inline.keys(), ToString::to_string, ToString::to_string);
     call.answer(&Result { policy_names, end })
 }
@@ -85,27 +83,17 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
 /// `AttachRolePolicy`.
 async fn attach(services: &Services, call: QueryCall) -> Answer {
     let [role, arn] = texts(&call, ["RoleName", "PolicyArn"]);
-    change_role(services, &call, role, RoleChange::Attach(arn)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, role, RoleChange::Attach(arn)).await
 }
 
 /// `DetachRolePolicy`.
 async fn detach(services: &Services, call: QueryCall) -> Answer {
     let [role, arn] = texts(&call, ["RoleName", "PolicyArn"]);
-    change_role(services, &call, role, RoleChange::Detach(arn)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, role, RoleChange::Detach(arn)).await
 }
 
 /// `ListAttachedRolePolicies`.
 async fn list_attached(services: &Services, mut call: QueryCall) -> Answer {
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Request {
-        role_name: String,
-        path_prefix: Option<String>,
-        #[serde(flatten)]
-        page: PageRequest,
-    }
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Attached {
@@ -119,10 +107,11 @@ async fn list_attached(services: &Services, mut call: QueryCall) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let request: Request = call.parse()?;
+    let [role] = texts(&call, ["RoleName"]);
+    let request: TreeRequest = call.parse()?;
     let page = Page::of(&request.page)?;
     let state = services.ledger.state();
-    let role = existing(&state, call.account(), &request.role_name)?;
+    let role = existing(&state, call.account(), &role)?;
     let attached = role.attached.iter().filter_map(|arn| PolicyArn::parse(arn).map(|parsed| (arn, parsed)));
     let attached = attached.filter(|(_, parsed)| is_below(parsed.path, request.path_prefix.as_deref()));
     let (attached_policies, end) = page.take_sorted(
@@ -131,8 +120,4 @@ async fn list_attached(services: &Services, mut call: QueryCall) -> Answer {
         |(arn, parsed)| Attached { policy_name: parsed.name.to_owned(), policy_arn: (*arn).clone() },
     );
     call.answer(&Result { attached_policies, end })
-}
-
-fn texts<const N: usize>(call: &QueryCall, names: [&str; N]) -> [String; N] {
-    names.map(|name| call.text(name).to_owned())
 }

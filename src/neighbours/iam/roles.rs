@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::paging::{Page, PageEnd, PageRequest};
+use super::paging::{Page, PageEnd, TreeRequest};
 use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
 use super::{
-    ARN, DOCUMENT, MARKER, MAX_ITEMS, PATH, PATH_PREFIX, ROLE, ROLE_DESCRIPTION, SESSION_DURATION, check_name,
-    document, is_below,
+    ARN, DOCUMENT, MARKER, MAX_ITEMS, PATH, PATH_PREFIX, ROLE, ROLE_DESCRIPTION, SESSION_DURATION, check_name, commit,
+    document, done, is_below, texts,
 };
 use crate::api::Services;
 use crate::api::shape::Member;
@@ -79,35 +79,6 @@ struct UpdateRequest {
     role_name: String,
     description: Option<String>,
     max_session_duration: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct TagRequest {
-    role_name: String,
-    #[serde(default)]
-    tags: Vec<Tag>,
-    #[serde(default)]
-    tag_keys: Vec<String>,
-}
-
-/// A request about what belongs to a role.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct OfRoleRequest {
-    /// The role.
-    pub role_name: String,
-    /// The part of a listing.
-    #[serde(flatten)]
-    pub page: PageRequest,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ListRequest {
-    path_prefix: Option<String>,
-    #[serde(flatten)]
-    page: PageRequest,
 }
 
 /// `Role`. Which answers have which members: as in `LocalStack`'s snapshots of AWS's IAM
@@ -215,8 +186,8 @@ async fn create(services: &Services, mut call: QueryCall) -> Answer {
         tags: tags::given(request.tags, Keys::AnyCase)?,
         attached: Vec::new(),
     };
-    let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await?;
-    call.answer(&RoleShown::created(existing(&committed.state, &role.account, &role.name)?))
+    let state = commit(services, &call, IamCommand::CreateRole(Box::new(create))).await?;
+    call.answer(&RoleShown::created(existing(&state, &role.account, &role.name)?))
 }
 
 /// `GetRole`.
@@ -228,8 +199,7 @@ async fn get(services: &Services, call: QueryCall) -> Answer {
 /// `DeleteRole`.
 async fn delete(services: &Services, call: QueryCall) -> Answer {
     let role = named(&call, call.text("RoleName").to_owned());
-    services.commit(IamCommand::DeleteRole(role), call.origin(), None).await?;
-    call.answer(&Nothing {})
+    done(services, &call, IamCommand::DeleteRole(role)).await
 }
 
 /// `ListRoles`.
@@ -241,7 +211,7 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let request: ListRequest = call.parse()?;
+    let request: TreeRequest = call.parse()?;
     let page = Page::of(&request.page)?;
     let state = services.ledger.state();
     let roles = entities_after(&state.iam_roles, call.account(), page.after())
@@ -254,8 +224,7 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
 async fn update(services: &Services, mut call: QueryCall) -> Answer {
     let UpdateRequest { role_name, description, max_session_duration } = call.parse()?;
     let change = RoleChange::Update { description, max_session_duration_s: max_session_duration };
-    change_role(services, &call, role_name, change).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, role_name, change).await
 }
 
 /// `UpdateRoleDescription`.
@@ -263,7 +232,8 @@ async fn update_description(services: &Services, mut call: QueryCall) -> Answer 
     let UpdateRequest { role_name, description, .. } = call.parse()?;
     let shown = description.clone();
     let change = RoleChange::Update { description, max_session_duration_s: None };
-    let state = change_role(services, &call, role_name.clone(), change).await?;
+    let command = IamCommand::ChangeRole(named(&call, role_name.clone()), change);
+    let state = commit(services, &call, command).await?;
     let mut result = RoleShown::created(existing(&state, call.account(), &role_name)?);
     result.role.description = shown;
     call.answer(&result)
@@ -271,58 +241,47 @@ async fn update_description(services: &Services, mut call: QueryCall) -> Answer 
 
 /// `UpdateAssumeRolePolicy`.
 async fn update_trust(services: &Services, call: QueryCall) -> Answer {
-    let (name, document) = (call.text("RoleName").to_owned(), call.text("PolicyDocument").to_owned());
+    let [name, document] = texts(&call, ["RoleName", "PolicyDocument"]);
     document::check_trust(&document)?;
-    change_role(services, &call, name, RoleChange::Trust(document)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, name, RoleChange::Trust(document)).await
 }
 
 /// `PutRolePermissionsBoundary`.
 async fn put_boundary(services: &Services, call: QueryCall) -> Answer {
-    let (name, arn) = (call.text("RoleName").to_owned(), call.text("PermissionsBoundary").to_owned());
-    change_role(services, &call, name, RoleChange::Bound(Some(arn))).await?;
-    call.answer(&Nothing {})
+    let [name, arn] = texts(&call, ["RoleName", "PermissionsBoundary"]);
+    change_role(services, &call, name, RoleChange::Bound(Some(arn))).await
 }
 
 /// `DeleteRolePermissionsBoundary`.
 async fn delete_boundary(services: &Services, call: QueryCall) -> Answer {
     let name = call.text("RoleName").to_owned();
-    change_role(services, &call, name, RoleChange::Bound(None)).await?;
-    call.answer(&Nothing {})
+    change_role(services, &call, name, RoleChange::Bound(None)).await
 }
 
 /// `TagRole`.
 async fn tag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: TagRequest = call.parse()?;
-    let change = RoleChange::Tag(tags::given(request.tags, Keys::AnyCase)?);
-    change_role(services, &call, request.role_name, change).await?;
-    call.answer(&Nothing {})
+    let [name] = texts(&call, ["RoleName"]);
+    let change = RoleChange::Tag(tags::added(&mut call, Keys::AnyCase)?);
+    change_role(services, &call, name, change).await
 }
 
 /// `UntagRole`.
 async fn untag(services: &Services, mut call: QueryCall) -> Answer {
-    let request: TagRequest = call.parse()?;
-    change_role(services, &call, request.role_name, RoleChange::Untag(request.tag_keys)).await?;
-    call.answer(&Nothing {})
+    let [name] = texts(&call, ["RoleName"]);
+    let change = RoleChange::Untag(tags::removed(&mut call)?);
+    change_role(services, &call, name, change).await
 }
 
 /// `ListRoleTags`.
 async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
-    let request: OfRoleRequest = call.parse()?;
     let state = services.ledger.state();
-    let role = existing(&state, call.account(), &request.role_name)?;
-    tags::list(&call, &role.tags, &request.page)
+    let role = existing(&state, call.account(), call.text("RoleName"))?;
+    tags::list(&mut call, &role.tags)
 }
 
-/// Changes a role; returns the state after it.
-pub async fn change_role(
-    services: &Services,
-    call: &QueryCall,
-    name: String,
-    change: RoleChange,
-) -> Result<std::sync::Arc<State>, ApiError> {
-    let command = IamCommand::ChangeRole(named(call, name), change);
-    Ok(services.commit(command, call.origin(), None).await?.state)
+/// Changes a role.
+pub async fn change_role(services: &Services, call: &QueryCall, name: String, change: RoleChange) -> Answer {
+    done(services, call, IamCommand::ChangeRole(named(call, name), change)).await
 }
 
 /// A role or profile as the caller names it.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::paging::{Page, PageEnd, PageRequest};
+use super::paging::{Page, PageEnd};
 use crate::api::shape::{Kind, Member, pattern};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::Tags;
@@ -28,6 +28,15 @@ pub const TAG_KEYS: Member = Member::body("TagKeys", Kind::List { length: Some((
 pub struct Tag {
     key: String,
     value: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagRequest {
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    tag_keys: Vec<String>,
 }
 
 /// How the keys of a resource's tags are told apart.
@@ -62,6 +71,16 @@ pub fn given(tags: Vec<Tag>, keys: Keys) -> Result<Tags, ApiError> {
     Ok(given)
 }
 
+/// What a call that tags gives. It takes the members of the call.
+pub fn added(call: &mut QueryCall, keys: Keys) -> Result<Tags, ApiError> {
+    given(call.parse::<TagRequest>()?.tags, keys)
+}
+
+/// What a call that untags takes away. It takes the members of the call.
+pub fn removed(call: &mut QueryCall) -> Result<Vec<String>, ApiError> {
+    Ok(call.parse::<TagRequest>()?.tag_keys)
+}
+
 /// Tags as an answer shows them.
 pub fn shown(tags: &Tags) -> List<Tag> {
     tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect()
@@ -72,8 +91,8 @@ pub fn shown_if_any(tags: &Tags) -> Option<List<Tag>> {
     (!tags.is_empty()).then(|| shown(tags))
 }
 
-/// A page of tags.
-pub fn list(call: &QueryCall, tags: &Tags, page: &PageRequest) -> Answer {
+/// The page of tags that a call asks for. It takes the members of the call.
+pub fn list(call: &mut QueryCall, tags: &Tags) -> Answer {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Result {
@@ -81,7 +100,7 @@ pub fn list(call: &QueryCall, tags: &Tags, page: &PageRequest) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let page = Page::of(page)?;
+    let page = Page::of(&call.parse()?)?;
     let show = |(key, value): &(&String, &String)| Tag { key: (*key).clone(), value: (*value).clone() };
     let (tags, end) = page.take_sorted(tags.iter(), |(key, _)| (*key).clone(), show);
     call.answer(&Result { tags, end })
