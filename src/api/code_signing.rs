@@ -7,7 +7,7 @@ use serde_json::json;
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
-use super::shape::{Kind, Member, TEXT, one_of, pattern};
+use super::shape::{Kind, Member, TEXT, one_of};
 use super::tags::TAGS;
 use super::{Services, json as answer_json, no_content, patterns};
 use crate::model::arn;
@@ -35,15 +35,9 @@ const ARN: Member = Member::path("CodeSigningConfigArn", patterns::CODE_SIGNING_
 
 const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
 
-const PUBLISHER: Kind = pattern(
-    0,
-    10_000,
-    r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-);
-
 const PUBLISHERS: Kind = Kind::Structure(&[Member::body(
     "SigningProfileVersionArns",
-    Kind::List { length: Some((1, 20)), item: &PUBLISHER },
+    Kind::List { length: Some((1, 20)), item: &patterns::ARN },
 )
 .required()]);
 

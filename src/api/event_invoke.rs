@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
-use super::shape::{Kind, Member, TEXT, pattern};
+use super::shape::{Kind, Member, TEXT};
 use super::{Services, json, no_content, paging, patterns};
 use crate::model::arn;
 use crate::model::command::event_invoke::{EventInvokeCommand, SetEventInvoke};
@@ -30,14 +30,7 @@ const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCT
 const QUALIFIER: Member = Member::query("Qualifier", patterns::QUALIFIER);
 
 /// `OnSuccess` and `OnFailure`, with a `DestinationArn`.
-const DESTINATION: Kind = Kind::Structure(&[Member::body(
-    "Destination",
-    pattern(
-        0,
-        350,
-        r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-    ),
-)]);
+const DESTINATION: Kind = Kind::Structure(&[Member::body("Destination", patterns::DESTINATION_ARN)]);
 
 /// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.
 pub const SET: &[Member] = &[

@@ -28,6 +28,20 @@ pub const VERSION: Kind = pattern(1, 1024, r"(\$LATEST(\.PUBLISHED)?|[0-9]+)");
 /// `AdditionalVersion`.
 pub const ADDITIONAL_VERSION: Kind = pattern(1, 1024, "[0-9]+");
 
+/// `Arn`, `EventSourceArn`: an ARN of any service.
+pub const ARN: Kind = pattern(
+    0,
+    10_000,
+    r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
+);
+
+/// `DestinationArn`.
+pub const DESTINATION_ARN: Kind = pattern(
+    0,
+    350,
+    r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
+);
+
 /// `Description`.
 pub const DESCRIPTION: Kind = super::shape::length(0, 256);
 

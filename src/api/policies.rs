@@ -31,14 +31,7 @@ pub const ADD: &[Member] = &[
     Member::body("StatementId", STATEMENT_ID).required(),
     Member::body("Action", pattern(0, 10_000, "(lambda:[*]|lambda:[a-zA-Z]+|[*])")).required(),
     Member::body("Principal", pattern(0, 2048, r"[^\s]+")).required(),
-    Member::body(
-        "SourceArn",
-        pattern(
-            0,
-            10_000,
-            r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-        ),
-    ),
+    Member::body("SourceArn", patterns::ARN),
     Member::body("FunctionUrlAuthType", one_of(&["NONE", "AWS_IAM"])),
     Member::body("InvokedViaFunctionUrl", Kind::Boolean),
     Member::body("SourceAccount", pattern(0, 12, r"\d{12}")),
@@ -112,10 +105,15 @@ pub async fn add(services: &Services, mut call: Call) -> Answer {
     let command = PolicyCommand::AddPermission { place, grant: request.into() };
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.function(&key).and_then(|function| function.policies.get(&target));
-    let statement = policy.and_then(|policy| policy.statement(&sid));
+    let (statement, _) = added(policy.map(|policy| &**policy), &sid)?;
+    answer_json(StatusCode::CREATED, &json!({ "Statement": statement }))
+}
+
+/// The text of a statement that was just added, and its policy's revision.
+pub fn added<'a>(policy: Option<&'a Policy>, sid: &str) -> Result<(&'a str, String), ApiError> {
+    let found = policy.and_then(|policy| Some((&*policy.statement(sid)?.text, policy.revision.to_string())));
     // A commit of a statement leaves it in the state.
-    let statement = statement.ok_or_else(|| fault(&no_such_resource()))?;
-    answer_json(StatusCode::CREATED, &json!({ "Statement": statement.text }))
+    found.ok_or_else(|| fault(&no_such_resource()))
 }
 
 /// `GetPolicy`.

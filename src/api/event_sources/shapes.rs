@@ -3,18 +3,6 @@
 use super::super::patterns;
 use super::super::shape::{Kind, Member, TEXT, length, one_of, pattern};
 
-const ARN: Kind = pattern(
-    0,
-    10_000,
-    r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-);
-
-const DESTINATION_ARN: Kind = pattern(
-    0,
-    350,
-    r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-);
-
 const URI: Kind = pattern(1, 200, r"[ a-zA-Z0-9-\/*:_+=.@-]*");
 
 const ENDPOINT: Kind = pattern(
@@ -63,7 +51,7 @@ const BATCHING_WINDOW: Member = Member::body("MaximumBatchingWindowInSeconds", K
 
 const PARALLELIZATION_FACTOR: Member = Member::body("ParallelizationFactor", Kind::Integer(1, 10));
 
-const DESTINATION: Kind = Kind::Structure(&[Member::body("Destination", DESTINATION_ARN)]);
+const DESTINATION: Kind = Kind::Structure(&[Member::body("Destination", patterns::DESTINATION_ARN)]);
 
 const DESTINATION_CONFIG: Member = Member::body(
     "DestinationConfig",
@@ -143,7 +131,7 @@ const SCHEMA_REGISTRY: Member = Member::body(
                             "OAUTHBEARER_AUTH",
                         ]),
                     ),
-                    Member::body("URI", ARN),
+                    Member::body("URI", patterns::ARN),
                 ]),
             },
         ),
@@ -187,7 +175,7 @@ const PROVISIONED_POLLERS: Member = Member::body(
 
 /// `CreateEventSourceMapping`.
 pub const CREATE: &[Member] = &[
-    Member::body(EVENT_SOURCE_ARN, ARN),
+    Member::body(EVENT_SOURCE_ARN, patterns::ARN),
     FUNCTION_NAME.required(),
     ENABLED,
     BATCH_SIZE,
@@ -249,7 +237,7 @@ pub const NAMED: &[Member] = &[UUID];
 
 /// `ListEventSourceMappings`.
 pub const LIST: &[Member] = &[
-    Member::query(EVENT_SOURCE_ARN, ARN),
+    Member::query(EVENT_SOURCE_ARN, patterns::ARN),
     Member::query("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
     Member::query("Marker", TEXT),
     Member::query("MaxItems", patterns::MAX_ITEMS),

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{layer, own_layer};
 use crate::api::call::Call;
 use crate::api::operation::Answer;
-use crate::api::policies::{ShownPolicy, no_such_resource};
-use crate::api::{Services, fault, json as answer_json, no_content};
+use crate::api::policies::{ShownPolicy, added};
+use crate::api::{Services, json as answer_json, no_content};
 use crate::model::command::layers::LayerCommand;
 use crate::model::decide::{layer_not_found, no_layer_policy};
 use crate::model::policy::Grant;
@@ -40,10 +40,8 @@ pub async fn add(services: &Services, mut call: Call) -> Answer {
     let command = LayerCommand::AddLayerVersionPermission { key: key.clone(), number, grant, revision };
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.layer_version(&key, number).and_then(|version| version.policy.as_ref());
-    let added = policy.and_then(|policy| Some((policy.statement(&sid)?, policy.revision)));
-    // A commit of a statement leaves it in the state.
-    let (statement, revision) = added.ok_or_else(|| fault(&no_such_resource()))?;
-    answer_json(StatusCode::CREATED, &json!({ "Statement": statement.text, "RevisionId": revision.to_string() }))
+    let (statement, revision) = added(policy.map(|policy| &**policy), &sid)?;
+    answer_json(StatusCode::CREATED, &json!({ "Statement": statement, "RevisionId": revision }))
 }
 
 /// `GetLayerVersionPolicy`.
