@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{Path as PathParam, Request, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Api, Services, code};
+use crate::api::{Api, Services, code, sigv4};
 use crate::blobs::code_tree::CodeTrees;
 use crate::blobs::{BlobError, BlobStore};
 use crate::config::{ExecutorChoice, ServeOptions};
@@ -28,6 +31,7 @@ use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation};
 use crate::invoke::Invoker;
 use crate::ledger::{Ledger, LedgerError, Options};
+use crate::neighbours::logs::{self, Logs, delivery};
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
@@ -85,6 +89,8 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Server {
     api: Arc<Api>,
+    logs: Arc<Logs>,
+    delivery: delivery::Delivery,
     services: Arc<Services>,
     console: Arc<Console>,
     pool: Arc<Pool>,
@@ -122,14 +128,24 @@ impl Server {
             link = link.with_remote(address).await.map_err(|source| ServerError::Link { address, source })?;
         }
         let stop = CancellationToken::new();
-        let pool =
-            Pool::new(Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger), settings.clone(), stop.clone())
-                .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+        let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
+        let trees = Arc::new(trees);
+        let pool = Pool::new(
+            Arc::clone(&executor),
+            trees,
+            Arc::clone(&ledger),
+            settings.clone(),
+            Arc::new(sink),
+            stop.clone(),
+        )
+        .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
         let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits });
         let console = Console { ledger: Arc::clone(&ledger), pool: Arc::clone(&pool), executor_reason, started };
         Ok(Self {
             api: Arc::new(Api::new(Arc::clone(&services))),
+            logs: Arc::new(Logs::new(Arc::clone(&ledger))),
+            delivery,
             services,
             console: Arc::new(console),
             pool,
@@ -170,6 +186,8 @@ impl Server {
     ) -> Result<(), ServerError> {
         let tasks = TaskTracker::new();
         let link_stop = CancellationToken::new();
+        let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
+        delivered.spawn(self.delivery.run(delivery_stop.clone()));
         tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
         let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
@@ -179,8 +197,14 @@ impl Server {
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
             .with_state(Arc::clone(&self.services));
         let app = console::routes(self.console).merge(downloads).fallback(move |request: Request| {
-            let api = Arc::clone(&self.api);
-            async move { api.handle(request).await }
+            let (api, logs) = (Arc::clone(&self.api), Arc::clone(&self.logs));
+            async move {
+                let (parts, body) = request.into_parts();
+                if Logs::is_asked(&parts) {
+                    return ask_logs(&logs, &parts, body).await;
+                }
+                api.handle(Request::from_parts(parts, body)).await
+            }
         });
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);
@@ -204,10 +228,23 @@ impl Server {
         link_stop.cancel();
         tasks.close();
         tasks.wait().await;
+        // Nobody writes any more: what still waits is stored.
+        delivery_stop.cancel();
+        delivered.close();
+        delivered.wait().await;
         let ledger = self.ledger;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         closed.map_err(|error| ServerError::Serve(error.into()))??;
         Ok(())
+    }
+}
+
+/// Has CloudWatch Logs answer a request.
+async fn ask_logs(logs: &Logs, parts: &Parts, body: Body) -> Response {
+    let request_id = uuid::Uuid::new_v4().to_string();
+    match Limited::new(body, logs::MAX_REQUEST).collect().await {
+        Ok(body) => logs.handle(&sigv4::caller(&parts.headers), &request_id, parts, body.to_bytes()).await,
+        Err(_) => logs.refuse_body(parts),
     }
 }
 

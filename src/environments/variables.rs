@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::executor::{EnvironmentId, Launch};
 use super::pool::Target;
 use crate::model::function::FunctionVersion;
+use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::time::{Timestamp, civil_date};
 
 /// All variables of the runtime process, but the address of the Runtime API.
@@ -31,7 +32,7 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
     let FunctionVersion { config, version, modified, .. } = &*target.version;
     let scope = &target.function.scope;
     let (region, version) = (scope.region.as_str(), version.to_string());
-    let stream = log_stream(*modified, &version, id);
+    let stream = log_stream_name(*modified, &version, id);
     let memory = config.memory_mib.to_string();
     let execution_environment = format!("AWS_Lambda_{}", config.runtime);
     let mut reserved = owned([
@@ -63,8 +64,15 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
     reserved
 }
 
+/// The log stream of an environment.
+pub fn log_stream(target: &Target, id: &EnvironmentId) -> LogStreamKey {
+    let FunctionVersion { config, version, modified, .. } = &*target.version;
+    let group = LogGroupKey { scope: target.function.scope.clone(), name: config.logging.group.as_str().into() };
+    LogStreamKey { group, name: log_stream_name(*modified, &version.to_string(), id).into() }
+}
+
 /// `YYYY/MM/DD/[version]<32 hex>`.
-fn log_stream(time: Timestamp, version: &str, id: &EnvironmentId) -> String {
+fn log_stream_name(time: Timestamp, version: &str, id: &EnvironmentId) -> String {
     let (year, month, day) = civil_date(time.0 / 86_400_000);
     format!("{year:04}/{month:02}/{day:02}/[{version}]{id}{id}")
 }

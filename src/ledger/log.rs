@@ -1,7 +1,7 @@
-//! The event log on sled: the one file that knows the engine.
+//! The event log on sled: the one file that knows the engine, with `log_lines.rs` for its own tree.
 //!
 //! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret).
+//! (store id, schema, secret), `log_lines` (see there).
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ pub struct Log {
     file: File,
     events: Tree,
     blobs: Tree,
+    log_lines: Tree,
     durability: Durability,
     store_id: String,
     secret: Vec<u8>,
@@ -63,7 +64,8 @@ impl Log {
         let secret = made_once(&meta, "secret", path, || [new_id(), new_id()].concat().into_bytes())?;
         let events = db.open_tree("events").map_err(engine)?;
         let blobs = db.open_tree("blobs").map_err(engine)?;
-        let log = Self { path: path.to_owned(), db, file, events, blobs, durability, store_id, secret };
+        let log_lines = db.open_tree("log_lines").map_err(engine)?;
+        let log = Self { path: path.to_owned(), db, file, events, blobs, log_lines, durability, store_id, secret };
         log.flush()?;
         Ok(log)
     }
@@ -81,6 +83,16 @@ impl Log {
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
         SmallBlobs { path: self.path.clone(), tree: self.blobs.clone() }
+    }
+
+    /// The tree of log lines.
+    pub fn log_lines(&self) -> Tree {
+        self.log_lines.clone()
+    }
+
+    /// When a commit counts as done.
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
@@ -125,6 +137,11 @@ impl Log {
         self.file.sync_data().map_err(io_error(&self.path))
     }
 
+    /// Hands everything written to the system: it survives the end of the process.
+    pub fn write_out(&self) -> Result<(), LedgerError> {
+        self.db.flush().map(drop).map_err(|source| self.engine_error(source))
+    }
+
     /// The events from `from` on, each decoded and checked, in order and without gaps.
     pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
         let from = from.max(1);
@@ -147,7 +164,8 @@ impl Log {
         Ok(recorded.map(|recorded| recorded.time).unwrap_or_default())
     }
 
-    fn engine_error(&self, source: sled::Error) -> LedgerError {
+    /// An error of the engine, with the store's path.
+    pub(super) fn engine_error(&self, source: sled::Error) -> LedgerError {
         LedgerError::Engine { path: self.path.clone(), source }
     }
 }

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod codec;
 mod log;
+pub mod log_lines;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 mod replay;
@@ -104,6 +105,9 @@ pub enum LedgerError {
         /// The next that is not.
         found: u64,
     },
+    /// A log line is not as it was written.
+    #[error("a log line of the store is damaged: {0}")]
+    DamagedLine(FrameError),
     /// The store's own description is not as it was written.
     #[error("the store's description is damaged: {0}")]
     DamagedMeta(&'static str),
@@ -147,6 +151,7 @@ struct Job {
 #[derive(Debug)]
 pub struct Ledger {
     log: Arc<log::Log>,
+    log_lines: log_lines::LogLines,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
@@ -158,6 +163,7 @@ impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
         let log = Arc::new(log::Log::open(&options.path, options.durability)?);
+        let log_lines = log_lines::LogLines::open(Arc::clone(&log))?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
         let replayed = replay::latest(&log, &checkpoints)?;
         let limits = options.limits.clone();
@@ -175,6 +181,7 @@ impl Ledger {
         let thread = writer.spawn(receiver);
         Ok(Self {
             log,
+            log_lines,
             published,
             changes,
             jobs: std::sync::Mutex::new(Some(sender)),
@@ -206,6 +213,11 @@ impl Ledger {
     /// The blobs that are stored beside the events.
     pub fn small_blobs(&self) -> SmallBlobs {
         self.log.small_blobs()
+    }
+
+    /// The log lines that are stored beside the events.
+    pub fn log_lines(&self) -> log_lines::LogLines {
+        self.log_lines.clone()
     }
 
     /// Decides `command`, stores its events and `attachment`, publishes the new state, and then

@@ -1,5 +1,8 @@
 //! ARNs of Lambda's resources.
 
+use sha2::{Digest as _, Sha256};
+
+use super::blob::BlobId;
 use super::names::{FunctionKey, Region};
 
 /// The partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`.
@@ -21,4 +24,10 @@ pub fn function(key: &FunctionKey) -> String {
 /// The ARN of a function with a qualifier.
 pub fn qualified(key: &FunctionKey, qualifier: &impl std::fmt::Display) -> String {
     format!("{}:{qualifier}", function(key))
+}
+
+/// The ARN of a runtime's version, stable per runtime: Larder has one version of each.
+pub fn runtime_version(region: &Region, runtime: &str) -> String {
+    let (partition, version) = (partition(region), BlobId(Sha256::digest(runtime.as_bytes()).into()).hex());
+    format!("arn:{partition}:lambda:{region}::runtime:{version}")
 }

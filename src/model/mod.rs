@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod function;
 pub mod limits;
+pub mod logs;
 pub mod names;
 pub mod qualifier;
 pub mod reference;

@@ -1,1 +1,3 @@
 //! Small services that users of Lambda need beside it: STS, IAM roles and policies, CloudWatch Logs.
+
+pub mod logs;

@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use larder_init::link::{Hello, Outcome, Phase};
+use larder_init::link::{Hello, Phase};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
+use super::journal::{Journal, LogSink};
 use super::link::LinkWriter;
 use super::records::Records;
-use super::{Settings, token};
+use super::{Settings, token, variables};
 use crate::blobs::BlobError;
 use crate::blobs::code_tree::CodeTrees;
 use crate::ledger::Ledger;
@@ -95,6 +96,7 @@ pub struct Pool {
     ledger: Arc<Ledger>,
     settings: Settings,
     records: Records,
+    logs: Arc<dyn LogSink>,
     inner: Mutex<Inner>,
     /// Told whenever an environment becomes idle while adoption goes on.
     adopted: Notify,
@@ -123,6 +125,7 @@ impl Pool {
         trees: Arc<CodeTrees>,
         ledger: Arc<Ledger>,
         settings: Settings,
+        logs: Arc<dyn LogSink>,
         stop: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
         let records = Records::open(&settings.run_dir.join("records"))?;
@@ -133,6 +136,7 @@ impl Pool {
             ledger,
             settings,
             records,
+            logs,
             inner: Mutex::new(inner),
             adopted: Notify::new(),
             started: Instant::now(),
@@ -160,7 +164,7 @@ impl Pool {
         for _ in 0..DELIVERIES {
             let environment = self.acquire(target).await?;
             match environment.invoke(invocation, timeout).await {
-                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| killed())),
+                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| Completed::killed())),
                 Err(error) => {
                     tracing::info!(environment = %environment.id, %error, "an environment ended before its event");
                     self.lost(&environment);
@@ -219,10 +223,10 @@ impl Pool {
             self.forget(&id);
             return Err(("its function has changed or is gone", link));
         };
-        let environment = Arc::new(Environment::new(id.clone(), deployment, link));
-        if hello.phase == Phase::Fresh
-            && let Err(reason) = self.send_start(&target, &environment).await
-        {
+        let journal = Journal::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
+        let fresh = hello.phase == Phase::Fresh;
+        let environment = Arc::new(Environment::new(id.clone(), deployment, link, journal, !fresh));
+        if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }
         self.settle(&environment, waiter, matches!(hello.phase, Phase::Busy { .. }));
@@ -320,18 +324,6 @@ impl Pool {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no holder of this lock panics")
-    }
-}
-
-/// What an invocation got whose environment vanished: the engine killed it, most likely for its
-/// memory.
-fn killed() -> Completed {
-    Completed {
-        outcome: Outcome::Exited { reason: Some("signal: killed".into()), init: false },
-        duration: Duration::ZERO,
-        init: None,
-        max_memory_bytes: 0,
-        output: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::functions::Function;
+use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;
@@ -12,7 +13,7 @@ const CHECKPOINT: u16 = 1000;
 
 /// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
 /// but skipped, as the events say all of it.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {
@@ -37,6 +38,8 @@ macro_rules! checkpoint {
 }
 checkpoint! {
     functions: Vec<(FunctionKey, Function)>,
+    log_groups: Vec<(LogGroupKey, LogGroup)>,
+    log_streams: Vec<(LogStreamKey, LogStream)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -28,6 +28,7 @@ use super::state::State;
 
 pub use aliases::not_found as alias_not_found;
 pub use configuration::patched;
+pub use logs::{group_not_found as log_group_not_found, stream_not_found as log_stream_not_found};
 
 /// What a command leads to.
 #[derive(Debug, Clone, PartialEq, Default)]

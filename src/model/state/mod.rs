@@ -20,6 +20,7 @@ use imbl::OrdMap;
 
 use super::event::Event;
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{FunctionKey, RevisionId, Scope};
 use super::qualifier::Version;
 
@@ -35,6 +36,10 @@ pub struct State {
     pub unsettled: OrdMap<(FunctionKey, Version), RevisionId>,
     /// What each account and region uses, derived from `functions`.
     pub usage: OrdMap<Scope, Usage>,
+    /// All log groups.
+    pub log_groups: OrdMap<LogGroupKey, Arc<LogGroup>>,
+    /// All log streams.
+    pub log_streams: OrdMap<LogStreamKey, Arc<LogStream>>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.

@@ -1,0 +1,197 @@
+//! The way of functions' lines into their streams: a queue that no invocation waits for, and one task that empties it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::now;
+use crate::environments::LogSink;
+use crate::ledger::log_lines::{LogLines, NewLine};
+use crate::ledger::{CommitError, Ledger, LedgerError};
+use crate::model::command::logs::LogsCommand;
+use crate::model::event::Origin;
+use crate::model::logs::{LogPlace, LogStreamKey};
+use crate::model::time::Timestamp;
+
+/// Bytes of lines that wait; a function that writes faster than the disk loses the rest of its lines.
+const ROOM: usize = 16 * 1024 * 1024;
+
+/// Bytes a waiting line costs beside its text.
+const LINE_COST: usize = 128;
+
+/// Lines that are stored together.
+const BATCH: usize = 1024;
+
+/// How often lines are handed to the system: a server that is killed loses those of this time at most.
+const WRITE_OUT_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// How often old lines are removed.
+const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// A line on its way.
+#[derive(Debug)]
+struct Waiting {
+    stream: Arc<LogStreamKey>,
+    line: NewLine,
+}
+
+/// The near end of the queue.
+#[derive(Debug)]
+pub struct Sender {
+    queue: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Room>,
+}
+
+/// What waits, and what found no room.
+#[derive(Debug, Default)]
+struct Room {
+    bytes: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+/// The far end of the queue.
+#[derive(Debug)]
+pub struct Delivery {
+    queue: mpsc::UnboundedReceiver<Waiting>,
+    room: Arc<Room>,
+    ledger: Arc<Ledger>,
+    lines: LogLines,
+    /// Whether lines were stored that the system has not been handed.
+    dirty: bool,
+}
+
+/// Both ends of a queue into a ledger.
+pub fn queue(ledger: Arc<Ledger>) -> (Sender, Delivery) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let room = Arc::new(Room::default());
+    let lines = ledger.log_lines();
+    let delivery = Delivery { queue: receiver, room: Arc::clone(&room), ledger, lines, dirty: false };
+    (Sender { queue: sender, room }, delivery)
+}
+
+impl LogSink for Sender {
+    fn line(&self, stream: &Arc<LogStreamKey>, time: Timestamp, text: String) {
+        let cost = cost(&text);
+        if self.room.bytes.fetch_add(cost, Ordering::Relaxed) + cost > ROOM {
+            self.room.bytes.fetch_sub(cost, Ordering::Relaxed);
+            self.room.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let line = NewLine { time_ms: time.0, text };
+        // A queue without a far end: the server is about to be gone.
+        let _ = self.queue.send(Waiting { stream: Arc::clone(stream), line });
+    }
+}
+
+fn cost(text: &str) -> usize {
+    text.len() + LINE_COST
+}
+
+impl Delivery {
+    /// Stores lines until `stop`, and then what still waits.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut write_out = tokio::time::interval(WRITE_OUT_EVERY);
+        let mut tidy = tokio::time::interval(TIDY_EVERY);
+        write_out.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                _ = write_out.tick(), if self.dirty => self.write_out().await,
+                count = self.queue.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.store(std::mem::take(&mut batch)).await;
+                }
+                _ = tidy.tick() => self.tidy().await,
+                () = stop.cancelled() => break,
+            }
+        }
+        self.queue.close();
+        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            self.store(std::mem::take(&mut batch)).await;
+        }
+        self.write_out().await;
+    }
+
+    /// Stores a batch of lines, stream by stream.
+    async fn store(&mut self, batch: Vec<Waiting>) {
+        let freed: usize = batch.iter().map(|waiting| cost(&waiting.line.text)).sum();
+        let mut streams: HashMap<Arc<LogStreamKey>, Vec<NewLine>> = HashMap::new();
+        let mut last = None;
+        for Waiting { stream, line } in batch {
+            last = Some((Arc::clone(&stream), line.time_ms));
+            streams.entry(stream).or_default().push(line);
+        }
+        if let Some((stream, time_ms)) = last
+            && let Some(text) = self.lost()
+        {
+            streams.entry(stream).or_default().push(NewLine { time_ms, text });
+        }
+        for (stream, lines) in streams {
+            if let Some(place) = self.place(&stream).await {
+                self.append(place, lines).await;
+            }
+        }
+        self.room.bytes.fetch_sub(freed, Ordering::Relaxed);
+    }
+
+    /// A line about the lines that found no room.
+    fn lost(&self) -> Option<String> {
+        let dropped = self.room.dropped.swap(0, Ordering::Relaxed);
+        if dropped == 0 {
+            return None;
+        }
+        tracing::warn!(dropped, "functions write faster than their log can be stored: lines were dropped");
+        Some(format!(
+            "[WARNING] {dropped} log lines of functions were dropped here: they came faster than they can be stored\n"
+        ))
+    }
+
+    /// Where the lines of a stream go. It is made, with its group, where it is missing.
+    async fn place(&self, key: &LogStreamKey) -> Option<LogPlace> {
+        if let Some(place) = self.ledger.state().log_place(key) {
+            return Some(place);
+        }
+        let origin = Origin { request_id: "logs".into(), ..Origin::default() };
+        match self.ledger.commit(LogsCommand::EnsureStream(key.clone()).into(), origin, None).await {
+            Ok(committed) => committed.state.log_place(key),
+            Err(CommitError::Closed) => None,
+            Err(error) => {
+                tracing::warn!(%error, stream = %key.name, "a log stream could not be made: its lines are lost");
+                None
+            }
+        }
+    }
+
+    async fn append(&mut self, place: LogPlace, lines: Vec<NewLine>) {
+        self.dirty = true;
+        self.on_lines("lines of functions could not be stored", move |all| all.append(place, now(), lines)).await;
+    }
+
+    async fn write_out(&mut self) {
+        self.dirty = false;
+        self.on_lines("log lines could not be written", LogLines::write_out).await;
+    }
+
+    async fn tidy(&self) {
+        let ledger = Arc::clone(&self.ledger);
+        self.on_lines("old log lines could not be removed", move |lines| lines.tidy(|| ledger.state(), now())).await;
+    }
+
+    /// Does work on log lines where it keeps nothing else from running.
+    async fn on_lines(
+        &self,
+        failure: &'static str,
+        work: impl FnOnce(&LogLines) -> Result<(), LedgerError> + Send + 'static,
+    ) {
+        let lines = self.lines.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work(&lines)).await {
+            tracing::warn!(%error, "{failure}");
+        }
+    }
+}
