@@ -22,4 +22,5 @@ mod failures;
 mod files;
 mod invocations;
 mod lifecycle;
+mod logs;
 mod startup;

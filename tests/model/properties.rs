@@ -67,6 +67,9 @@ proptest! {
     fn the_state_is_sound(steps in steps()) {
         let limits = Limits { total_code_size: 12, ..Limits::default() };
         let (state, _) = run(&steps, &limits);
+        for stream in state.log_streams.keys() {
+            prop_assert!(state.log_groups.contains_key(&stream.group), "a stream is in a group that is there");
+        }
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));

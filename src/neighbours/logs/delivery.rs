@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +24,14 @@ const ROOM: usize = 16 * 1024 * 1024;
 const LINE_COST: usize = 128;
 
 /// Lines that are stored together.
-const BATCH: usize = 1024;
+const BATCH: usize = 16 * 1024;
 
-/// How often lines are handed to the system: a server that is killed loses those of this time at most.
-const WRITE_OUT_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+/// How long lines are gathered before they are stored and handed to the system: work for each line as it comes would
+/// take the processor from the next invocation. A server that is killed loses the lines of this time at most.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How often old lines are removed.
-const TIDY_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
 /// A line on its way.
 #[derive(Debug)]
@@ -59,8 +61,6 @@ pub struct Delivery {
     room: Arc<Room>,
     ledger: Arc<Ledger>,
     lines: LogLines,
-    /// Whether lines were stored that the system has not been handed.
-    dirty: bool,
 }
 
 /// Both ends of a queue into a ledger.
@@ -68,7 +68,7 @@ pub fn queue(ledger: Arc<Ledger>) -> (Sender, Delivery) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Room::default());
     let lines = ledger.log_lines();
-    let delivery = Delivery { queue: receiver, room: Arc::clone(&room), ledger, lines, dirty: false };
+    let delivery = Delivery { queue: receiver, room: Arc::clone(&room), ledger, lines };
     (Sender { queue: sender, room }, delivery)
 }
 
@@ -93,33 +93,34 @@ fn cost(text: &str) -> usize {
 impl Delivery {
     /// Stores lines until `stop`, and then what still waits.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut write_out = tokio::time::interval(WRITE_OUT_EVERY);
         let mut tidy = tokio::time::interval(TIDY_EVERY);
-        write_out.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                _ = write_out.tick(), if self.dirty => self.write_out().await,
+                () = stop.cancelled() => break,
+                _ = tidy.tick() => self.tidy().await,
                 count = self.queue.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         break;
                     }
+                    // The first line is stored with those that follow it.
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
+                    while batch.len() < BATCH && let Ok(waiting) = self.queue.try_recv() {
+                        batch.push(waiting);
+                    }
                     self.store(std::mem::take(&mut batch)).await;
                 }
-                _ = tidy.tick() => self.tidy().await,
-                () = stop.cancelled() => break,
             }
         }
         self.queue.close();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
             self.store(std::mem::take(&mut batch)).await;
         }
-        self.write_out().await;
     }
 
     /// Stores a batch of lines, stream by stream.
-    async fn store(&mut self, batch: Vec<Waiting>) {
+    async fn store(&self, batch: Vec<Waiting>) {
         let freed: usize = batch.iter().map(|waiting| cost(&waiting.line.text)).sum();
         let mut streams: HashMap<Arc<LogStreamKey>, Vec<NewLine>> = HashMap::new();
         let mut last = None;
@@ -132,11 +133,11 @@ impl Delivery {
         {
             streams.entry(stream).or_default().push(NewLine { time_ms, text });
         }
+        let mut placed = Vec::with_capacity(streams.len());
         for (stream, lines) in streams {
-            if let Some(place) = self.place(&stream).await {
-                self.append(place, lines).await;
-            }
+            placed.extend(self.place(&stream).await.map(|place| (place, lines)));
         }
+        self.append(placed).await;
         self.room.bytes.fetch_sub(freed, Ordering::Relaxed);
     }
 
@@ -168,14 +169,13 @@ impl Delivery {
         }
     }
 
-    async fn append(&mut self, place: LogPlace, lines: Vec<NewLine>) {
-        self.dirty = true;
-        self.on_lines("lines of functions could not be stored", move |all| all.append(place, now(), lines)).await;
-    }
-
-    async fn write_out(&mut self) {
-        self.dirty = false;
-        self.on_lines("log lines could not be written", LogLines::write_out).await;
+    /// Stores lines, and hands them to the system: they outlive this process.
+    async fn append(&self, placed: Vec<(LogPlace, Vec<NewLine>)>) {
+        let store = move |all: &LogLines| {
+            placed.into_iter().try_for_each(|(place, lines)| all.append(place, now(), lines))?;
+            all.write_out()
+        };
+        self.on_lines("lines of functions could not be stored", store).await;
     }
 
     async fn tidy(&self) {

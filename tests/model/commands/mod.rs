@@ -1,6 +1,7 @@
 //! Random commands over few names, so that they meet each other. One file an area.
 
 mod functions;
+mod logs;
 
 use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
@@ -56,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
+        3 => logs::command().prop_map(|command| Step::Do(command.into())),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
     ]
 }
