@@ -26,7 +26,7 @@ pub struct Log {
     file: File,
     events: Tree,
     blobs: Tree,
-    log_lines: Tree,
+    lines: Tree,
     durability: Durability,
     store_id: String,
     secret: Vec<u8>,
@@ -64,8 +64,8 @@ impl Log {
         let secret = made_once(&meta, "secret", path, || [new_id(), new_id()].concat().into_bytes())?;
         let events = db.open_tree("events").map_err(engine)?;
         let blobs = db.open_tree("blobs").map_err(engine)?;
-        let log_lines = db.open_tree("log_lines").map_err(engine)?;
-        let log = Self { path: path.to_owned(), db, file, events, blobs, log_lines, durability, store_id, secret };
+        let lines = db.open_tree("log_lines").map_err(engine)?;
+        let log = Self { path: path.to_owned(), db, file, events, blobs, lines, durability, store_id, secret };
         log.flush()?;
         Ok(log)
     }
@@ -87,7 +87,7 @@ impl Log {
 
     /// The tree of log lines.
     pub fn log_lines(&self) -> Tree {
-        self.log_lines.clone()
+        self.lines.clone()
     }
 
     /// When a commit counts as done.

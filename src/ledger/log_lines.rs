@@ -392,7 +392,7 @@ mod tests {
         add(&lines, 3, &[1]);
         assert_eq!(times(&lines, 2, 0..u64::MAX), [5, 6, 7, 7]);
         assert_eq!(times(&lines, 2, 6..7), [6]);
-        assert_eq!(times(&lines, 2, 7..6), [0; 0]);
+        assert_eq!(times(&lines, 2, Range { start: 7, end: 6 }), [0; 0]);
         let counters = lines.counters(place(2)).expect("counted");
         assert_eq!((counters.lines, counters.first_ms, counters.last_ms), (4, 5, 7));
         assert_eq!(lines.group_bytes(LogId(Uuid::from_u128(1))), 5 * (4 + LINE_OVERHEAD));

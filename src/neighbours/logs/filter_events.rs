@@ -14,7 +14,7 @@ use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines};
 use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
-use crate::model::logs::{LogGroup, LogPlace};
+use crate::model::logs::{LogGroup, LogPlace, LogStreamKey};
 use crate::model::state::State;
 
 /// Lines that one call looks at; AWS's pages, too, may end before their limit.
@@ -174,7 +174,7 @@ fn streams(request: &Request, state: &State, group: &LogGroup) -> Result<Vec<(St
         }
         let mut found = BTreeMap::new();
         for name in names {
-            let key = request.stream_named(group.key.clone(), name);
+            let key = LogStreamKey { group: group.key.clone(), name: name.into() };
             let stream = state.log_streams.get(&key).ok_or_else(log_stream_not_found)?;
             found.insert(name.to_owned(), place(stream.id));
         }

@@ -103,12 +103,7 @@ impl Request {
 
     /// The stream of `logStreamName` in a group.
     pub fn stream_of(&self, group: LogGroupKey) -> LogStreamKey {
-        self.stream_named(group, self.text("logStreamName").unwrap_or_default())
-    }
-
-    /// A stream of a group.
-    pub fn stream_named(&self, group: LogGroupKey, name: &str) -> LogStreamKey {
-        LogStreamKey { group, name: name.into() }
+        LogStreamKey { group, name: self.text("logStreamName").unwrap_or_default().into() }
     }
 
     /// The group of either `logGroupName` or `logGroupIdentifier`.

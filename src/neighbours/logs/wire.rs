@@ -73,14 +73,12 @@ impl Wire {
 
     /// The answer of an operation that went well.
     pub fn answer(self, output: Option<&Value>) -> Result<Response<Body>, ApiError> {
-        match output {
-            Some(output) => self.response(StatusCode::OK, output).map_err(|error| crate::api::fault(&*error)),
-            None => {
-                let mut response = Response::new(Body::empty());
-                self.mark(&mut response, self == Self::Json);
-                Ok(response)
-            }
-        }
+        let Some(output) = output else {
+            let mut response = Response::new(Body::empty());
+            self.mark(&mut response, self == Self::Json);
+            return Ok(response);
+        };
+        self.response(StatusCode::OK, output).map_err(|error| crate::api::fault(&*error))
     }
 
     /// The answer of an operation that failed. All errors of the service have the status 400 but its own faults.
