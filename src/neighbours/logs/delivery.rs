@@ -26,9 +26,10 @@ const LINE_COST: usize = 128;
 /// Lines that are stored together.
 const BATCH: usize = 16 * 1024;
 
-/// How long lines are gathered before they are stored and handed to the system: work for each line as it comes would
-/// take the processor from the next invocation. A server that is killed loses the lines of this time at most.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long lines are gathered before they are stored and handed to the system. Work for each line as it comes would
+/// take the processor from the next invocation: measured on two cores, a warm invocation took 70 % longer, with 50 ms
+/// 15 %, with 200 ms 4 %. A server that is killed loses the lines of this time at most.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How often old lines are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
