@@ -9,6 +9,8 @@ mod function_settings;
 mod functions;
 mod iam;
 mod layers;
+mod logs;
+mod logs;
 mod policies;
 mod tags;
 mod urls;
@@ -92,6 +94,7 @@ fn areas() -> impl Strategy<Value = Command> {
         (3, layers::used().prop_map(Command::from).boxed()),
         (3, capacity_providers::command().prop_map(Command::from).boxed()),
         (3, event_sources::create().prop_map(Command::from).boxed()),
+        (3, logs::command().prop_map(Command::from).boxed()),
         (5, iam::command().prop_map(Command::from).boxed()),
     ])
 }
