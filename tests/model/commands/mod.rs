@@ -10,7 +10,6 @@ mod functions;
 mod iam;
 mod layers;
 mod logs;
-mod logs;
 mod policies;
 mod tags;
 mod urls;
