@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::environments::images::ImageMapping;
 use crate::ledger::Durability;
 use crate::model::limits::Limits;
+use crate::upstream::UpstreamOption;
 
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +30,10 @@ pub struct ServeOptions {
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,
+    /// Endpoint for what Larder does not serve: for one service, or for all that have none of their own;
+    /// repeated, or a list with commas
+    #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
+    pub upstream: Vec<UpstreamOption>,
     /// Settings of environments
     #[command(flatten)]
     pub environments: EnvironmentOptions,

@@ -26,8 +26,10 @@ use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
-use crate::invoke::Invoker;
+use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{Ledger, LedgerError, Options};
+use crate::neighbours::Neighbourhood;
+use crate::upstream::{Endpoints, Upstream};
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
@@ -76,6 +78,9 @@ pub enum ServerError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The endpoints of other services cannot be used as they were given.
+    #[error("{0}")]
+    Upstream(String),
     /// The port cannot be served.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),
@@ -84,7 +89,7 @@ pub enum ServerError {
 /// A server that is ready to run.
 #[derive(Debug)]
 pub struct Server {
-    api: Arc<Api>,
+    neighbourhood: Arc<Neighbourhood>,
     services: Arc<Services>,
     console: Arc<Console>,
     pool: Arc<Pool>,
@@ -103,6 +108,8 @@ impl Server {
     /// Opens the data dir, replays it, and prepares everything that serves it.
     pub async fn open(options: &ServeOptions, listener: &TcpListener) -> Result<Self, ServerError> {
         let started = Instant::now();
+        let address = listener.local_addr().map_err(ServerError::Serve)?;
+        let upstream = upstream(options, address)?;
         let data_dir = make_folder(&options.data_dir)?;
         let lock = lock(&data_dir)?;
         let limits = options.limits.limits();
@@ -126,10 +133,11 @@ impl Server {
             Pool::new(Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger), settings.clone(), stop.clone())
                 .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
-        let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits });
+        let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream });
+        let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = Console { ledger: Arc::clone(&ledger), pool: Arc::clone(&pool), executor_reason, started };
         Ok(Self {
-            api: Arc::new(Api::new(Arc::clone(&services))),
+            neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services))),
             services,
             console: Arc::new(console),
             pool,
@@ -137,7 +145,7 @@ impl Server {
             executor,
             link,
             settings,
-            address: listener.local_addr().map_err(ServerError::Serve)?,
+            address,
             data_dir,
             stop,
             _lock: lock,
@@ -154,8 +162,12 @@ impl Server {
             ("data dir", self.data_dir.display().to_string()),
             ("store", self.ledger.store_id().to_owned()),
             ("sequence", format!("{} ({} functions)", state.sequence, state.functions.len())),
+            ("upstream", self.services.upstream.summary()),
             ("executor", executor),
-        ] {
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        {
             let _ = writeln!(banner, "  {name:<9} {value}");
         }
         banner.trim_end().to_owned()
@@ -176,13 +188,15 @@ impl Server {
         tasks.spawn(provisioning::run(Arc::clone(&ledger), self.settings.state_delay, self.stop.clone()));
         tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
         tasks.spawn(capacity::run(Arc::clone(&self.ledger), self.settings.state_delay, self.stop.clone()));
+        let ledger = Arc::clone(&self.ledger);
+        tasks.spawn(event_sources::run(ledger, self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
             .with_state(Arc::clone(&self.services));
         let app = console::routes(self.console).merge(downloads).fallback(move |request: Request| {
-            let api = Arc::clone(&self.api);
-            async move { api.handle(request).await }
+            let neighbourhood = Arc::clone(&self.neighbourhood);
+            async move { neighbourhood.handle(request).await }
         });
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);
@@ -271,6 +285,16 @@ fn install_init(settings: &Settings, other: Option<&Path>) -> Result<PathBuf, Se
     };
     install().map_err(|source| ServerError::Io { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// The endpoints of other services. One that is this server would pass each request to itself for ever.
+fn upstream(options: &ServeOptions, address: SocketAddr) -> Result<Upstream, ServerError> {
+    let endpoints = Endpoints::new(options.upstream.iter().cloned()).map_err(ServerError::Upstream)?;
+    let own = [address.to_string(), format!("localhost:{}", address.port())];
+    if let Some(endpoint) = endpoints.all().find(|endpoint| own.contains(&endpoint.authority().to_string())) {
+        return Err(ServerError::Upstream(format!("--upstream names {endpoint}, which is this server")));
+    }
+    Ok(Upstream::new(endpoints))
 }
 
 /// The user's word for where the engine is.

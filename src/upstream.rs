@@ -1,1 +1,180 @@
 //! Other AWS-compatible endpoints, which serve what Larder does not.
+//!
+//! A request for such a service is passed through as it came, streaming both ways. Larder's own
+//! needs, such as code in S3, go to the same endpoints.
+
+mod endpoints;
+mod objects;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::uri::Scheme;
+use axum::http::{HeaderMap, HeaderName, Request, Response, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
+pub use objects::{Object, ObjectError, Signer};
+
+/// How long an endpoint may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long it may take from the request to the head of its answer. The body of a request counts, and
+/// calls such as a long poll wait on purpose.
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// Headers that are about one connection and not about the request.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>. `Expect` has been answered when the
+/// body is read here.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::EXPECT,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// Why a request could not be passed on.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No endpoint was given for the service.
+    #[error(
+        "Larder does not serve {0}, and no endpoint that does was given. Start it with --upstream {0}=URL, or with \
+         --upstream URL for all services that it does not serve."
+    )]
+    NotGiven(String),
+    /// The endpoint does not answer.
+    #[error("The upstream endpoint {endpoint} for {service} did not answer: {reason}")]
+    NoAnswer {
+        /// Whose requests go there.
+        service: String,
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// The endpoints and the client that speaks to them.
+#[derive(Debug)]
+pub struct Upstream {
+    endpoints: Endpoints,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Upstream {
+    /// A client for `endpoints`.
+    pub fn new(endpoints: Endpoints) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        // A connection for each request: a kept one may be closed by the endpoint in the moment that
+        // a request is sent, which cannot be sent again once its body has streamed.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { endpoints, client }
+    }
+
+    /// The endpoint for a service.
+    pub fn endpoint(&self, service: &str) -> Option<&Endpoint> {
+        self.endpoints.of(service)
+    }
+
+    /// What was given, for people; empty if nothing was.
+    pub fn summary(&self) -> String {
+        self.endpoints.to_string()
+    }
+
+    /// Passes a request on and its answer back, both as they come.
+    pub async fn pass(&self, service: &str, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+        let endpoint = self.given(service)?;
+        let (mut parts, body) = request.into_parts();
+        parts.uri = at(endpoint, &parts.uri);
+        parts.version = axum::http::Version::HTTP_11;
+        remove_hop_by_hop(&mut parts.headers);
+        let mut response = self.send(service, endpoint, Request::from_parts(parts, body)).await?;
+        remove_hop_by_hop(response.headers_mut());
+        Ok(response)
+    }
+
+    fn given(&self, service: &str) -> Result<&Endpoint, UpstreamError> {
+        self.endpoint(service).ok_or_else(|| UpstreamError::NotGiven(service.to_owned()))
+    }
+
+    /// Sends a request to an endpoint and waits for the head of its answer.
+    async fn send(
+        &self,
+        service: &str,
+        endpoint: &Endpoint,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let failed =
+            |reason| UpstreamError::NoAnswer { service: service.to_owned(), endpoint: endpoint.clone(), reason };
+        match tokio::time::timeout(ANSWER, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response.map(Body::new)),
+            Ok(Err(error)) => Err(failed(innermost(&error))),
+            Err(_) => Err(failed(format!("no answer within {} s", ANSWER.as_secs()))),
+        }
+    }
+}
+
+/// The same path and query at an endpoint.
+fn at(endpoint: &Endpoint, uri: &Uri) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(endpoint.authority().clone());
+    parts.path_and_query.get_or_insert_with(|| axum::http::uri::PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
+}
+
+/// Takes away what is about the connection, and what `Connection` says is.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// What is behind an error: the client's own words are "client error (Connect)".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_and_query_stay_as_they_were_sent() {
+        let endpoint: UpstreamOption = "http://other:5000".parse().expect("a URL");
+        let uri: Uri = "/bucket/a%2Fb//c%20d?versionId=x%2By&empty=".parse().expect("a URI");
+        let moved = at(&endpoint.endpoint, &uri);
+        assert_eq!(moved.to_string(), "http://other:5000/bucket/a%2Fb//c%20d?versionId=x%2By&empty=");
+    }
+
+    #[test]
+    fn headers_of_the_connection_are_taken_away() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("connection", "close, X-Mine"), ("x-mine", "1"), ("te", "x"), ("host", "s3.local")] {
+            headers.insert(HeaderName::from_static(name), value.parse().expect("a value"));
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["host"]);
+    }
+}

@@ -16,9 +16,9 @@ use super::shape::{Kind, Member, TEXT, one_of};
 use super::{Services, json, patterns};
 use crate::model::capacity_provider::{self, CapacityProviderKey};
 use crate::model::command::capacity_providers::CapacityProviderCommand;
-use crate::model::error::ApiError;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
+use crate::model::tags;
 
 pub use self::request::{CREATE, UPDATE};
 
@@ -31,11 +31,6 @@ pub static OPERATIONS: &[Operation] = &[
     operation!("ListFunctionVersionsByCapacityProvider" GET "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions" LIST_VERSIONS => list_versions),
     operation!("UpdateCapacityProvider" PUT "/2025-11-30/capacity-providers/{CapacityProviderName}" UPDATE => update),
 ];
-
-/// Tags of a capacity provider.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html>.
-const MAX_TAGS: usize = 50;
 
 /// `MaxFiftyListItems`.
 const MAX_ITEMS: Kind = Kind::Integer(1, 50);
@@ -90,9 +85,7 @@ fn key(call: &Call) -> CapacityProviderKey {
 pub async fn create(services: &Services, mut call: Call) -> Answer {
     let key = key(&call);
     let request: CreateRequest = call.parse()?;
-    if request.tags.len() > MAX_TAGS {
-        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
-    }
+    tags::check(request.tags.keys(), request.tags.len())?;
     let create = request.into_command(key.clone())?;
     commit(services, &call, CapacityProviderCommand::Create(Box::new(create)), &key).await
 }

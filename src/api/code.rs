@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::call::Call;
@@ -17,6 +18,8 @@ use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::function::{Code, Image};
 use crate::model::limits::Limits;
+use crate::model::time::Timestamp;
+use crate::upstream::{Object, ObjectError, Signer, UpstreamError};
 
 /// Where code is downloaded from: followed by the digest in hex.
 pub const DOWNLOAD_PATH: &str = "/_larder/code/";
@@ -40,41 +43,106 @@ pub struct Package {
 ///
 /// # Errors
 /// AWS's text for a package that is missing, too large, broken or hostile.
-pub async fn take(services: &Services, source: CodeSource) -> Result<Package, ApiError> {
-    let zip = match source {
-        CodeSource { image_uri: Some(uri), .. } => {
-            return Ok(Package { code: image(uri), attachment: None, signed: false });
+pub async fn take(services: &Services, call: &Call, source: CodeSource) -> Result<Package, ApiError> {
+    match source {
+        CodeSource { image_uri: Some(uri), .. } => Ok(Package { code: image(uri), attachment: None, signed: false }),
+        CodeSource { zip_file: Some(zip), .. } => take_sent(services, zip).await,
+        CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), s3_object_version: version, .. } => {
+            let zip = fetch(services, call, &Object { bucket, key, version }).await?;
+            let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
+            let accepted = tokio::task::spawn_blocking(move || accept(zip, &blobs, &limits)).await;
+            accepted.map_err(|error| fault(&error))?
         }
-        CodeSource { zip_file: Some(zip), .. } => zip,
-        CodeSource { s3_bucket: Some(bucket), .. } => {
-            return Err(ApiError::invalid_parameter(format!(
-                "Code in S3 (bucket {bucket}) needs an S3 service, which this version of Larder has no option for; \
-                 send the package as ZipFile."
-            )));
-        }
-        _ => return Err(ApiError::invalid_parameter("Please provide a source for function code.")),
-    };
+        _ => Err(ApiError::invalid_parameter("Please provide a source for function code.")),
+    }
+}
+
+/// Accepts a package that was sent with the request, in base64.
+async fn take_sent(services: &Services, zip: String) -> Result<Package, ApiError> {
     let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
     // Small packages are checked in less time than a change of threads takes.
     if zip.len() < SMALL_ZIP {
-        return accept(&zip, &blobs, &limits);
+        return accept_sent(&zip, &blobs, &limits);
     }
-    let accepted = tokio::task::spawn_blocking(move || accept(&zip, &blobs, &limits)).await;
+    let accepted = tokio::task::spawn_blocking(move || accept_sent(&zip, &blobs, &limits)).await;
     accepted.map_err(|error| fault(&error))?
 }
 
-fn accept(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiError> {
+fn accept_sent(zip: &str, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiError> {
     let zip =
         STANDARD.decode(zip).map_err(|_| ApiError::new(ErrorCode::Serialization, "Blob must be base64-encoded"))?;
-    // Recorded: a package of exactly the limit is too large.
+    // Recorded: a package of exactly the limit is too large. One in S3 has no such limit.
     if zip.len() as u64 >= limits.code_size_zipped {
         let message = format!("Zipped size must be smaller than {} bytes", limits.code_size_zipped);
         return Err(ApiError::new(ErrorCode::RequestEntityTooLarge, message));
     }
+    accept(zip.into(), blobs, limits)
+}
+
+fn accept(zip: Bytes, blobs: &BlobStore, limits: &Limits) -> Result<Package, ApiError> {
     package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
     let signed = package::is_signed(&zip);
-    let staged = blobs.stage(zip.into()).map_err(|error| fault(&error))?;
+    let staged = blobs.stage(zip).map_err(|error| fault(&error))?;
     Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment, signed })
+}
+
+/// Bytes that a zip may have beside its files: names and places, of many files.
+const ZIP_OVERHEAD: u64 = 16 * 1024 * 1024;
+
+/// Reads a package from S3, of functions and layers alike, in the name of the caller.
+///
+/// # Errors
+/// AWS's text for an object that cannot be had; without an endpoint for S3 the option that gives one.
+pub async fn fetch(services: &Services, call: &Call, object: &Object) -> Result<Bytes, ApiError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let origin = call.origin();
+    let signer = Signer {
+        access_key_id: if origin.access_key_id.is_empty() { "test".into() } else { origin.access_key_id },
+        region: call.scope.region.to_string(),
+        day: Timestamp(now.as_secs() * 1000).date().replace('-', ""),
+    };
+    // A zip that is larger than what it may hold cannot be one that is accepted.
+    let limit = services.limits.code_size_unzipped + ZIP_OVERHEAD;
+    let read = services.upstream.object(object, &signer, limit).await;
+    read.map_err(|error| not_had(&error, object, services.limits.code_size_unzipped))
+}
+
+/// AWS's words for an object that cannot be had.
+///
+/// Source: recorded in `test_lambda_code_location_s3_errors`; the other codes by the same pattern, and
+/// the redirect and the denial as AWS's users report them.
+fn not_had(error: &ObjectError, object: &Object, limit: u64) -> ApiError {
+    let Object { bucket, key, .. } = object;
+    match error {
+        ObjectError::Refused { code, region: Some(region), .. } if code == "PermanentRedirect" => {
+            ApiError::invalid_parameter(format!(
+                "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: The bucket is in this region: \
+                 {region}. Please use this region to retry the request"
+            ))
+        }
+        ObjectError::Refused { code, message, .. } if code == "AccessDenied" => {
+            let message = format!(
+                "Your access has been denied by S3, please make sure your request credentials have permission to \
+                 GetObject for {bucket}/{key}. S3 Error Code: {code}. S3 Error Message: {message}"
+            );
+            ApiError::new(ErrorCode::AccessDenied, message)
+        }
+        ObjectError::Refused { code, message, .. } => ApiError::invalid_parameter(format!(
+            "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+        )),
+        ObjectError::TooLarge(_) => {
+            ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
+        }
+        ObjectError::Upstream(error @ UpstreamError::NotGiven(_)) => {
+            ApiError::invalid_parameter(format!("Code in S3 ({bucket}/{key}) cannot be had. {error}"))
+        }
+        ObjectError::Upstream(UpstreamError::NoAnswer { .. }) | ObjectError::Broken(_) => {
+            tracing::warn!(%error, "code in S3 cannot be had");
+            ApiError::invalid_parameter(format!(
+                "Error occurred while GetObject. S3 Error Code: ServiceUnavailable. S3 Error Message: {error}"
+            ))
+        }
+    }
 }
 
 /// An image as code. Its digest is the one in the reference, else one made of it: no registry is asked.

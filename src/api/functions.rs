@@ -75,7 +75,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
     let code_signing_config = request.code_signing_config_arn.clone();
     let (config, source) = request.into_config(&key)?;
-    let Package { code, attachment, signed } = code::take(services, source).await?;
+    let Package { code, attachment, signed } = code::take(services, &call, source).await?;
     let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
     check_size(services, &code, attachment.as_ref(), layers::zips(services, &key.scope, &layers)).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
@@ -107,7 +107,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         return Err(ApiError::function_not_found(&crate::model::arn::function(&key)));
     };
     let layers = function.latest.config.layers.iter().filter_map(|layer| layer.blob).collect();
-    let Package { code, attachment, signed } = code::take(services, request.source).await?;
+    let Package { code, attachment, signed } = code::take(services, &call, request.source).await?;
     check_size(services, &code, attachment.as_ref(), layers).await?;
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),

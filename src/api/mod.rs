@@ -47,6 +47,7 @@ use crate::model::command::Command;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
+use crate::upstream::Upstream;
 
 /// Header with the request id of every answer.
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -65,6 +66,8 @@ pub struct Services {
     pub invoker: Arc<Invoker>,
     /// Quotas.
     pub limits: Limits,
+    /// Endpoints of other services.
+    pub upstream: Upstream,
 }
 
 /// The Lambda API.

@@ -26,9 +26,17 @@ impl Page {
     /// # Errors
     /// A marker that no listing gave out.
     pub fn of(call: &Call) -> Result<Self, ApiError> {
-        let size = call.number("MaxItems").map_or(MAX_ITEMS, |items| usize::try_from(items).unwrap_or(MAX_ITEMS));
+        Self::up_to(call, MAX_ITEMS)
+    }
+
+    /// The page a call asks for, of an operation whose pages have another size at most.
+    ///
+    /// # Errors
+    /// A marker that no listing gave out.
+    pub fn up_to(call: &Call, most: usize) -> Result<Self, ApiError> {
+        let size = call.number("MaxItems").map_or(most, |items| usize::try_from(items).unwrap_or(most));
         let after = call.text("Marker").filter(|marker| !marker.is_empty()).map(decode).transpose()?;
-        Ok(Self { size: size.min(MAX_ITEMS), after })
+        Ok(Self { size: size.min(most), after })
     }
 
     /// The key after which the page begins.

@@ -1,8 +1,9 @@
-//! The scope of a `SigV4` signature: account and region. Signatures are not verified.
+//! The scope of a `SigV4` signature: account, region and service. Signatures are not verified.
 
 use axum::http::HeaderMap;
 
-use crate::model::names::Scope;
+use crate::model::credentials;
+use crate::model::names::{AccountId, Scope};
 
 /// Account of access keys that are no account id.
 const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -21,14 +22,38 @@ pub struct Caller {
 
 /// Reads `Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
 pub fn caller(headers: &HeaderMap) -> Caller {
-    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
-    let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
+    let mut parts = credential(headers).unwrap_or_default().split('/');
     let access_key_id = parts.next().unwrap_or_default().to_owned();
     let region = parts.nth(1).filter(|region| is_region(region)).unwrap_or(DEFAULT_REGION);
+    let account = account_of(&access_key_id);
+    Caller { scope: Scope { account, region: region.into() }, access_key_id }
+}
+
+/// The account of an access key id: the one in it, or itself if it is twelve digits, or the default.
+pub fn account_of(access_key_id: &str) -> AccountId {
     let is_account = access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
-    let account = if is_account { access_key_id.as_str() } else { DEFAULT_ACCOUNT };
-    Caller { scope: Scope { account: account.into(), region: region.into() }, access_key_id }
+    if is_account {
+        return access_key_id.into();
+    }
+    credentials::account_of(access_key_id).unwrap_or_else(|| DEFAULT_ACCOUNT.into())
+}
+
+/// The service a request was signed for.
+pub fn service(headers: &HeaderMap) -> Option<&str> {
+    credential(headers).and_then(service_of)
+}
+
+/// The service of a credential, such as a presigned URL's `X-Amz-Credential`. Signatures for several
+/// regions (`SigV4A`) name none, so it is found from the end.
+pub fn service_of(credential: &str) -> Option<&str> {
+    credential.strip_suffix("/aws4_request")?.rsplit('/').next()
+}
+
+/// The credential of the `Authorization` header.
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split([',', ' ']).next()
 }
 
 /// A region goes into ARNs and keys: nothing but letters, digits and dashes.
@@ -45,6 +70,20 @@ mod tests {
         headers.insert("authorization", authorization.parse().expect("a header"));
         let caller = caller(&headers);
         (caller.scope.account.to_string(), caller.scope.region.to_string())
+    }
+
+    #[test]
+    fn temporary_credentials_lead_to_their_account() {
+        let key = credentials::access_key(&"123456789012".into(), [1, 2, 3]);
+        let signed = format!("AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/lambda/aws4_request");
+        assert_eq!(scope_of(&signed), ("123456789012".into(), "eu-west-1".into()));
+    }
+
+    #[test]
+    fn the_service_comes_from_the_end_of_the_credential() {
+        assert_eq!(service_of("test/20260101/us-west-2/s3/aws4_request"), Some("s3"));
+        assert_eq!(service_of("test/20260101/s3/aws4_request"), Some("s3"));
+        assert_eq!(service_of("test/20260101/us-west-2/s3"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::executor::{EnvironmentId, Launch};
 use super::pool::Target;
+use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::time::{Timestamp, civil_date};
 
@@ -33,12 +34,15 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
     let (region, version) = (scope.region.as_str(), version.to_string());
     let stream = log_stream(*modified, &version, id);
     let memory = config.memory_mib.to_string();
+    // Who the function is, for STS: a session of its role with its own name.
+    let session = RoleSession::of_function(&config.role, target.function.name.as_str());
+    let token = session.map_or_else(|| "larder".to_owned(), |session| session.token());
     let execution_environment = format!("AWS_Lambda_{}", config.runtime);
     let mut reserved = owned([
         // The account as access key: what the function calls lands where the function is.
         ("AWS_ACCESS_KEY_ID", scope.account.as_str()),
         ("AWS_SECRET_ACCESS_KEY", "larder"),
-        ("AWS_SESSION_TOKEN", "larder"),
+        ("AWS_SESSION_TOKEN", &token),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),

@@ -2,6 +2,7 @@
 
 mod background;
 mod checks;
+pub mod event_sources;
 mod outcome;
 mod report;
 

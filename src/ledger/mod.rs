@@ -24,7 +24,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::model::blob::BlobId;
-use crate::model::command::Command;
+use crate::model::command::{Command, Stamp};
 use crate::model::decide::Decision;
 use crate::model::error::ApiError;
 use crate::model::event::{Origin, Recorded};
@@ -135,6 +135,8 @@ pub struct Committed {
     pub state: Arc<State>,
     /// The version an answer shows, where it is not `$LATEST`.
     pub shows: Option<Version>,
+    /// What it was decided with: the ids of what it made follow from it.
+    pub stamp: Stamp,
 }
 
 /// Why a commit failed; in every case nothing has changed.
@@ -259,7 +261,7 @@ impl Ledger {
         for event in &events {
             after.apply(event);
         }
-        Ok(Committed { state: Arc::new(after), shows })
+        Ok(Committed { state: Arc::new(after), shows, stamp })
     }
 
     /// Up to `limit` events from `from` on, in order.

@@ -120,7 +120,7 @@ impl Writer {
         }
         batch.frames.extend(frames);
         decision.events.iter().for_each(|event| batch.state.apply(event));
-        Ok(Committed { state: Arc::new(batch.state.clone()), shows: decision.shows })
+        Ok(Committed { state: Arc::new(batch.state.clone()), shows: decision.shows, stamp: *stamp })
     }
 
     /// Writes a checkpoint in the background when enough events have come since the last one.

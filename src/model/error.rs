@@ -5,7 +5,7 @@ use std::fmt;
 /// Declares [`ErrorCode`] and its one table.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident: $name:literal, $status:literal, $message:ident, $fault:expr;)*) => {
-        /// An error code of Lambda's API; status and body shape follow from it.
+        /// An error code of Lambda's API, or of a neighbour's; status and body shape follow from it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)*
@@ -94,6 +94,8 @@ error_codes! {
     RequestTooLarge: "RequestTooLargeException", 413, message, Some(Fault::User);
     /// The resource is in a state, or there already, that forbids the operation.
     ResourceConflict: "ResourceConflictException", 409, message, Some(Fault::User);
+    /// The resource is changing; nothing else can be done with it meanwhile.
+    ResourceInUse: "ResourceInUseException", 400, Message, Some(Fault::User);
     /// No such resource.
     ResourceNotFound: "ResourceNotFoundException", 404, Message, Some(Fault::User);
     /// A member of the body has another JSON type than the model.
@@ -110,6 +112,37 @@ error_codes! {
     UnsupportedMediaType: "UnsupportedMediaTypeException", 415, message, Some(Fault::User);
     /// A value breaks a constraint of the model.
     Validation: "ValidationException", 400, message, None;
+
+    // Of the neighbours IAM and STS, and of what is passed through.
+
+    /// The upstream endpoint of a service does not answer.
+    BadGateway: "BadGateway", 502, message, Some(Fault::Service);
+    /// Something is still attached to what is to be deleted.
+    DeleteConflict: "DeleteConflict", 409, message, Some(Fault::User);
+    /// There is one of this name already.
+    EntityAlreadyExists: "EntityAlreadyExists", 409, message, Some(Fault::User);
+    /// No operation has this name.
+    InvalidAction: "InvalidAction", 400, message, Some(Fault::User);
+    /// A web identity token is no token.
+    InvalidIdentityToken: "InvalidIdentityToken", 400, message, Some(Fault::User);
+    /// A value breaks a rule of IAM.
+    InvalidInput: "InvalidInput", 400, message, Some(Fault::User);
+    /// A value breaks a rule of STS.
+    InvalidQueryValue: "InvalidParameterValue", 400, message, Some(Fault::User);
+    /// A quota is used up.
+    LimitExceeded: "LimitExceeded", 409, message, Some(Fault::User);
+    /// A policy is no policy.
+    MalformedPolicyDocument: "MalformedPolicyDocument", 400, message, Some(Fault::User);
+    /// No such role, policy or profile.
+    NoSuchEntity: "NoSuchEntity", 404, message, Some(Fault::User);
+    /// Larder does not serve this service, and no endpoint that does was given.
+    NotServed: "NotImplemented", 501, message, Some(Fault::Service);
+    /// What is AWS's own is nobody's to change.
+    QueryAccessDenied: "AccessDenied", 403, message, Some(Fault::User);
+    /// What a service made for itself is not changed by a user.
+    UnmodifiableEntity: "UnmodifiableEntity", 400, message, Some(Fault::User);
+    /// A value breaks a constraint of the model, in the query protocol.
+    ValidationError: "ValidationError", 400, message, Some(Fault::User);
 }
 
 /// An error an operation answers with.

@@ -80,6 +80,28 @@ text_id! {
     CapacityProviderName
 }
 
+text_id! {
+    /// The name of a role, policy or instance profile in small letters: IAM does not tell names apart by
+    /// their case.
+    EntityName
+}
+
+/// An IAM entity's place in the state. Sorted by account, then name: a listing is one range.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntityKey {
+    /// The account.
+    pub account: AccountId,
+    /// The entity's name.
+    pub name: EntityName,
+}
+
+impl EntityKey {
+    /// The key of a name as it is written.
+    pub fn new(account: &AccountId, name: &str) -> Self {
+        Self { account: account.clone(), name: name.to_ascii_lowercase().into() }
+    }
+}
+
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {

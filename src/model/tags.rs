@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::arn::{self, partition};
+use super::capacity_provider::CapacityProviderKey;
 use super::code_signing::CodeSigningKey;
 use super::error::{ApiError, ErrorCode};
+use super::event_sources::{MappingId, MappingKey};
 use super::names::{FunctionKey, Scope};
 use super::state::State;
 
@@ -84,8 +86,13 @@ impl TaggedResource {
         match self {
             Self::Function(key) => state.function(key).map(|function| &function.tags),
             Self::CodeSigningConfig(key) => state.code_signing_configs.get(key).map(|config| &config.tags),
-            // No such resources are kept yet: each gets its map here.
-            Self::EventSourceMapping(..) | Self::CapacityProvider(..) => None,
+            Self::EventSourceMapping(scope, uuid) => {
+                let mapping = mapping_key(scope, uuid).and_then(|key| state.event_source_mapping(&key));
+                mapping.map(|mapping| &mapping.tags)
+            }
+            Self::CapacityProvider(scope, name) => {
+                state.capacity_provider(&provider_key(scope, name)).map(|provider| &provider.tags)
+            }
         }
     }
 
@@ -102,6 +109,16 @@ impl TaggedResource {
             Self::CapacityProvider(..) => not_found(format!("Capacity provider not found: {arn}")),
         }
     }
+}
+
+/// The mapping of an id; `None` for what is no id.
+pub fn mapping_key(scope: &Scope, uuid: &str) -> Option<MappingKey> {
+    MappingId::parse(uuid).map(|id| MappingKey { scope: scope.clone(), id })
+}
+
+/// The capacity provider of a name.
+pub fn provider_key(scope: &Scope, name: &str) -> CapacityProviderKey {
+    CapacityProviderKey { scope: scope.clone(), name: name.into() }
 }
 
 fn of_kind(scope: &Scope, kind: &str, name: &str) -> String {

@@ -1,35 +1,19 @@
-//! boto3 and the AWS CLI, from a virtual environment that scripts/venv makes.
+//! boto3 and the AWS CLI, as people use them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::on_each_executor;
 use crate::support::functions::{ECHO, ROLE, python};
+use crate::support::python::{run, script, venv};
 use crate::support::{Options, Server};
-
-/// The programs of a virtual environment.
-pub fn venv(name: &str) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/venv");
-    Path::new(run(Command::new(script).arg(name)).trim()).join("bin")
-}
-
-/// What a program writes that must succeed.
-pub fn run(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().expect("is there");
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{command:?}: {status}\n{stdout}\n{stderr}");
-    stdout
-}
 
 on_each_executor! {
     async fn boto3_does_its_daily_work(executor) {
         let server = Server::start(Options::new(executor).with("LARDER_STATE_DELAY_MS", 300));
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/use_boto3.py");
-        let mut command = Command::new(venv("sdk").join("python"));
-        let output = run(command.env_clear().arg(script).args([server.url().as_str(), "python3.11"]));
+        let output = script("use_boto3.py", &[&server.url(), "python3.11"]);
         assert!(output.contains("all as expected"), "{output}");
     }
 
@@ -40,7 +24,7 @@ on_each_executor! {
         fs::write(file("code.zip"), python(ECHO)).expect("written");
         let url = server.url();
         let aws = |arguments: &[&str]| -> Value {
-            let mut command = Command::new(venv("sdk").join("aws"));
+            let mut command = Command::new(venv().join("aws"));
             command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
             for (name, value) in [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")] {
                 command.env(name, value);

@@ -5,6 +5,7 @@ use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
 use larder::model::function::FunctionState;
+use larder::model::iam::{PolicyArn, Use, Used};
 use larder::model::limits::Limits;
 use larder::model::policy::Target;
 use larder::model::state::State;
@@ -43,6 +44,34 @@ fn fold(mut state: State, events: &[Event]) -> State {
     state
 }
 
+/// What one entity of IAM uses is there, and is not told to be used by others.
+fn iam_is_sound(state: &State) {
+    for Use { account, used, by } in &state.iam_uses {
+        let is_there = |arn: &str| {
+            let parsed = PolicyArn::parse(arn).expect("only policies are used as such");
+            parsed.is_managed_by_aws() || state.policy(&parsed).is_some()
+        };
+        match used {
+            Used::Attached(arn) => {
+                assert!(is_there(arn), "{arn} is attached");
+                assert!(state.role(account, by.as_str()).is_some_and(|role| role.attached.contains(arn)));
+            }
+            Used::Boundary(arn) => {
+                assert!(is_there(arn), "{arn} is a boundary");
+                assert!(state.role(account, by.as_str()).is_some_and(|role| role.boundary.as_ref() == Some(arn)));
+            }
+            Used::Role(name) => {
+                assert!(state.role(account, name.as_str()).is_some(), "{name} is in a profile");
+                assert!(state.instance_profile(account, by.as_str()).is_some());
+            }
+        }
+    }
+    for policy in state.iam_policies.values() {
+        assert!(policy.versions.contains_key(&policy.default_version), "the version in force is there");
+        assert!(policy.versions.len() <= 5);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -71,6 +100,7 @@ proptest! {
         let (state, _) = run(&steps, &limits);
         let kept = u64::from(limits.concurrent_executions - limits.minimum_unreserved_concurrency);
         prop_assert!(state.usage.values().all(|usage| usage.concurrency() <= kept));
+        iam_is_sound(&state);
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));
@@ -107,6 +137,16 @@ proptest! {
             let found = state.capacity_provider(provider);
             prop_assert!(found.is_some_and(|found| found.state == ProviderState::Active), "who has users stays");
             prop_assert!(state.function(function).is_some_and(|function| function.version(*version).is_some()));
+        }
+    }
+
+    #[test]
+    fn no_two_mappings_read_the_same_for_a_function(steps in steps()) {
+        let (state, _) = run(&steps, &Limits::default());
+        let mappings: Vec<_> = state.event_source_mappings.values().collect();
+        for (index, one) in mappings.iter().enumerate() {
+            let twins = mappings[..index].iter().filter(|other| other.key.scope == one.key.scope);
+            prop_assert!(twins.clone().all(|other| other.target != one.target || !other.overlaps(one)));
         }
     }
 

@@ -138,7 +138,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let request: PublishRequest = call.parse()?;
     // A layer is a zip, whatever else a body says.
     let source = CodeSource { image_uri: None, ..request.content };
-    let Package { code, attachment, .. } = code::take(services, source).await?;
+    let Package { code, attachment, .. } = code::take(services, &call, source).await?;
     let command = LayerCommand::PublishLayerVersion(PublishLayerVersion {
         key: key.clone(),
         blob: code.blob,

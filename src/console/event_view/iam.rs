@@ -1,10 +1,29 @@
 //! Events of roles and policies of the IAM neighbour.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::event::iam::IamEvent;
 
 /// What an event says.
 pub fn details(event: &IamEvent) -> Value {
-    match *event {}
+    match event {
+        IamEvent::RolePut { role } => json!({
+            "path": role.path, "id": role.id, "description": role.description, "trust_policy": role.trust_policy,
+            "max_session_duration_s": role.max_session_duration_s, "boundary": role.boundary, "tags": role.tags,
+            "inline": role.inline, "attached": role.attached,
+        }),
+        IamEvent::PolicyPut { policy } => json!({
+            "path": policy.path, "id": policy.id, "description": policy.description,
+            "default_version": policy.default_version, "tags": policy.tags,
+            "versions": policy.versions.iter().map(|(number, version)| (format!("v{number}"), version.document.clone()))
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        }),
+        IamEvent::InstanceProfilePut { profile } => json!({
+            "path": profile.path, "id": profile.id, "tags": profile.tags,
+            "role": profile.role.as_ref().map(ToString::to_string),
+        }),
+        IamEvent::RoleDeleted { .. } | IamEvent::PolicyDeleted { .. } | IamEvent::InstanceProfileDeleted { .. } => {
+            json!({})
+        }
+    }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
+use super::iam::{EntityKey, InstanceProfile, Policy, Role};
 use super::layers::{Layer, LayerKey};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
@@ -43,6 +45,10 @@ checkpoint! {
     code_signing_configs: Vec<(CodeSigningKey, CodeSigningConfig)>,
     layers: Vec<(LayerKey, Layer)>,
     capacity_providers: Vec<(CapacityProviderKey, CapacityProvider)>,
+    event_source_mappings: Vec<(MappingKey, EventSourceMapping)>,
+    iam_roles: Vec<(EntityKey, Role)>,
+    iam_policies: Vec<(EntityKey, Policy)>,
+    iam_profiles: Vec<(EntityKey, InstanceProfile)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -1,5 +1,56 @@
 //! Roles and policies of the IAM neighbour, as stored.
 
-use crate::model::event::iam::IamEvent;
+use std::collections::{BTreeMap, BTreeSet};
 
-events! { IamEvent {} }
+use serde::{Deserialize, Serialize};
+
+use super::Stored;
+use crate::model::event::iam::IamEvent;
+use crate::model::{iam, names};
+
+impl Stored<names::EntityName> for String {
+    fn store(model: &names::EntityName) -> Self {
+        model.to_string()
+    }
+    fn load(self) -> names::EntityName {
+        self.into()
+    }
+}
+
+/// A set is stored as its items, in order.
+impl Stored<BTreeSet<String>> for Vec<String> {
+    fn store(model: &BTreeSet<String>) -> Self {
+        model.iter().cloned().collect()
+    }
+    fn load(self) -> BTreeSet<String> {
+        self.into_iter().collect()
+    }
+}
+
+shape! {
+    EntityKey = names::EntityKey { account: String, name: String }
+    Role = iam::Role {
+        key: EntityKey, name: String, path: String, id: String, created: u64, description: Option<String>,
+        trust_policy: String, max_session_duration_s: u32, boundary: Option<String>, tags: BTreeMap<String, String>,
+        inline: BTreeMap<String, String>, attached: Vec<String>,
+    }
+    PolicyVersion = iam::PolicyVersion { document: String, created: u64 }
+    Policy = iam::Policy {
+        key: EntityKey, name: String, path: String, id: String, description: Option<String>, created: u64,
+        updated: u64, versions: Vec<(u32, PolicyVersion)>, default_version: u32, last_version: u32,
+        tags: BTreeMap<String, String>,
+    }
+    InstanceProfile = iam::InstanceProfile {
+        key: EntityKey, name: String, path: String, id: String, created: u64, role: Option<String>,
+        tags: BTreeMap<String, String>,
+    }
+}
+
+events! { IamEvent {
+    100 / 1 RolePut { role: Role }
+    101 / 1 RoleDeleted { key: EntityKey }
+    102 / 1 PolicyPut { policy: Policy }
+    103 / 1 PolicyDeleted { key: EntityKey }
+    104 / 1 InstanceProfilePut { profile: InstanceProfile }
+    105 / 1 InstanceProfileDeleted { key: EntityKey }
+} }

@@ -1,13 +1,101 @@
 //! Decisions about roles and policies of the IAM neighbour.
+//!
+//! Texts are as recorded on AWS in `LocalStack`'s `tests/aws/services/iam`, where a test is named; else
+//! as AWS's users report them.
+
+mod policies;
+mod profiles;
+mod roles;
 
 use super::super::command::Stamp;
 use super::super::command::iam::IamCommand;
-use super::super::error::ApiError;
+use super::super::error::{ApiError, ErrorCode};
+use super::super::iam::Tags;
 use super::super::limits::Limits;
 use super::super::state::State;
 use super::Decision;
 
+pub use policies::version_number;
+
+/// Tags of an entity.
+const MAX_TAGS: usize = 50;
+
 /// Decides a command on the current state.
-pub fn decide(_state: &State, command: &IamCommand, _stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
-    match *command {}
+pub fn decide(state: &State, command: &IamCommand, stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
+    match command {
+        IamCommand::CreateRole(create) => roles::create(state, create, stamp),
+        IamCommand::ChangeRole(role, change) => roles::change(state, role, change),
+        IamCommand::DeleteRole(role) => roles::delete(state, role),
+        IamCommand::DeleteLinkedRole(role) => roles::delete_linked(state, role),
+        IamCommand::CreatePolicy(create) => policies::create(state, create, stamp),
+        IamCommand::ChangePolicy(policy, change) => policies::change(state, policy, change, stamp),
+        IamCommand::DeletePolicy(policy) => policies::delete(state, policy),
+        IamCommand::CreateInstanceProfile { profile, path, tags } => {
+            profiles::create(state, profile, path, tags, stamp)
+        }
+        IamCommand::ChangeInstanceProfile(profile, change) => profiles::change(state, profile, change),
+        IamCommand::DeleteInstanceProfile(profile) => profiles::delete(state, profile),
+    }
+}
+
+/// `NoSuchEntity` for a role.
+pub fn no_role(name: &str) -> ApiError {
+    ApiError::new(ErrorCode::NoSuchEntity, format!("The role with name {name} cannot be found."))
+}
+
+/// `NoSuchEntity` for a policy of a role's own.
+pub fn no_role_policy(name: &str) -> ApiError {
+    ApiError::new(ErrorCode::NoSuchEntity, format!("The role policy with name {name} cannot be found."))
+}
+
+/// `NoSuchEntity` for a managed policy.
+pub fn no_policy(arn: &str) -> ApiError {
+    ApiError::new(ErrorCode::NoSuchEntity, format!("Policy {arn} was not found."))
+}
+
+/// `NoSuchEntity` for a version of a managed policy.
+pub fn no_policy_version(arn: &str, version: &str) -> ApiError {
+    let message = format!("Policy {arn} version {version} does not exist or is not attachable.");
+    ApiError::new(ErrorCode::NoSuchEntity, message)
+}
+
+/// `NoSuchEntity` for an instance profile.
+pub fn no_instance_profile(name: &str) -> ApiError {
+    ApiError::new(ErrorCode::NoSuchEntity, format!("Instance Profile {name} cannot be found."))
+}
+
+/// `ValidationError` for what is no ARN of a policy.
+pub fn no_policy_arn(arn: &str) -> ApiError {
+    ApiError::new(ErrorCode::ValidationError, format!("ARN {arn} is not valid."))
+}
+
+fn exists(message: String) -> ApiError {
+    ApiError::new(ErrorCode::EntityAlreadyExists, message)
+}
+
+fn conflict(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::DeleteConflict, message)
+}
+
+fn limit(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::LimitExceeded, message)
+}
+
+/// Adds tags; a key that differs in its case only takes the place of the other where keys are not told
+/// by their case.
+fn tag(tags: &mut Tags, added: &Tags, by_case: bool) -> Result<(), ApiError> {
+    for (key, value) in added {
+        if !by_case {
+            tags.retain(|other, _| !other.eq_ignore_ascii_case(key));
+        }
+        tags.insert(key.clone(), value.clone());
+    }
+    if tags.len() > MAX_TAGS {
+        return Err(limit(format!("The number of tags has reached the maximum limit. Maximum: {MAX_TAGS}.")));
+    }
+    Ok(())
+}
+
+fn untag(tags: &mut Tags, removed: &[String], by_case: bool) {
+    tags.retain(|key, _| !removed.iter().any(|other| other == key || (!by_case && other.eq_ignore_ascii_case(key))));
 }

@@ -9,7 +9,7 @@ pub mod event_invoke;
 mod event_sources;
 pub mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod modes;
@@ -31,6 +31,7 @@ pub use aliases::not_found as alias_not_found;
 pub use code_signing::{check_package_type as check_signable, not_found as code_signing_config_not_found};
 pub use concurrency::{provisionable, provisioned_not_found, unpublished};
 pub use configuration::patched;
+pub use event_sources::not_found as event_source_mapping_not_found;
 pub use layers::{
     allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
     resolve as resolve_layers,

@@ -7,7 +7,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
-mod iam;
+pub mod iam;
 mod layers;
 mod logs;
 mod policies;
@@ -22,11 +22,15 @@ use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
+use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::iam::{InstanceProfile, Policy, Role, Use};
 use super::layer::Layer;
-use super::names::{FunctionKey, LayerKey, RevisionId, Scope, UrlId};
+use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
+
+pub use event_sources::{MappingIndex, MappingIndices, UnsettledMappings};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,6 +61,20 @@ pub struct State {
     pub unsettled_providers: OrdMap<CapacityProviderKey, RevisionId>,
     /// The function versions of each capacity provider, derived from `functions`.
     pub provider_versions: OrdSet<(CapacityProviderKey, (FunctionKey, Version))>,
+    /// All event source mappings.
+    pub event_source_mappings: OrdMap<MappingKey, Arc<EventSourceMapping>>,
+    /// Mappings in a transition, with the revision that waits: derived from `event_source_mappings`.
+    pub unsettled_mappings: UnsettledMappings,
+    /// Mappings by function and source, derived from `event_source_mappings`.
+    pub mapping_index: MappingIndices,
+    /// Roles of the IAM neighbour.
+    pub iam_roles: OrdMap<EntityKey, Arc<Role>>,
+    /// Its customers' managed policies.
+    pub iam_policies: OrdMap<EntityKey, Arc<Policy>>,
+    /// Its instance profiles.
+    pub iam_profiles: OrdMap<EntityKey, Arc<InstanceProfile>>,
+    /// Which of them use which, derived from roles and profiles.
+    pub iam_uses: OrdSet<Use>,
 }
 
 /// `AccountUsage` of `GetAccountSettings`.
@@ -232,6 +250,8 @@ impl State {
         for (key, layer) in std::mem::take(&mut self.layers) {
             self.replace_layer(&key, Arc::unwrap_or_clone(layer));
         }
+        self.rederive_mappings();
+        iam::rederive(&mut self);
         self
     }
 }

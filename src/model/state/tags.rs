@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::State;
 use crate::model::event::tags::TagEvent;
-use crate::model::tags::TaggedResource;
+use crate::model::tags::{TaggedResource, mapping_key, provider_key};
 
 /// Folds one event.
 pub fn apply(state: &mut State, event: &TagEvent) {
@@ -20,7 +20,15 @@ pub fn apply(state: &mut State, event: &TagEvent) {
                 Arc::make_mut(config).tags.clone_from(tags);
             }
         }
-        // No such resources are kept yet.
-        TaggedResource::EventSourceMapping(..) | TaggedResource::CapacityProvider(..) => {}
+        TaggedResource::EventSourceMapping(scope, uuid) => {
+            if let Some(key) = mapping_key(scope, uuid) {
+                state.change_mapping(&key, |mapping| mapping.tags.clone_from(tags));
+            }
+        }
+        TaggedResource::CapacityProvider(scope, name) => {
+            if let Some(provider) = state.capacity_providers.get_mut(&provider_key(scope, name)) {
+                Arc::make_mut(provider).tags.clone_from(tags);
+            }
+        }
     }
 }

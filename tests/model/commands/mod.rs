@@ -4,8 +4,10 @@ mod capacity_providers;
 mod code_signing;
 mod concurrency;
 mod event_invoke;
+mod event_sources;
 mod function_settings;
 mod functions;
+mod iam;
 mod layers;
 mod policies;
 mod tags;
@@ -26,6 +28,8 @@ pub enum Step {
     Do(Command),
     /// The function's own revision instead of the command's.
     WithRevision(FunctionCommand),
+    /// Something with one of the mappings there are.
+    OfMapping(event_sources::OfMapping),
     /// Settles whatever waits, well or badly.
     Settle(bool),
 }
@@ -36,6 +40,7 @@ impl Step {
         match self {
             Self::Do(command) => vec![command.clone()],
             Self::WithRevision(command) => vec![functions::with_revision(command.clone(), state).into()],
+            Self::OfMapping(of) => of.commands(state),
             Self::Settle(well) => state
                 .unsettled
                 .iter()
@@ -66,11 +71,10 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
-        3 => capacity_providers::command().prop_map(|command| Step::Do(command.into())),
         2 => functions::command().prop_map(Step::WithRevision),
         4 => any::<bool>().prop_map(|badly| Step::Settle(!badly)),
-        3 => layers::used().prop_map(|command| Step::Do(command.into())),
-        12 => areas().prop_map(Step::Do),
+        3 => event_sources::of_mapping().prop_map(Step::OfMapping),
+        28 => areas().prop_map(Step::Do),
     ]
 }
 
@@ -85,5 +89,9 @@ fn areas() -> impl Strategy<Value = Command> {
         (1, function_settings::command().prop_map(Command::from).boxed()),
         (2, policies::command().prop_map(Command::from).boxed()),
         (2, layers::command().prop_map(Command::from).boxed()),
+        (3, layers::used().prop_map(Command::from).boxed()),
+        (3, capacity_providers::command().prop_map(Command::from).boxed()),
+        (3, event_sources::create().prop_map(Command::from).boxed()),
+        (5, iam::command().prop_map(Command::from).boxed()),
     ])
 }

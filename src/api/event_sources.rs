@@ -1,6 +1,0 @@
-//! Operations on event sources.
-
-use super::operation::Operation;
-
-/// The operations of this file.
-pub static OPERATIONS: &[Operation] = &[];

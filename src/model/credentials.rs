@@ -1,0 +1,179 @@
+//! Temporary credentials: what they say of the account and the identity behind them.
+//!
+//! Larder keeps no list of those it gave out. The access key id holds the account, as AWS's do, and the
+//! session token holds the identity, so that they mean the same after any restart.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::names::AccountId;
+
+/// What temporary access key ids begin with.
+const PREFIX: &str = "ASIA";
+
+/// Characters of an access key id.
+const LENGTH: usize = 20;
+
+/// RFC 4648's base 32.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// Where the account begins in the ten bytes behind the prefix, in bits from the right of the first six.
+///
+/// Source: the layout of AWS's own ids, as several public tools read it.
+const ACCOUNT_SHIFT: u32 = 7;
+
+/// The bit before the account, which AWS's newer keys have set.
+const TOP: u64 = 1 << 47;
+
+/// An access key id for `account`, told from another by `random`.
+pub fn access_key(account: &AccountId, random: [u8; 3]) -> String {
+    let number: u64 = account.as_str().parse().unwrap_or_default();
+    let head = TOP | (number << ACCOUNT_SHIFT) | u64::from(random[0] >> 1);
+    let mut bytes = [0; 10];
+    bytes[..6].copy_from_slice(&head.to_be_bytes()[2..]);
+    bytes[6..8].copy_from_slice(&random[1..]);
+    let check = check(&bytes);
+    bytes[8..].copy_from_slice(&check);
+    format!("{PREFIX}{}", base32(&bytes))
+}
+
+/// The account of an access key id that Larder gave out. Others, which may be somebody's real ones, say
+/// nothing here.
+pub fn account_of(access_key: &str) -> Option<AccountId> {
+    let text = access_key.strip_prefix(PREFIX).filter(|_| access_key.len() == LENGTH)?;
+    let bytes = unbase32(text)?;
+    if bytes[8..] != check(&bytes) {
+        return None;
+    }
+    let mut head = [0; 8];
+    head[2..].copy_from_slice(&bytes[..6]);
+    let number = (u64::from_be_bytes(head) & !TOP) >> ACCOUNT_SHIFT;
+    (number < 1_000_000_000_000).then(|| format!("{number:012}").into())
+}
+
+/// Tells Larder's keys from others: their last two bytes are a digest of the rest.
+fn check(bytes: &[u8; 10]) -> [u8; 2] {
+    let digest = Sha256::new_with_prefix(b"larder access key").chain_update(&bytes[..8]).finalize();
+    [digest[0], digest[1]]
+}
+
+/// Bytes in base 32; five of them are eight letters.
+pub fn base32(bytes: &[u8]) -> String {
+    let letter = |group: u64, place: u32| char::from(ALPHABET[(group >> (5 * (7 - place)) & 31) as usize]);
+    let group =
+        |chunk: &[u8]| chunk.iter().chain(&[0; 5]).take(5).fold(0_u64, |group, byte| group << 8 | u64::from(*byte));
+    bytes.chunks(5).flat_map(|chunk| (0..8).map(move |place| letter(group(chunk), place))).collect()
+}
+
+fn unbase32(text: &str) -> Option<[u8; 10]> {
+    let mut bytes = [0; 10];
+    for (chunk, target) in text.as_bytes().chunks(8).zip(bytes.chunks_mut(5)) {
+        let digits = chunk.iter().map(|letter| ALPHABET.iter().position(|other| other == letter));
+        let group = digits.into_iter().try_fold(0_u64, |group, digit| Some(group << 5 | digit? as u64))?;
+        target.copy_from_slice(&group.to_be_bytes()[3..]);
+    }
+    Some(bytes)
+}
+
+/// A session of a role, as its token tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSession {
+    /// The role's account.
+    pub account: AccountId,
+    /// The role's plain name.
+    pub role_name: String,
+    /// The role's unique id.
+    pub role_id: String,
+    /// Name of the session.
+    pub session_name: String,
+}
+
+/// What a session token begins with.
+const TOKEN: &str = "larder.";
+
+impl RoleSession {
+    /// The session that a function's environment runs in.
+    pub fn of_function(role_arn: &str, function_name: &str) -> Option<Self> {
+        let (account, name) = role(role_arn)?;
+        let role_id = derived_role_id(&account, name);
+        Some(Self { role_name: name.to_owned(), session_name: function_name.to_owned(), account, role_id })
+    }
+
+    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+    pub fn arn(&self) -> String {
+        format!("arn:aws:sts::{}:assumed-role/{}/{}", self.account, self.role_name, self.session_name)
+    }
+
+    /// `ROLEID:SESSION`.
+    pub fn user_id(&self) -> String {
+        format!("{}:{}", self.role_id, self.session_name)
+    }
+
+    /// The session as a token. None of its parts can hold a slash.
+    pub fn token(&self) -> String {
+        let Self { account, role_name, role_id, session_name } = self;
+        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(format!("{account}/{role_name}/{role_id}/{session_name}")))
+    }
+
+    /// The session of a token that Larder gave out.
+    pub fn of_token(token: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN)?).ok()?).ok()?;
+        let [account, role_name, role_id, session_name] = text.split('/').collect::<Vec<_>>().try_into().ok()?;
+        Some(Self {
+            account: account.into(),
+            role_name: role_name.into(),
+            role_id: role_id.into(),
+            session_name: session_name.into(),
+        })
+    }
+}
+
+/// Account and plain name of a role's ARN.
+pub fn role(arn: &str) -> Option<(AccountId, &str)> {
+    let parts: [&str; 6] = arn.splitn(6, ':').collect::<Vec<_>>().try_into().ok()?;
+    let ["arn", partition, "iam", "", account, resource] = parts else { return None };
+    let name = resource.strip_prefix("role/")?.rsplit('/').next()?;
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    (is_account && !partition.is_empty() && !name.is_empty()).then(|| (account.into(), name))
+}
+
+/// The unique id of a role that Larder was never told of: the same whenever it is asked for.
+pub fn derived_role_id(account: &AccountId, name: &str) -> String {
+    let digest = Sha256::digest(format!("role {account} {name}"));
+    format!("AROA{}", &base32(&digest)[..17])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_key_says_its_account() {
+        for account in ["000000000000", "123456789012", "999999999999"] {
+            for random in [[0, 0, 0], [255, 1, 7]] {
+                let key = access_key(&account.into(), random);
+                assert_eq!((key.len(), &key[..4]), (20, "ASIA"));
+                assert_eq!(account_of(&key).map(|account| account.to_string()).as_deref(), Some(account));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_others_say_nothing() {
+        for key in ["ASIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "test", "ASIA", "ASIAäääääääääääääääää"]
+        {
+            assert_eq!(account_of(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_token_says_its_session() {
+        let arn = "arn:aws:iam::123456789012:role/service-role/worker";
+        let session = RoleSession::of_function(arn, "hello").expect("is a role");
+        assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/hello");
+        assert_eq!(RoleSession::of_token(&session.token()), Some(session));
+        assert_eq!(RoleSession::of_token("larder"), None);
+        assert_eq!(role("arn:aws:iam::1:role/x"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Instance profiles. Texts and members recorded in `LocalStack`'s `test_iam_instance_profiles.py`.
+
+use serde::{Deserialize, Serialize};
+
+use super::paging::{Page, PageEnd, PageRequest};
+use super::roles::{LIST_OF_ROLE, OfRoleRequest, RoleShown, existing, named};
+use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
+use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, is_below};
+use crate::api::Services;
+use crate::api::shape::Member;
+use crate::model::command::iam::{IamCommand, InstanceProfileChange};
+use crate::model::decide::iam::no_instance_profile;
+use crate::model::error::ApiError;
+use crate::model::iam::{InstanceProfile, Used};
+use crate::model::names::AccountId;
+use crate::model::state::State;
+use crate::model::state::iam::entities_after;
+use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
+use crate::neighbours::xml::{self, List, Nothing};
+
+/// The operations of this file.
+pub const OPERATIONS: &[QueryOperation] = &[
+    query_operation!("AddRoleToInstanceProfile" WITH_ROLE => add_role),
+    query_operation!("CreateInstanceProfile" CREATE => create),
+    query_operation!("DeleteInstanceProfile" NAMED => delete),
+    query_operation!("GetInstanceProfile" NAMED => get),
+    query_operation!("ListInstanceProfileTags" LIST_TAGS => list_tags),
+    query_operation!("ListInstanceProfiles" LIST => list),
+    query_operation!("ListInstanceProfilesForRole" LIST_OF_ROLE => list_for_role),
+    query_operation!("RemoveRoleFromInstanceProfile" WITH_ROLE => remove_role),
+    query_operation!("TagInstanceProfile" TAG => tag),
+    query_operation!("UntagInstanceProfile" UNTAG => untag),
+];
+
+const PROFILE: Member = Member::body("InstanceProfileName", NAME).required();
+const NAMED: &[Member] = &[PROFILE];
+const CREATE: &[Member] = &[PROFILE, Member::body("Path", PATH), TAGS];
+const WITH_ROLE: &[Member] = &[PROFILE, ROLE];
+const LIST: &[Member] = &[Member::body("PathPrefix", PATH_PREFIX), MARKER, MAX_ITEMS];
+const LIST_TAGS: &[Member] = &[PROFILE, MARKER, MAX_ITEMS];
+const TAG: &[Member] = &[PROFILE, TAGS.required()];
+const UNTAG: &[Member] = &[PROFILE, TAG_KEYS.required()];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProfileRequest {
+    instance_profile_name: String,
+    path: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+    #[serde(flatten)]
+    page: PageRequest,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListRequest {
+    path_prefix: Option<String>,
+    #[serde(flatten)]
+    page: PageRequest,
+}
+
+/// `InstanceProfile`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProfileShown {
+    path: String,
+    instance_profile_name: String,
+    instance_profile_id: String,
+    arn: String,
+    create_date: String,
+    roles: List<RoleShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<List<Tag>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProfileResult {
+    instance_profile: ProfileShown,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProfileList {
+    instance_profiles: List<ProfileShown>,
+    #[serde(flatten)]
+    end: PageEnd,
+}
+
+impl ProfileShown {
+    fn listed(state: &State, profile: &InstanceProfile) -> Self {
+        let role = profile.role_key().and_then(|key| state.iam_roles.get(&key));
+        Self {
+            path: profile.path.clone(),
+            instance_profile_name: profile.name.clone(),
+            instance_profile_id: profile.id.clone(),
+            arn: profile.arn(),
+            create_date: xml::time(profile.created),
+            roles: role.iter().map(|role| RoleShown::in_profile(role)).collect(),
+            tags: None,
+        }
+    }
+}
+
+/// `CreateInstanceProfile`.
+async fn create(services: &Services, mut call: QueryCall) -> Answer {
+    let request: ProfileRequest = call.parse()?;
+    check_name("instanceProfileName", &request.instance_profile_name)?;
+    let profile = named(&call, request.instance_profile_name);
+    let tags = tags::given(request.tags, Keys::ByCase)?;
+    let path = request.path.unwrap_or_else(|| "/".into());
+    let command = IamCommand::CreateInstanceProfile { profile: profile.clone(), path, tags };
+    let state = services.commit(command, call.origin(), None).await?.state;
+    let made = profile_of(&state, call.account(), &profile.name)?;
+    let shown = ProfileShown::listed(&state, made);
+    call.answer(&ProfileResult { instance_profile: ProfileShown { tags: tags::shown_if_any(&made.tags), ..shown } })
+}
+
+/// `GetInstanceProfile`.
+async fn get(services: &Services, call: QueryCall) -> Answer {
+    let state = services.ledger.state();
+    let profile = profile_of(&state, call.account(), call.text("InstanceProfileName"))?;
+    let shown = ProfileShown::listed(&state, profile);
+    call.answer(&ProfileResult { instance_profile: ProfileShown { tags: Some(tags::shown(&profile.tags)), ..shown } })
+}
+
+/// `DeleteInstanceProfile`.
+async fn delete(services: &Services, call: QueryCall) -> Answer {
+    let profile = named(&call, call.text("InstanceProfileName").to_owned());
+    services.commit(IamCommand::DeleteInstanceProfile(profile), call.origin(), None).await?;
+    call.answer(&Nothing {})
+}
+
+/// `ListInstanceProfiles`.
+async fn list(services: &Services, mut call: QueryCall) -> Answer {
+    let request: ListRequest = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let state = services.ledger.state();
+    let profiles = entities_after(&state.iam_profiles, call.account(), page.after())
+        .filter(|profile| is_below(&profile.path, request.path_prefix.as_deref()));
+    let (instance_profiles, end) =
+        page.take(profiles, |profile| profile.key.name.to_string(), |profile| ProfileShown::listed(&state, profile));
+    call.answer(&ProfileList { instance_profiles, end })
+}
+
+/// `ListInstanceProfilesForRole`.
+async fn list_for_role(services: &Services, mut call: QueryCall) -> Answer {
+    let request: OfRoleRequest = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let (state, account) = (services.ledger.state(), call.account());
+    let role = existing(&state, account, &request.role_name)?;
+    let profiles = state
+        .users_of(account, &Used::Role(role.key.name.clone()), page.after())
+        .filter_map(|name| state.instance_profile(account, name.as_str()));
+    let (instance_profiles, end) =
+        page.take(profiles, |profile| profile.key.name.to_string(), |profile| ProfileShown::listed(&state, profile));
+    call.answer(&ProfileList { instance_profiles, end })
+}
+
+/// `AddRoleToInstanceProfile`.
+async fn add_role(services: &Services, call: QueryCall) -> Answer {
+    let change = InstanceProfileChange::AddRole(call.text("RoleName").to_owned());
+    change_profile(services, &call, call.text("InstanceProfileName"), change).await
+}
+
+/// `RemoveRoleFromInstanceProfile`.
+async fn remove_role(services: &Services, call: QueryCall) -> Answer {
+    let change = InstanceProfileChange::RemoveRole(call.text("RoleName").to_owned());
+    change_profile(services, &call, call.text("InstanceProfileName"), change).await
+}
+
+/// `TagInstanceProfile`.
+async fn tag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: ProfileRequest = call.parse()?;
+    let change = InstanceProfileChange::Tag(tags::given(request.tags, Keys::ByCase)?);
+    change_profile(services, &call, &request.instance_profile_name, change).await
+}
+
+/// `UntagInstanceProfile`.
+async fn untag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: ProfileRequest = call.parse()?;
+    let change = InstanceProfileChange::Untag(request.tag_keys);
+    change_profile(services, &call, &request.instance_profile_name, change).await
+}
+
+/// `ListInstanceProfileTags`.
+async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
+    let request: ProfileRequest = call.parse()?;
+    let state = services.ledger.state();
+    let profile = profile_of(&state, call.account(), &request.instance_profile_name)?;
+    tags::list(&call, &profile.tags, &request.page)
+}
+
+async fn change_profile(services: &Services, call: &QueryCall, name: &str, change: InstanceProfileChange) -> Answer {
+    let command = IamCommand::ChangeInstanceProfile(named(call, name.to_owned()), change);
+    services.commit(command, call.origin(), None).await?;
+    call.answer(&Nothing {})
+}
+
+fn profile_of<'a>(state: &'a State, account: &AccountId, name: &str) -> Result<&'a InstanceProfile, ApiError> {
+    state.instance_profile(account, name).map(|profile| &**profile).ok_or_else(|| no_instance_profile(name))
+}

@@ -1,0 +1,129 @@
+//! Roles that services make for themselves.
+
+use serde::{Deserialize, Serialize};
+
+use super::roles::{RoleShown, existing, named};
+use super::{NAME, ROLE, ROLE_DESCRIPTION};
+use crate::api::Services;
+use crate::api::shape::{Member, length, pattern};
+use crate::model::command::iam::{CreateRole, IamCommand};
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::iam::{LINKED_PATH, Tags};
+use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
+
+/// The operations of this file.
+pub const OPERATIONS: &[QueryOperation] = &[
+    query_operation!("CreateServiceLinkedRole" CREATE => create),
+    query_operation!("DeleteServiceLinkedRole" &[ROLE] => delete),
+    query_operation!("GetServiceLinkedRoleDeletionStatus" STATUS => status),
+];
+
+const CREATE: &[Member] = &[
+    Member::body("AWSServiceName", NAME).required(),
+    Member::body("Description", ROLE_DESCRIPTION),
+    Member::body("CustomSuffix", pattern(1, 64, r"[\w+=,.@-]+")),
+];
+const STATUS: &[Member] = &[Member::body("DeletionTaskId", length(1, 1000)).required()];
+
+/// Names of roles that do not follow from the service's name.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html>.
+const NAMES: &[(&str, &str)] = &[
+    ("autoscaling", "AutoScaling"),
+    ("dynamodb.application-autoscaling", "ApplicationAutoScaling_DynamoDBTable"),
+    ("ecs", "ECS"),
+    ("ecs.application-autoscaling", "ApplicationAutoScaling_ECSService"),
+    ("elasticloadbalancing", "ElasticLoadBalancing"),
+    ("kafka", "Kafka"),
+    ("lambda", "Lambda"),
+    ("lambda.application-autoscaling", "ApplicationAutoScaling_LambdaConcurrency"),
+    ("ops.apigateway", "APIGateway"),
+    ("rds", "RDS"),
+    ("replicator.lambda", "LambdaReplicator"),
+    ("spot", "EC2Spot"),
+];
+
+#[derive(Debug, Deserialize)]
+struct CreateRequest {
+    #[serde(rename = "AWSServiceName")]
+    service: String,
+    #[serde(rename = "Description")]
+    description: Option<String>,
+    #[serde(rename = "CustomSuffix")]
+    suffix: Option<String>,
+}
+
+/// The name of a service's role: known, or its own name with a capital.
+fn role_name(service: &str, suffix: Option<&str>) -> String {
+    let short = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+    let known = NAMES.iter().find(|(service, _)| *service == short).map(|(_, name)| (*name).to_owned());
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    };
+    let name = known.unwrap_or_else(|| short.split(['.', '-']).map(capital).collect());
+    let suffix = suffix.map(|suffix| format!("_{suffix}")).unwrap_or_default();
+    format!("AWSServiceRoleFor{name}{suffix}")
+}
+
+/// `CreateServiceLinkedRole`.
+async fn create(services: &Services, mut call: QueryCall) -> Answer {
+    let CreateRequest { service, description, suffix } = call.parse()?;
+    let role = named(&call, role_name(&service, suffix.as_deref()));
+    let create = CreateRole {
+        role: role.clone(),
+        path: format!("{LINKED_PATH}{service}/"),
+        trust_policy: format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Action":["sts:AssumeRole"],"Effect":"Allow","Principal":{{"Service":["{service}"]}}}}]}}"#
+        ),
+        description,
+        max_session_duration_s: 3600,
+        boundary: None,
+        tags: Tags::new(),
+        attached: Vec::new(),
+    };
+    let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await;
+    let committed = committed
+        .map_err(|error| if error.code == ErrorCode::EntityAlreadyExists { taken(&role.name) } else { error })?;
+    call.answer(&RoleShown::created(existing(&committed.state, call.account(), &role.name)?))
+}
+
+fn taken(name: &str) -> ApiError {
+    let message = format!("Service role name {name} has been taken in this account, please try a different suffix.");
+    ApiError::new(ErrorCode::InvalidInput, message)
+}
+
+/// `DeleteServiceLinkedRole`. It is done at once; the task is there to be asked about.
+async fn delete(services: &Services, call: QueryCall) -> Answer {
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        deletion_task_id: String,
+    }
+    let role = named(&call, call.text("RoleName").to_owned());
+    let path = existing(&services.ledger.state(), call.account(), &role.name)?.path.clone();
+    let deletion_task_id = format!("task{path}{}/{}", role.name, uuid::Uuid::new_v4());
+    services.commit(IamCommand::DeleteLinkedRole(role), call.origin(), None).await?;
+    call.answer(&Result { deletion_task_id })
+}
+
+/// `GetServiceLinkedRoleDeletionStatus`.
+async fn status(_services: &Services, call: QueryCall) -> Answer {
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        status: &'static str,
+    }
+    call.answer(&Result { status: "SUCCEEDED" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_named_for_its_service() {
+        assert_eq!(role_name("replicator.lambda.amazonaws.com", None), "AWSServiceRoleForLambdaReplicator");
+        assert_eq!(role_name("some-thing.amazonaws.com", Some("x")), "AWSServiceRoleForSomeThing_x");
+    }
+}

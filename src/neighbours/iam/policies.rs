@@ -1,0 +1,286 @@
+//! Managed policies, of customers and of AWS.
+
+use serde::{Deserialize, Serialize};
+
+use super::found_policy::{Found, PolicyShown};
+use super::paging::{Page, PageEnd, PageRequest};
+use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
+use super::{
+    DOCUMENT, MARKER, MAX_ITEMS, NAME, PATH, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, document, is_below,
+};
+use crate::api::Services;
+use crate::api::shape::{Kind, Member, one_of};
+use crate::model::command::iam::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
+use crate::model::decide::iam::no_policy;
+use crate::model::error::ApiError;
+use crate::model::iam::Used;
+use crate::model::iam::managed;
+use crate::model::state::State;
+use crate::model::state::iam::entities_after;
+use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
+use crate::neighbours::xml::{List, Nothing};
+
+/// The operations of this file.
+pub const OPERATIONS: &[QueryOperation] = &[
+    query_operation!("CreatePolicy" CREATE => create),
+    query_operation!("DeletePolicy" NAMED => delete),
+    query_operation!("GetPolicy" NAMED => get),
+    query_operation!("ListEntitiesForPolicy" LIST_ENTITIES => list_entities),
+    query_operation!("ListPolicies" LIST => list),
+    query_operation!("ListPolicyTags" LIST_OF_POLICY => list_tags),
+    query_operation!("TagPolicy" TAG => tag),
+    query_operation!("UntagPolicy" UNTAG => untag),
+];
+
+const CREATE: &[Member] = &[
+    Member::body("PolicyName", NAME).required(),
+    Member::body("Path", POLICY_PATH),
+    Member::body("PolicyDocument", DOCUMENT).required(),
+    Member::body("Description", POLICY_DESCRIPTION),
+    TAGS,
+];
+const NAMED: &[Member] = &[POLICY];
+/// Listings of what belongs to a policy.
+pub const LIST_OF_POLICY: &[Member] = &[POLICY, MARKER, MAX_ITEMS];
+const USAGE: Member = Member::body("PolicyUsageFilter", one_of(&["PermissionsPolicy", "PermissionsBoundary"]));
+const LIST: &[Member] = &[
+    Member::body("Scope", one_of(&["All", "AWS", "Local"])),
+    Member::body("OnlyAttached", Kind::Boolean),
+    Member::body("PathPrefix", POLICY_PATH),
+    USAGE,
+    MARKER,
+    MAX_ITEMS,
+];
+const LIST_ENTITIES: &[Member] = &[
+    POLICY,
+    Member::body("EntityFilter", one_of(&["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"])),
+    Member::body("PathPrefix", PATH),
+    USAGE,
+    MARKER,
+    MAX_ITEMS,
+];
+const TAG: &[Member] = &[POLICY, TAGS.required()];
+const UNTAG: &[Member] = &[POLICY, TAG_KEYS.required()];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateRequest {
+    policy_name: String,
+    path: Option<String>,
+    policy_document: String,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagRequest {
+    policy_arn: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+}
+
+/// A request about what belongs to a policy.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OfPolicyRequest {
+    /// The policy.
+    pub policy_arn: String,
+    /// The part of a listing.
+    #[serde(flatten)]
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListRequest {
+    scope: Option<String>,
+    #[serde(default)]
+    only_attached: bool,
+    path_prefix: Option<String>,
+    policy_usage_filter: Option<String>,
+    #[serde(flatten)]
+    page: PageRequest,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyResult {
+    policy: PolicyShown,
+}
+
+/// `CreatePolicy`.
+async fn create(services: &Services, mut call: QueryCall) -> Answer {
+    let request: CreateRequest = call.parse()?;
+    check_name("policyName", &request.policy_name)?;
+    document::check(&request.policy_document)?;
+    let policy = Named { account: call.account().clone(), name: request.policy_name };
+    let create = CreatePolicy {
+        policy: policy.clone(),
+        path: request.path.unwrap_or_else(|| "/".into()),
+        document: request.policy_document,
+        description: request.description,
+        tags: tags::given(request.tags, Keys::ByCase)?,
+    };
+    let committed = services.commit(IamCommand::CreatePolicy(Box::new(create)), call.origin(), None).await?;
+    let made = committed.state.iam_policies.get(&policy.key()).ok_or_else(|| no_policy(&policy.name))?;
+    let shown = Found::Customers(made).listed(&committed.state, call.account());
+    call.answer(&PolicyResult { policy: PolicyShown { tags: tags::shown_if_any(&made.tags), ..shown } })
+}
+
+/// `GetPolicy`.
+async fn get(services: &Services, call: QueryCall) -> Answer {
+    let state = services.ledger.state();
+    let found = Found::find(&state, call.account(), call.text("PolicyArn"))?;
+    let tags = match &found {
+        Found::Customers(policy) => tags::shown(&policy.tags),
+        _ => Vec::new().into(),
+    };
+    let shown = found.listed(&state, call.account());
+    call.answer(&PolicyResult { policy: PolicyShown { description: found.description(), tags: Some(tags), ..shown } })
+}
+
+/// `DeletePolicy`.
+async fn delete(services: &Services, call: QueryCall) -> Answer {
+    let policy = named(&call, call.text("PolicyArn").to_owned());
+    services.commit(IamCommand::DeletePolicy(policy), call.origin(), None).await?;
+    call.answer(&Nothing {})
+}
+
+/// `ListPolicies`.
+async fn list(services: &Services, mut call: QueryCall) -> Answer {
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        policies: List<PolicyShown>,
+        #[serde(flatten)]
+        end: PageEnd,
+    }
+    let request: ListRequest = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let (state, account) = (services.ledger.state(), call.account());
+    let scope = request.scope.as_deref().unwrap_or("All");
+    // First the customer's by name, then AWS's: a marker tells where in which of them.
+    let (in_own, in_aws) = match page.after().split_at_checked(1) {
+        Some(("0", name)) => (Some(name), ""),
+        Some((_, arn)) => (None, arn),
+        None => (Some(""), ""),
+    };
+    let own = in_own.into_iter().flat_map(|after| entities_after(&state.iam_policies, account, after));
+    let own = own.filter(|_| scope != "AWS").map(|policy| Found::Customers(policy));
+    let of_aws = managed::POLICIES.iter().filter(|policy| scope != "Local" && policy.arn().as_str() > in_aws);
+    let wanted = |shown: &PolicyShown| {
+        let (attached, bounding) = (shown.attachment_count > 0, shown.permissions_boundary_usage_count > 0);
+        is_below(&shown.path, request.path_prefix.as_deref())
+            && (!request.only_attached || attached)
+            && match request.policy_usage_filter.as_deref() {
+                Some("PermissionsPolicy") => attached,
+                Some(_) => bounding,
+                None => true,
+            }
+    };
+    let shown = own.chain(of_aws.map(Found::Known)).map(|found| (found.key(), found.listed(&state, account)));
+    let wanted = shown.filter(|(_, shown)| wanted(shown));
+    let (policies, end) = page.take(wanted, |(key, _)| key.clone(), |(_, shown)| shown.clone());
+    call.answer(&Result { policies, end })
+}
+
+/// `ListEntitiesForPolicy`. There are no users and groups here.
+async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Request {
+        policy_arn: String,
+        entity_filter: Option<String>,
+        path_prefix: Option<String>,
+        policy_usage_filter: Option<String>,
+        #[serde(flatten)]
+        page: PageRequest,
+    }
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct PolicyRole {
+        role_name: String,
+        role_id: String,
+    }
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        policy_groups: List<PolicyRole>,
+        policy_users: List<PolicyRole>,
+        policy_roles: List<PolicyRole>,
+        #[serde(flatten)]
+        end: PageEnd,
+    }
+    let request: Request = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let (state, account) = (services.ledger.state(), call.account());
+    let arn = Found::find(&state, account, &request.policy_arn)?.arn();
+    let attached = state.users_of(account, &Used::Attached(arn.clone()), page.after());
+    let bounded = state.users_of(account, &Used::Boundary(arn), page.after());
+    let usage = request.policy_usage_filter.as_deref();
+    let mut names: Vec<_> = attached
+        .filter(|_| usage != Some("PermissionsBoundary"))
+        .chain(bounded.filter(|_| usage != Some("PermissionsPolicy")))
+        .collect();
+    names.sort();
+    names.dedup();
+    let roles = names
+        .into_iter()
+        .filter(|_| request.entity_filter.as_deref().is_none_or(|filter| filter == "Role"))
+        .filter_map(|name| state.role(account, name.as_str()))
+        .filter(|role| is_below(&role.path, request.path_prefix.as_deref()));
+    let (policy_roles, end) = page.take(
+        roles,
+        |role| role.key.name.to_string(),
+        |role| PolicyRole { role_name: role.name.clone(), role_id: role.id.clone() },
+    );
+    let (policy_groups, policy_users) = (Vec::new().into(), Vec::new().into());
+    call.answer(&Result { policy_groups, policy_users, policy_roles, end })
+}
+
+/// `TagPolicy`.
+async fn tag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: TagRequest = call.parse()?;
+    let change = PolicyChange::Tag(tags::given(request.tags, Keys::ByCase)?);
+    change_policy(services, &call, request.policy_arn, change).await?;
+    call.answer(&Nothing {})
+}
+
+/// `UntagPolicy`.
+async fn untag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: TagRequest = call.parse()?;
+    change_policy(services, &call, request.policy_arn, PolicyChange::Untag(request.tag_keys)).await?;
+    call.answer(&Nothing {})
+}
+
+/// `ListPolicyTags`.
+async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
+    let request: OfPolicyRequest = call.parse()?;
+    let state = services.ledger.state();
+    let found = Found::find(&state, call.account(), &request.policy_arn)?;
+    let none = crate::model::iam::Tags::new();
+    let tags = match found {
+        Found::Customers(policy) => &policy.tags,
+        _ => &none,
+    };
+    tags::list(&call, tags, &request.page)
+}
+
+/// Changes a policy; returns the state after it.
+pub async fn change_policy(
+    services: &Services,
+    call: &QueryCall,
+    arn: String,
+    change: PolicyChange,
+) -> Result<std::sync::Arc<State>, ApiError> {
+    let command = IamCommand::ChangePolicy(named(call, arn), change);
+    Ok(services.commit(command, call.origin(), None).await?.state)
+}
+
+fn named(call: &QueryCall, arn: String) -> PolicyRef {
+    PolicyRef { account: call.account().clone(), arn }
+}

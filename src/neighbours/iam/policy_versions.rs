@@ -1,0 +1,128 @@
+//! Versions of managed policies.
+
+use serde::{Deserialize, Serialize};
+
+use super::found_policy::Found;
+use super::paging::{Page, PageEnd};
+use super::policies::{LIST_OF_POLICY, OfPolicyRequest, change_policy};
+use super::{DOCUMENT, POLICY, VERSION_ID, document};
+use crate::api::Services;
+use crate::api::shape::{Kind, Member};
+use crate::model::command::iam::PolicyChange;
+use crate::model::decide::iam::{no_policy_version, version_number};
+use crate::model::error::ErrorCode;
+use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
+use crate::neighbours::xml::{self, List, Nothing};
+
+/// The operations of this file.
+pub const OPERATIONS: &[QueryOperation] = &[
+    query_operation!("CreatePolicyVersion" CREATE => create),
+    query_operation!("DeletePolicyVersion" NAMED => delete),
+    query_operation!("GetPolicyVersion" NAMED => get),
+    query_operation!("ListPolicyVersions" LIST_OF_POLICY => list),
+    query_operation!("SetDefaultPolicyVersion" NAMED => set_default),
+];
+
+const CREATE: &[Member] =
+    &[POLICY, Member::body("PolicyDocument", DOCUMENT).required(), Member::body("SetAsDefault", Kind::Boolean)];
+const NAMED: &[Member] = &[POLICY, Member::body("VersionId", VERSION_ID).required()];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateRequest {
+    policy_arn: String,
+    policy_document: String,
+    #[serde(default)]
+    set_as_default: bool,
+}
+
+/// `PolicyVersion`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VersionShown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+    version_id: String,
+    is_default_version: bool,
+    create_date: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VersionResult {
+    policy_version: VersionShown,
+}
+
+/// A version without its document.
+fn shown(found: &Found<'_>, number: u32) -> Option<VersionShown> {
+    let (_, created) = found.version(number)?;
+    Some(VersionShown {
+        document: None,
+        version_id: format!("v{number}"),
+        is_default_version: number == found.default_version(),
+        create_date: xml::time(created),
+    })
+}
+
+/// `CreatePolicyVersion`.
+async fn create(services: &Services, mut call: QueryCall) -> Answer {
+    let CreateRequest { policy_arn, policy_document, set_as_default } = call.parse()?;
+    document::check(&policy_document)?;
+    let change = PolicyChange::AddVersion { document: policy_document, set_as_default };
+    let state = change_policy(services, &call, policy_arn.clone(), change).await?;
+    let found = Found::find(&state, call.account(), &policy_arn)?;
+    let newest = found.versions().first().and_then(|number| shown(&found, *number));
+    // A commit that adds a version leaves it in the state.
+    let policy_version = newest.ok_or_else(|| no_policy_version(&policy_arn, "(new)"))?;
+    call.answer(&VersionResult { policy_version })
+}
+
+/// `GetPolicyVersion`.
+async fn get(services: &Services, call: QueryCall) -> Answer {
+    let (arn, version) = (call.text("PolicyArn"), call.text("VersionId"));
+    let missing = || no_policy_version(arn, version);
+    let state = services.ledger.state();
+    let found = Found::find(&state, call.account(), arn)
+        .map_err(|error| if error.code == ErrorCode::NoSuchEntity { missing() } else { error })?;
+    let number = version_number(version).ok_or_else(missing)?;
+    let (document, _) = found.version(number).ok_or_else(missing)?;
+    let shown = shown(&found, number).ok_or_else(missing)?;
+    call.answer(&VersionResult {
+        policy_version: VersionShown { document: Some(document::encoded(document)), ..shown },
+    })
+}
+
+/// `ListPolicyVersions`.
+async fn list(services: &Services, mut call: QueryCall) -> Answer {
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        versions: List<VersionShown>,
+        #[serde(flatten)]
+        end: PageEnd,
+    }
+    let request: OfPolicyRequest = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let state = services.ledger.state();
+    let found = Found::find(&state, call.account(), &request.policy_arn)?;
+    // The newest is first: the next page begins below the last number shown.
+    let below = page.after().parse().unwrap_or(u32::MAX);
+    let numbers = found.versions().into_iter().filter(|number| *number < below);
+    let all = numbers.filter_map(|number| shown(&found, number).map(|shown| (number, shown)));
+    let (versions, end) = page.take(all, |(number, _)| number.to_string(), |(_, shown)| shown.clone());
+    call.answer(&Result { versions, end })
+}
+
+/// `SetDefaultPolicyVersion`.
+async fn set_default(services: &Services, call: QueryCall) -> Answer {
+    let (arn, version) = (call.text("PolicyArn").to_owned(), call.text("VersionId").to_owned());
+    change_policy(services, &call, arn, PolicyChange::SetDefault(version)).await?;
+    call.answer(&Nothing {})
+}
+
+/// `DeletePolicyVersion`.
+async fn delete(services: &Services, call: QueryCall) -> Answer {
+    let (arn, version) = (call.text("PolicyArn").to_owned(), call.text("VersionId").to_owned());
+    change_policy(services, &call, arn, PolicyChange::RemoveVersion(version)).await?;
+    call.answer(&Nothing {})
+}

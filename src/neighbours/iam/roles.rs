@@ -1,0 +1,335 @@
+//! Roles.
+
+use serde::{Deserialize, Serialize};
+
+use super::paging::{Page, PageEnd, PageRequest};
+use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
+use super::{
+    ARN, DOCUMENT, MARKER, MAX_ITEMS, PATH, PATH_PREFIX, ROLE, ROLE_DESCRIPTION, SESSION_DURATION, check_name,
+    document, is_below,
+};
+use crate::api::Services;
+use crate::api::shape::Member;
+use crate::model::command::iam::{CreateRole, IamCommand, Named, RoleChange};
+use crate::model::decide::iam::no_role;
+use crate::model::error::ApiError;
+use crate::model::iam::Role;
+use crate::model::names::AccountId;
+use crate::model::state::State;
+use crate::model::state::iam::entities_after;
+use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
+use crate::neighbours::xml::{self, List, Nothing};
+
+/// The operations of this file.
+pub const OPERATIONS: &[QueryOperation] = &[
+    query_operation!("CreateRole" CREATE => create),
+    query_operation!("DeleteRole" NAMED => delete),
+    query_operation!("DeleteRolePermissionsBoundary" NAMED => delete_boundary),
+    query_operation!("GetRole" NAMED => get),
+    query_operation!("ListRoleTags" LIST_OF_ROLE => list_tags),
+    query_operation!("ListRoles" LIST => list),
+    query_operation!("PutRolePermissionsBoundary" PUT_BOUNDARY => put_boundary),
+    query_operation!("TagRole" TAG => tag),
+    query_operation!("UntagRole" UNTAG => untag),
+    query_operation!("UpdateAssumeRolePolicy" UPDATE_TRUST => update_trust),
+    query_operation!("UpdateRole" UPDATE => update),
+    query_operation!("UpdateRoleDescription" UPDATE_DESCRIPTION => update_description),
+];
+
+const CREATE: &[Member] = &[
+    Member::body("Path", PATH),
+    ROLE,
+    Member::body("AssumeRolePolicyDocument", DOCUMENT).required(),
+    Member::body("Description", ROLE_DESCRIPTION),
+    Member::body("MaxSessionDuration", SESSION_DURATION),
+    Member::body("PermissionsBoundary", ARN),
+    TAGS,
+];
+const NAMED: &[Member] = &[ROLE];
+const LIST: &[Member] = &[Member::body("PathPrefix", PATH_PREFIX), MARKER, MAX_ITEMS];
+/// Listings of what belongs to a role.
+pub const LIST_OF_ROLE: &[Member] = &[ROLE, MARKER, MAX_ITEMS];
+const PUT_BOUNDARY: &[Member] = &[ROLE, Member::body("PermissionsBoundary", ARN).required()];
+const TAG: &[Member] = &[ROLE, TAGS.required()];
+const UNTAG: &[Member] = &[ROLE, TAG_KEYS.required()];
+const UPDATE_TRUST: &[Member] = &[ROLE, Member::body("PolicyDocument", DOCUMENT).required()];
+const UPDATE: &[Member] =
+    &[ROLE, Member::body("Description", ROLE_DESCRIPTION), Member::body("MaxSessionDuration", SESSION_DURATION)];
+const UPDATE_DESCRIPTION: &[Member] = &[ROLE, Member::body("Description", ROLE_DESCRIPTION).required()];
+
+/// Seconds a session lasts at most if the caller does not say.
+const SESSION_S: u32 = 3600;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateRequest {
+    path: Option<String>,
+    role_name: String,
+    assume_role_policy_document: String,
+    description: Option<String>,
+    max_session_duration: Option<u32>,
+    permissions_boundary: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateRequest {
+    role_name: String,
+    description: Option<String>,
+    max_session_duration: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagRequest {
+    role_name: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    tag_keys: Vec<String>,
+}
+
+/// A request about what belongs to a role.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OfRoleRequest {
+    /// The role.
+    pub role_name: String,
+    /// The part of a listing.
+    #[serde(flatten)]
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListRequest {
+    path_prefix: Option<String>,
+    #[serde(flatten)]
+    page: PageRequest,
+}
+
+/// `Role`. Which answers have which members is recorded in `LocalStack`'s `test_iam_roles.py`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoleShown {
+    path: String,
+    role_name: String,
+    role_id: String,
+    arn: String,
+    create_date: String,
+    assume_role_policy_document: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_session_duration: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<Boundary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<List<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_last_used: Option<Nothing>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boundary {
+    permissions_boundary_type: &'static str,
+    permissions_boundary_arn: String,
+}
+
+/// `Role` alone in a result.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoleResult {
+    role: RoleShown,
+}
+
+impl RoleShown {
+    /// The members that every answer has.
+    pub fn in_profile(role: &Role) -> Self {
+        Self {
+            path: role.path.clone(),
+            role_name: role.name.clone(),
+            role_id: role.id.clone(),
+            arn: role.arn(),
+            create_date: xml::time(role.created),
+            assume_role_policy_document: document::encoded(&role.trust_policy),
+            description: None,
+            max_session_duration: None,
+            permissions_boundary: None,
+            tags: None,
+            role_last_used: None,
+        }
+    }
+
+    fn listed(role: &Role) -> Self {
+        Self {
+            description: role.description.clone(),
+            max_session_duration: Some(role.max_session_duration_s),
+            ..Self::in_profile(role)
+        }
+    }
+
+    /// As it is answered to the call that made it.
+    pub fn created(role: &Role) -> RoleResult {
+        let role = Self {
+            permissions_boundary: boundary(role),
+            tags: tags::shown_if_any(&role.tags),
+            ..Self::in_profile(role)
+        };
+        RoleResult { role }
+    }
+
+    fn whole(role: &Role) -> RoleResult {
+        let role = Self {
+            permissions_boundary: boundary(role),
+            tags: tags::shown_if_any(&role.tags),
+            role_last_used: Some(Nothing {}),
+            ..Self::listed(role)
+        };
+        RoleResult { role }
+    }
+}
+
+fn boundary(role: &Role) -> Option<Boundary> {
+    let arn = role.boundary.clone();
+    arn.map(|arn| Boundary { permissions_boundary_type: "Policy", permissions_boundary_arn: arn })
+}
+
+/// `CreateRole`.
+async fn create(services: &Services, mut call: QueryCall) -> Answer {
+    let request: CreateRequest = call.parse()?;
+    check_name("roleName", &request.role_name)?;
+    document::check_trust(&request.assume_role_policy_document)?;
+    let role = named(&call, request.role_name);
+    let create = CreateRole {
+        role: role.clone(),
+        path: request.path.unwrap_or_else(|| "/".into()),
+        trust_policy: request.assume_role_policy_document,
+        description: request.description,
+        max_session_duration_s: request.max_session_duration.unwrap_or(SESSION_S),
+        boundary: request.permissions_boundary,
+        tags: tags::given(request.tags, Keys::AnyCase)?,
+        attached: Vec::new(),
+    };
+    let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await?;
+    call.answer(&RoleShown::created(existing(&committed.state, &role.account, &role.name)?))
+}
+
+/// `GetRole`.
+async fn get(services: &Services, call: QueryCall) -> Answer {
+    let state = services.ledger.state();
+    call.answer(&RoleShown::whole(existing(&state, call.account(), call.text("RoleName"))?))
+}
+
+/// `DeleteRole`.
+async fn delete(services: &Services, call: QueryCall) -> Answer {
+    let role = named(&call, call.text("RoleName").to_owned());
+    services.commit(IamCommand::DeleteRole(role), call.origin(), None).await?;
+    call.answer(&Nothing {})
+}
+
+/// `ListRoles`.
+async fn list(services: &Services, mut call: QueryCall) -> Answer {
+    #[derive(Debug, Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Result {
+        roles: List<RoleShown>,
+        #[serde(flatten)]
+        end: PageEnd,
+    }
+    let request: ListRequest = call.parse()?;
+    let page = Page::of(&request.page)?;
+    let state = services.ledger.state();
+    let roles = entities_after(&state.iam_roles, call.account(), page.after())
+        .filter(|role| is_below(&role.path, request.path_prefix.as_deref()));
+    let (roles, end) = page.take(roles, |role| role.key.name.to_string(), |role| RoleShown::listed(role));
+    call.answer(&Result { roles, end })
+}
+
+/// `UpdateRole`.
+async fn update(services: &Services, mut call: QueryCall) -> Answer {
+    let UpdateRequest { role_name, description, max_session_duration } = call.parse()?;
+    let change = RoleChange::Update { description, max_session_duration_s: max_session_duration };
+    change_role(services, &call, role_name, change).await?;
+    call.answer(&Nothing {})
+}
+
+/// `UpdateRoleDescription`.
+async fn update_description(services: &Services, mut call: QueryCall) -> Answer {
+    let UpdateRequest { role_name, description, .. } = call.parse()?;
+    let shown = description.clone();
+    let change = RoleChange::Update { description, max_session_duration_s: None };
+    let state = change_role(services, &call, role_name.clone(), change).await?;
+    let mut result = RoleShown::created(existing(&state, call.account(), &role_name)?);
+    result.role.description = shown;
+    call.answer(&result)
+}
+
+/// `UpdateAssumeRolePolicy`.
+async fn update_trust(services: &Services, call: QueryCall) -> Answer {
+    let (name, document) = (call.text("RoleName").to_owned(), call.text("PolicyDocument").to_owned());
+    document::check_trust(&document)?;
+    change_role(services, &call, name, RoleChange::Trust(document)).await?;
+    call.answer(&Nothing {})
+}
+
+/// `PutRolePermissionsBoundary`.
+async fn put_boundary(services: &Services, call: QueryCall) -> Answer {
+    let (name, arn) = (call.text("RoleName").to_owned(), call.text("PermissionsBoundary").to_owned());
+    change_role(services, &call, name, RoleChange::Bound(Some(arn))).await?;
+    call.answer(&Nothing {})
+}
+
+/// `DeleteRolePermissionsBoundary`.
+async fn delete_boundary(services: &Services, call: QueryCall) -> Answer {
+    let name = call.text("RoleName").to_owned();
+    change_role(services, &call, name, RoleChange::Bound(None)).await?;
+    call.answer(&Nothing {})
+}
+
+/// `TagRole`.
+async fn tag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: TagRequest = call.parse()?;
+    let change = RoleChange::Tag(tags::given(request.tags, Keys::AnyCase)?);
+    change_role(services, &call, request.role_name, change).await?;
+    call.answer(&Nothing {})
+}
+
+/// `UntagRole`.
+async fn untag(services: &Services, mut call: QueryCall) -> Answer {
+    let request: TagRequest = call.parse()?;
+    change_role(services, &call, request.role_name, RoleChange::Untag(request.tag_keys)).await?;
+    call.answer(&Nothing {})
+}
+
+/// `ListRoleTags`.
+async fn list_tags(services: &Services, mut call: QueryCall) -> Answer {
+    let request: OfRoleRequest = call.parse()?;
+    let state = services.ledger.state();
+    let role = existing(&state, call.account(), &request.role_name)?;
+    tags::list(&call, &role.tags, &request.page)
+}
+
+/// Changes a role; returns the state after it.
+pub async fn change_role(
+    services: &Services,
+    call: &QueryCall,
+    name: String,
+    change: RoleChange,
+) -> Result<std::sync::Arc<State>, ApiError> {
+    let command = IamCommand::ChangeRole(named(call, name), change);
+    Ok(services.commit(command, call.origin(), None).await?.state)
+}
+
+/// A role or profile as the caller names it.
+pub fn named(call: &QueryCall, name: String) -> Named {
+    Named { account: call.account().clone(), name }
+}
+
+/// A role that is there.
+pub fn existing<'a>(state: &'a State, account: &AccountId, name: &str) -> Result<&'a Role, ApiError> {
+    state.role(account, name).map(|role| &**role).ok_or_else(|| no_role(name))
+}

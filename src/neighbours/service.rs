@@ -1,0 +1,216 @@
+//! Which service a request is for.
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Request, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+
+use crate::api::sigv4;
+
+/// Bytes of an unsigned form that is looked into.
+const MAX_FORM: usize = 256 * 1024;
+
+/// A service, as requests name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// Lambda.
+    Lambda,
+    /// The Security Token Service.
+    Sts,
+    /// Identity and Access Management.
+    Iam,
+    /// `CloudWatch` Logs.
+    Logs,
+    /// Another, by the name in its signatures.
+    Other(String),
+}
+
+impl Service {
+    /// The name in signatures.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::Sts => "sts",
+            Self::Iam => "iam",
+            Self::Logs => "logs",
+            Self::Other(name) => name,
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        match name {
+            "lambda" => Self::Lambda,
+            "sts" => Self::Sts,
+            "iam" => Self::Iam,
+            "logs" => Self::Logs,
+            name => Self::Other(name.to_owned()),
+        }
+    }
+
+    /// The service of a request. A signature decides; what is unsigned is told by its protocol, and is
+    /// Lambda's if that says nothing. Only an unsigned form has to be read for it.
+    pub async fn of(request: Request<Body>) -> (Self, Request<Body>) {
+        if let Some(service) = Self::of_head(request.headers(), request.uri()) {
+            return (service, request);
+        }
+        if !is_form(&request) {
+            return (Self::Lambda, request);
+        }
+        let (parts, body) = request.into_parts();
+        // One that is larger, or breaks off, is none of the services that are told this way.
+        let form = Limited::new(body, MAX_FORM).collect().await.map(http_body_util::Collected::to_bytes);
+        let form = form.unwrap_or_default();
+        let service = of_form(&form).unwrap_or(Self::Lambda);
+        (service, Request::from_parts(parts, Body::from(form)))
+    }
+
+    /// The service, as far as the head of a request says.
+    fn of_head(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
+        if let Some(name) = sigv4::service(headers) {
+            return Some(Self::named(name));
+        }
+        let query = uri.query().unwrap_or_default();
+        of_presigned(query)
+            .or_else(|| of_target(headers, uri.path()))
+            .or_else(|| is_dated(uri.path()).then_some(Self::Lambda))
+            .or_else(|| of_old_signature(headers, query))
+            .or_else(|| of_form(query.as_bytes()))
+    }
+}
+
+/// A presigned URL has the credential in its query.
+fn of_presigned(query: &str) -> Option<Service> {
+    if !query.contains("X-Amz-Credential=") {
+        return None;
+    }
+    let credential = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Credential");
+    credential.and_then(|(_, credential)| sigv4::service_of(&credential).map(Service::named))
+}
+
+/// JSON and RPC protocols name a target with its version: `DynamoDB_20120810.PutItem`.
+fn of_target(headers: &HeaderMap, path: &str) -> Option<Service> {
+    let in_path = || path.strip_prefix("/service/").and_then(|rest| rest.split('/').next());
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).or_else(in_path)?;
+    let name = target.split('.').next().unwrap_or_default().split('_').next().unwrap_or_default();
+    Some(Service::named(match name {
+        "AWSEvents" => "events",
+        "AWSLambda" => "lambda",
+        "AWSStepFunctions" => "states",
+        "AmazonSQS" => "sqs",
+        "AmazonSSM" => "ssm",
+        "DynamoDB" | "DynamoDBStreams" => "dynamodb",
+        "GraniteServiceVersion20100801" => "monitoring",
+        "Kinesis" => "kinesis",
+        "Logs" => "logs",
+        "TrentService" => "kms",
+        name => return Some(Service::Other(name.to_ascii_lowercase())),
+    }))
+}
+
+/// Lambda's paths begin with the date of the API's version.
+fn is_dated(path: &str) -> bool {
+    let date = path.as_bytes().get(1..12).unwrap_or_default();
+    date.iter().enumerate().all(|(place, byte)| match place {
+        4 | 7 => *byte == b'-',
+        10 => *byte == b'/',
+        _ => byte.is_ascii_digit(),
+    }) && !date.is_empty()
+}
+
+/// Only S3 still takes signatures of version 2.
+fn of_old_signature(headers: &HeaderMap, query: &str) -> Option<Service> {
+    let in_header = headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS "));
+    (in_header || query.contains("AWSAccessKeyId=")).then(|| Service::named("s3"))
+}
+
+/// The query protocol names action and version, in a form or in the query.
+fn of_form(form: &[u8]) -> Option<Service> {
+    let (mut has_action, mut version) = (false, None);
+    for (name, value) in form_urlencoded::parse(form) {
+        match &*name {
+            "Action" => has_action = true,
+            "Version" => version = Some(value),
+            _ => {}
+        }
+    }
+    let service = match version.as_deref().filter(|_| has_action)? {
+        "2011-06-15" => "sts",
+        "2010-05-08" => "iam",
+        "2012-11-05" => "sqs",
+        "2010-03-31" => "sns",
+        "2010-05-15" => "cloudformation",
+        "2010-08-01" => "monitoring",
+        "2016-11-15" => "ec2",
+        _ => return None,
+    };
+    Some(Service::named(service))
+}
+
+fn is_form(request: &Request<Body>) -> bool {
+    request.method() == Method::POST && has_form(request.headers())
+}
+
+/// Whether a request's body is a form.
+pub fn has_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.starts_with("application/x-www-form-urlencoded")
+}
+
+/// Whether a request is one of the query protocol.
+pub fn speaks_query(parts: &Parts) -> bool {
+    has_form(&parts.headers) || parts.uri.query().is_some_and(|query| query.contains("Action="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(method: &str, uri: &str, headers: &[(&str, &str)], body: &'static str) -> String {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).expect("a request");
+        let (service, request) = Service::of(request).await;
+        let kept = request.into_body().collect().await.expect("is whole").to_bytes();
+        assert_eq!(kept, body, "looking at a request changes nothing");
+        service.name().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_signature_decides() {
+        let signed = |service: &str| {
+            format!("AWS4-HMAC-SHA256 Credential=t/20260101/us-east-1/{service}/aws4_request, Signature=0")
+        };
+        for service in ["lambda", "sts", "iam", "logs", "s3", "sqs"] {
+            let headers = [("authorization", signed(service)), ("x-amz-target", "DynamoDB_20120810.PutItem".into())];
+            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+            assert_eq!(told("POST", "/2015-03-31/functions", &headers, "").await, service);
+        }
+        let presigned = "/b/k?X-Amz-Algorithm=x&X-Amz-Credential=t%2F20260101%2Fus-east-1%2Fs3%2Faws4_request";
+        assert_eq!(told("GET", presigned, &[], "").await, "s3");
+        assert_eq!(told("GET", "/b/k?AWSAccessKeyId=t&Signature=x&Expires=1", &[], "").await, "s3");
+        assert_eq!(told("GET", "/b/k", &[("authorization", "AWS t:x")], "").await, "s3");
+    }
+
+    #[tokio::test]
+    async fn what_is_unsigned_is_told_by_its_protocol() {
+        let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let target = |value| [("x-amz-target", value)];
+        assert_eq!(told("POST", "/", &target("DynamoDB_20120810.PutItem"), "{}").await, "dynamodb");
+        assert_eq!(told("POST", "/", &target("Logs_20140328.PutLogEvents"), "{}").await, "logs");
+        assert_eq!(told("POST", "/service/Logs_20140328/operation/PutLogEvents", &[], "").await, "logs");
+        assert_eq!(told("GET", "/2015-03-31/functions", &[], "").await, "lambda");
+        assert_eq!(told("POST", "/", &form, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15").await, "sts");
+        assert_eq!(told("GET", "/?Action=GetUser&Version=2010-05-08", &[], "").await, "iam");
+        assert_eq!(told("POST", "/queue", &form, "Action=SendMessage&Version=2012-11-05").await, "sqs");
+    }
+
+    #[tokio::test]
+    async fn what_says_nothing_is_lambdas() {
+        assert_eq!(told("GET", "/", &[], "").await, "lambda");
+        assert_eq!(told("POST", "/nothing", &[("authorization", "Bearer x")], "{}").await, "lambda");
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        assert_eq!(told("POST", "/", &form, "a=b").await, "lambda");
+    }
+}

@@ -1,0 +1,159 @@
+//! Which endpoint serves which service.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use axum::http::Uri;
+use axum::http::uri::Authority;
+
+/// Services that Larder serves itself, whatever is behind it.
+const OWN: &str = "lambda";
+
+/// An endpoint: `http://HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint(Authority);
+
+impl Endpoint {
+    /// Host and port.
+    pub fn authority(&self) -> &Authority {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.0)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("{text} is no URL: {error}"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                return Err(format!("{text}: Larder speaks plain HTTP to endpoints; write http:// if yours does too"));
+            }
+            _ => return Err(format!("{text} is no URL; write http://HOST:PORT")),
+        }
+        if uri.path_and_query().is_some_and(|rest| rest.as_str() != "/") {
+            return Err(format!("{text}: an endpoint has no path; write http://HOST:PORT"));
+        }
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+        authority.cloned().map(Self).ok_or_else(|| format!("{text}: write http://HOST:PORT"))
+    }
+}
+
+/// One value of `--upstream`: `URL` or `SERVICE=URL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamOption {
+    /// The service, as its signatures name it; of all others without one.
+    pub service: Option<String>,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+impl FromStr for UpstreamOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((service, url)) = text.split_once('=').filter(|(service, _)| !service.contains("://")) else {
+            return Ok(Self { service: None, endpoint: text.parse()? });
+        };
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if service.is_empty() || !service.bytes().all(is_name) {
+            return Err(format!(
+                "{service:?} is no service; write its name in small letters, such as s3=http://HOST:PORT"
+            ));
+        }
+        if service == OWN {
+            return Err(format!("{OWN} is what Larder serves itself"));
+        }
+        Ok(Self { service: Some(service.to_owned()), endpoint: url.parse()? })
+    }
+}
+
+/// All endpoints that were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    default: Option<Endpoint>,
+    services: BTreeMap<String, Endpoint>,
+}
+
+impl Endpoints {
+    /// Puts the values of the option together.
+    ///
+    /// # Errors
+    /// Two endpoints for the same.
+    pub fn new(options: impl IntoIterator<Item = UpstreamOption>) -> Result<Self, String> {
+        let mut endpoints = Self::default();
+        for UpstreamOption { service, endpoint } in options {
+            let (what, before) = match service {
+                None => ("all services".to_owned(), endpoints.default.replace(endpoint.clone())),
+                Some(service) => (service.clone(), endpoints.services.insert(service, endpoint.clone())),
+            };
+            if let Some(before) = before.filter(|before| *before != endpoint) {
+                return Err(format!("--upstream names two endpoints for {what}: {before} and {endpoint}"));
+            }
+        }
+        Ok(endpoints)
+    }
+
+    /// The endpoint for a service.
+    pub fn of(&self, service: &str) -> Option<&Endpoint> {
+        self.services.get(service).or(self.default.as_ref())
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Endpoint> {
+        self.services.values().chain(&self.default)
+    }
+}
+
+impl fmt::Display for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.services.iter().map(|(service, endpoint)| format!("{service}={endpoint}"));
+        let all: Vec<_> = self.default.iter().map(Endpoint::to_string).chain(named).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(texts: &[&str]) -> Result<Endpoints, String> {
+        let options: Result<Vec<UpstreamOption>, String> = texts.iter().map(|text| text.parse()).collect();
+        Endpoints::new(options?)
+    }
+
+    #[test]
+    fn a_service_goes_to_its_own_endpoint_or_to_that_of_all() {
+        let given = endpoints(&["http://moto:5000", "s3=http://minio:9000/"]).expect("are endpoints");
+        assert_eq!(given.of("s3").map(ToString::to_string).as_deref(), Some("http://minio:9000"));
+        assert_eq!(given.of("sqs").map(ToString::to_string).as_deref(), Some("http://moto:5000"));
+        assert_eq!(given.to_string(), "http://moto:5000, s3=http://minio:9000");
+        assert_eq!(endpoints(&["s3=http://minio:9000"]).expect("is one").of("sqs"), None);
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_with_what_to_write() {
+        for (text, says) in [
+            ("localhost:5000", "write http://HOST:PORT"),
+            ("https://s3.example", "plain HTTP"),
+            ("s3=http://minio/path", "has no path"),
+            ("S3=http://minio", "small letters"),
+            ("=http://minio", "small letters"),
+            ("lambda=http://minio", "serves itself"),
+            ("s3=", "is no URL"),
+        ] {
+            let error = text.parse::<UpstreamOption>().expect_err(text);
+            assert!(error.contains(says), "{text}: {error}");
+        }
+        let error = endpoints(&["s3=http://a", "s3=http://b"]).expect_err("are two");
+        assert_eq!(error, "--upstream names two endpoints for s3: http://a and http://b");
+    }
+}
