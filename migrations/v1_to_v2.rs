@@ -51,10 +51,19 @@ struct Logging {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Vpc {
+struct VpcV1 {
     subnets: Vec<String>,
     security_groups: Vec<String>,
     ipv6: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct VpcV2 {
+    subnets: Vec<String>,
+    security_groups: Vec<String>,
+    ipv6: bool,
+    /// Not known before.
+    id: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,9 +80,9 @@ struct FileSystemV2 {
     direct_s3_read: Option<()>,
 }
 
-/// Of both versions; `layers`, the file systems and what follows them are what changed.
+/// Of both versions; `layers`, the VPC, the file systems and what follows them are what changed.
 #[derive(Serialize, Deserialize)]
-struct Config<Layer, FileSystem, More> {
+struct Config<Layer, Vpc, FileSystem, More> {
     runtime: String,
     role: String,
     handler: String,
@@ -94,8 +103,8 @@ struct Config<Layer, FileSystem, More> {
     more: More,
 }
 
-type ConfigV1 = Config<String, FileSystemV1, ()>;
-type ConfigV2 = Config<LayerV2, FileSystemV2, MoreV2>;
+type ConfigV1 = Config<String, VpcV1, FileSystemV1, ()>;
+type ConfigV2 = Config<LayerV2, VpcV2, FileSystemV2, MoreV2>;
 
 #[derive(Serialize, Deserialize)]
 struct LayerV2 {
@@ -133,7 +142,12 @@ fn config(old: ConfigV1) -> ConfigV2 {
         layers: old.layers.into_iter().map(|arn| LayerV2 { arn, blob: None, size: 0 }).collect(),
         kms_key_arn: old.kms_key_arn,
         dead_letter_target: old.dead_letter_target,
-        vpc: old.vpc,
+        vpc: old.vpc.map(|old| VpcV2 {
+            subnets: old.subnets,
+            security_groups: old.security_groups,
+            ipv6: old.ipv6,
+            id: String::new(),
+        }),
         file_systems: old
             .file_systems
             .into_iter()

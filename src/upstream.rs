@@ -4,19 +4,24 @@
 //! needs, such as code in S3, go to the same endpoints.
 
 mod endpoints;
+mod networks;
 mod objects;
+mod sources;
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::uri::Scheme;
-use axum::http::{HeaderMap, HeaderName, Request, Response, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
+pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
+pub use sources::SourceError;
 
 /// How long an endpoint may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -24,6 +29,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take from the request to the head of its answer. The body of a request counts, and
 /// calls such as a long poll wait on purpose.
 const ANSWER: Duration = Duration::from_secs(300);
+
+/// Bytes of an answer that Larder reads for its own needs.
+const MAX_ANSWER: usize = 1024 * 1024;
 
 /// Headers that are about one connection and not about the request.
 ///
@@ -122,6 +130,21 @@ impl Upstream {
             Err(_) => Err(failed(format!("no answer within {} s", ANSWER.as_secs()))),
         }
     }
+}
+
+/// A call of a service whose calls all go to its root.
+fn post(endpoint: &Endpoint, body: String) -> Request<Body> {
+    let uri = Uri::builder().scheme(Scheme::HTTP).authority(endpoint.authority().clone()).path_and_query("/");
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.build().expect("an authority and a path are a URI");
+    request
+}
+
+/// The text of an answer; empty if it cannot be read or is too long.
+async fn text(response: Response<Body>) -> String {
+    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+    body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default()
 }
 
 /// The same path and query at an endpoint.

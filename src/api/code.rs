@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use super::asked;
 use super::call::Call;
 use super::function_request::CodeSource;
 use super::operation::Answer;
@@ -18,8 +19,7 @@ use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::function::{Code, Image};
 use crate::model::limits::Limits;
-use crate::model::time::Timestamp;
-use crate::upstream::{Object, ObjectError, Signer, UpstreamError};
+use crate::upstream::{Object, ObjectError, UpstreamError};
 
 /// Where code is downloaded from: followed by the digest in hex.
 pub const DOWNLOAD_PATH: &str = "/_larder/code/";
@@ -94,13 +94,7 @@ const ZIP_OVERHEAD: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// AWS's text for an object that cannot be had; without an endpoint for S3 the option that gives one.
 pub async fn fetch(services: &Services, call: &Call, object: &Object) -> Result<Bytes, ApiError> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let origin = call.origin();
-    let signer = Signer {
-        access_key_id: if origin.access_key_id.is_empty() { "test".into() } else { origin.access_key_id },
-        region: call.scope.region.to_string(),
-        day: Timestamp(now.as_secs() * 1000).date().replace('-', ""),
-    };
+    let signer = asked::signer(call);
     // A zip that is larger than what it may hold cannot be one that is accepted.
     let limit = services.limits.code_size_unzipped + ZIP_OVERHEAD;
     let read = services.upstream.object(object, &signer, limit).await;

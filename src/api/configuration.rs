@@ -96,7 +96,7 @@ struct Status<'a> {
 struct VpcConfig<'a> {
     subnet_ids: &'a [String],
     security_group_ids: &'a [String],
-    vpc_id: &'static str,
+    vpc_id: &'a str,
     ipv6_allowed_for_dual_stack: bool,
 }
 
@@ -288,8 +288,7 @@ impl<'a> VpcConfig<'a> {
         Self {
             subnet_ids: &vpc.subnets,
             security_group_ids: &vpc.security_groups,
-            // Which VPC a subnet is in is EC2's knowledge; without subnets AWS shows an empty text too.
-            vpc_id: "",
+            vpc_id: &vpc.id,
             ipv6_allowed_for_dual_stack: vpc.ipv6,
         }
     }

@@ -393,6 +393,7 @@ impl VpcRequest {
             subnets: self.subnet_ids.unwrap_or_default(),
             security_groups: self.security_group_ids.unwrap_or_default(),
             ipv6: self.ipv6_allowed_for_dual_stack.unwrap_or(false),
+            id: String::new(),
         }
     }
 }

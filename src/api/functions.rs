@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
+use super::asked;
 use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
@@ -74,7 +75,10 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     tags::check(request.tags.keys(), request.tags.len())?;
     let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
     let code_signing_config = request.code_signing_config_arn.clone();
-    let (config, source) = request.into_config(&key)?;
+    let (mut config, source) = request.into_config(&key)?;
+    if let Some(vpc) = &mut config.vpc {
+        asked::locate(services, &call, vpc).await?;
+    }
     let Package { code, attachment, signed } = code::take(services, &call, source).await?;
     let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
     check_size(services, &code, attachment.as_ref(), layers::zips(services, &key.scope, &layers)).await?;
@@ -129,7 +133,10 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let key = call.function()?.key;
     let request: ConfigurationRequest = call.parse()?;
     let revision = request.revision_id.clone();
-    let patch = request.into_patch();
+    let mut patch = request.into_patch();
+    if let Some(vpc) = &mut patch.vpc {
+        asked::locate(services, &call, vpc).await?;
+    }
     let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
     if let (Some(code), Some(layers)) = (code, &patch.layers) {
         check_size(services, &code, None, layers::zips(services, &key.scope, layers)).await?;

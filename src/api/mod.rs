@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod aliases;
+mod asked;
 pub mod call;
 pub mod capacity_providers;
 pub mod code;
@@ -47,6 +48,7 @@ use crate::model::command::Command;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
+use crate::model::time::Timestamp;
 use crate::upstream::Upstream;
 
 /// Header with the request id of every answer.
@@ -158,6 +160,12 @@ impl Services {
             CommitError::Storage(_) => fault(&error),
         })
     }
+}
+
+/// Now.
+fn clock() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// `ServiceException` for a fault of ours; its source goes to the log, never to the caller.

@@ -349,6 +349,8 @@ pub struct Vpc {
     pub security_groups: Vec<String>,
     /// Whether IPv6 leaves a dual-stack subnet.
     pub ipv6: bool,
+    /// The VPC that the subnets are in; empty where there are none, or where nobody could be asked.
+    pub id: String,
 }
 
 /// One of `FileSystemConfigs`.

@@ -1,7 +1,7 @@
 //! Objects of the upstream's S3, for Larder's own needs.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -42,6 +42,24 @@ pub struct Signer {
     pub region: String,
     /// The day, `YYYYMMDD`.
     pub day: String,
+}
+
+impl Signer {
+    /// Names the caller in a request's headers, as a signature does.
+    pub(super) fn sign(&self, service: &str, headers: &mut HeaderMap) {
+        let Self { access_key_id, region, day } = self;
+        let signature = "0".repeat(64);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={access_key_id}/{day}/{region}/{service}/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature={signature}"
+        );
+        for (name, value) in [("x-amz-date", format!("{day}T000000Z")), ("authorization", authorization)] {
+            // An access key id that is no header's text cannot have come in a header.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
 }
 
 /// Why an object cannot be had.
@@ -101,24 +119,9 @@ fn request(endpoint: &Endpoint, object: &Object, signer: &Signer) -> Request<Bod
     let uri = Uri::builder().scheme("http").authority(endpoint.authority().clone()).path_and_query(path);
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.build().expect("bucket names have no special characters, and keys are encoded");
-    let Signer { access_key_id, region, day } = signer;
-    let signature = "0".repeat(64);
-    for (name, value) in [
-        ("x-amz-content-sha256", UNSIGNED.to_owned()),
-        ("x-amz-date", format!("{day}T000000Z")),
-        (
-            "authorization",
-            format!(
-                "AWS4-HMAC-SHA256 Credential={access_key_id}/{day}/{region}/{S3}/aws4_request, \
-                 SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={signature}"
-            ),
-        ),
-    ] {
-        // An access key id that is no header's text cannot have come in a header.
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            request.headers_mut().insert(name, value);
-        }
-    }
+    let unsigned = HeaderValue::from_static(UNSIGNED);
+    request.headers_mut().insert("x-amz-content-sha256", unsigned);
+    signer.sign(S3, request.headers_mut());
     request
 }
 

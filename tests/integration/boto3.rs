@@ -24,7 +24,7 @@ on_each_executor! {
         fs::write(file("code.zip"), python(ECHO)).expect("written");
         let url = server.url();
         let aws = |arguments: &[&str]| -> Value {
-            let mut command = Command::new(venv().join("aws"));
+            let mut command = Command::new(venv("sdk").join("aws"));
             command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
             for (name, value) in [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")] {
                 command.env(name, value);

@@ -13,7 +13,7 @@ on_each_executor! {
         let server = Server::start(Options::new(executor).with("LARDER_STATE_DELAY_MS", 300));
         let home = tempfile::tempdir().expect("a folder");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/use_cli.py");
-        let mut command = Command::new(venv().join("python"));
+        let mut command = Command::new(venv("sdk").join("python"));
         command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
         let output = run(command.arg(script).args([server.url().as_str(), "python3.11"]));
         assert!(output.contains("all as expected"), "{output}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::python::{model_venv, run};
+use crate::support::python::{run, venv};
 use crate::support::{Executor, Options, Server, eventually, http};
 
 /// Listings that together show most of the state.
@@ -28,7 +28,7 @@ async fn every_operation_answers_as_the_model_says_and_all_is_kept() {
     };
     let mut server = Server::start(Options::new(executor).with("LARDER_STATE_DELAY_MS", 0));
     let sweep = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/sweep");
-    let output = run(Command::new(model_venv().join("python")).arg(sweep).arg(server.url()));
+    let output = run(Command::new(venv("model").join("python")).arg(sweep).arg(server.url()));
     assert!(output.contains("all as expected"), "{output}");
     println!("{output}");
 

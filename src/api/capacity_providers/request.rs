@@ -10,7 +10,6 @@ use crate::model::capacity_provider::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
 use crate::model::command::capacity_providers::{CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider};
-use crate::model::error::ApiError;
 
 const INSTANCE_TYPES: Kind = Kind::List { length: Some((0, 400)), item: &pattern(1, 30, r"[a-zA-Z0-9\.\*\-]+") };
 
@@ -177,14 +176,11 @@ struct LoggingRequest {
 
 impl CreateRequest {
     /// The command, with the documentation's defaults.
-    ///
-    /// # Errors
-    /// More tags to propagate than the model allows.
-    pub fn into_command(self, key: CapacityProviderKey) -> Result<CreateCapacityProvider, ApiError> {
+    pub fn into_command(self, key: CapacityProviderKey) -> CreateCapacityProvider {
         let logging = self.telemetry_config.unwrap_or_default().logging_config.unwrap_or_default();
         // Source: the documentation of `LogGroup` in the model.
         let group = logging.log_group.unwrap_or_else(|| format!("/aws/lambda/capacity-provider/{}", key.name));
-        Ok(CreateCapacityProvider {
+        CreateCapacityProvider {
             key,
             subnets: self.vpc_config.subnet_ids,
             security_groups: self.vpc_config.security_group_ids,
@@ -195,24 +191,21 @@ impl CreateRequest {
             propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags),
             logging: ProviderLogging { system_level: logging.system_log_level, group },
             tags: self.tags,
-        })
+        }
     }
 }
 
 impl UpdateRequest {
     /// The command.
-    ///
-    /// # Errors
-    /// More tags to propagate than the model allows.
-    pub fn into_command(self, key: CapacityProviderKey) -> Result<UpdateCapacityProvider, ApiError> {
+    pub fn into_command(self, key: CapacityProviderKey) -> UpdateCapacityProvider {
         let logging = self.telemetry_config.unwrap_or_default().logging_config.unwrap_or_default();
-        Ok(UpdateCapacityProvider {
+        UpdateCapacityProvider {
             key,
             scaling: self.capacity_provider_scaling_config.unwrap_or_default().into_patch(),
             propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags),
             system_level: logging.system_log_level,
             log_group: logging.log_group,
-        })
+        }
     }
 }
 

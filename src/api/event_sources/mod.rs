@@ -7,6 +7,7 @@ mod structures;
 
 use axum::http::StatusCode;
 
+use super::asked;
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
@@ -51,8 +52,11 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
         enabled: request.enabled.unwrap_or(true),
         tags: request.tags,
     };
-    check_source(services, &create)?;
-    let command = EventSourceCommand::CreateMapping(Box::new(create));
+    let source = create.source.clone();
+    let command = EventSourceCommand::CreateMapping(Box::new(create)).into();
+    // On AWS the source is looked for after all that can be told without it.
+    services.ledger.preview(&command)?;
+    asked::find_source(services, &call, &source).await?;
     let committed = services.commit(command, call.origin(), None).await?;
     let key = MappingKey { scope: call.scope.clone(), id: MappingId::of(&committed.stamp) };
     json(StatusCode::ACCEPTED, &MappingConfiguration::new(found(&committed.state, &key)?))
@@ -103,16 +107,6 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     };
     let event_source_mappings = mappings.into_iter().map(MappingConfiguration::listed).collect();
     json(StatusCode::OK, &MappingList { next_marker, event_source_mappings })
-}
-
-/// Where the existence of a source, and whether the function's role may read it, will be asked of the services
-/// that know, through the upstream; until there is one, every source is taken to exist. On AWS this comes after
-/// all that `decide` checks (which `Ledger::preview` can tell) except for other mappings. AWS's texts, all of
-/// `InvalidParameterValueException`: of a queue `Error occurred while ReceiveMessage. SQS Error Code:
-/// AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: …`, of a stream `Stream not found: <ARN>`.
-#[expect(clippy::unnecessary_wraps)]
-fn check_source(_services: &Services, _create: &CreateMapping) -> Result<(), ApiError> {
-    Ok(())
 }
 
 /// The function of a call, as it was named.

@@ -31,7 +31,7 @@ shape! {
     Logging = function::Logging {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
     }
-    Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool }
+    Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
     FileSystem = function::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
     LayerReference = function::LayerReference { arn: String, blob: Option<[u8; 32]>, size: u64 }
     ImageConfig = function::ImageConfig {

@@ -1,25 +1,15 @@
-//! The Python side: AWS's CLI and SDK, and moto, from the virtual environment that `scripts/venv` makes.
+//! The Python side: AWS's CLI and SDK, its model, and moto, from the virtual environments that
+//! `scripts/venv` makes.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
-/// The environment's folder of programs.
-pub fn venv() -> &'static Path {
-    static VENV: OnceLock<PathBuf> = OnceLock::new();
-    VENV.get_or_init(|| made("sdk"))
-}
-
-/// The programs of the environment with the botocore whose model ours is compared with.
-pub fn model_venv() -> PathBuf {
-    made("model")
-}
-
-fn made(name: &str) -> PathBuf {
+/// The programs of a virtual environment.
+pub fn venv(name: &str) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/venv");
     Path::new(run(Command::new(script).arg(name)).trim()).join("bin")
 }
@@ -35,7 +25,7 @@ pub fn run(command: &mut Command) -> String {
 /// Runs one of the scripts in tests/python.
 pub fn script(name: &str, arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);
-    run(Command::new(venv().join("python")).env_clear().arg(script).args(arguments))
+    run(Command::new(venv("sdk").join("python")).env_clear().arg(script).args(arguments))
 }
 
 /// A moto server, killed when dropped.
@@ -51,7 +41,7 @@ impl Moto {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let mut command = Command::new(venv().join("moto_server"));
+        let mut command = Command::new(venv("upstream").join("moto_server"));
         // moto asks AWS for nothing, and needs no home.
         command.env_clear().args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto");
