@@ -86,7 +86,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let key = key(&call);
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
-    let create = request.into_command(key.clone())?;
+    let create = request.into_command(key.clone());
     commit(services, &call, CapacityProviderCommand::Create(Box::new(create)), &key).await
 }
 
@@ -94,7 +94,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
 pub async fn update(services: &Services, mut call: Call) -> Answer {
     let key = key(&call);
     let request: UpdateRequest = call.parse()?;
-    let update = request.into_command(key.clone())?;
+    let update = request.into_command(key.clone());
     commit(services, &call, CapacityProviderCommand::Update(Box::new(update)), &key).await
 }
 
