@@ -40,8 +40,8 @@ const EVENT: &[Member] =
     &[Member::body("timestamp", shapes::TIME).required(), Member::body("message", length(1, usize::MAX)).required()];
 
 const ENTITY: &[Member] = &[
-    Member::body("keyAttributes", Kind::Map { key: &shapes::ANY_TEXT, value: &shapes::ANY_TEXT }),
-    Member::body("attributes", Kind::Map { key: &shapes::ANY_TEXT, value: &shapes::ANY_TEXT }),
+    Member::body("keyAttributes", Kind::Map { length: Some((2, 4)), key: &shapes::ANY_TEXT, value: &shapes::ANY_TEXT }),
+    Member::body("attributes", Kind::Map { length: Some((0, 10)), key: &shapes::ANY_TEXT, value: &shapes::ANY_TEXT }),
 ];
 
 /// `PutLogEvents`: on disk before it is answered, where the store's durability says so.

@@ -35,7 +35,7 @@ pub const TAG_KEY: Kind = pattern(1, 128, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$");
 pub const TAG_VALUE: Kind = pattern(0, 256, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$");
 
 /// `Tags`.
-pub const TAGS: Kind = Kind::Map { key: &TAG_KEY, value: &TAG_VALUE };
+pub const TAGS: Kind = Kind::Map { length: Some((1, 50)), key: &TAG_KEY, value: &TAG_VALUE };
 
 /// `AccountIds`.
 pub const ACCOUNTS: Kind = Kind::List { length: Some((0, 20)), item: &pattern(12, 12, r"^\d{12}$") };
