@@ -50,7 +50,7 @@ fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, 
 /// Whether a queue or stream is there. Brokers and clusters are not looked for.
 ///
 /// # Errors
-/// It is not; texts of LocalStack's provider, which follow AWS's.
+/// It is not; texts of `LocalStack`'s provider, which follow AWS's.
 pub async fn find_source(services: &Services, call: &Call, source: &Source) -> Result<(), ApiError> {
     let Source::Arn { kind, arn: [arn] } = source else { return Ok(()) };
     let (upstream, signer) = (&services.upstream, signer(call));
