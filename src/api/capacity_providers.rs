@@ -84,7 +84,10 @@ fn key(call: &Call) -> Result<CapacityProviderKey, ApiError> {
 
 /// `CreateCapacityProvider`.
 pub async fn create(services: &Services, mut call: Call) -> Answer {
-    let key = key(&call)?;
+    // Nothing is looked for yet that could not be found.
+    let key = key(&call).map_err(|_| {
+        ApiError::invalid_parameter("A capacity provider is created in the caller's own account and region.")
+    })?;
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
     let create = request.into_command(key.clone());
