@@ -62,6 +62,7 @@ impl Call {
             }
         }
         shape::check(operation.members, &input)?;
+        shape::drop_nulls(&mut input);
         let caller = sigv4::caller(&parts.headers);
         let user_agent = header(&parts.headers, "user-agent").to_owned();
         let origin = Origin { request_id: request_id.to_owned(), access_key_id: caller.access_key_id, user_agent };

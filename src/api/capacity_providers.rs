@@ -16,6 +16,7 @@ use super::shape::{Kind, Member, TEXT, one_of};
 use super::{Services, json, patterns};
 use crate::model::capacity_provider::{self, CapacityProviderKey};
 use crate::model::command::capacity_providers::CapacityProviderCommand;
+use crate::model::error::ApiError;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
 use crate::model::tags;
@@ -77,13 +78,16 @@ struct VersionList {
 }
 
 /// The capacity provider a call names.
-fn key(call: &Call) -> CapacityProviderKey {
-    CapacityProviderKey::resolve(&call.scope, call.text("CapacityProviderName").unwrap_or_default())
+fn key(call: &Call) -> Result<CapacityProviderKey, ApiError> {
+    CapacityProviderKey::own(&call.scope, call.text("CapacityProviderName").unwrap_or_default())
 }
 
 /// `CreateCapacityProvider`.
 pub async fn create(services: &Services, mut call: Call) -> Answer {
-    let key = key(&call);
+    // Nothing is looked for yet that could not be found.
+    let key = key(&call).map_err(|_| {
+        ApiError::invalid_parameter("A capacity provider is created in the caller's own account and region.")
+    })?;
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
     let create = request.into_command(key.clone());
@@ -92,7 +96,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
 
 /// `UpdateCapacityProvider`.
 pub async fn update(services: &Services, mut call: Call) -> Answer {
-    let key = key(&call);
+    let key = key(&call)?;
     let request: UpdateRequest = call.parse()?;
     let update = request.into_command(key.clone());
     commit(services, &call, CapacityProviderCommand::Update(Box::new(update)), &key).await
@@ -100,7 +104,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
 
 /// `DeleteCapacityProvider`.
 pub async fn delete(services: &Services, call: Call) -> Answer {
-    let key = key(&call);
+    let key = key(&call)?;
     commit(services, &call, CapacityProviderCommand::Delete(key.clone()), &key).await
 }
 
@@ -116,7 +120,7 @@ async fn commit(
 
 /// `GetCapacityProvider`.
 pub async fn get(services: &Services, call: Call) -> Answer {
-    show(&services.ledger.state(), &key(&call), StatusCode::OK)
+    show(&services.ledger.state(), &key(&call)?, StatusCode::OK)
 }
 
 fn show(state: &crate::model::state::State, key: &CapacityProviderKey, status: StatusCode) -> Answer {
@@ -139,10 +143,10 @@ pub async fn list(services: &Services, call: Call) -> Answer {
 
 /// `ListFunctionVersionsByCapacityProvider`. `$LATEST` is among them: it is configured to use the provider too.
 pub async fn list_versions(services: &Services, call: Call) -> Answer {
-    let (key, page) = (key(&call), Page::of(&call)?);
+    let (key, page) = (key(&call)?, Page::of(&call)?);
     let state = services.ledger.state();
     state.capacity_provider(&key).ok_or_else(|| capacity_provider::not_found(&key))?;
-    let versions = state.versions_on_provider(&key, page.after().and_then(parse_marker));
+    let versions = state.versions_on_provider(&key, page.after_key(parse_marker)?);
     let (versions, next_marker) = page.take(versions, |version| marker(version));
     let function_versions = versions.into_iter().filter_map(|version| ProviderVersion::new(&state, version)).collect();
     json(StatusCode::OK, &VersionList { capacity_provider_arn: key.arn(), function_versions, next_marker })

@@ -221,7 +221,10 @@ pub async fn list(services: &Services, call: Call) -> Answer {
 
 /// `FunctionVersion=ALL`: every version of every function. A marker names function and version.
 fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Page) -> Answer {
-    let after = page.after().and_then(|key| key.split_once(':')).map(|(name, version)| (name, Version::parse(version)));
+    let after = page.after_key(|key| {
+        let (name, version) = key.split_once(':')?;
+        Some((name, Version::parse(version)?))
+    })?;
     // The function of the marker may have more versions: it is looked at again.
     let first =
         after.and_then(|(name, _)| state.function(&FunctionKey { scope: call.scope.clone(), name: name.into() }));
@@ -231,7 +234,7 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
         .chain(rest)
         .flat_map(|function| function.all_versions().map(move |version| (function, version)))
         .skip_while(|(function, version)| {
-            after.is_some_and(|(name, seen)| function.key.name.as_str() == name && Some(version.version) <= seen)
+            after.is_some_and(|(name, seen)| function.key.name.as_str() == name && version.version <= seen)
         });
     let (versions, next_marker) =
         page.take(versions, |(function, version)| format!("{}:{}", function.key.name, version.version));

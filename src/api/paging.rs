@@ -44,6 +44,14 @@ impl Page {
         self.after.as_deref()
     }
 
+    /// The key after which the page begins, read by `parse`.
+    ///
+    /// # Errors
+    /// A marker of another listing.
+    pub fn after_key<'a, T>(&'a self, parse: impl FnOnce(&'a str) -> Option<T>) -> Result<Option<T>, ApiError> {
+        self.after().map(|key| parse(key).ok_or_else(unreadable)).transpose()
+    }
+
     /// Takes the page's items off a listing that starts after [`Page::after`], with the marker of the
     /// next page if there is one.
     pub fn take<T>(&self, items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
@@ -69,5 +77,9 @@ pub fn by_arn<T>(call: &Call, items: impl Iterator<Item = T>, arn: impl Fn(&T) -
 
 fn decode(marker: &str) -> Result<String, ApiError> {
     let key = URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    key.ok_or_else(|| ApiError::invalid_parameter("Could not parse pagination token."))
+    key.ok_or_else(unreadable)
+}
+
+fn unreadable() -> ApiError {
+    ApiError::invalid_parameter("Could not parse pagination token.")
 }

@@ -163,6 +163,21 @@ pub fn check(members: &[Member], input: &Map<String, Value>) -> Result<(), ApiEr
     Err(ApiError::new(ErrorCode::Validation, message))
 }
 
+/// Takes members that are null out of a checked request: to AWS they are not given. (A null in a list or a
+/// map has been refused.)
+pub fn drop_nulls(input: &mut Map<String, Value>) {
+    input.retain(|_, value| !value.is_null());
+    input.values_mut().for_each(drop_nulls_inside);
+}
+
+fn drop_nulls_inside(value: &mut Value) {
+    match value {
+        Value::Object(members) => drop_nulls(members),
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls_inside),
+        _ => {}
+    }
+}
+
 fn check_structure(
     members: &[Member],
     input: &Map<String, Value>,

@@ -72,7 +72,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     let page = Page::of(&call)?;
     let state = services.ledger.state();
     let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
-    let after = page.after().and_then(Version::parse);
+    let after = page.after_key(Version::parse)?;
     let versions = function.all_versions().filter(|version| after.is_none_or(|after| version.version > after));
     let (versions, next_marker) = page.take(versions, |version| version.version.to_string());
     let shown = versions

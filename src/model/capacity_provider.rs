@@ -43,6 +43,15 @@ impl CapacityProviderKey {
         }
     }
 
+    /// The same, if it is the caller's own: nothing can allow others to use it.
+    ///
+    /// # Errors
+    /// It is of another account or region. (What AWS says of one is not recorded: here it is not there.)
+    pub fn own(scope: &Scope, text: &str) -> Result<Self, ApiError> {
+        let key = Self::resolve(scope, text);
+        if key.scope == *scope { Ok(key) } else { Err(not_found(&key)) }
+    }
+
     /// Its ARN.
     pub fn arn(&self) -> String {
         let (region, account) = (&self.scope.region, &self.scope.account);

@@ -80,7 +80,7 @@ impl QueryService {
             Err(error) => Err(error),
         };
         answered.unwrap_or_else(|error| {
-            tracing::debug!(%error, "refused");
+            tracing::debug!(error = error.code.name(), "refused");
             xml::error(&error, Some(self.namespace), request_id)
         })
     }

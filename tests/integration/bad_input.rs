@@ -111,6 +111,43 @@ fn other_content_types_are_no_way_around_the_checks() {
 }
 
 #[test]
+fn members_that_are_null_are_not_given() {
+    let stage = Stage::set();
+    for member in ["Tags", "Environment", "Layers", "VpcConfig", "Publish", "Description"] {
+        let answer = creation_with(member, Value::Null).send(stage.server.port());
+        assert_eq!(answer.status, 201, "{member}: {}", text(&answer));
+        let gone = Request::new("DELETE", &format!("{FUNCTIONS}/new")).send(stage.server.port());
+        assert_eq!(gone.status, 204, "{member}");
+    }
+}
+
+#[test]
+fn values_of_variables_that_are_refused_are_in_no_log() {
+    let server = Server::start(Options::any().with("LARDER_LOG", "trace"));
+    let long = "s3cr3t".repeat(1000);
+    for variables in [json!({ "LONG": long }), json!({ "bad-name": "s3cr3t" }), json!({ "AWS_REGION": "s3cr3t" })] {
+        let answer = creation_with("Environment", json!({ "Variables": variables })).send(server.port());
+        assert_eq!(answer.status, 400, "{}", text(&answer));
+    }
+    assert!(server.log().contains("refused"), "the log says that calls were refused");
+    assert!(!server.log().contains("s3cr3t"), "the log has a value");
+}
+
+#[test]
+fn markers_of_another_listing_are_refused() {
+    let stage = Stage::set();
+    // `there:x`, `x`: the keys of no version, layer version, mapping.
+    for path in [
+        "/2015-03-31/functions?FunctionVersion=ALL&Marker=dGhlcmU6eA",
+        "/2015-03-31/functions/there/versions?Marker=eA",
+        "/2018-10-31/layers/l/versions?Marker=eA",
+        "/2015-03-31/event-source-mappings?Marker=eA",
+    ] {
+        stage.refused(path, &Request::new("GET", path), 400, "InvalidParameterValueException");
+    }
+}
+
+#[test]
 fn members_of_the_wrong_json_type() {
     let stage = Stage::set();
     for (member, value) in [

@@ -121,6 +121,33 @@ async fn a_provider_is_made_changed_and_deleted_and_survives_a_crash() {
     assert_eq!(refusal(&gone), (404, "ResourceNotFoundException".into(), text));
 }
 
+#[tokio::test]
+async fn those_of_other_regions_and_accounts_cannot_be_touched() {
+    let server = Server::start(Options::any());
+    for (access_key, region) in [("test", "eu-west-1"), ("222222222222", "us-east-1")] {
+        let client = server.client_of(access_key, region);
+        let vpc = CapacityProviderVpcConfig::builder().subnet_ids("subnet-1").set_security_group_ids(Some(vec![]));
+        let role = CapacityProviderPermissionsConfig::builder().capacity_provider_operator_role_arn(ROLE);
+        let create = client.create_capacity_provider().capacity_provider_name("p");
+        let create = create.vpc_config(vpc.build().expect("is whole"));
+        create.permissions_config(role.build().expect("is whole")).send().await.expect("is created");
+        active(&client, "p").await;
+        let account = if access_key == "test" { "000000000000" } else { access_key };
+        let arn = format!("arn:aws:lambda:{region}:{account}:capacity-provider:p");
+        for (method, path) in [("GET", ""), ("DELETE", ""), ("GET", "/function-versions"), ("PUT", "")] {
+            let request = Request::json(method, &format!("{PROVIDERS}/{arn}{path}"), &json!({}));
+            let answer = request.send(server.port());
+            assert_eq!((answer.status, answer.error()), (404, "ResourceNotFoundException"), "{method} {path} {arn}");
+        }
+        let mut function = managed("f", "p");
+        function["CapacityProviderConfig"]["LambdaManagedInstancesCapacityProviderConfig"]["CapacityProviderArn"] =
+            json!(arn);
+        let answer = post(&server, "/2015-03-31/functions", &function);
+        assert_eq!((answer.status, answer.error()), (404, "ResourceNotFoundException"), "{arn}");
+        active(&client, "p").await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_a_rule_is_refused() {
     let server = Server::start(Options::any());

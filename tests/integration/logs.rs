@@ -21,7 +21,7 @@ fn ask(server: &Server, operation: &str, members: &Value) -> Answer {
     let request = Request::new("POST", "/").body(members.to_string().into_bytes());
     request
         .header("x-amz-target", &format!("Logs_20140328.{operation}"))
-        .signed("test", "us-east-1")
+        .signed_for("logs", "test", "us-east-1")
         .send(server.port())
 }
 

@@ -99,7 +99,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     let function = function.map(|target| target.arn());
     let state = services.ledger.state();
     let index = MappingIndex::of(&call.scope, call.text("EventSourceArn"), function.as_deref());
-    let after = page.after().and_then(MappingId::parse);
+    let after = page.after_key(MappingId::parse)?;
     let key = |mapping: &&EventSourceMapping| mapping.key.id.to_string();
     let (mappings, next_marker) = match index {
         Some(index) => page.take(state.mappings_indexed(&call.scope, &index, after), key),

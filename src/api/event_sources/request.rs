@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::structures::{
@@ -21,7 +21,7 @@ pub struct CreateRequest {
     pub enabled: Option<bool>,
     starting_position: Option<String>,
     starting_position_timestamp: Option<Value>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default)]
     pub tags: BTreeMap<String, String>,
     topics: Option<Vec<String>>,
     queues: Option<Vec<String>>,
@@ -128,9 +128,4 @@ fn time(value: &Value) -> Result<Timestamp, ApiError> {
         Some(ms) if (0.0..1e15).contains(&ms) => Ok(Timestamp(ms as u64)),
         _ => Err(ApiError::new(ErrorCode::Serialization, format!("{value} can not be converted to a Timestamp"))),
     }
-}
-
-/// `null` is no tags.
-fn or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -203,7 +203,7 @@ pub async fn list_versions(services: &Services, call: Call) -> Answer {
     let key = own_layer(&call, "ListLayerVersions")?;
     let page = Page::of(&call)?;
     let state = services.ledger.state();
-    let before: u64 = page.after().and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
+    let before: u64 = page.after_key(|number| number.parse().ok())?.unwrap_or(u64::MAX);
     let versions = state.layers.get(&key).into_iter().flat_map(|layer| layer.versions.values().rev());
     let versions = versions.filter(|version| version.number < before && matches(&call, version));
     let (versions, next_marker) = page.take(versions, |version| version.number.to_string());

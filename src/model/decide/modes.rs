@@ -213,7 +213,7 @@ fn runs_managed(runtime: &str) -> bool {
 /// `versions` to it.
 pub fn check_provider(state: &State, scope: &Scope, config: &FunctionConfig, versions: usize) -> Result<(), ApiError> {
     let Some(attachment) = &config.capacity_provider else { return Ok(()) };
-    let key = CapacityProviderKey::resolve(scope, &attachment.arn);
+    let key = CapacityProviderKey::own(scope, &attachment.arn)?;
     let Some(provider) = state.capacity_provider(&key) else { return Err(capacity_provider::not_found(&key)) };
     if provider.state != ProviderState::Active {
         return Err(capacity_provider::busy(&key, provider.state));

@@ -128,6 +128,8 @@ class Sweep:
                 judged = lambda answer, name=target.name: judge.type_problems(answer, name)
             elif target.required:
                 judged = lambda answer, name=target.name: judge.violation_problems(answer, name)
+            elif target.is_member:
+                judged = judge.null_problems
             else:
                 judged = None
             self.send(operation, what, request, judged)

@@ -11,6 +11,11 @@ class Target:
     def __init__(self, path, name, shape, required, location):
         self.path, self.name, self.shape, self.required, self.location = path, name, shape, required, location
 
+    @property
+    def is_member(self):
+        """Whether it is a member of a structure, and no item of a list or value of a map."""
+        return self.path[-1] not in (0, "*")
+
     def __str__(self):
         return ".".join(str(part) for part in self.path)
 

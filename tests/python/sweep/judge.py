@@ -231,5 +231,11 @@ def type_problems(answer, member):
         yield f"another type of {member} gives {answer.status} {code}"
 
 
+def null_problems(answer):
+    """A member that is null and may be left out is left out."""
+    if answer.header("x-amzn-errortype") == "SerializationException":
+        yield f"null is refused: {answer.body[:200]}"
+
+
 def lowered(name):
     return name[:1].lower() + name[1:]
