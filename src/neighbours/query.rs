@@ -53,7 +53,7 @@ pub(super) use query_operation;
 pub struct QueryService {
     /// The XML namespace of its answers.
     pub namespace: &'static str,
-    /// Whether its validation errors show values. IAM's do not (recorded, 2026).
+    /// Whether its validation errors show values. IAM's do not (`LocalStack`'s snapshots of AWS's, 2026).
     pub shows_values: bool,
     /// Its operations.
     pub tables: &'static [&'static [QueryOperation]],
@@ -227,8 +227,8 @@ fn without_values(message: &str) -> String {
     })
 }
 
-/// IAM says of every list that its items must not be null (recorded in `LocalStack`'s
-/// `test_role_tag_errors`); Lambda of those with enums only.
+/// IAM says of every list that its items must not be null (as in `LocalStack`'s snapshots of AWS's IAM); Lambda
+/// of those with enums only.
 fn not_null_in_lists(violation: &str) -> String {
     const LAST: &str = ", Member must not be null]";
     let (violation, rest) = violation.strip_suffix("; ").map_or((violation, ""), |violation| (violation, "; "));

@@ -200,7 +200,7 @@ async fn get_access_key_info(_services: &Services, call: QueryCall) -> Answer {
 fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials, ApiError> {
     let AssumeRoleRequest { role_arn, role_session_name, .. } = request;
     let duration_s = request.duration_seconds.unwrap_or(ASSUMED_S);
-    // Recorded in `LocalStack`'s `test_sts_invalid_parameters`.
+    // The text as in `LocalStack`'s snapshots of AWS's STS.
     let (account, name) = credentials::role(role_arn)
         .ok_or_else(|| ApiError::new(ErrorCode::ValidationError, format!("{role_arn} is invalid")))?;
     let role = state.role(&account, name);
@@ -241,7 +241,7 @@ fn credentials(account: &AccountId, session_token: String, duration_s: u64) -> C
     }
 }
 
-/// Texts recorded in `LocalStack`'s `test_assume_role_tag_validation`.
+/// Texts as in `LocalStack`'s snapshots of AWS's STS (`tests/aws/services/sts`).
 fn check_tags(request: &AssumeRoleRequest) -> Result<(), ApiError> {
     let keys: Vec<String> = request.tags.iter().map(|tag| tag.key.to_lowercase()).collect();
     let refused = |message: &str| Err(ApiError::new(ErrorCode::InvalidQueryValue, message));

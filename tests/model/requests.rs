@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// Where Larder is another than the model on purpose: place (`*` for any operation), what differs,
 /// and why.
 const EXPLAINED: &[(&str, &str, &str)] = &[
-    ("*.Runtime", "values", "AWS tells an unknown runtime in words of its own (test_create_lambda_exceptions)"),
+    ("*.Runtime", "values", "AWS tells an unknown runtime in words of its own (test_update_lambda_exceptions)"),
     (
         "*.Layers.[]",
         "",

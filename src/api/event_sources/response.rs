@@ -132,8 +132,8 @@ impl<'a> MappingConfiguration<'a> {
     }
 }
 
-/// What can have a destination shows an empty one when it has none (recorded in
-/// `test_duplicate_event_source_mappings` for Kinesis and `DynamoDB`; for Kafka a guess).
+/// What can have a destination shows an empty one when it has none (as in `LocalStack`'s snapshots of AWS's
+/// mappings, `event_source_mapping`, for Kinesis and `DynamoDB`; for Kafka a guess).
 fn destinations(mapping: &EventSourceMapping) -> Option<DestinationConfig> {
     let kind = mapping.source.kind();
     let on_failure = || Destination { destination: mapping.settings.on_failure.clone() };
@@ -141,7 +141,8 @@ fn destinations(mapping: &EventSourceMapping) -> Option<DestinationConfig> {
         .then(|| DestinationConfig { on_success: None, on_failure: Some(on_failure()) })
 }
 
-/// Queues and streams show an empty list (recorded), Kafka only what was given.
+/// Queues and streams show an empty list (queues recorded in `test_event_source_mapping_lifecycle`), Kafka only
+/// what was given.
 fn response_types(mapping: &EventSourceMapping) -> Option<Vec<String>> {
     let (kind, types) = (mapping.source.kind(), mapping.settings.response_types.clone());
     if kind.is_sqs() || kind.is_stream() { Some(types) } else { filled(types) }

@@ -146,8 +146,9 @@ fn check_unique(state: &State, mapping: &EventSourceMapping) -> Result<(), ApiEr
     }
 }
 
-/// Three texts, each AWS's own: for SQS and streams recorded in `test_duplicate_event_source_mappings`, for
-/// Kafka in `test_create_event_source_self_managed`.
+/// Three texts: for SQS and streams AWS's own, which its users report (DataBiosphere/azul#3399,
+/// aws/serverless-application-model#1320); for Kafka as `LocalStack`'s provider has it. (AWS's of 2020 was
+/// another: aws/aws-sam-cli#2308.)
 fn already_exists(mapping: &EventSourceMapping, other: &EventSourceMapping) -> String {
     let (source, function, id) = (mapping.sources().join(","), &mapping.target.function.name, other.key.id);
     let advice = format!("already exists. Please update or delete the existing mapping with UUID {id}");

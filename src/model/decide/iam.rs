@@ -1,6 +1,6 @@
 //! Decisions about roles and policies of the IAM neighbour.
 //!
-//! Texts are as recorded on AWS in `LocalStack`'s `tests/aws/services/iam`, where a test is named; else
+//! Texts are as AWS gave them to `LocalStack`'s tests (`tests/aws/services/iam`), where a snapshot is named; else
 //! as AWS's users report them.
 
 mod policies;

@@ -145,9 +145,9 @@ impl EventSourceMapping {
     }
 
     /// `StateTransitionReason`: streams say it in other words than what Lambda's own pollers read.
-    /// SQS, Kinesis and `DynamoDB` are recorded (`test_event_source_mapping_lifecycle`,
-    /// `test_report_batch_item_failures`), `DocumentDB` and MQ stand so in the developer guide's examples;
-    /// for Kafka it is a guess.
+    /// SQS is recorded (`test_event_source_mapping_lifecycle`), Kinesis and `DynamoDB` are as in `LocalStack`'s
+    /// snapshots of AWS's mappings (`event_source_mapping`), `DocumentDB` and MQ stand so in the developer guide's
+    /// examples; for Kafka it is a guess.
     pub fn transition_reason(&self) -> &'static str {
         match self.source.kind() {
             SourceKind::Kinesis | SourceKind::DynamoDb | SourceKind::DocumentDb => "User action",

@@ -27,7 +27,7 @@ fn unsupported(member: &str) -> Result<(), ApiError> {
     refuse(format!("Unsupported '{member}' parameter for given event source mapping type."))
 }
 
-/// Recorded in `test_create_event_source_self_managed` for `sourceAccessConfigurations`.
+/// The text as `LocalStack`'s provider has it for `sourceAccessConfigurations`; for others a guess.
 fn missing(member: &str) -> Result<(), ApiError> {
     refuse(format!("Required '{member}' parameter is missing."))
 }
@@ -93,7 +93,7 @@ fn check_destination(kind: SourceKind, patch: &SettingsPatch) -> Result<(), ApiE
     ))
 }
 
-/// The text is recorded in `test_dynamodb_invalid_event_filter`.
+/// The text as in `LocalStack`'s snapshots of AWS's mappings (`event_source_mapping`, of `DynamoDB`).
 fn check_filters(patterns: &[String]) -> Result<(), ApiError> {
     if patterns.len() > MAX_FILTERS {
         return refuse(format!("Number of filters cannot be greater than {MAX_FILTERS}."));

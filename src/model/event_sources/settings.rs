@@ -215,8 +215,8 @@ const CONSUMER_GROUP: u8 = 1;
 impl Settings {
     /// What AWS shows for a mapping of which nothing is configured.
     ///
-    /// Sources: recorded answers for SQS, Kinesis and `DynamoDB`
-    /// (`test_event_source_mapping_lifecycle`, `test_report_batch_item_failures`); the API reference for
+    /// Sources: recorded answers for SQS (`test_event_source_mapping_lifecycle`); `LocalStack`'s snapshots of AWS's
+    /// mappings (`event_source_mapping`) for Kinesis and `DynamoDB`; the API reference for
     /// the batch sizes and the half second of Kafka, MQ and `DocumentDB`, which a member in whole seconds
     /// cannot show; the developer guide's example for `DocumentDB`, which shows 0 nevertheless.
     pub fn defaults(kind: SourceKind, origin: Origin, stamp: &Stamp) -> Self {

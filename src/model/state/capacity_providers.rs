@@ -1,4 +1,4 @@
-//! Events of capacity providers, applied; and what is derived from them and from functions.
+//! Events of capacity providers, applied; and the ways to find one and what runs on it.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use imbl::OrdMap;
 use super::State;
 use crate::model::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use crate::model::event::capacity_providers::CapacityProviderEvent;
-use crate::model::function::Function;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
 
@@ -77,25 +76,4 @@ impl State {
             self.put_capacity_provider(Arc::unwrap_or_clone(provider));
         }
     }
-
-    /// Takes a function's versions out of the index of their capacity providers.
-    pub(super) fn unlink_providers(&mut self, function: &Function) {
-        for entry in provider_entries(function) {
-            self.provider_versions.remove(&entry);
-        }
-    }
-
-    /// Puts a function's versions into the index of their capacity providers.
-    pub(super) fn link_providers(&mut self, function: &Function) {
-        self.provider_versions.extend(provider_entries(function));
-    }
-}
-
-/// The index entries of a function.
-fn provider_entries(function: &Function) -> impl Iterator<Item = (CapacityProviderKey, (FunctionKey, Version))> + '_ {
-    function.all_versions().filter_map(|version| {
-        let attachment = version.config.capacity_provider.as_ref()?;
-        let provider = CapacityProviderKey::resolve(&function.key.scope, &attachment.arn);
-        Some((provider, (function.key.clone(), version.version)))
-    })
 }

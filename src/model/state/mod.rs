@@ -1,8 +1,10 @@
-//! The state: the fold of all events, immutable once published. One file an area applies its events.
+//! The state: the fold of all events, immutable once published. One file an area applies its events;
+//! `derived.rs` keeps in step what follows from functions.
 
 mod capacity_providers;
 mod code_signing;
 mod concurrency;
+mod derived;
 mod event_invoke;
 mod event_sources;
 mod function_settings;
@@ -14,13 +16,13 @@ mod policies;
 mod tags;
 mod urls;
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
 use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
-use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event::Event;
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
@@ -31,6 +33,7 @@ use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
 
+pub use derived::Usage;
 pub use event_sources::{MappingIndex, MappingIndices, UnsettledMappings};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
@@ -82,26 +85,6 @@ pub struct State {
     pub log_streams: OrdMap<LogStreamKey, Arc<LogStream>>,
 }
 
-/// `AccountUsage` of `GetAccountSettings`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Functions.
-    pub functions: u64,
-    /// Bytes of code of all versions of functions and layers.
-    pub code_size: u64,
-    /// Concurrent executions that are reserved.
-    pub reserved: u64,
-    /// Concurrent executions that are provisioned for functions without a reservation.
-    pub provisioned: u64,
-}
-
-impl Usage {
-    /// Concurrent executions that are reserved or provisioned.
-    pub fn concurrency(&self) -> u64 {
-        self.reserved + self.provisioned
-    }
-}
-
 impl State {
     /// The function at `key`.
     pub fn function(&self, key: &FunctionKey) -> Option<&Arc<Function>> {
@@ -119,7 +102,6 @@ impl State {
         scope: &'a Scope,
         marker: Option<&str>,
     ) -> impl Iterator<Item = &'a Arc<Function>> + 'a {
-        use std::ops::Bound;
         let name = marker.unwrap_or_default();
         let first = FunctionKey { scope: scope.clone(), name: name.into() };
         self.functions
@@ -134,7 +116,6 @@ impl State {
         scope: &'a Scope,
         marker: Option<&str>,
     ) -> impl Iterator<Item = (&'a CodeSigningKey, &'a Arc<CodeSigningConfig>)> + 'a {
-        use std::ops::Bound;
         let first = CodeSigningKey { scope: scope.clone(), id: marker.unwrap_or_default().into() };
         self.code_signing_configs
             .range((Bound::Excluded(first), Bound::Unbounded))
@@ -147,7 +128,6 @@ impl State {
         config: &'a CodeSigningKey,
         marker: Option<&str>,
     ) -> impl Iterator<Item = &'a FunctionKey> + 'a {
-        use std::ops::Bound;
         // A function has a configuration of its own account and region.
         let function = FunctionKey { scope: config.scope.clone(), name: marker.unwrap_or_default().into() };
         self.code_signing_users
@@ -176,102 +156,6 @@ impl State {
             Event::Logs(event) => logs::apply(self, event),
         }
     }
-
-    /// Changes the function at `key`, if it is there.
-    fn change_function(&mut self, key: &FunctionKey, change: impl FnOnce(&mut Function)) {
-        let Some(before) = self.functions.get(key).cloned() else { return };
-        let mut after = (*before).clone();
-        change(&mut after);
-        self.replace(key, Some(&before), Some(after));
-    }
-
-    /// Puts `after` in the place of `before` and keeps what is derived in step.
-    fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Function>) {
-        let mut usage = self.usage(&key.scope);
-        if let Some(function) = before {
-            self.unlink_providers(function);
-            usage.functions -= 1;
-            usage.code_size -= function.code_size();
-            usage.reserved -= function.reserved();
-            usage.provisioned -= function.concurrency() - function.reserved();
-            if let Some(config) = &function.code_signing_config {
-                self.code_signing_users.remove(&(config.clone(), key.clone()));
-            }
-            for (qualifier, _) in provisioning(function) {
-                self.provisioning.remove(&(key.clone(), qualifier.clone()));
-            }
-            for version in unsettled(function) {
-                self.unsettled.remove(&(key.clone(), version.version));
-            }
-            for url in function.urls.values() {
-                self.urls.remove(&url.id);
-            }
-        }
-        if let Some(function) = after {
-            self.link_providers(&function);
-            usage.functions += 1;
-            usage.code_size += function.code_size();
-            usage.reserved += function.reserved();
-            usage.provisioned += function.concurrency() - function.reserved();
-            if let Some(config) = &function.code_signing_config {
-                self.code_signing_users.insert((config.clone(), key.clone()));
-            }
-            for (qualifier, allocation) in provisioning(&function) {
-                self.provisioning.insert((key.clone(), qualifier.clone()), allocation);
-            }
-            for version in unsettled(&function) {
-                self.unsettled.insert((key.clone(), version.version), version.deployment);
-            }
-            for (alias, url) in &function.urls {
-                self.urls.insert(url.id.clone(), UrlOwner { key: key.clone(), alias: alias.clone() });
-            }
-            self.functions.insert(key.clone(), Arc::new(function));
-        } else {
-            self.functions.remove(key);
-        }
-        self.set_usage(&key.scope, usage);
-    }
-
-    fn set_usage(&mut self, scope: &Scope, usage: Usage) {
-        if usage == Usage::default() {
-            self.usage.remove(scope);
-        } else {
-            self.usage.insert(scope.clone(), usage);
-        }
-    }
-
-    /// The same state with all that is derived made anew: a checkpoint stores the rest only.
-    pub fn rederived(mut self) -> Self {
-        self.unsettled = OrdMap::new();
-        self.usage = OrdMap::new();
-        self.code_signing_users = OrdSet::new();
-        self.provisioning = OrdMap::new();
-        self.urls = OrdMap::new();
-        self.provider_versions = OrdSet::new();
-        self.rederive_providers();
-        for (key, function) in std::mem::take(&mut self.functions) {
-            self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
-        }
-        for (key, layer) in std::mem::take(&mut self.layers) {
-            self.replace_layer(&key, Arc::unwrap_or_clone(layer));
-        }
-        self.rederive_mappings();
-        iam::rederive(&mut self);
-        self
-    }
-}
-
-/// The versions of a function that wait to be settled.
-fn unsettled(function: &Function) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-    function.all_versions().filter(|version| version.is_unsettled())
-}
-
-/// The allocations of provisioned concurrency that wait to be settled.
-fn provisioning(function: &Function) -> impl Iterator<Item = (&Qualifier, RevisionId)> {
-    let waiting =
-        |(_, provisioned): &(&Qualifier, &ProvisionedConcurrency)| provisioned.status == ProvisionedStatus::InProgress;
-    let all = function.provisioned_concurrency.iter();
-    all.filter(waiting).map(|(qualifier, provisioned)| (qualifier, provisioned.allocation))
 }
 
 impl FunctionVersion {

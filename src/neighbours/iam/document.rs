@@ -1,7 +1,7 @@
 //! Policy documents: what is one, and how answers show it.
 //!
-//! Texts and their order are recorded in `LocalStack`'s `test_create_policy_invalid_document` (62 cases)
-//! and `test_update_assume_role_policy_errors`.
+//! Texts and their order as in `LocalStack`'s snapshots of AWS's IAM (`test_iam_policies.snapshot.json` with 62
+//! broken documents, `test_iam_roles.snapshot.json`).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! Instance profiles. Texts and members recorded in `LocalStack`'s `test_iam_instance_profiles.py`.
+//! Instance profiles. Texts and members as in `LocalStack`'s snapshots of AWS's IAM
+//! (`test_iam_instance_profiles.snapshot.json`).
 
 use serde::{Deserialize, Serialize};
 

@@ -110,7 +110,8 @@ struct ListRequest {
     page: PageRequest,
 }
 
-/// `Role`. Which answers have which members is recorded in `LocalStack`'s `test_iam_roles.py`.
+/// `Role`. Which answers have which members: as in `LocalStack`'s snapshots of AWS's IAM
+/// (`test_iam_roles.snapshot.json`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RoleShown {

@@ -39,8 +39,8 @@ pub enum Keys {
     AnyCase,
 }
 
-/// The tags of a request. Texts recorded in `LocalStack`'s `test_role_tag_errors` and
-/// `test_policy_tag_create_errors`.
+/// The tags of a request. Texts as in `LocalStack`'s snapshots of AWS's IAM (`test_iam_roles.snapshot.json`,
+/// `test_iam_policies.snapshot.json`).
 pub fn given(tags: Vec<Tag>, keys: Keys) -> Result<Tags, ApiError> {
     let mut given = Tags::new();
     for Tag { key, value } in tags {

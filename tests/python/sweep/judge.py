@@ -19,7 +19,7 @@ ROUTING_ERRORS = {"MethodNotAllowedException": 405, "UnknownOperationException":
 
 # Statuses of success other than the model's, as AWS was recorded.
 OTHER_STATUSES = {
-    "DeleteFunction": {204},  # test_delete_function
+    "DeleteFunction": {204},  # Recorded wherever a function is deleted.
     "Invoke": {200, 202, 204},  # The status says how it was invoked.
     "InvokeWithResponseStream": {200, 204},  # The same, without events.
 }

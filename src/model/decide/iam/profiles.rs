@@ -1,4 +1,5 @@
-//! Decisions about instance profiles. Texts recorded in `test_iam_instance_profiles.py`.
+//! Decisions about instance profiles. Texts as in `LocalStack`'s snapshots of AWS's IAM
+//! (`test_iam_instance_profiles.snapshot.json`).
 
 use super::super::super::command::Stamp;
 use super::super::super::command::iam::{InstanceProfileChange, Named};

@@ -101,7 +101,7 @@ fn apply(state: &State, role: &mut Role, change: &RoleChange) -> Result<(), ApiE
     Ok(())
 }
 
-/// Recorded in `test_role_managed_policy_errors`.
+/// Texts as in `LocalStack`'s snapshots of AWS's IAM (`test_iam_roles.snapshot.json`).
 fn attach(state: &State, role: &mut Role, arn: &str) -> Result<(), ApiError> {
     let parsed = PolicyArn::parse(arn).ok_or_else(|| no_policy_arn(arn))?;
     let Some(found) = attachable(state, role, &parsed, arn) else {
@@ -125,7 +125,7 @@ fn attachable(state: &State, role: &Role, arn: &PolicyArn<'_>, text: &str) -> Op
     state.policy(arn).filter(|_| is_own).map(|policy| policy.arn())
 }
 
-/// Recorded in `test_role_permissions_boundary_errors`.
+/// Texts as in the same snapshots.
 fn check_boundary(state: &State, account: &AccountId, boundary: Option<&str>) -> Result<(), ApiError> {
     let Some(arn) = boundary else { return Ok(()) };
     let parsed = PolicyArn::parse(arn)
@@ -149,7 +149,7 @@ pub fn counted(document: &str) -> usize {
     document.chars().filter(|letter| !letter.is_whitespace()).count()
 }
 
-/// `DeleteRole`. Recorded in `test_delete_role_with_attached_policy` and its siblings.
+/// `DeleteRole`. Texts as in the same snapshots.
 pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
     let role = existing(state, named)?;
     if role.is_linked() {
