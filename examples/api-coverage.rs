@@ -71,7 +71,7 @@ fn run() -> Outcome<()> {
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a &'a str>) -> String {
-    names.map(|name| format!("\n  {name}")).collect()
+    names.fold(String::new(), |list, name| list + "\n  " + name)
 }
 
 // ---- what was recorded and played

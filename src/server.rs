@@ -29,6 +29,7 @@ use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, 
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{Ledger, LedgerError, Options};
 use crate::neighbours::Neighbourhood;
+use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
 
 /// The init, built by build.rs.
@@ -90,6 +91,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Server {
     neighbourhood: Arc<Neighbourhood>,
+    delivery: delivery::Delivery,
     services: Arc<Services>,
     console: Arc<Console>,
     pool: Arc<Pool>,
@@ -129,15 +131,24 @@ impl Server {
             link = link.with_remote(address).await.map_err(|source| ServerError::Link { address, source })?;
         }
         let stop = CancellationToken::new();
-        let pool =
-            Pool::new(Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger), settings.clone(), stop.clone())
-                .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+        let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
+        let trees = Arc::new(trees);
+        let pool = Pool::new(
+            Arc::clone(&executor),
+            trees,
+            Arc::clone(&ledger),
+            settings.clone(),
+            Arc::new(sink),
+            stop.clone(),
+        )
+        .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
         let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream });
         let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = Console { ledger: Arc::clone(&ledger), pool: Arc::clone(&pool), executor_reason, started };
         Ok(Self {
             neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services))),
+            delivery,
             services,
             console: Arc::new(console),
             pool,
@@ -182,6 +193,8 @@ impl Server {
     ) -> Result<(), ServerError> {
         let tasks = TaskTracker::new();
         let link_stop = CancellationToken::new();
+        let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
+        delivered.spawn(self.delivery.run(delivery_stop.clone()));
         tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
         let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
@@ -221,6 +234,10 @@ impl Server {
         link_stop.cancel();
         tasks.close();
         tasks.wait().await;
+        // Nobody writes any more: what still waits is stored.
+        delivery_stop.cancel();
+        delivered.close();
+        delivered.wait().await;
         let ledger = self.ledger;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         closed.map_err(|error| ServerError::Serve(error.into()))??;

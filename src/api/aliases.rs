@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
-use super::shape::{Kind, Member, TEXT};
+use super::shape::{Kind, Member, TEXT, map};
 use super::{Services, json, no_content, patterns};
 use crate::model::alias::{Alias, Routing};
 use crate::model::arn;
@@ -31,7 +31,7 @@ const FUNCTION: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
 
 const ROUTING: Kind = Kind::Structure(&[Member::body(
     "AdditionalVersionWeights",
-    Kind::Map { key: &patterns::ADDITIONAL_VERSION, value: &Kind::Float(0.0, 1.0) },
+    map(&patterns::ADDITIONAL_VERSION, &Kind::Float(0.0, 1.0)),
 )]);
 
 /// `CreateAlias`.

@@ -84,10 +84,13 @@ fn key(call: &Call) -> Result<CapacityProviderKey, ApiError> {
 
 /// `CreateCapacityProvider`.
 pub async fn create(services: &Services, mut call: Call) -> Answer {
-    let key = key(&call)?;
+    // Nothing is looked for yet that could not be found.
+    let key = key(&call).map_err(|_| {
+        ApiError::invalid_parameter("A capacity provider is created in the caller's own account and region.")
+    })?;
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
-    let create = request.into_command(key.clone())?;
+    let create = request.into_command(key.clone());
     commit(services, &call, CapacityProviderCommand::Create(Box::new(create)), &key).await
 }
 
@@ -95,7 +98,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
 pub async fn update(services: &Services, mut call: Call) -> Answer {
     let key = key(&call)?;
     let request: UpdateRequest = call.parse()?;
-    let update = request.into_command(key.clone())?;
+    let update = request.into_command(key.clone());
     commit(services, &call, CapacityProviderCommand::Update(Box::new(update)), &key).await
 }
 

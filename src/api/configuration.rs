@@ -2,11 +2,9 @@
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::function_modes::{ShownModes, ShownS3Files};
 use crate::model::arn;
-use crate::model::blob::BlobId;
 use crate::model::function::{
     FileSystem, FunctionConfig, FunctionState, FunctionVersion, ImageConfig, UpdateStatus, Vpc,
 };
@@ -302,11 +300,8 @@ impl<'a> SnapStart<'a> {
 }
 
 impl RuntimeVersionConfig {
-    /// A stable ARN per runtime: Larder has one version of each.
     fn new(key: &FunctionKey, runtime: &str) -> Self {
-        let (region, partition) = (&key.scope.region, arn::partition(&key.scope.region));
-        let version = BlobId(Sha256::digest(runtime.as_bytes()).into()).hex();
-        Self { runtime_version_arn: format!("arn:{partition}:lambda:{region}::runtime:{version}") }
+        Self { runtime_version_arn: arn::runtime_version(&key.scope.region, runtime) }
     }
 }
 
@@ -347,6 +342,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::blob::BlobId;
     use crate::model::command::Stamp;
     use crate::model::function::{Code, sample_config};
     use crate::model::names::Scope;

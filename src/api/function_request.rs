@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::function_modes::{self, ModesRequest};
 use super::patterns;
-use super::shape::{Kind, Member, TEXT, broken_item, length, one_of};
+use super::shape::{Kind, Member, TEXT, broken_item, length, map, one_of};
 use crate::model::command::functions::ConfigPatch;
 use crate::model::decide::{check_new_modes, mode_defaults, patched};
 use crate::model::error::ApiError;
@@ -81,8 +81,7 @@ const VPC: Kind = Kind::Structure(&[
     Member::body("Ipv6AllowedForDualStack", Kind::Boolean),
 ]);
 
-const ENVIRONMENT: Kind =
-    Kind::Structure(&[Member::body("Variables", Kind::Map { key: &patterns::VARIABLE_NAME, value: &TEXT })]);
+const ENVIRONMENT: Kind = Kind::Structure(&[Member::body("Variables", map(&patterns::VARIABLE_NAME, &TEXT))]);
 
 const FILE_SYSTEMS: Kind = Kind::List {
     length: Some((0, 1)),
@@ -119,7 +118,7 @@ pub const CREATE: &[Member] = configuration_members![
     Member::body("PublishTo", function_modes::PUBLISH_TO),
     Member::body("TenancyConfig", function_modes::TENANCY),
     Member::body("PackageType", one_of(&["Zip", "Image"])),
-    Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
+    Member::body("Tags", map(&patterns::TAG_KEY, &patterns::TAG_VALUE)),
     Member::body("Architectures", ARCHITECTURES),
     Member::body("CodeSigningConfigArn", patterns::CODE_SIGNING_CONFIG_ARN),
 ];

@@ -71,6 +71,8 @@ pub enum Kind {
     },
     /// A map from text.
     Map {
+        /// Least and most entries.
+        length: Option<(usize, usize)>,
         /// What each key is.
         key: &'static Kind,
         /// What each value is.
@@ -101,6 +103,11 @@ pub const fn length(least: usize, most: usize) -> Kind {
 /// A text of `least` to `most` characters that matches `pattern`.
 pub const fn pattern(least: usize, most: usize, pattern: &'static str) -> Kind {
     Kind::Text { length: Some((least, most)), pattern: Some(pattern), values: &[] }
+}
+
+/// A map of any size.
+pub const fn map(key: &'static Kind, value: &'static Kind) -> Kind {
+    Kind::Map { length: None, key, value }
 }
 
 /// One of some texts.
@@ -194,7 +201,12 @@ fn check_value(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<Stri
     match (kind, value) {
         (Kind::Structure(members), Value::Object(input)) => check_structure(members, input, path, violations),
         (Kind::List { length, item }, Value::Array(items)) => check_list(*length, item, items, path, violations),
-        (Kind::Map { key, value }, Value::Object(entries)) => check_map(key, value, entries, path, violations),
+        (Kind::Map { length, key, value }, Value::Object(entries)) => {
+            if let Some(constraint) = length.and_then(|limits| broken_length(entries.len(), limits)) {
+                violations.push(violation(&java(&as_kind(value, entries)), path, &constraint));
+            }
+            check_map(key, value, entries, path, violations)
+        }
         (Kind::NotNull(kind), value) => check_value(kind, value, path, violations),
         (Kind::Judged { kind, judge }, value) => {
             check_value(kind, value, path, violations)?;
@@ -453,7 +465,7 @@ mod tests {
         Member::body("Size", Kind::Integer(1, 9)),
         Member::body("Tags", Kind::List { length: None, item: &length(1, 2) }),
         Member::body("Inner", Kind::Structure(&[Member::body("Mode", one_of(&["A", "B"]))])),
-        Member::body("Weights", Kind::Map { key: &length(1, 2), value: &Kind::Float(0.0, 1.0) }),
+        Member::body("Weights", map(&length(1, 2), &Kind::Float(0.0, 1.0))),
     ];
 
     fn message(input: &Value) -> String {

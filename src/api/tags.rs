@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
-use super::shape::{Kind, Member, pattern};
+use super::shape::{Kind, Member, map, pattern};
 use super::{Services, json as answer_json, no_content, patterns};
 use crate::model::command::tags::TagCommand;
 use crate::model::error::{ApiError, ErrorCode};
@@ -30,7 +30,7 @@ const RESOURCE: Member = Member::path(
 );
 
 /// `Tags` of a request that creates or tags.
-pub const TAGS: Kind = Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE };
+pub const TAGS: Kind = map(&patterns::TAG_KEY, &patterns::TAG_VALUE);
 
 /// `TagResource`.
 pub const TAG: &[Member] = &[RESOURCE, Member::body("Tags", TAGS).required()];

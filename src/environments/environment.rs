@@ -1,6 +1,6 @@
 //! One environment as the server sees it: its link, and the invocation it runs.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::oneshot;
 
 use super::executor::EnvironmentId;
+use super::journal::Journal;
 use super::link::LinkWriter;
 use super::pool::DeploymentKey;
 use super::tail::Tail;
@@ -31,6 +32,16 @@ pub struct Invocation {
     pub tenant_id: Option<String>,
     /// The event.
     pub payload: Bytes,
+    /// Writes what Lambda itself logs of it.
+    pub report: Arc<dyn Report>,
+}
+
+/// The lines that Lambda logs around what the function writes.
+pub trait Report: Send + Sync + std::fmt::Debug {
+    /// The line before the function's.
+    fn start(&self) -> String;
+    /// The lines after the function's.
+    fn end(&self, completed: &Completed) -> Vec<String>;
 }
 
 /// How an invocation went.
@@ -48,6 +59,19 @@ pub struct Completed {
     pub output: Vec<u8>,
 }
 
+impl Completed {
+    /// What an invocation got whose environment vanished: the engine killed it, most likely for its memory.
+    pub fn killed() -> Self {
+        Self {
+            outcome: Outcome::Exited { reason: Some("signal: killed".into()), init: false },
+            duration: Duration::ZERO,
+            init: None,
+            max_memory_bytes: 0,
+            output: Vec::new(),
+        }
+    }
+}
+
 /// A running environment that dialled.
 pub struct Environment {
     /// Its id.
@@ -55,10 +79,12 @@ pub struct Environment {
     /// What it runs.
     pub deployment: DeploymentKey,
     link: tokio::sync::Mutex<LinkWriter>,
-    current: Mutex<Option<Current>>,
+    work: Mutex<Work>,
     idle_since: Mutex<Instant>,
     /// A line for the log of the first invocation.
     notice: Mutex<Option<String>>,
+    /// Its log.
+    journal: Journal,
 }
 
 /// The invocation an environment runs.
@@ -67,6 +93,17 @@ struct Current {
     request_id: String,
     reply: oneshot::Sender<Completed>,
     output: Tail,
+    report: Arc<dyn Report>,
+    /// Whether its first line is in the journal.
+    started: bool,
+}
+
+/// What an environment does.
+#[derive(Debug, Default)]
+struct Work {
+    /// Whether the runtime's init phase is over: what is written before belongs to no invocation.
+    initialised: bool,
+    current: Option<Current>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -79,11 +116,23 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// An environment on a fresh link.
-    pub fn new(id: EnvironmentId, deployment: DeploymentKey, link: LinkWriter) -> Self {
+    /// An environment on a fresh link; `initialised` where it ran before this server.
+    pub fn new(
+        id: EnvironmentId,
+        deployment: DeploymentKey,
+        link: LinkWriter,
+        journal: Journal,
+        initialised: bool,
+    ) -> Self {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
-        Self { id, deployment, link, current: Mutex::default(), idle_since, notice: Mutex::default() }
+        let work = Mutex::new(Work { initialised, current: None });
+        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), journal }
+    }
+
+    /// Its log.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Leaves a line for the function's log, such as that another language version runs it.
@@ -104,8 +153,9 @@ impl Environment {
     ) -> std::io::Result<oneshot::Receiver<Completed>> {
         let (reply, completed) = oneshot::channel();
         let request_id = invocation.request_id.clone();
-        let current = Current { request_id: request_id.clone(), reply, output: Tail::new(TAIL) };
-        *self.current.lock().expect("no holder panics") = Some(current);
+        let (output, report) = (Tail::new(TAIL), Arc::clone(&invocation.report));
+        let current = Current { request_id: request_id.clone(), reply, output, report, started: false };
+        self.work().current = Some(current);
         let frame = ToInit::Invoke(Invoke {
             request_id,
             function_arn: invocation.function_arn.clone(),
@@ -116,7 +166,21 @@ impl Environment {
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             payload: invocation.payload.clone(),
         });
-        self.send(&frame).await.map(|()| completed)
+        if let Err(error) = self.send(&frame).await {
+            // It goes to another environment, and leaves no trace in this one's log.
+            self.work().current = None;
+            return Err(error);
+        }
+        self.begin(&mut self.work());
+        Ok(completed)
+    }
+
+    /// Writes the first line of the invocation that runs, once the init phase is over.
+    fn begin(&self, work: &mut Work) {
+        if let Some(current) = work.current.as_mut().filter(|current| work.initialised && !current.started) {
+            current.started = true;
+            self.journal.note(current.report.start());
+        }
     }
 
     /// Asks the init to end the environment; one that cannot be asked is ended by the executor.
@@ -130,19 +194,27 @@ impl Environment {
     }
 
     /// Takes output of the function.
-    pub fn output(&self, data: &[u8]) {
+    pub fn output(&self, time_ms: u64, data: &[u8]) {
         tracing::debug!(target: "larder::function", environment = %self.id, bytes = data.len(), "output");
-        if let Some(current) = self.current.lock().expect("no holder panics").as_mut() {
+        let mut work = self.work();
+        self.begin(&mut work);
+        if let Some(current) = work.current.as_mut() {
             current.output.push(data);
         }
+        self.journal.output(time_ms, data);
     }
 
     /// The init phase ended well: what was written so far belongs to it, not to the invocation.
     pub fn ready(&self) {
-        if let Some(current) = self.current.lock().expect("no holder panics").as_mut() {
+        let mut work = self.work();
+        work.initialised = true;
+        self.begin(&mut work);
+        if let Some(current) = work.current.as_mut() {
             current.output.clear();
             if let Some(notice) = self.notice.lock().expect("no holder panics").take() {
-                current.output.push(format!("[WARNING] {notice}\n").as_bytes());
+                let notice = format!("[WARNING] {notice}\n");
+                current.output.push(notice.as_bytes());
+                self.journal.note(notice);
             }
         }
     }
@@ -151,26 +223,60 @@ impl Environment {
     /// that nobody waits for (its caller's server died, or it was told before) is dropped, and with
     /// it the output that came before it.
     pub fn finished(&self, finished: Finished) -> bool {
-        let mut current = self.current.lock().expect("no holder panics");
-        let Some(current) = current.take_if(|current| current.request_id == finished.request_id) else {
-            if let Some(current) = current.as_mut() {
+        let mut work = self.work();
+        let Some(current) = work.current.take_if(|current| current.request_id == finished.request_id) else {
+            self.journal.end_line();
+            if let Some(current) = work.current.as_mut() {
                 current.output.clear();
             }
-            return current.is_none();
+            return work.current.is_none();
         };
-        let _ = current.reply.send(Completed {
-            outcome: finished.outcome,
-            duration: Duration::from_micros(finished.duration_us),
-            init: finished.init_us.map(Duration::from_micros),
-            max_memory_bytes: finished.max_memory_bytes,
-            output: current.output.into_bytes(),
-        });
+        // After these the runtime starts again.
+        work.initialised = matches!(
+            finished.outcome,
+            Outcome::Response(_) | Outcome::TooLarge { .. } | Outcome::Error { init: false, .. }
+        );
+        self.complete(
+            current,
+            Completed {
+                outcome: finished.outcome,
+                duration: Duration::from_micros(finished.duration_us),
+                init: finished.init_us.map(Duration::from_micros),
+                max_memory_bytes: finished.max_memory_bytes,
+                output: Vec::new(),
+            },
+        );
         true
     }
 
-    /// The link is gone, and the environment with it: a running invocation fails.
+    /// Writes the last lines of an invocation and tells its caller.
+    fn complete(&self, current: Current, mut completed: Completed) {
+        if !current.started {
+            self.journal.note(current.report.start());
+        }
+        completed.output = current.output.into_bytes();
+        for line in current.report.end(&completed) {
+            self.journal.note(line);
+        }
+        let _ = current.reply.send(completed);
+    }
+
+    /// The link is gone, and the environment with it: a running invocation fails, most likely because the
+    /// engine killed it for its memory.
     pub fn lost(&self) {
-        drop(self.current.lock().expect("no holder panics").take());
+        let (current, initialised) = {
+            let mut work = self.work();
+            (work.current.take(), work.initialised)
+        };
+        match current {
+            Some(current) if current.started || !initialised => self.complete(current, Completed::killed()),
+            // It was not delivered, and runs elsewhere.
+            _ => self.journal.end_line(),
+        }
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().expect("no holder panics")
     }
 
     /// Marks it idle from now on.

@@ -116,7 +116,7 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
             frame = frames.next() => frame,
         };
         match frame {
-            Some(FromInit::Log { data, .. }) => environment.output(&data),
+            Some(FromInit::Log { time_ms, data }) => environment.output(time_ms, &data),
             Some(FromInit::Ready { .. }) => environment.ready(),
             Some(FromInit::Finished(finished)) => {
                 if environment.finished(finished) {

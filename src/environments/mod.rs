@@ -8,6 +8,7 @@ mod environment;
 pub mod executor;
 pub mod executors;
 pub mod images;
+mod journal;
 mod link;
 mod pool;
 pub mod provisioning;
@@ -20,7 +21,8 @@ pub mod variables;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use environment::{Completed, Invocation};
+pub use environment::{Completed, Invocation, Report};
+pub use journal::{LogSink, NoSink};
 pub use link::LinkServer;
 pub use pool::{Pool, RunError, Target};
 

@@ -9,6 +9,7 @@ use super::executor::{EnvironmentId, Launch};
 use super::pool::Target;
 use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
+use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::time::{Timestamp, civil_date};
 
 /// All variables of the runtime process, but the address of the Runtime API.
@@ -32,7 +33,7 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
     let FunctionVersion { config, version, modified, .. } = &*target.version;
     let scope = &target.function.scope;
     let (region, version) = (scope.region.as_str(), version.to_string());
-    let stream = log_stream(*modified, &version, id);
+    let stream = log_stream_name(*modified, &version, id);
     let memory = config.memory_mib.to_string();
     // Who the function is, for STS: a session of its role with its own name.
     let session = RoleSession::of_function(&config.role, target.function.name.as_str());
@@ -67,8 +68,15 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
     reserved
 }
 
+/// The log stream of an environment.
+pub fn log_stream(target: &Target, id: &EnvironmentId) -> LogStreamKey {
+    let FunctionVersion { config, version, modified, .. } = &*target.version;
+    let group = LogGroupKey { scope: target.function.scope.clone(), name: config.logging.group.as_str().into() };
+    LogStreamKey { group, name: log_stream_name(*modified, &version.to_string(), id).into() }
+}
+
 /// `YYYY/MM/DD/[version]<32 hex>`.
-fn log_stream(time: Timestamp, version: &str, id: &EnvironmentId) -> String {
+fn log_stream_name(time: Timestamp, version: &str, id: &EnvironmentId) -> String {
     let (year, month, day) = civil_date(time.0 / 86_400_000);
     format!("{year:04}/{month:02}/{day:02}/[{version}]{id}{id}")
 }

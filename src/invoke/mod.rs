@@ -102,6 +102,11 @@ impl Invoker {
         let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
         let target = Target { function: request.reference.key.clone(), version, tenant };
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
+        let lines = report::Lines {
+            request_id: request.request_id.clone(),
+            version: target.version.version,
+            config: Arc::clone(&target.version.config),
+        };
         let invocation = Invocation {
             function_arn: request.reference.arn(),
             request_id: request.request_id,
@@ -109,10 +114,11 @@ impl Invoker {
             client_context: request.client_context,
             tenant_id: target.tenant.clone(),
             payload,
+            report: Arc::new(lines),
         };
         let completed = self.pool.run(&target, &invocation).await.map_err(|error| refusal(&error))?;
         let config = &target.version.config;
-        let log_tail = report::log(&completed, &invocation.request_id, target.version.version, config);
+        let log_tail = report::log(&completed, &*invocation.report);
         let (payload, function_error) =
             outcome::payload(completed.outcome, &invocation.request_id, config, &self.limits);
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })

@@ -1,8 +1,9 @@
 //! The engine, sled: the one file that knows it.
 //!
 //! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret). It follows the journal, and flushes when it likes.
+//! (store id, schema, secret), `log_lines` (see `log_lines.rs`, which knows sled's trees too). It follows the journal, and flushes when it likes.
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use sled::{Batch, Db, Tree};
 
 use super::codec;
 use super::journal::Identity;
-use super::{Attachment, LedgerError, SCHEMA};
+use super::{Attachment, LedgerError, SCHEMA, io_error};
 use crate::model::blob::BlobId;
 use crate::model::event::Recorded;
 
@@ -25,8 +26,11 @@ const FLUSH_MS: u64 = 500;
 pub struct Engine {
     path: PathBuf,
     db: Db,
+    /// The engine's own log: see [`Engine::sync`].
+    file: File,
     events: Tree,
     blobs: Tree,
+    lines: Tree,
     meta: Tree,
 }
 
@@ -39,8 +43,9 @@ impl Engine {
         let open = || -> sled::Result<Self> {
             let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_MS));
             let db = config.open()?;
-            let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
-            Ok(Self { path: path.to_owned(), events: events?, blobs: blobs?, meta: meta?, db })
+            let [events, blobs, lines, meta] = ["events", "blobs", "log_lines", "meta"].map(|tree| db.open_tree(tree));
+            let file = File::open(path.join("db"))?;
+            Ok(Self { path: path.to_owned(), file, events: events?, blobs: blobs?, lines: lines?, meta: meta?, db })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
         let opened =
@@ -70,6 +75,11 @@ impl Engine {
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
         SmallBlobs { path: self.path.clone(), tree: self.blobs.clone() }
+    }
+
+    /// The tree of log lines.
+    pub fn log_lines(&self) -> Tree {
+        self.lines.clone()
     }
 
     /// Takes events (sequence and frame) with the blobs they need.
@@ -125,7 +135,18 @@ impl Engine {
         self.db.flush().map(drop).map_err(|source| self.error(source))
     }
 
-    fn error(&self, source: sled::Error) -> LedgerError {
+    /// Brings everything written to disk.
+    ///
+    /// The engine's flush alone does not: on Linux it is `sync_file_range` (sled 0.34.7,
+    /// `pagecache/iobuf.rs`), which leaves out the file's new length and the disk's own cache. It
+    /// survives the end of a process, but not that of the power.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        self.flush()?;
+        self.file.sync_data().map_err(io_error(&self.path))
+    }
+
+    /// An error of the engine, with its path.
+    pub fn error(&self, source: sled::Error) -> LedgerError {
         LedgerError::Engine { path: self.path.clone(), source }
     }
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sled::Tree;
+
 use super::codec::FrameError;
 use super::engine::{Engine, SmallBlobs};
 use super::journal::{self, Identity, Journal};
@@ -25,6 +27,7 @@ pub struct Log {
     journal: Arc<Journal>,
     engine: Engine,
     store_id: String,
+    durability: Durability,
     _syncer: Option<Syncer>,
 }
 
@@ -65,7 +68,7 @@ impl Log {
             Durability::Always => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
-        let log = Self { path: path.to_owned(), journal, engine, store_id, _syncer: syncer };
+        let log = Self { path: path.to_owned(), journal, engine, store_id, durability, _syncer: syncer };
         log.extend_journal()?;
         log.follow()?;
         Ok(log)
@@ -84,6 +87,16 @@ impl Log {
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
         self.engine.small_blobs()
+    }
+
+    /// The tree of log lines.
+    pub fn log_lines(&self) -> Tree {
+        self.engine.log_lines()
+    }
+
+    /// When a commit counts as done.
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
@@ -154,7 +167,17 @@ impl Log {
     /// Brings everything written to disk.
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.journal.sync()?;
+        self.engine.sync()
+    }
+
+    /// Hands everything written to the system: it survives the end of the process.
+    pub fn write_out(&self) -> Result<(), LedgerError> {
         self.engine.flush()
+    }
+
+    /// An error of the engine, with the store's path.
+    pub(super) fn engine_error(&self, source: sled::Error) -> LedgerError {
+        self.engine.error(source)
     }
 
     /// The events from `from` on, each decoded and checked, in order and without gaps.

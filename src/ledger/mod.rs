@@ -9,6 +9,7 @@ mod codec;
 mod engine;
 mod journal;
 mod log;
+pub mod log_lines;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 mod replay;
@@ -116,6 +117,9 @@ pub enum LedgerError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A log line is not as it was written.
+    #[error("a log line of the store is damaged: {0}")]
+    DamagedLine(FrameError),
     /// The store's own description is not as it was written.
     #[error("the store's description is damaged: {0}")]
     DamagedMeta(&'static str),
@@ -168,6 +172,7 @@ struct Job {
 #[derive(Debug)]
 pub struct Ledger {
     log: Arc<log::Log>,
+    log_lines: log_lines::LogLines,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
@@ -178,17 +183,10 @@ pub struct Ledger {
 impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
-        let mut log = log::Log::open(&options.path, options.durability)?;
+        let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
-        let replayed = match replay::latest(&log, &checkpoints) {
-            Err(error) if error.is_the_engines() => {
-                tracing::warn!(%error, "the engine lost or garbled events; its files are made anew from the journal");
-                log.rebuild()?;
-                replay::latest(&log, &checkpoints)?
-            }
-            replayed => replayed?,
-        };
-        let log = Arc::new(log);
+        let (log, replayed) = replayed(log, &checkpoints)?;
+        let (log, log_lines) = with_lines(log)?;
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
         let (sender, receiver) = mpsc::channel(QUEUE);
@@ -204,6 +202,7 @@ impl Ledger {
         let thread = writer.spawn(receiver);
         Ok(Self {
             log,
+            log_lines,
             published,
             changes,
             jobs: std::sync::Mutex::new(Some(sender)),
@@ -235,6 +234,11 @@ impl Ledger {
     /// The blobs that are stored beside the events.
     pub fn small_blobs(&self) -> SmallBlobs {
         self.log.small_blobs()
+    }
+
+    /// The log lines that are stored beside the events.
+    pub fn log_lines(&self) -> log_lines::LogLines {
+        self.log_lines.clone()
     }
 
     /// Decides `command`, stores its events and `attachment`, publishes the new state, and then
@@ -276,6 +280,35 @@ impl Ledger {
             let _ = writer.join();
         }
         self.log.flush()
+    }
+}
+
+/// The state of a log. What the engine lost or garbled is made anew from the journal.
+fn replayed(mut log: log::Log, checkpoints: &checkpoint::Folder) -> Result<(log::Log, replay::Replayed), LedgerError> {
+    match replay::latest(&log, checkpoints) {
+        Err(error) if error.is_the_engines() => {
+            tracing::warn!(%error, "the engine lost or garbled events; its files are made anew from the journal");
+            log.rebuild()?;
+            let replayed = replay::latest(&log, checkpoints)?;
+            Ok((log, replayed))
+        }
+        replayed => Ok((log, replayed?)),
+    }
+}
+
+/// The lines beside a log. They are data that only the engine has: garbled ones cost all lines, not the store.
+fn with_lines(log: log::Log) -> Result<(Arc<log::Log>, log_lines::LogLines), LedgerError> {
+    let log = Arc::new(log);
+    match log_lines::LogLines::open(Arc::clone(&log)) {
+        Err(error @ (LedgerError::Engine { .. } | LedgerError::DamagedLine(_))) => {
+            tracing::warn!(%error, "the engine garbled log lines; they are given up, and its files made anew from the journal");
+            let mut log = Arc::into_inner(log).expect("nobody else has it yet");
+            log.rebuild()?;
+            let log = Arc::new(log);
+            let lines = log_lines::LogLines::open(Arc::clone(&log))?;
+            Ok((log, lines))
+        }
+        lines => Ok((log, lines?)),
     }
 }
 

@@ -1,5 +1,8 @@
 //! ARNs of Lambda's resources.
 
+use sha2::{Digest as _, Sha256};
+
+use super::blob::BlobId;
 use super::names::{FunctionKey, LayerKey, Region};
 
 /// The partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`.
@@ -33,4 +36,10 @@ pub fn layer(key: &LayerKey) -> String {
 /// The ARN of a version of a layer.
 pub fn layer_version(key: &LayerKey, number: u64) -> String {
     format!("{}:{number}", layer(key))
+}
+
+/// The ARN of a runtime's version, stable per runtime: Larder has one version of each.
+pub fn runtime_version(region: &Region, runtime: &str) -> String {
+    let (partition, version) = (partition(region), BlobId(Sha256::digest(runtime.as_bytes()).into()).hex());
+    format!("arn:{partition}:lambda:{region}::runtime:{version}")
 }

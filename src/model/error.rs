@@ -69,6 +69,8 @@ error_codes! {
     CodeStorageExceeded: "CodeStorageExceededException", 400, message, Some(Fault::User);
     /// A capacity provider has as many function versions as it may have.
     FunctionVersionsPerCapacityProviderLimitExceeded: "FunctionVersionsPerCapacityProviderLimitExceededException", 400, message, Some(Fault::User);
+    /// A value breaks a rule of CloudWatch Logs.
+    InvalidParameter: "InvalidParameterException", 400, message, None;
     /// A value breaks a rule beyond the model's constraints.
     InvalidParameterValue: "InvalidParameterValueException", 400, message, Some(Fault::User);
     /// The body is not JSON.
@@ -92,6 +94,8 @@ error_codes! {
     RequestEntityTooLarge: "RequestEntityTooLargeException", 413, message, None;
     /// An event beyond the payload limit.
     RequestTooLarge: "RequestTooLargeException", 413, message, Some(Fault::User);
+    /// The log group or stream is there already.
+    ResourceAlreadyExists: "ResourceAlreadyExistsException", 400, message, None;
     /// The resource is in a state, or there already, that forbids the operation.
     ResourceConflict: "ResourceConflictException", 409, message, Some(Fault::User);
     /// The resource is changing; nothing else can be done with it meanwhile.
@@ -106,6 +110,8 @@ error_codes! {
     ServiceUnavailable: "ServiceUnavailableException", 503, Message, None;
     /// Too many invocations at once.
     TooManyRequests: "TooManyRequestsException", 429, message, Some(Fault::User);
+    /// A log group would have more tags than it may have.
+    TooManyTags: "TooManyTagsException", 400, message, None;
     /// No operation has this path.
     UnknownOperation: "UnknownOperationException", 404, Message, None;
     /// The event is not sent as JSON.

@@ -22,6 +22,7 @@ pub mod function_settings;
 pub mod iam;
 pub mod layer;
 pub mod limits;
+pub mod logs;
 pub mod names;
 pub mod policy;
 pub mod policy_document;

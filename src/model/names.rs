@@ -102,6 +102,15 @@ impl EntityKey {
     }
 }
 
+text_id! {
+    /// The name of a log group.
+    LogGroupName
+}
+text_id! {
+    /// The name of a log stream.
+    LogStreamName
+}
+
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {

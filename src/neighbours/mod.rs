@@ -2,6 +2,7 @@
 //! and the way to all others, which an upstream endpoint serves.
 
 pub mod iam;
+pub mod logs;
 pub mod query;
 mod refusal;
 pub mod service;
@@ -17,10 +18,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use tracing::Instrument as _;
 
+use self::logs::Logs;
 use self::query::{Form, QueryService};
 use self::refusal::Protocol;
 use self::service::Service;
-use crate::api::{Api, Services};
+use crate::api::{Api, Services, sigv4};
 use crate::model::error::{ApiError, ErrorCode};
 
 /// Bytes of a form: a policy of 128 KiB, each byte encoded as three.
@@ -31,12 +33,14 @@ const MAX_FORM: usize = 1024 * 1024;
 pub struct Neighbourhood {
     api: Arc<Api>,
     services: Arc<Services>,
+    logs: Logs,
 }
 
 impl Neighbourhood {
     /// Lambda's API and its neighbours.
     pub fn new(api: Arc<Api>, services: Arc<Services>) -> Self {
-        Self { api, services }
+        let logs = Logs::new(Arc::clone(&services.ledger));
+        Self { api, services, logs }
     }
 
     /// Answers a request, whichever service it is for.
@@ -54,7 +58,8 @@ impl Neighbourhood {
         match service {
             Service::Sts => self.query(&sts::SERVICE, service, request, request_id).await,
             Service::Iam => self.query(&iam::SERVICE, service, request, request_id).await,
-            Service::Lambda | Service::Logs | Service::Other(_) => self.pass(service, request, request_id).await,
+            Service::Logs => self.ask_logs(request, request_id).await,
+            Service::Lambda | Service::Other(_) => self.pass(service, request, request_id).await,
         }
     }
 
@@ -88,6 +93,14 @@ impl Neighbourhood {
             return with_request_id(xml::error(&error, Some(embedded.namespace), request_id), request_id);
         }
         self.pass(service, whole(parts, body), request_id).await
+    }
+
+    async fn ask_logs(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        match Limited::new(body, logs::MAX_REQUEST).collect().await {
+            Ok(body) => self.logs.handle(&sigv4::caller(&parts.headers), request_id, &parts, body.to_bytes()).await,
+            Err(_) => self.logs.refuse_body(&parts),
+        }
     }
 
     /// Passes a request on to the endpoint of its service.

@@ -32,6 +32,7 @@ mod invocation_kinds;
 mod invocations;
 mod layers;
 mod lifecycle;
+mod logs;
 mod neighbours;
 mod policies;
 mod startup;

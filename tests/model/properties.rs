@@ -101,6 +101,9 @@ proptest! {
         let kept = u64::from(limits.concurrent_executions - limits.minimum_unreserved_concurrency);
         prop_assert!(state.usage.values().all(|usage| usage.concurrency() <= kept));
         iam_is_sound(&state);
+        for stream in state.log_streams.keys() {
+            prop_assert!(state.log_groups.contains_key(&stream.group), "a stream is in a group that is there");
+        }
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));

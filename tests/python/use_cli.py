@@ -12,6 +12,7 @@ import pathlib
 import shlex
 import sys
 import tempfile
+import time
 import zipfile
 
 import awscli.clidriver
@@ -199,10 +200,21 @@ def event_invoke():
 def event_sources():
     created = aws(f"create-event-source-mapping --function-name cli --event-source-arn {QUEUE} --batch-size 5")
     uuid = created["UUID"]
+    settled(uuid)
     expect(len(aws("list-event-source-mappings --function-name cli")["EventSourceMappings"]), 1, "event source mappings")
     aws(f"update-event-source-mapping --uuid {uuid} --batch-size 7 --no-enabled")
+    settled(uuid)
     expect(aws(f"get-event-source-mapping --uuid {uuid}")["BatchSize"], 7, "the batch size")
     aws(f"delete-event-source-mapping --uuid {uuid}")
+
+
+def settled(uuid):
+    """Waits for an event source mapping, as the CLI has no waiter for it."""
+    for _ in range(100):
+        if aws(f"get-event-source-mapping --uuid {uuid}")["State"] in ("Enabled", "Disabled"):
+            return
+        time.sleep(0.1)
+    failures.append(f"the event source mapping {uuid} does not settle")
 
 
 def end():

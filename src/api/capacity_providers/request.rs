@@ -5,15 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::api::patterns;
-use crate::api::shape::{Kind, Member, one_of, pattern};
+use crate::api::shape::{Kind, Member, map, one_of, pattern};
 use crate::model::capacity_provider::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
 use crate::model::command::capacity_providers::{CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider};
-use crate::model::error::{ApiError, ErrorCode};
-
-/// `PropagateTagsExplicitTagsMap` at most.
-const MAX_EXPLICIT_TAGS: usize = 40;
 
 const INSTANCE_TYPES: Kind = Kind::List { length: Some((0, 400)), item: &pattern(1, 30, r"[a-zA-Z0-9\.\*\-]+") };
 
@@ -41,7 +37,10 @@ const SCALING: Kind = Kind::Structure(&[
 
 const PROPAGATE_TAGS: Kind = Kind::Structure(&[
     Member::body("Mode", one_of(&["None", "Explicit"])),
-    Member::body("ExplicitTags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
+    Member::body(
+        "ExplicitTags",
+        Kind::Map { length: Some((0, 40)), key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE },
+    ),
 ]);
 
 const TELEMETRY: Kind = Kind::Structure(&[Member::body(
@@ -79,7 +78,7 @@ pub const CREATE: &[Member] = &[
     ),
     Member::body("CapacityProviderScalingConfig", SCALING),
     Member::body("KmsKeyArn", pattern(0, 10_000, r"arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*")),
-    Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
+    Member::body("Tags", map(&patterns::TAG_KEY, &patterns::TAG_VALUE)),
     Member::body("PropagateTags", PROPAGATE_TAGS),
     Member::body("TelemetryConfig", TELEMETRY),
 ];
@@ -177,14 +176,11 @@ struct LoggingRequest {
 
 impl CreateRequest {
     /// The command, with the documentation's defaults.
-    ///
-    /// # Errors
-    /// More tags to propagate than the model allows.
-    pub fn into_command(self, key: CapacityProviderKey) -> Result<CreateCapacityProvider, ApiError> {
+    pub fn into_command(self, key: CapacityProviderKey) -> CreateCapacityProvider {
         let logging = self.telemetry_config.unwrap_or_default().logging_config.unwrap_or_default();
         // Source: the documentation of `LogGroup` in the model.
         let group = logging.log_group.unwrap_or_else(|| format!("/aws/lambda/capacity-provider/{}", key.name));
-        Ok(CreateCapacityProvider {
+        CreateCapacityProvider {
             key,
             subnets: self.vpc_config.subnet_ids,
             security_groups: self.vpc_config.security_group_ids,
@@ -192,27 +188,24 @@ impl CreateRequest {
             instances: self.instance_requirements.unwrap_or_default().into_instances(),
             scaling: self.capacity_provider_scaling_config.unwrap_or_default().into_patch(),
             kms_key_arn: self.kms_key_arn,
-            propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags).transpose()?,
+            propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags),
             logging: ProviderLogging { system_level: logging.system_log_level, group },
             tags: self.tags,
-        })
+        }
     }
 }
 
 impl UpdateRequest {
     /// The command.
-    ///
-    /// # Errors
-    /// More tags to propagate than the model allows.
-    pub fn into_command(self, key: CapacityProviderKey) -> Result<UpdateCapacityProvider, ApiError> {
+    pub fn into_command(self, key: CapacityProviderKey) -> UpdateCapacityProvider {
         let logging = self.telemetry_config.unwrap_or_default().logging_config.unwrap_or_default();
-        Ok(UpdateCapacityProvider {
+        UpdateCapacityProvider {
             key,
             scaling: self.capacity_provider_scaling_config.unwrap_or_default().into_patch(),
-            propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags).transpose()?,
+            propagate_tags: self.propagate_tags.map(PropagateRequest::into_tags),
             system_level: logging.system_log_level,
             log_group: logging.log_group,
-        })
+        }
     }
 }
 
@@ -242,22 +235,10 @@ impl ScalingRequest {
 }
 
 impl PropagateRequest {
-    /// Maps have no lengths in the shapes, as this one is the only one that has a length: it is checked here.
-    fn into_tags(self) -> Result<PropagateTags, ApiError> {
-        if self.explicit_tags.len() > MAX_EXPLICIT_TAGS {
-            let shown: Vec<_> = self.explicit_tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            return Err(ApiError::new(
-                ErrorCode::Validation,
-                format!(
-                    "1 validation error detected: Value '{{{}}}' at 'propagateTags.explicitTags' failed to satisfy \
-                     constraint: Member must have length less than or equal to {MAX_EXPLICIT_TAGS}",
-                    shown.join(", ")
-                ),
-            ));
-        }
+    fn into_tags(self) -> PropagateTags {
         // Without a mode, tags mean that they are wanted: a guess.
         let mode =
             self.mode.unwrap_or_else(|| if self.explicit_tags.is_empty() { "None" } else { "Explicit" }.to_owned());
-        Ok(PropagateTags { mode, tags: self.explicit_tags })
+        PropagateTags { mode, tags: self.explicit_tags }
     }
 }

@@ -1,7 +1,7 @@
 //! The requests' shapes, from AWS's service model (botocore 1.44.5).
 
 use super::super::patterns;
-use super::super::shape::{Kind, Member, TEXT, length, one_of, pattern};
+use super::super::shape::{Kind, Member, TEXT, length, map, one_of, pattern};
 
 const URI: Kind = pattern(1, 200, r"[ a-zA-Z0-9-\/*:_+=.@-]*");
 
@@ -101,6 +101,7 @@ const SELF_MANAGED_EVENT_SOURCE: Member = Member::body(
     Kind::Structure(&[Member::body(
         "Endpoints",
         Kind::Map {
+            length: Some((1, 2)),
             key: &one_of(&["KAFKA_BOOTSTRAP_SERVERS"]),
             value: &Kind::List { length: Some((1, 10)), item: &ENDPOINT },
         },
@@ -193,7 +194,7 @@ pub const CREATE: &[Member] = &[
     RECORD_AGE,
     BISECT,
     RETRY_ATTEMPTS,
-    Member::body("Tags", Kind::Map { key: &patterns::TAG_KEY, value: &patterns::TAG_VALUE }),
+    Member::body("Tags", map(&patterns::TAG_KEY, &patterns::TAG_VALUE)),
     TUMBLING_WINDOW,
     Member::body("Topics", Kind::List { length: Some((1, 1)), item: &pattern(1, 249, r"[^.]([a-zA-Z0-9\-_.]+)") }),
     Member::body("Queues", Kind::List { length: Some((1, 1)), item: &pattern(1, 1000, r"[\s\S]*") }),

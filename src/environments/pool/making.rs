@@ -101,6 +101,20 @@ impl Pool {
             init_timeout_ms: INIT_TIMEOUT_MS,
             max_response_bytes: self.settings.max_response_bytes,
         };
+        if !spec.runtime.is_empty() {
+            environment.journal().note(init_start(target));
+        }
         environment.start(start).await.map_err(|error| error.to_string())
     }
+}
+
+/// The first line of an environment, as on AWS. Larder has one version of each runtime.
+fn init_start(target: &Target) -> String {
+    let runtime = &target.version.config.runtime;
+    // `python3.12` is `python:3.12`, `provided.al2023` is `provided:al2023`, `nodejs20.x` is `nodejs:20`.
+    let language_ends = runtime.find(|letter: char| letter.is_ascii_digit() || letter == '.');
+    let (language, version) = runtime.split_at(language_ends.unwrap_or(runtime.len()));
+    let version = version.trim_start_matches('.').trim_end_matches(".x");
+    let arn = arn::runtime_version(&target.function.scope.region, runtime);
+    format!("INIT_START Runtime Version: {language}:{version}.v1\tRuntime Version ARN: {arn}\n")
 }

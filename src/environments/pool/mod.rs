@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use larder_init::link::{Hello, Outcome, Phase};
+use larder_init::link::{Hello, Phase};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,9 +17,10 @@ use tokio_util::task::TaskTracker;
 use self::concurrency::Concurrency;
 use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
+use super::journal::{Journal, LogSink};
 use super::link::LinkWriter;
 use super::records::Records;
-use super::{Settings, token};
+use super::{Settings, token, variables};
 use crate::blobs::BlobError;
 use crate::blobs::code_tree::CodeTrees;
 use crate::ledger::Ledger;
@@ -104,6 +105,7 @@ pub struct Pool {
     ledger: Arc<Ledger>,
     settings: Settings,
     records: Records,
+    logs: Arc<dyn LogSink>,
     inner: Mutex<Inner>,
     /// Told whenever an environment becomes idle while adoption goes on.
     adopted: Notify,
@@ -132,6 +134,7 @@ impl Pool {
         trees: Arc<CodeTrees>,
         ledger: Arc<Ledger>,
         settings: Settings,
+        logs: Arc<dyn LogSink>,
         stop: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
         let records = Records::open(&settings.run_dir.join("records"))?;
@@ -142,6 +145,7 @@ impl Pool {
             ledger,
             settings,
             records,
+            logs,
             inner: Mutex::new(inner),
             adopted: Notify::new(),
             started: Instant::now(),
@@ -169,7 +173,7 @@ impl Pool {
         for _ in 0..DELIVERIES {
             let environment = self.acquire(target).await?;
             match environment.invoke(invocation, timeout).await {
-                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| killed())),
+                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| Completed::killed())),
                 Err(error) => {
                     tracing::info!(environment = %environment.id, %error, "an environment ended before its event");
                     self.lost(&environment);
@@ -228,10 +232,10 @@ impl Pool {
             self.forget(&id);
             return Err(("its function has changed or is gone", link));
         };
-        let environment = Arc::new(Environment::new(id.clone(), deployment, link));
-        if hello.phase == Phase::Fresh
-            && let Err(reason) = self.send_start(&target, &environment).await
-        {
+        let journal = Journal::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
+        let fresh = hello.phase == Phase::Fresh;
+        let environment = Arc::new(Environment::new(id.clone(), deployment, link, journal, !fresh));
+        if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }
         self.settle(&environment, waiter, matches!(hello.phase, Phase::Busy { .. }));
@@ -332,17 +336,5 @@ impl Pool {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no holder of this lock panics")
-    }
-}
-
-/// What an invocation got whose environment vanished: the engine killed it, most likely for its
-/// memory.
-fn killed() -> Completed {
-    Completed {
-        outcome: Outcome::Exited { reason: Some("signal: killed".into()), init: false },
-        duration: Duration::ZERO,
-        init: None,
-        max_memory_bytes: 0,
-        output: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
 use super::iam::{EntityKey, InstanceProfile, Policy, Role};
 use super::layers::{Layer, LayerKey};
+use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::{FunctionKey, Stored};
 use crate::ledger::codec::{self, FrameError};
 use crate::model::state::State;
@@ -49,6 +50,8 @@ checkpoint! {
     iam_roles: Vec<(EntityKey, Role)>,
     iam_policies: Vec<(EntityKey, Policy)>,
     iam_profiles: Vec<(EntityKey, InstanceProfile)>,
+    log_groups: Vec<(LogGroupKey, LogGroup)>,
+    log_streams: Vec<(LogStreamKey, LogStream)>,
 }
 
 /// Writes a checkpoint's frame.

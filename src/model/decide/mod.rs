@@ -36,6 +36,7 @@ pub use layers::{
     allowed as layer_allowed, denied as layer_denied, no_policy as no_layer_policy, not_found as layer_not_found,
     resolve as resolve_layers,
 };
+pub use logs::{group_not_found as log_group_not_found, stream_not_found as log_stream_not_found};
 pub use modes::{check_new as check_new_modes, defaults as mode_defaults};
 
 /// What a command leads to.

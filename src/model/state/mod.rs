@@ -28,6 +28,7 @@ use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::iam::{InstanceProfile, Policy, Role, Use};
 use super::layer::Layer;
+use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
@@ -78,6 +79,10 @@ pub struct State {
     pub iam_profiles: OrdMap<EntityKey, Arc<InstanceProfile>>,
     /// Which of them use which, derived from roles and profiles.
     pub iam_uses: OrdSet<Use>,
+    /// All log groups.
+    pub log_groups: OrdMap<LogGroupKey, Arc<LogGroup>>,
+    /// All log streams.
+    pub log_streams: OrdMap<LogStreamKey, Arc<LogStream>>,
 }
 
 impl State {

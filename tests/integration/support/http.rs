@@ -77,7 +77,12 @@ impl Request {
 
     /// Signed, as far as Larder looks: for the account and region of the credential.
     pub fn signed(self, access_key: &str, region: &str) -> Self {
-        let credential = format!("{access_key}/20260101/{region}/lambda/aws4_request");
+        self.signed_for("lambda", access_key, region)
+    }
+
+    /// The same for another service.
+    pub fn signed_for(self, service: &str, access_key: &str, region: &str) -> Self {
+        let credential = format!("{access_key}/20260101/{region}/{service}/aws4_request");
         self.header(
             "authorization",
             &format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00"),

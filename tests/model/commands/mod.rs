@@ -9,6 +9,7 @@ mod function_settings;
 mod functions;
 mod iam;
 mod layers;
+mod logs;
 mod policies;
 mod tags;
 mod urls;
@@ -64,8 +65,11 @@ pub fn stamp(index: usize) -> Stamp {
     Stamp { time: Timestamp(1_000 + index as u64), seed: Uuid::from_u128(index as u128 + 1) }
 }
 
+/// A few functions first: most commands are about one.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), 1..60)
+    let functions = prop::collection::vec(functions::command().prop_map(|command| Step::Do(command.into())), 0..12);
+    let rest = prop::collection::vec(step(), 1..80);
+    (functions, rest).prop_map(|(functions, rest)| [functions, rest].concat())
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -92,6 +96,7 @@ fn areas() -> impl Strategy<Value = Command> {
         (3, layers::used().prop_map(Command::from).boxed()),
         (3, capacity_providers::command().prop_map(Command::from).boxed()),
         (3, event_sources::create().prop_map(Command::from).boxed()),
+        (3, logs::command().prop_map(Command::from).boxed()),
         (5, iam::command().prop_map(Command::from).boxed()),
     ])
 }

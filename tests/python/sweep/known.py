@@ -69,7 +69,8 @@ RESOURCES = (
     ("PutResourcePolicy", {"ResourceArn": ARN, "Policy": json.dumps(POLICY)}, {}),
     ("CreateFunction", {
         "FunctionName": "managed", "Runtime": "python3.13", "Role": ROLE, "Handler": "handler.handler", "MemorySize": 2048,
-        "Code": {"ZipFile": package()}, "CapacityProviderConfig": MANAGED, "PublishTo": "LATEST_PUBLISHED",
+        "Code": {"ZipFile": package()}, "CapacityProviderConfig": MANAGED, "Publish": True,
+        "PublishTo": "LATEST_PUBLISHED",
     }, {}),
 )
 

@@ -1,0 +1,85 @@
+//! Tags of log groups, by both of AWS's ways.
+
+use serde_json::{Value, json};
+
+use super::groups::change;
+use super::request::{Request, group_of_arn};
+use super::{Answer, Logs, invalid, shapes};
+use crate::api::shape::{Kind, Member};
+use crate::model::command::logs::GroupChange;
+use crate::model::decide::log_group_not_found;
+use crate::model::error::ApiError;
+use crate::model::logs::LogGroupKey;
+
+/// A request that names a resource alone.
+pub const RESOURCE: &[Member] = &[RESOURCE_ARN];
+
+/// `TagResource`.
+pub const TAG_RESOURCE: &[Member] = &[RESOURCE_ARN, Member::body("tags", shapes::TAGS).required()];
+
+/// `UntagResource`.
+pub const UNTAG_RESOURCE: &[Member] =
+    &[RESOURCE_ARN, Member::body("tagKeys", Kind::List { length: Some((0, 50)), item: &shapes::TAG_KEY }).required()];
+
+/// `TagLogGroup`.
+pub const TAG_GROUP: &[Member] = &[shapes::GROUP_NAME, Member::body("tags", shapes::TAGS).required()];
+
+/// `UntagLogGroup`.
+pub const UNTAG_GROUP: &[Member] = &[
+    shapes::GROUP_NAME,
+    Member::body("tags", Kind::List { length: Some((1, 10_000)), item: &shapes::TAG_KEY }).required(),
+];
+
+const RESOURCE_ARN: Member = Member::body("resourceArn", shapes::RESOURCE).required();
+
+/// `TagResource`.
+pub async fn tag_resource(logs: &Logs, request: Request) -> Answer {
+    let (key, tags) = (resource(&request)?, request.map("tags").unwrap_or_default());
+    change(logs, request, key, GroupChange::Tag(tags)).await
+}
+
+/// `UntagResource`.
+pub async fn untag_resource(logs: &Logs, request: Request) -> Answer {
+    let (key, keys) = (resource(&request)?, tag_keys(&request, "tagKeys"));
+    change(logs, request, key, GroupChange::Untag(keys)).await
+}
+
+/// `ListTagsForResource`.
+pub async fn list_resource(logs: &Logs, request: Request) -> Answer {
+    let key = resource(&request)?;
+    list(logs, &key)
+}
+
+/// `TagLogGroup`.
+pub async fn tag_group(logs: &Logs, request: Request) -> Answer {
+    let (key, tags) = (request.group(), request.map("tags").unwrap_or_default());
+    change(logs, request, key, GroupChange::Tag(tags)).await
+}
+
+/// `UntagLogGroup`.
+pub async fn untag_group(logs: &Logs, request: Request) -> Answer {
+    let (key, keys) = (request.group(), tag_keys(&request, "tags"));
+    change(logs, request, key, GroupChange::Untag(keys)).await
+}
+
+/// `ListTagsLogGroup`.
+pub async fn list_group(logs: &Logs, request: Request) -> Answer {
+    list(logs, &request.group())
+}
+
+fn list(logs: &Logs, key: &LogGroupKey) -> Answer {
+    let state = logs.ledger.state();
+    let group = state.log_groups.get(key).ok_or_else(log_group_not_found)?;
+    let tags: Value = group.tags.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    Ok(Some(json!({ "tags": tags })))
+}
+
+fn tag_keys(request: &Request, name: &str) -> Vec<String> {
+    request.texts(name).unwrap_or_default().into_iter().map(str::to_owned).collect()
+}
+
+/// The group of `resourceArn`: nothing else has tags here. The text is a guess.
+fn resource(request: &Request) -> Result<LogGroupKey, ApiError> {
+    let arn = request.text("resourceArn").unwrap_or_default();
+    group_of_arn(arn).ok_or_else(|| invalid(format!("The specified resourceArn is not one of a log group: {arn}")))
+}
