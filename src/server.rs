@@ -125,11 +125,7 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init)?;
-        let socket = settings.link_dir().join(SOCKET);
-        let mut link = LinkServer::bind(&socket).map_err(|source| ServerError::Io { path: socket, source })?;
-        if let Some(address) = options.environments.link_address {
-            link = link.with_remote(address).await.map_err(|source| ServerError::Link { address, source })?;
-        }
+        let link = bind_link(options, &settings).await?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
@@ -184,6 +180,17 @@ impl Server {
         banner.trim_end().to_owned()
     }
 
+    /// Starts what brings the state on without being asked.
+    fn start_reactors(&self) -> TaskTracker {
+        let (tasks, delay, stop) = (TaskTracker::new(), self.settings.state_delay, &self.stop);
+        let ledger = || Arc::clone(&self.ledger);
+        tasks.spawn(activation::run(ledger(), Arc::clone(&self.executor), delay, stop.clone()));
+        tasks.spawn(capacity::run(ledger(), delay, stop.clone()));
+        tasks.spawn(event_sources::run(ledger(), delay, stop.clone()));
+        tasks.spawn(provisioning::run(ledger(), delay, stop.clone()));
+        tasks
+    }
+
     /// Serves until `shutdown`, then refuses new calls, lets running ones end, ends environments and
     /// flushes.
     pub async fn run(
@@ -191,18 +198,12 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let tasks = TaskTracker::new();
+        let tasks = self.start_reactors();
         let link_stop = CancellationToken::new();
         let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
         delivered.spawn(self.delivery.run(delivery_stop.clone()));
         tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
-        let (ledger, executor) = (Arc::clone(&self.ledger), Arc::clone(&self.executor));
-        tasks.spawn(provisioning::run(Arc::clone(&ledger), self.settings.state_delay, self.stop.clone()));
-        tasks.spawn(activation::run(ledger, executor, self.settings.state_delay, self.stop.clone()));
-        tasks.spawn(capacity::run(Arc::clone(&self.ledger), self.settings.state_delay, self.stop.clone()));
-        let ledger = Arc::clone(&self.ledger);
-        tasks.spawn(event_sources::run(ledger, self.settings.state_delay, self.stop.clone()));
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
@@ -247,6 +248,16 @@ impl Server {
 
 async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {
     code::download(&services, &digest).await.unwrap_or_else(|error| crate::api::error::response(&error))
+}
+
+/// Where environments dial.
+async fn bind_link(options: &ServeOptions, settings: &Settings) -> Result<LinkServer, ServerError> {
+    let socket = settings.link_dir().join(SOCKET);
+    let link = LinkServer::bind(&socket).map_err(|source| ServerError::Io { path: socket, source })?;
+    match options.environments.link_address {
+        Some(address) => link.with_remote(address).await.map_err(|source| ServerError::Link { address, source }),
+        None => Ok(link),
+    }
 }
 
 /// The folder as an absolute path: it is mounted into environments.

@@ -1,10 +1,11 @@
 //! Functions, their versions and their configuration.
 
+mod config;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use indexmap::IndexMap;
 
 use super::alias::Alias;
 use super::blob::BlobId;
@@ -17,6 +18,13 @@ use super::policy::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
 use super::time::Timestamp;
 use super::urls::FunctionUrl;
+
+#[cfg(test)]
+pub use config::sample_config;
+pub use config::{
+    CapacityProviderAttachment, DurableConfig, FileSystem, FunctionConfig, ImageConfig, LayerReference, Logging,
+    RuntimeConfig, Variables, Vpc,
+};
 
 /// A function with everything that is deleted with it.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,207 +233,4 @@ pub struct Failure {
     pub reason: String,
     /// AWS's code (`StateReasonCode`), such as `InvalidRuntime`.
     pub code: String,
-}
-
-/// What a caller configures. Units are the API's.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FunctionConfig {
-    /// The runtime, such as `python3.12`; empty for an image.
-    pub runtime: String,
-    /// ARN of the execution role.
-    pub role: String,
-    /// The handler, such as `index.handler`; empty for an image.
-    pub handler: String,
-    /// Free text.
-    pub description: String,
-    /// Longest duration of an invocation, in seconds.
-    pub timeout_s: u32,
-    /// Memory in MiB.
-    pub memory_mib: u32,
-    /// Size of /tmp in MiB.
-    pub ephemeral_storage_mib: u32,
-    /// The function's variables; `None`: none were ever given. Secrets.
-    pub environment: Option<Variables>,
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
-    /// `PassThrough` or `Active`.
-    pub tracing_mode: String,
-    /// Where and how it logs.
-    pub logging: Logging,
-    /// `None` or `PublishedVersions`.
-    pub snap_start: String,
-    /// Layer versions, in order.
-    pub layers: Vec<LayerReference>,
-    /// ARN of the key that encrypts the variables.
-    pub kms_key_arn: Option<String>,
-    /// ARN of the dead-letter queue or topic.
-    pub dead_letter_target: Option<String>,
-    /// Networks the function is attached to.
-    pub vpc: Option<Vpc>,
-    /// Mounted file systems.
-    pub file_systems: Vec<FileSystem>,
-    /// How an image is started, where it is not as the image says.
-    pub image_config: Option<ImageConfig>,
-    /// `TenantIsolationMode` of `TenancyConfig`; cannot change.
-    pub tenant_isolation: Option<String>,
-    /// Runs on instances of a capacity provider.
-    pub capacity_provider: Option<CapacityProviderAttachment>,
-    /// Is a durable function.
-    pub durable: Option<DurableConfig>,
-    /// A runtime of the customer's own.
-    pub runtime_config: Option<RuntimeConfig>,
-    /// `AcceleratorMemorySize` of `AcceleratorConfig`, in GB.
-    pub accelerator_memory_gb: Option<i64>,
-}
-
-impl FunctionConfig {
-    /// A configuration with AWS's defaults.
-    ///
-    /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
-    pub fn new(runtime: &str, role: &str, handler: &str, log_group: &str) -> Self {
-        Self {
-            runtime: runtime.to_owned(),
-            role: role.to_owned(),
-            handler: handler.to_owned(),
-            description: String::new(),
-            timeout_s: 3,
-            memory_mib: 128,
-            ephemeral_storage_mib: 512,
-            environment: None,
-            architecture: "x86_64".to_owned(),
-            tracing_mode: "PassThrough".to_owned(),
-            logging: Logging {
-                format: "Text".to_owned(),
-                application_level: None,
-                system_level: None,
-                group: log_group.to_owned(),
-            },
-            snap_start: "None".to_owned(),
-            layers: Vec::new(),
-            kms_key_arn: None,
-            dead_letter_target: None,
-            vpc: None,
-            file_systems: Vec::new(),
-            image_config: None,
-            tenant_isolation: None,
-            capacity_provider: None,
-            durable: None,
-            runtime_config: None,
-            accelerator_memory_gb: None,
-        }
-    }
-}
-
-/// A function's environment variables in the order in which they were given (AWS measures and
-/// reports them so). Their values are secrets: `Debug` shows names only.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Variables(pub IndexMap<String, String>);
-
-impl std::fmt::Debug for Variables {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-/// `LoggingConfig`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logging {
-    /// `Text` or `JSON`.
-    pub format: String,
-    /// Only with `JSON`.
-    pub application_level: Option<String>,
-    /// Only with `JSON`.
-    pub system_level: Option<String>,
-    /// The log group.
-    pub group: String,
-}
-
-/// `VpcConfig`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Vpc {
-    /// Subnet ids.
-    pub subnets: Vec<String>,
-    /// Security group ids.
-    pub security_groups: Vec<String>,
-    /// Whether IPv6 leaves a dual-stack subnet.
-    pub ipv6: bool,
-    /// The VPC that the subnets are in; empty where there are none, or where nobody could be asked.
-    pub id: String,
-}
-
-/// One of `FileSystemConfigs`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSystem {
-    /// ARN of the access point.
-    pub arn: String,
-    /// Where it is mounted, under /mnt.
-    pub mount_path: String,
-    /// `DirectS3Read` of `S3FilesConfig`; only of S3 Files.
-    pub direct_s3_read: Option<String>,
-}
-
-/// A layer version that a function uses. It goes on working when the layer version is deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerReference {
-    /// ARN of the layer version.
-    pub arn: String,
-    /// Its zip, where the layer is one of this store.
-    pub blob: Option<BlobId>,
-    /// Bytes of the zip (`CodeSize`).
-    pub size: u64,
-}
-
-impl LayerReference {
-    /// A reference as a caller gives it; its zip is not looked up yet.
-    pub fn unresolved(arn: &str) -> Self {
-        Self { arn: arn.to_owned(), blob: None, size: 0 }
-    }
-}
-
-/// `ImageConfig`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ImageConfig {
-    /// `EntryPoint` instead of the image's.
-    pub entry_point: Option<Vec<String>>,
-    /// `Command` instead of the image's.
-    pub command: Option<Vec<String>>,
-    /// `WorkingDirectory` instead of the image's.
-    pub working_directory: Option<String>,
-}
-
-/// `LambdaManagedInstancesCapacityProviderConfig`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CapacityProviderAttachment {
-    /// ARN of the capacity provider.
-    pub arn: String,
-    /// Invocations one environment runs at a time.
-    pub per_environment_max_concurrency: Option<u32>,
-    /// GiB of memory for each vCPU.
-    pub memory_gib_per_vcpu: Option<f64>,
-}
-
-/// `DurableConfig`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DurableConfig {
-    /// Days for which the history of an ended execution is kept.
-    pub retention_days: u32,
-    /// Longest duration of an execution in seconds.
-    pub execution_timeout_s: u32,
-    /// ARN of the key that encrypts what executions keep.
-    pub kms_key_arn: Option<String>,
-}
-
-/// `RuntimeConfig`: a runtime of the customer's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuntimeConfig {
-    /// ARN of the runtime.
-    pub arn: String,
-    /// Its alias.
-    pub alias: String,
-}
-
-/// A configuration for tests.
-#[cfg(test)]
-pub fn sample_config() -> FunctionConfig {
-    FunctionConfig::new("python3.12", "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
 }

@@ -164,33 +164,36 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
     call.answer(&Result { policies, end })
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EntitiesRequest {
+    policy_arn: String,
+    entity_filter: Option<String>,
+    policy_usage_filter: Option<String>,
+    #[serde(flatten)]
+    tree: TreeRequest,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyRole {
+    role_name: String,
+    role_id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entities {
+    policy_groups: List<PolicyRole>,
+    policy_users: List<PolicyRole>,
+    policy_roles: List<PolicyRole>,
+    #[serde(flatten)]
+    end: PageEnd,
+}
+
 /// `ListEntitiesForPolicy`. There are no users and groups here.
 async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Request {
-        policy_arn: String,
-        entity_filter: Option<String>,
-        policy_usage_filter: Option<String>,
-        #[serde(flatten)]
-        tree: TreeRequest,
-    }
-    #[derive(Debug, Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct PolicyRole {
-        role_name: String,
-        role_id: String,
-    }
-    #[derive(Debug, Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Result {
-        policy_groups: List<PolicyRole>,
-        policy_users: List<PolicyRole>,
-        policy_roles: List<PolicyRole>,
-        #[serde(flatten)]
-        end: PageEnd,
-    }
-    let request: Request = call.parse()?;
+    let request: EntitiesRequest = call.parse()?;
     let page = Page::of(&request.tree.page)?;
     let (state, account) = (services.ledger.state(), call.account());
     let arn = Found::find(&state, account, &request.policy_arn)?.arn();
@@ -214,7 +217,7 @@ async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
         |role| PolicyRole { role_name: role.name.clone(), role_id: role.id.clone() },
     );
     let (policy_groups, policy_users) = (Vec::new().into(), Vec::new().into());
-    call.answer(&Result { policy_groups, policy_users, policy_roles, end })
+    call.answer(&Entities { policy_groups, policy_users, policy_roles, end })
 }
 
 /// `TagPolicy`.
