@@ -14,6 +14,7 @@ TRUST = {
 SEND = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 OWN = f"arn:aws:iam::{ACCOUNT}:policy/app/own"
+FENCE = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
 
 
 def client(url, service, credentials=(ACCOUNT, "x", None)):
@@ -158,6 +159,12 @@ def remove(url):
     refused("DeleteConflict", 409, "must delete policies", iam.delete_role, RoleName="Worker")
     iam.delete_role_policy(RoleName="Worker", PolicyName="inline")
     iam.delete_role_permissions_boundary(RoleName="Worker")
+    # A policy is found whatever the case of its name, also as a boundary that keeps it from being deleted.
+    other = iam.create_policy(PolicyName="Fence", PolicyDocument=FENCE)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName="Worker", PermissionsBoundary=other.replace("Fence", "fence"))
+    refused("DeleteConflict", 409, "", iam.delete_policy, PolicyArn=other)
+    iam.delete_role_permissions_boundary(RoleName="Worker")
+    iam.delete_policy(PolicyArn=other)
     iam.untag_role(RoleName="Worker", TagKeys=["TEAM", "empty"])
     assert iam.list_role_tags(RoleName="Worker")["Tags"] == []
     iam.delete_role(RoleName="Worker")

@@ -27,7 +27,7 @@ pub fn create(state: &State, create: &CreateRole, stamp: &Stamp) -> Result<Decis
     if state.iam_roles.contains_key(&key) {
         return Err(exists(format!("Role with name {} already exists.", create.role.name)));
     }
-    check_boundary(state, &key.account, create.boundary.as_deref())?;
+    let boundary = bounding(state, &key.account, create.boundary.as_deref())?;
     check_trust(&create.trust_policy)?;
     let role = Role {
         key,
@@ -38,7 +38,7 @@ pub fn create(state: &State, create: &CreateRole, stamp: &Stamp) -> Result<Decis
         description: create.description.clone(),
         trust_policy: create.trust_policy.clone(),
         max_session_duration_s: create.max_session_duration_s,
-        boundary: create.boundary.clone(),
+        boundary,
         tags: create.tags.clone(),
         inline: std::collections::BTreeMap::new(),
         attached: create.attached.iter().cloned().collect(),
@@ -92,8 +92,7 @@ fn apply(state: &State, role: &mut Role, change: &RoleChange) -> Result<(), ApiE
             }
         }
         RoleChange::Bound(boundary) => {
-            check_boundary(state, &role.key.account, boundary.as_deref())?;
-            role.boundary.clone_from(boundary);
+            role.boundary = bounding(state, &role.key.account, boundary.as_deref())?;
         }
         RoleChange::Tag(tags) => tag(&mut role.tags, tags, false)?,
         RoleChange::Untag(keys) => untag(&mut role.tags, keys, false),
@@ -104,7 +103,7 @@ fn apply(state: &State, role: &mut Role, change: &RoleChange) -> Result<(), ApiE
 /// Texts as in `LocalStack`'s snapshots of AWS's IAM (`test_iam_roles.snapshot.json`).
 fn attach(state: &State, role: &mut Role, arn: &str) -> Result<(), ApiError> {
     let parsed = PolicyArn::parse(arn).ok_or_else(|| no_policy_arn(arn))?;
-    let Some(found) = attachable(state, role, &parsed, arn) else {
+    let Some(found) = attachable(state, &role.key.account, &parsed, arn) else {
         let message = format!("Policy {arn} does not exist or is not attachable.");
         return Err(ApiError::new(ErrorCode::NoSuchEntity, message));
     };
@@ -115,26 +114,26 @@ fn attach(state: &State, role: &mut Role, arn: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The ARN of a policy that the role may have. Any policy of AWS is one: a list of all of them would
-/// always be an old one.
-fn attachable(state: &State, role: &Role, arn: &PolicyArn<'_>, text: &str) -> Option<String> {
+/// The ARN of a policy that a role of an account may have, as the policy writes it: names are found whatever
+/// their case. Any policy of AWS is one: a list of all of them would always be an old one.
+fn attachable(state: &State, account: &AccountId, arn: &PolicyArn<'_>, text: &str) -> Option<String> {
     if arn.is_managed_by_aws() {
         return Some(text.to_owned());
     }
-    let is_own = arn.owner == role.key.account.as_str();
+    let is_own = arn.owner == account.as_str();
     state.policy(arn).filter(|_| is_own).map(|policy| policy.arn())
 }
 
-/// Texts as in the same snapshots.
-fn check_boundary(state: &State, account: &AccountId, boundary: Option<&str>) -> Result<(), ApiError> {
-    let Some(arn) = boundary else { return Ok(()) };
+/// The boundary that a call asks for. Texts as in the same snapshots.
+fn bounding(state: &State, account: &AccountId, boundary: Option<&str>) -> Result<Option<String>, ApiError> {
+    let Some(arn) = boundary else { return Ok(None) };
     let parsed = PolicyArn::parse(arn)
         .ok_or_else(|| ApiError::new(ErrorCode::InvalidInput, format!("ARN {arn} is not valid.")))?;
-    if parsed.is_managed_by_aws() || (parsed.owner == account.as_str() && state.policy(&parsed).is_some()) {
-        return Ok(());
-    }
-    let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
-    Err(ApiError::new(ErrorCode::NoSuchEntity, message))
+    let found = attachable(state, account, &parsed, arn).ok_or_else(|| {
+        let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
+        ApiError::new(ErrorCode::NoSuchEntity, message)
+    })?;
+    Ok(Some(found))
 }
 
 fn check_trust(document: &str) -> Result<(), ApiError> {
