@@ -1,8 +1,8 @@
 //! CloudWatch Logs, for what functions write: groups, streams, lines, and the search in them.
 //!
 //! Groups and streams are events of the ledger; lines lie beside them ([`crate::ledger::log_lines`]). A request
-//! becomes a [`Request`](request::Request), checked against the row of its operation
-//! ([`operation::OPERATIONS`]), in either protocol ([`wire::Wire`]).
+//! becomes a `Request`, checked against the row of its operation
+//! (`operation::OPERATIONS`), in either protocol (`wire::Wire`).
 
 pub mod delivery;
 mod filter_events;
