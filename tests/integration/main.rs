@@ -37,5 +37,6 @@ mod policies;
 mod startup;
 mod sweep;
 mod tags;
+mod terraform;
 mod upstream;
 mod urls;
