@@ -1,5 +1,7 @@
 //! Updates, revisions, versions and aliases through the SDK.
 
+use std::collections::HashMap;
+
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, LastUpdateStatus, Runtime, State};
@@ -95,6 +97,16 @@ async fn a_configuration_update_changes_what_it_names_and_nothing_else() {
     assert_eq!(last.description(), Some(""));
     let shown = last.environment().and_then(|environment| environment.variables()).expect("variables");
     assert_eq!(shown.get("KEY").map(String::as_str), Some("w"));
+
+    // As Terraform and CloudFormation take variables away; a creation without any shows what was sent.
+    let none = || aws_sdk_lambda::types::Environment::builder().set_variables(Some(HashMap::new())).build();
+    client.update_function_configuration().function_name("tuned").environment(none()).send().await.expect("updated");
+    active(&client, "tuned").await;
+    let bare = client.get_function_configuration().function_name("tuned").send().await.expect("is there");
+    assert_eq!(bare.environment(), None);
+    let empty = creation(&client, "empty", Runtime::Providedal2023, some("empty")).environment(none());
+    let empty = empty.send().await.expect("created");
+    assert!(empty.environment().and_then(|environment| environment.variables()).expect("variables").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

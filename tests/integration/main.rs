@@ -38,5 +38,6 @@ mod policies;
 mod startup;
 mod sweep;
 mod tags;
+mod terraform;
 mod upstream;
 mod urls;

@@ -124,6 +124,11 @@ pub fn update_configuration(
     modes::check_update(&function.latest.config, &update.patch)?;
     let mut config = configuration::patched(&function.latest.config, &update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
+    if update.patch.environment.as_ref().is_some_and(|variables| variables.0.is_empty()) {
+        // Terraform takes the variables away so, and then looks for no environment at all; a creation with an empty
+        // one keeps it.
+        config.environment = None;
+    }
     if update.patch.layers.is_some() {
         config.layers = layers::resolve(state, &update.key.scope, &config.layers)?;
     }
