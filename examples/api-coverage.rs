@@ -248,8 +248,8 @@ fn introduction(
     )?;
     text.push_str(
         "Each operation is also called with valid, invalid and hostile parameters that botocore makes from the model, and \
-         its answers are\nheld against the model (`tests/python/sweep`). CI plays the AWS CLI, boto3 and aws-sdk-lambda. It \
-         does not play Terraform: no package\nregistry has its binary and its AWS provider.\n\n\
+         its answers are\nheld against the model (`tests/python/sweep`). CI plays the AWS CLI, boto3 and \
+         aws-sdk-lambda,\nand Terraform where the machine has it and its AWS provider, which no package registry has.\n\n\
          | operation | request | state | recorded | strict |\n|---|---|---|---|---|\n",
     );
     Ok(text)

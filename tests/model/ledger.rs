@@ -224,6 +224,14 @@ fn digest(state: &State) -> String {
     for function in state.functions.values() {
         let _ = writeln!(text, "{:#?}", **function);
     }
+    // What the first schema had not, behind what it had.
+    macro_rules! more {
+        ($($map:ident),*) => {$(
+            let _ = writeln!(text, concat!(stringify!($map), " {:#?}"), state.$map);
+        )*};
+    }
+    more!(layers, code_signing_configs, capacity_providers, event_source_mappings);
+    more!(iam_roles, iam_policies, iam_profiles, log_groups, log_streams);
     text
 }
 
