@@ -23,7 +23,7 @@ const REGION: &str = "us-east-1";
 /// its provider is missing.
 ///
 /// That passes, with `CI=true` too: unlike all else that tests need, neither is in a package registry. They come from
-/// HashiCorp's own servers, which not every builder can reach.
+/// `HashiCorp`'s own servers, which not every builder can reach.
 fn plugins() -> Option<PathBuf> {
     let skip = |reason: &str| {
         // Not by `eprintln!`, which a test that passes keeps to itself.
@@ -57,8 +57,8 @@ impl Project {
             std::fs::copy(file.path(), project.path().join(file.file_name())).expect("copied");
         }
         let cli = format!(
-            "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = {:?}\n  }}\n}}\n",
-            std::path::absolute(plugins).expect("a path"),
+            "disable_checkpoint = true\nprovider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
+            json!(std::path::absolute(plugins).expect("a path").to_str().expect("text")),
         );
         std::fs::write(project.path().join("cli.tfrc"), cli).expect("written");
         project.write("layer.zip", &zip(&[("python/shared.py", b"NAME = 'shared'\n")]));
