@@ -156,7 +156,11 @@ async fn assert_empty(server: &Server) {
         let body = send(server, request, "iam");
         assert!(!body.contains("<member>"), "{list}: {body}");
     }
-    assert!(!call_sqs(server, "ListQueues", &json!({})).contains("/work"), "the queue is still there");
+    let groups = call_json(server, "logs", "Logs_20140328.DescribeLogGroups", &json!({}));
+    assert_eq!(groups["logGroups"], json!([]));
+    // SQS is the upstream's.
+    let queues = call_json(server, "sqs", "AmazonSQS.ListQueues", &json!({}));
+    assert_eq!(queues.get("QueueUrls"), None);
 }
 
 /// Sends a request to a service, signed for the account.
@@ -169,11 +173,11 @@ fn send(server: &Server, request: Request, service: &str) -> String {
     body
 }
 
-/// Calls SQS, which is the upstream's.
-fn call_sqs(server: &Server, operation: &str, input: &Value) -> String {
-    let request = Request::new("POST", "/").header("content-type", "application/x-amz-json-1.0");
-    let request = request.header("x-amz-target", &format!("AmazonSQS.{operation}"));
-    send(server, request.body(input.to_string().into_bytes()), "sqs")
+/// Calls an operation of a service that speaks JSON.
+fn call_json(server: &Server, service: &str, target: &str, input: &Value) -> Value {
+    let request = Request::new("POST", "/").body(input.to_string().into_bytes());
+    let request = request.header("content-type", "application/x-amz-json-1.0").header("x-amz-target", target);
+    serde_json::from_str(&send(server, request, service)).expect("JSON")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +193,7 @@ async fn a_project_from_apply_to_destroy() {
 
     // The size is the provider's default: it has nothing to change.
     let queue = json!({ "QueueName": "work", "Attributes": { "MaximumMessageSize": "262144" } });
-    call_sqs(&server, "CreateQueue", &queue);
+    call_json(&server, "sqs", "AmazonSQS.CreateQueue", &queue);
     project.write_package(1);
     project.change("apply", forms[0]);
     assert_eq!(live(&server).await, ("shared one 1".into(), "1".to_owned()));
