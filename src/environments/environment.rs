@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::oneshot;
 
 use super::executor::EnvironmentId;
-use super::journal::Journal;
+use super::function_log::FunctionLog;
 use super::link::LinkWriter;
 use super::pool::DeploymentKey;
 use super::tail::Tail;
@@ -84,7 +84,7 @@ pub struct Environment {
     /// A line for the log of the first invocation.
     notice: Mutex<Option<String>>,
     /// Its log.
-    journal: Journal,
+    log: FunctionLog,
 }
 
 /// The invocation an environment runs.
@@ -94,7 +94,7 @@ struct Current {
     reply: oneshot::Sender<Completed>,
     output: Tail,
     report: Arc<dyn Report>,
-    /// Whether its first line is in the journal.
+    /// Whether its first line is in the log.
     started: bool,
 }
 
@@ -121,18 +121,18 @@ impl Environment {
         id: EnvironmentId,
         deployment: DeploymentKey,
         link: LinkWriter,
-        journal: Journal,
+        log: FunctionLog,
         initialised: bool,
     ) -> Self {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
         let work = Mutex::new(Work { initialised, current: None });
-        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), journal }
+        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), log }
     }
 
     /// Its log.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
+    pub fn log(&self) -> &FunctionLog {
+        &self.log
     }
 
     /// Leaves a line for the function's log, such as that another language version runs it.
@@ -179,7 +179,7 @@ impl Environment {
     fn begin(&self, work: &mut Work) {
         if let Some(current) = work.current.as_mut().filter(|current| work.initialised && !current.started) {
             current.started = true;
-            self.journal.note(current.report.start());
+            self.log.note(current.report.start());
         }
     }
 
@@ -201,7 +201,7 @@ impl Environment {
         if let Some(current) = work.current.as_mut() {
             current.output.push(data);
         }
-        self.journal.output(time_ms, data);
+        self.log.output(time_ms, data);
     }
 
     /// The init phase ended well: what was written so far belongs to it, not to the invocation.
@@ -214,7 +214,7 @@ impl Environment {
             if let Some(notice) = self.notice.lock().expect("no holder panics").take() {
                 let notice = format!("[WARNING] {notice}\n");
                 current.output.push(notice.as_bytes());
-                self.journal.note(notice);
+                self.log.note(notice);
             }
         }
     }
@@ -225,7 +225,7 @@ impl Environment {
     pub fn finished(&self, finished: Finished) -> bool {
         let mut work = self.work();
         let Some(current) = work.current.take_if(|current| current.request_id == finished.request_id) else {
-            self.journal.end_line();
+            self.log.end_line();
             if let Some(current) = work.current.as_mut() {
                 current.output.clear();
             }
@@ -252,11 +252,11 @@ impl Environment {
     /// Writes the last lines of an invocation and tells its caller.
     fn complete(&self, current: Current, mut completed: Completed) {
         if !current.started {
-            self.journal.note(current.report.start());
+            self.log.note(current.report.start());
         }
         completed.output = current.output.into_bytes();
         for line in current.report.end(&completed) {
-            self.journal.note(line);
+            self.log.note(line);
         }
         let _ = current.reply.send(completed);
     }
@@ -271,7 +271,7 @@ impl Environment {
         match current {
             Some(current) if current.started || !initialised => self.complete(current, Completed::killed()),
             // It was not delivered, and runs elsewhere.
-            _ => self.journal.end_line(),
+            _ => self.log.end_line(),
         }
     }
 

@@ -7,8 +7,8 @@ pub mod delayed;
 mod environment;
 pub mod executor;
 pub mod executors;
+mod function_log;
 pub mod images;
-mod journal;
 mod link;
 mod pool;
 pub mod provisioning;
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use environment::{Completed, Invocation, Report};
-pub use journal::{LogSink, NoSink};
+pub use function_log::{LogSink, NoSink};
 pub use link::LinkServer;
 pub use pool::{Pool, RunError, Target};
 

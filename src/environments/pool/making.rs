@@ -102,7 +102,7 @@ impl Pool {
             max_response_bytes: self.settings.max_response_bytes,
         };
         if !spec.runtime.is_empty() {
-            environment.journal().note(init_start(target));
+            environment.log().note(init_start(target));
         }
         environment.start(start).await.map_err(|error| error.to_string())
     }

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use self::concurrency::Concurrency;
 use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
-use super::journal::{Journal, LogSink};
+use super::function_log::{FunctionLog, LogSink};
 use super::link::LinkWriter;
 use super::records::Records;
 use super::{Settings, token, variables};
@@ -232,9 +232,9 @@ impl Pool {
             self.forget(&id);
             return Err(("its function has changed or is gone", link));
         };
-        let journal = Journal::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
+        let log = FunctionLog::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
         let fresh = hello.phase == Phase::Fresh;
-        let environment = Arc::new(Environment::new(id.clone(), deployment, link, journal, !fresh));
+        let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }

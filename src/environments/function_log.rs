@@ -1,4 +1,4 @@
-//! The journal of an environment: what it and its function write, as lines with their times, in order.
+//! The log of an environment: what it and its function write, as lines with their times, in order.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ impl LogSink for NoSink {
 
 /// The lines of one environment, on their way to its stream.
 #[derive(Debug)]
-pub struct Journal {
+pub struct FunctionLog {
     sink: Arc<dyn LogSink>,
     stream: Arc<LogStreamKey>,
     inner: Mutex<Inner>,
@@ -43,8 +43,8 @@ struct Inner {
     last: Timestamp,
 }
 
-impl Journal {
-    /// A journal of the lines of `stream`.
+impl FunctionLog {
+    /// A log of the lines of `stream`.
     pub fn new(sink: Arc<dyn LogSink>, stream: LogStreamKey) -> Self {
         Self { sink, stream: Arc::new(stream), inner: Mutex::default() }
     }
@@ -132,24 +132,24 @@ mod tests {
 
     const ERROR: &str = "[ERROR] E: m\nTraceback (most recent call last):\n  File\n";
 
-    fn journal() -> (Arc<Kept>, Journal) {
+    fn log() -> (Arc<Kept>, FunctionLog) {
         let kept = Arc::new(Kept::default());
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
         let group = LogGroupKey { scope, name: "/g".into() };
-        let journal = Journal::new(Arc::clone(&kept) as _, LogStreamKey { group, name: "s".into() });
-        (kept, journal)
+        let log = FunctionLog::new(Arc::clone(&kept) as _, LogStreamKey { group, name: "s".into() });
+        (kept, log)
     }
 
     #[test]
     fn pieces_become_lines_with_the_time_of_their_beginning() {
-        let (kept, journal) = journal();
-        journal.output(1, b"one\ntw");
-        journal.output(2, b"o\n\nthr");
-        journal.output(3, "ee \u{fffd}".as_bytes());
-        journal.output(2, b" late\n");
-        journal.output(2, b"[ERROR] E: m\rTraceback (most recent call last):\r  File\na\rb\n");
-        journal.output(1, b"no end");
-        journal.note("END\n".into());
+        let (kept, log) = log();
+        log.output(1, b"one\ntw");
+        log.output(2, b"o\n\nthr");
+        log.output(3, "ee \u{fffd}".as_bytes());
+        log.output(2, b" late\n");
+        log.output(2, b"[ERROR] E: m\rTraceback (most recent call last):\r  File\na\rb\n");
+        log.output(1, b"no end");
+        log.note("END\n".into());
         let lines = kept.0.lock().expect("no holder panics").clone();
         let texts: Vec<_> = lines.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["one\n", "two\n", "\n", "three \u{fffd} late\n", ERROR, "a\rb\n", "no end", "END\n"]);
@@ -158,12 +158,12 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut() {
-        let (kept, journal) = journal();
+        let (kept, log) = log();
         for _ in 0..40 {
-            journal.output(1, &[b'x'; 10_000]);
+            log.output(1, &[b'x'; 10_000]);
         }
-        journal.output(1, &vec![b'y'; 3 * LINE]);
-        journal.end_line();
+        log.output(1, &vec![b'y'; 3 * LINE]);
+        log.end_line();
         let lines = kept.0.lock().expect("no holder panics");
         assert!(lines.iter().all(|(_, text)| text.len() <= LINE));
         assert_eq!(lines.iter().map(|(_, text)| text.len()).sum::<usize>(), 400_000 + 3 * LINE);
