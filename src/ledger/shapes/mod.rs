@@ -175,7 +175,6 @@ macro_rules! events {
                 &self,
                 head: $crate::ledger::shapes::events::Head,
             ) -> Result<Vec<u8>, $crate::ledger::codec::FrameError> {
-                let _ = &head; // areas to be filled have no events yet
                 match *self {
                     $(Self::$name { $(ref $field),* } => {
                         #[derive(serde::Serialize)]
