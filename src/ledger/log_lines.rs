@@ -201,11 +201,10 @@ impl LogLines {
         self.inner().streams.get(&place).copied()
     }
 
-    /// Bytes of all streams of a group.
-    pub fn group_bytes(&self, group: LogId) -> u64 {
-        let first = LogPlace { group, stream: LogId(Uuid::nil()) };
+    /// Bytes of some streams.
+    pub fn bytes(&self, places: impl Iterator<Item = LogPlace>) -> u64 {
         let inner = self.inner();
-        inner.streams.range(first..).take_while(|(place, _)| place.group == group).map(|(_, one)| one.bytes).sum()
+        places.map(|place| inner.counters(place).bytes).sum()
     }
 
     /// Removes the lines of a group that is gone.
@@ -395,7 +394,7 @@ mod tests {
         assert_eq!(times(&lines, 2, Range { start: 7, end: 6 }), [0; 0]);
         let counters = lines.counters(place(2)).expect("counted");
         assert_eq!((counters.lines, counters.first_ms, counters.last_ms), (4, 5, 7));
-        assert_eq!(lines.group_bytes(LogId(Uuid::from_u128(1))), 5 * (4 + LINE_OVERHEAD));
+        assert_eq!(lines.bytes([place(2), place(3)].into_iter()), 5 * (4 + LINE_OVERHEAD));
     }
 
     #[test]
