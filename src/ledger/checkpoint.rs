@@ -30,7 +30,13 @@ impl Folder {
     /// The newest checkpoint that can be read. One that is damaged or of an older schema is skipped with
     /// a warning.
     pub fn newest(&self) -> Result<Option<State>, LedgerError> {
-        for (_, path) in self.list()?.into_iter().rev() {
+        self.newest_until(u64::MAX)
+    }
+
+    /// The newest checkpoint of a sequence up to `last` that can be read.
+    pub fn newest_until(&self, last: u64) -> Result<Option<State>, LedgerError> {
+        let until = self.list()?.into_iter().filter(|(sequence, _)| *sequence <= last);
+        for (_, path) in until.rev() {
             let bytes = fs::read(&path).map_err(io_error(&path))?;
             match shapes::decode_state(&bytes) {
                 Ok(state) => return Ok(Some(state)),

@@ -12,6 +12,7 @@ mod log;
 pub mod log_lines;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
+pub mod portable;
 mod replay;
 mod shapes;
 mod writer;
@@ -107,6 +108,14 @@ pub enum LedgerError {
         /// The next that is not.
         found: u64,
     },
+    /// A point of history that has not come.
+    #[error("there is no event {asked} yet: the newest is {newest}")]
+    NotYet {
+        /// Asked for.
+        asked: u64,
+        /// The newest there is.
+        newest: u64,
+    },
     /// The journal is not as it was written.
     #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
     DamagedJournal {
@@ -173,6 +182,7 @@ struct Job {
 pub struct Ledger {
     log: Arc<log::Log>,
     log_lines: log_lines::LogLines,
+    checkpoints: checkpoint::Folder,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
@@ -193,7 +203,7 @@ impl Ledger {
         let (announce, changes) = watch::channel(published.load().sequence);
         let writer = writer::Writer::new(
             Arc::clone(&log),
-            checkpoints,
+            checkpoints.clone(),
             Arc::clone(&published),
             announce,
             options,
@@ -203,6 +213,7 @@ impl Ledger {
         Ok(Self {
             log,
             log_lines,
+            checkpoints,
             published,
             changes,
             jobs: std::sync::Mutex::new(Some(sender)),
@@ -271,6 +282,21 @@ impl Ledger {
     /// Up to `limit` events from `from` on, in order.
     pub fn events(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
         self.log.events_from(from).take(limit).collect()
+    }
+
+    /// The state as it was after event `sequence`. Blocking: it replays from the nearest checkpoint.
+    ///
+    /// # Errors
+    /// There was no such state yet, or history begins later.
+    pub fn state_at(&self, sequence: u64) -> Result<Arc<State>, LedgerError> {
+        let present = self.state();
+        if sequence == present.sequence {
+            return Ok(present);
+        }
+        if sequence > present.sequence {
+            return Err(LedgerError::NotYet { asked: sequence, newest: present.sequence });
+        }
+        replay::at(&self.log, &self.checkpoints, sequence).map(Arc::new)
     }
 
     /// Stops taking commands, waits for the writer, flushes.

@@ -35,3 +35,13 @@ pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> 
     }
     Ok(Replayed { state, progress })
 }
+
+/// The state after event `sequence`, which is there.
+pub fn at(log: &Log, checkpoints: &Folder, sequence: u64) -> Result<State, LedgerError> {
+    let mut state = checkpoints.newest_until(sequence)?.unwrap_or_default();
+    let missing = usize::try_from(sequence - state.sequence).unwrap_or(usize::MAX);
+    for recorded in log.events_from(state.sequence + 1).take(missing) {
+        state.apply(&recorded?.event);
+    }
+    Ok(state)
+}

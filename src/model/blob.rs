@@ -19,7 +19,7 @@ impl BlobId {
     /// Reads 64 hex digits; `None` for anything else.
     pub fn from_hex(hex: &str) -> Option<Self> {
         let bytes = hex.as_bytes();
-        if bytes.len() != 64 || !bytes.is_ascii() {
+        if bytes.len() != 64 || !bytes.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
         let mut digest = [0; 32];

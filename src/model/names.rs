@@ -110,6 +110,10 @@ text_id! {
     /// The name of a log stream.
     LogStreamName
 }
+text_id! {
+    /// The name of a mark in history.
+    MarkName
+}
 
 /// One account in one region: what a listing sees.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

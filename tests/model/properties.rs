@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use crate::commands::{Step, stamp, steps};
 
 /// Runs steps; returns the state and all events.
-fn run(steps: &[Step], limits: &Limits) -> (State, Vec<Event>) {
+pub fn run(steps: &[Step], limits: &Limits) -> (State, Vec<Event>) {
     let (mut state, mut history, mut index) = (State::default(), Vec::new(), 0);
     for step in steps {
         for command in step.commands(&state) {

@@ -8,6 +8,7 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
+mod history;
 mod iam;
 mod layers;
 mod logs;
@@ -24,15 +25,15 @@ const MASK: &str = "***";
 
 /// One event with its place in history.
 pub fn show(recorded: &Recorded) -> Value {
-    let resource = recorded.event.resource();
+    let subject = recorded.event.subject();
     json!({
         "sequence": recorded.sequence,
         "time": recorded.time.to_string(),
         "kind": recorded.event.name(),
-        "resource": resource.arn,
-        "account": resource.scope.account.as_str(),
-        "region": resource.scope.region.as_str(),
-        "name": resource.name,
+        "resource": subject.arn,
+        "account": subject.scope.account.as_str(),
+        "region": subject.scope.region.as_str(),
+        "name": subject.name,
         "request_id": recorded.origin.request_id,
         "access_key_id": recorded.origin.access_key_id,
         "user_agent": recorded.origin.user_agent,
@@ -55,5 +56,6 @@ fn details(event: &Event) -> Value {
         Event::CapacityProvider(event) => capacity_providers::details(event),
         Event::Iam(event) => iam::details(event),
         Event::Logs(event) => logs::details(event),
+        Event::History(event) => history::details(event),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, Stored};
+use super::{Id, Scope, Stored};
 use crate::model::capacity_provider;
 use crate::model::event::capacity_providers::CapacityProviderEvent;
 
@@ -21,7 +21,7 @@ shape! {
         key: CapacityProviderKey, state: ProviderState, subnets: Vec<String>, security_groups: Vec<String>,
         operator_role: String, instances: InstanceRequirements, scaling: Scaling, kms_key_arn: Option<String>,
         propagate_tags: Option<PropagateTags>, logging: ProviderLogging, tags: BTreeMap<String, String>,
-        modified: u64, revision: [u8; 16],
+        modified: u64, revision: Id,
     }
 }
 

@@ -6,6 +6,7 @@ use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
+use super::history::Mark;
 use super::iam::{EntityKey, InstanceProfile, Policy, Role};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
@@ -18,7 +19,7 @@ const CHECKPOINT: u16 = 1000;
 
 /// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
 /// but skipped, as the events say all of it.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {
@@ -52,6 +53,7 @@ checkpoint! {
     iam_profiles: Vec<(EntityKey, InstanceProfile)>,
     log_groups: Vec<(LogGroupKey, LogGroup)>,
     log_streams: Vec<(LogStreamKey, LogStream)>,
+    marks: Vec<(String, Mark)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Stored};
+use super::{FunctionKey, Id, Stored};
 use crate::model::concurrency;
 use crate::model::event::concurrency::ConcurrencyEvent;
 
@@ -33,7 +33,7 @@ impl Stored<concurrency::ProvisionedStatus> for ProvisionedStatus {
 
 shape! {
     ProvisionedConcurrency = concurrency::ProvisionedConcurrency {
-        requested: u32, allocated: u32, status: ProvisionedStatus, modified: u64, allocation: [u8; 16],
+        requested: u32, allocated: u32, status: ProvisionedStatus, modified: u64, allocation: Id,
     }
     Scaling = concurrency::Scaling { least: Option<u32>, most: Option<u32> }
 }

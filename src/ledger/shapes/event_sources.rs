@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{FunctionKey, Scope, Stored};
+use super::{FunctionKey, Id, Scope, Stored};
 use crate::model::event::event_sources::EventSourceEvent;
 use crate::model::event_sources as model;
 use crate::model::qualifier::Qualifier;
 
 id! {
-    model::MappingId: [u8; 16], |id| *id.0.as_bytes(), |bytes| model::MappingId(Uuid::from_bytes(bytes));
+    model::MappingId: Id, |id| Id(*id.0.as_bytes()), |id| model::MappingId(Uuid::from_bytes(id.0));
 }
 
 /// The qualifier is stored as its text.
@@ -78,7 +78,7 @@ words! {
 }
 
 shape! {
-    MappingKey = model::MappingKey { scope: Scope, id: [u8; 16] }
+    MappingKey = model::MappingKey { scope: Scope, id: Id }
     Origin = model::Origin {
         position: Option<String>, timestamp: Option<u64>, topics: Vec<String>, queues: Vec<String>,
     }
@@ -102,12 +102,12 @@ shape! {
     }
     EventSourceMapping = model::EventSourceMapping {
         key: MappingKey, source: Source, target: Target, settings: Settings, enabled: bool, state: MappingState,
-        last_result: Option<String>, modified: u64, revision: [u8; 16], tags: BTreeMap<String, String>,
+        last_result: Option<String>, modified: u64, revision: Id, tags: BTreeMap<String, String>,
     }
 }
 
 events! { EventSourceEvent {
     80 / 1 EventSourceMappingPut { mapping: EventSourceMapping }
-    81 / 1 EventSourceMappingSettled { key: MappingKey, revision: [u8; 16], modified: u64 }
+    81 / 1 EventSourceMappingSettled { key: MappingKey, revision: Id, modified: u64 }
     82 / 1 EventSourceMappingDeleted { key: MappingKey }
 } }

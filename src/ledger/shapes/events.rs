@@ -9,7 +9,7 @@ use crate::ledger::codec::{Frame, FrameError};
 use crate::ledger::migrations;
 use crate::model::event::{
     self, Event, capacity_providers, code_signing, concurrency, event_invoke, event_sources, function_settings,
-    functions, iam, layers, logs, policies, tags, urls,
+    functions, history, iam, layers, logs, policies, tags, urls,
 };
 use crate::model::time::Timestamp;
 
@@ -80,4 +80,5 @@ areas! {
     CapacityProvider(capacity_providers::CapacityProviderEvent) 90..=99,
     Iam(iam::IamEvent) 100..=119,
     Logs(logs::LogsEvent) 120..=139,
+    History(history::HistoryEvent) 140..=149,
 }

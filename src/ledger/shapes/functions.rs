@@ -10,30 +10,30 @@ use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
 use super::policies::{Policy, Target};
 use super::urls::FunctionUrl;
-use super::{FunctionKey, Stored};
+use super::{Digest, FunctionKey, Id, Map, Stored};
 use crate::model::event::functions::FunctionEvent;
 use crate::model::{alias, function};
 
 /// Variables keep their order.
-impl Stored<function::Variables> for Vec<(String, String)> {
+impl Stored<function::Variables> for Map<String, String> {
     fn store(model: &function::Variables) -> Self {
-        model.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        Self(model.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
     fn load(self) -> function::Variables {
-        function::Variables(self.into_iter().collect())
+        function::Variables(self.0.into_iter().collect())
     }
 }
 
 shape! {
     Image = function::Image { uri: String, resolved_uri: String }
-    Code = function::Code { blob: [u8; 32], size: u64, image: Option<Image> }
+    Code = function::Code { blob: Digest, size: u64, image: Option<Image> }
     Failure = function::Failure { reason: String, code: String }
     Logging = function::Logging {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
     }
     Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
     FileSystem = function::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
-    LayerReference = function::LayerReference { arn: String, blob: Option<[u8; 32]>, size: u64 }
+    LayerReference = function::LayerReference { arn: String, blob: Option<Digest>, size: u64 }
     ImageConfig = function::ImageConfig {
         entry_point: Option<Vec<String>>, command: Option<Vec<String>>, working_directory: Option<String>,
     }
@@ -46,7 +46,7 @@ shape! {
     RuntimeConfig = function::RuntimeConfig { arn: String, alias: String }
     FunctionConfig = function::FunctionConfig {
         runtime: String, role: String, handler: String, description: String, timeout_s: u32, memory_mib: u32,
-        ephemeral_storage_mib: u32, environment: Option<Vec<(String, String)>>, architecture: String,
+        ephemeral_storage_mib: u32, environment: Option<Map<String, String>>, architecture: String,
         tracing_mode: String, logging: Logging, snap_start: String, layers: Vec<LayerReference>,
         kms_key_arn: Option<String>, dead_letter_target: Option<String>, vpc: Option<Vpc>,
         file_systems: Vec<FileSystem>, image_config: Option<ImageConfig>, tenant_isolation: Option<String>,
@@ -55,21 +55,21 @@ shape! {
     }
     FunctionVersion = function::FunctionVersion {
         version: u64, code: Code, config: FunctionConfig, description: Option<String>, state: FunctionState,
-        last_update: Option<UpdateStatus>, revision: [u8; 16], deployment: [u8; 16], modified: u64,
+        last_update: Option<UpdateStatus>, revision: Id, deployment: Id, modified: u64,
     }
     Routing = alias::Routing { version: u64, weight: f64 }
     Alias = alias::Alias {
-        name: String, version: u64, description: String, routing: Option<Routing>, revision: [u8; 16],
+        name: String, version: u64, description: String, routing: Option<Routing>, revision: Id,
     }
     Function = function::Function {
-        key: FunctionKey, latest: FunctionVersion, latest_published: Option<FunctionVersion>, versions: Vec<(u64, FunctionVersion)>, last_version: u64,
-        aliases: Vec<(String, Alias)>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
-        provisioned_concurrency: Vec<(String, ProvisionedConcurrency)>, scaling: Vec<(String, Scaling)>,
+        key: FunctionKey, latest: FunctionVersion, latest_published: Option<FunctionVersion>, versions: Map<u64, FunctionVersion>, last_version: u64,
+        aliases: Map<String, Alias>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
+        provisioned_concurrency: Map<String, ProvisionedConcurrency>, scaling: Map<String, Scaling>,
         code_signing_config: Option<CodeSigningKey>,
-        urls: Vec<(Option<String>, FunctionUrl)>,
-        event_invoke: Vec<(String, EventInvoke)>, allows_recursion: bool,
-        runtime_management: Vec<(u64, RuntimeManagement)>,
-        policies: Vec<(Target, Policy)>,
+        urls: Map<Option<String>, FunctionUrl>,
+        event_invoke: Map<String, EventInvoke>, allows_recursion: bool,
+        runtime_management: Map<u64, RuntimeManagement>,
+        policies: Map<Target, Policy>,
     }
 }
 
@@ -81,12 +81,12 @@ status! {
 events! { FunctionEvent {
     1 / 2 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
     2 / 2 FunctionCodeUpdated {
-        key: FunctionKey, code: Code, config: FunctionConfig, revision: [u8; 16], modified: u64,
+        key: FunctionKey, code: Code, config: FunctionConfig, revision: Id, modified: u64,
     }
-    3 / 2 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: [u8; 16], modified: u64 }
-    4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: [u8; 16], failure: Option<Failure> }
+    3 / 2 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
+    4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: Id, failure: Option<Failure> }
     5 / 1 FunctionDeleted { key: FunctionKey }
-    6 / 2 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: [u8; 16] }
+    6 / 2 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
     7 / 1 VersionDeleted { key: FunctionKey, number: u64 }
     8 / 1 AliasPut { key: FunctionKey, alias: Alias }
     9 / 1 AliasDeleted { key: FunctionKey, name: String }

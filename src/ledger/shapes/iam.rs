@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Stored;
+use super::{Map, Stored};
 use crate::model::event::iam::IamEvent;
 use crate::model::{iam, names};
 
@@ -37,7 +37,7 @@ shape! {
     PolicyVersion = iam::PolicyVersion { document: String, created: u64 }
     Policy = iam::Policy {
         key: EntityKey, name: String, path: String, id: String, description: Option<String>, created: u64,
-        updated: u64, versions: Vec<(u32, PolicyVersion)>, default_version: u32, last_version: u32,
+        updated: u64, versions: Map<u32, PolicyVersion>, default_version: u32, last_version: u32,
         tags: BTreeMap<String, String>,
     }
     InstanceProfile = iam::InstanceProfile {

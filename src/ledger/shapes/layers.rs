@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::policies::Policy;
-use super::{Scope, Stored};
+use super::{Digest, Map, Scope, Stored};
 use crate::model::event::layers::LayerEvent;
 use crate::model::{layer, names};
 
@@ -11,9 +11,9 @@ shape! {
     LayerKey = names::LayerKey { scope: Scope, name: String }
     LayerVersion = layer::LayerVersion {
         number: u64, description: String, license: Option<String>, runtimes: Option<Vec<String>>,
-        architectures: Option<Vec<String>>, blob: [u8; 32], size: u64, created: u64, policy: Option<Policy>,
+        architectures: Option<Vec<String>>, blob: Digest, size: u64, created: u64, policy: Option<Policy>,
     }
-    Layer = layer::Layer { versions: Vec<(u64, LayerVersion)>, last_version: u64 }
+    Layer = layer::Layer { versions: Map<u64, LayerVersion>, last_version: u64 }
 }
 
 events! { LayerEvent {

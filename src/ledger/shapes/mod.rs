@@ -4,6 +4,8 @@
 //! version of one raises its number in its area's table, and the old one moves to `migrations/`, which lifts
 //! its bytes to the next. Field order is the format.
 
+mod text;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use crate::model::blob::BlobId;
 use crate::model::names::{self, RevisionId};
 use crate::model::qualifier;
 use crate::model::time::Timestamp;
+
+use text::{Digest, Id, Map};
 
 /// A stored shape and the model type it stands for.
 trait Stored<M> {
@@ -37,7 +41,7 @@ macro_rules! as_is {
         }
     )*};
 }
-as_is!(bool, u32, u64, i64, f64, String, BTreeMap<String, String>, [u8; 32]);
+as_is!(bool, u32, u64, i64, f64, String, BTreeMap<String, String>);
 
 impl<M, S: Stored<M>> Stored<Option<M>> for Option<S> {
     fn store(model: &Option<M>) -> Self {
@@ -54,6 +58,21 @@ impl<M, S: Stored<M>> Stored<Vec<M>> for Vec<S> {
     }
     fn load(self) -> Vec<M> {
         self.into_iter().map(S::load).collect()
+    }
+}
+
+impl<K, M, KS, S> Stored<OrdMap<K, M>> for Map<KS, S>
+where
+    K: Ord + Clone,
+    M: Clone,
+    KS: Stored<K>,
+    S: Stored<M>,
+{
+    fn store(model: &OrdMap<K, M>) -> Self {
+        Self(Stored::store(model))
+    }
+    fn load(self) -> OrdMap<K, M> {
+        self.0.load()
     }
 }
 
@@ -113,9 +132,10 @@ id! {
     qualifier::Qualifier: String, |qualifier| qualifier.to_string(), |text| qualifier::Qualifier::parse(&text);
     names::LayerName: String, |id| id.to_string(), Into::into;
     names::CapacityProviderName: String, |id| id.to_string(), Into::into;
-    RevisionId: [u8; 16], |id| *id.0.as_bytes(), |bytes| RevisionId(Uuid::from_bytes(bytes));
+    names::MarkName: String, |id| id.to_string(), Into::into;
+    RevisionId: Id, |id| Id(*id.0.as_bytes()), |id| RevisionId(Uuid::from_bytes(id.0));
     Timestamp: u64, |time| time.0, Timestamp;
-    BlobId: [u8; 32], |id| id.0, BlobId;
+    BlobId: Digest, |id| Digest(id.0), |digest| BlobId(digest.0);
     qualifier::Version: u64, |version| match version {
         qualifier::Version::Latest => 0,
         qualifier::Version::LatestPublished => u64::MAX,
@@ -218,6 +238,7 @@ mod event_sources;
 mod events;
 mod function_settings;
 mod functions;
+mod history;
 mod iam;
 mod layers;
 mod logs;
@@ -227,3 +248,4 @@ mod urls;
 
 pub(super) use checkpoint::{decode_state, encode_state};
 pub(super) use events::{decode, encode};
+pub(super) use history::{resource_from_json, resource_to_json};

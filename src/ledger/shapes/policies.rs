@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Stored};
+use super::text::MapKey;
+use super::{FunctionKey, Id, Stored};
 use crate::model::event::policies::PolicyEvent;
 use crate::model::policy;
 
@@ -13,6 +14,26 @@ pub(super) enum Target {
     Version(u64),
     Alias(String),
     LatestPublished,
+}
+
+impl MapKey for Target {
+    fn text(&self) -> String {
+        match self {
+            Self::Function => "function".to_owned(),
+            Self::LatestPublished => "latest-published".to_owned(),
+            Self::Version(number) => format!("version:{number}"),
+            Self::Alias(name) => format!("alias:{name}"),
+        }
+    }
+    fn read(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None if text == "function" => Some(Self::Function),
+            None if text == "latest-published" => Some(Self::LatestPublished),
+            Some(("version", number)) => number.parse().ok().map(Self::Version),
+            Some(("alias", name)) => Some(Self::Alias(name.to_owned())),
+            _ => None,
+        }
+    }
 }
 
 impl Stored<policy::Target> for Target {
@@ -36,10 +57,10 @@ impl Stored<policy::Target> for Target {
 
 shape! {
     Statement = policy::Statement { sid: Option<String>, text: String }
-    Policy = policy::Policy { version: String, id: Option<String>, statements: Vec<Statement>, revision: [u8; 16] }
+    Policy = policy::Policy { version: String, id: Option<String>, statements: Vec<Statement>, revision: Id }
 }
 
 events! { PolicyEvent {
     20 / 1 PolicyPut { key: FunctionKey, target: Target, policy: Policy }
-    21 / 1 PolicyDeleted { key: FunctionKey, target: Target, revision: [u8; 16] }
+    21 / 1 PolicyDeleted { key: FunctionKey, target: Target, revision: Id }
 } }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::code_signing::CodeSigningKey;
-use super::{FunctionKey, Scope, Stored};
+use super::{FunctionKey, Id, Scope, Stored};
 use crate::model::event::tags::TagEvent;
 use crate::model::tags;
 
@@ -42,5 +42,5 @@ impl Stored<tags::TaggedResource> for TaggedResource {
 }
 
 events! { TagEvent {
-    65 / 1 TagsPut { resource: TaggedResource, tags: BTreeMap<String, String>, revision: [u8; 16] }
+    65 / 1 TagsPut { resource: TaggedResource, tags: BTreeMap<String, String>, revision: Id }
 } }

@@ -7,6 +7,7 @@ pub mod event_invoke;
 pub mod event_sources;
 pub mod function_settings;
 pub mod functions;
+pub mod history;
 pub mod iam;
 pub mod layers;
 pub mod logs;
@@ -63,6 +64,8 @@ areas! {
     Iam(iam::IamCommand),
     /// Log groups and streams of the Logs neighbour.
     Logs(logs::LogsCommand),
+    /// Marks, and states to be brought back.
+    History(history::HistoryCommand),
 }
 
 /// What a command brings from the outside world, so that the model needs no clock and no dice.

@@ -9,6 +9,7 @@ pub mod event_invoke;
 mod event_sources;
 pub mod function_settings;
 mod functions;
+mod history;
 pub mod iam;
 mod layers;
 mod logs;
@@ -73,6 +74,7 @@ pub fn decide(state: &State, command: &Command, stamp: &Stamp, limits: &Limits) 
         Command::CapacityProvider(command) => capacity_providers::decide(state, command, stamp, limits),
         Command::Iam(command) => iam::decide(state, command, stamp, limits),
         Command::Logs(command) => logs::decide(state, command, stamp, limits),
+        Command::History(command) => history::decide(state, command, stamp, limits),
     }
 }
 

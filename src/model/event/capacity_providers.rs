@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::capacity_provider::{CapacityProvider, CapacityProviderKey};
 
 /// What happened to capacity providers.
@@ -30,8 +30,8 @@ impl CapacityProviderEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         let key = self.key();
-        Resource { arn: key.arn(), scope: key.scope.clone(), name: key.name.to_string() }
+        Subject { arn: key.arn(), scope: key.scope.clone(), name: key.name.to_string() }
     }
 }

@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::code_signing::{CodeSigningConfig, CodeSigningKey};
 use crate::model::names::FunctionKey;
 
@@ -37,13 +37,13 @@ pub enum CodeSigningEvent {
 
 impl CodeSigningEvent {
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         match self {
             Self::CodeSigningConfigPut { key, .. } | Self::CodeSigningConfigDeleted { key } => {
-                Resource { arn: key.arn(), scope: key.scope.clone(), name: key.id.to_string() }
+                Subject { arn: key.arn(), scope: key.scope.clone(), name: key.id.to_string() }
             }
             Self::FunctionCodeSigningConfigPut { function, .. }
-            | Self::FunctionCodeSigningConfigDeleted { function } => Resource::function(function),
+            | Self::FunctionCodeSigningConfigDeleted { function } => Subject::function(function),
         }
     }
 }

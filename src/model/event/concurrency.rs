@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::concurrency::{ProvisionedConcurrency, Scaling};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Qualifier;
@@ -72,7 +72,7 @@ impl ConcurrencyEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
-        Resource::function(self.key())
+    pub fn subject(&self) -> Subject {
+        Subject::function(self.key())
     }
 }

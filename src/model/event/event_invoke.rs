@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::event_invoke::EventInvoke;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Qualifier;
@@ -37,7 +37,7 @@ impl EventInvokeEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
-        Resource::function(self.key())
+    pub fn subject(&self) -> Subject {
+        Subject::function(self.key())
     }
 }

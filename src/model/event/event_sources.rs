@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::event_sources::{EventSourceMapping, MappingKey};
 use crate::model::names::RevisionId;
 use crate::model::time::Timestamp;
@@ -41,8 +41,8 @@ impl EventSourceEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         let key = self.key();
-        Resource { arn: key.arn(), scope: key.scope.clone(), name: key.id.to_string() }
+        Subject { arn: key.arn(), scope: key.scope.clone(), name: key.id.to_string() }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::alias::Alias;
 use crate::model::function::{Code, Failure, FunctionConfig, FunctionVersion};
 use crate::model::names::{AliasName, FunctionKey, RevisionId};
@@ -113,7 +113,7 @@ impl FunctionEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
-        Resource::function(self.key())
+    pub fn subject(&self) -> Subject {
+        Subject::function(self.key())
     }
 }

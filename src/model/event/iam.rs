@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::iam::{InstanceProfile, Policy, Role, arn};
 use crate::model::names::{EntityKey, Scope};
 
@@ -46,7 +46,7 @@ pub enum IamEvent {
 
 impl IamEvent {
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         match self {
             Self::RolePut { role } => resource(&role.key, role.arn(), &role.name),
             Self::PolicyPut { policy } => resource(&policy.key, policy.arn(), &policy.name),
@@ -58,12 +58,12 @@ impl IamEvent {
     }
 }
 
-fn resource(key: &EntityKey, arn: String, name: &str) -> Resource {
+fn resource(key: &EntityKey, arn: String, name: &str) -> Subject {
     let scope = Scope { account: key.account.clone(), region: GLOBAL.into() };
-    Resource { arn, scope, name: name.to_owned() }
+    Subject { arn, scope, name: name.to_owned() }
 }
 
 /// What is gone has a key only.
-fn deleted(key: &EntityKey, kind: &str) -> Resource {
+fn deleted(key: &EntityKey, kind: &str) -> Subject {
     resource(key, arn(&key.account, kind, "/", key.name.as_str()), key.name.as_str())
 }

@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::arn;
 use crate::model::layer::LayerVersion;
 use crate::model::names::LayerKey;
@@ -55,8 +55,8 @@ impl LayerEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         let key = self.key();
-        Resource { arn: arn::layer(key), scope: key.scope.clone(), name: key.name.to_string() }
+        Subject { arn: arn::layer(key), scope: key.scope.clone(), name: key.name.to_string() }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 
 /// What happened to log groups and streams of the Logs neighbour.
@@ -34,7 +34,7 @@ pub enum LogsEvent {
 
 impl LogsEvent {
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         match self {
             Self::LogGroupPut { group } => of_group(&group.key),
             Self::LogGroupDeleted { key } => of_group(key),
@@ -44,10 +44,10 @@ impl LogsEvent {
     }
 }
 
-fn of_group(key: &LogGroupKey) -> Resource {
-    Resource { arn: key.arn(), scope: key.scope.clone(), name: key.name.to_string() }
+fn of_group(key: &LogGroupKey) -> Subject {
+    Subject { arn: key.arn(), scope: key.scope.clone(), name: key.name.to_string() }
 }
 
-fn of_stream(key: &LogStreamKey) -> Resource {
-    Resource { arn: key.arn(), scope: key.group.scope.clone(), name: key.name.to_string() }
+fn of_stream(key: &LogStreamKey) -> Subject {
+    Subject { arn: key.arn(), scope: key.group.scope.clone(), name: key.name.to_string() }
 }

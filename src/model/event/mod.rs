@@ -7,6 +7,7 @@ pub mod event_invoke;
 pub mod event_sources;
 pub mod function_settings;
 pub mod functions;
+pub mod history;
 pub mod iam;
 pub mod layers;
 pub mod logs;
@@ -34,8 +35,8 @@ macro_rules! areas {
             }
 
             /// What the event is about, for people.
-            pub fn resource(&self) -> Resource {
-                match self { $(Self::$area(event) => event.resource(),)* }
+            pub fn subject(&self) -> Subject {
+                match self { $(Self::$area(event) => event.subject(),)* }
             }
         }
 
@@ -73,11 +74,13 @@ areas! {
     Iam(iam::IamEvent),
     /// Log groups and streams of the Logs neighbour.
     Logs(logs::LogsEvent),
+    /// Marks, and states brought back or in.
+    History(history::HistoryEvent),
 }
 
 /// What an event is about, as history shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
+pub struct Subject {
     /// Its ARN.
     pub arn: String,
     /// Where it is.
@@ -86,7 +89,7 @@ pub struct Resource {
     pub name: String,
 }
 
-impl Resource {
+impl Subject {
     /// A function and what belongs to it.
     pub fn function(key: &FunctionKey) -> Self {
         Self { arn: arn::function(key), scope: key.scope.clone(), name: key.name.to_string() }

@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::policy::{Policy, Target};
 
@@ -31,8 +31,8 @@ pub enum PolicyEvent {
 
 impl PolicyEvent {
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         let (Self::PolicyPut { key, .. } | Self::PolicyDeleted { key, .. }) = self;
-        Resource::function(key)
+        Subject::function(key)
     }
 }

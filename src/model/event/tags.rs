@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::names::RevisionId;
 use crate::model::tags::{TaggedResource, Tags};
 
@@ -22,8 +22,8 @@ pub enum TagEvent {
 
 impl TagEvent {
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
+    pub fn subject(&self) -> Subject {
         let Self::TagsPut { resource, .. } = self;
-        Resource { arn: resource.arn(), scope: resource.scope().clone(), name: resource.name().to_owned() }
+        Subject { arn: resource.arn(), scope: resource.scope().clone(), name: resource.name().to_owned() }
     }
 }

@@ -2,7 +2,7 @@
 
 use strum::IntoStaticStr;
 
-use super::Resource;
+use super::Subject;
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::urls::FunctionUrl;
 
@@ -36,7 +36,7 @@ impl UrlEvent {
     }
 
     /// What it is about, for people.
-    pub fn resource(&self) -> Resource {
-        Resource::function(self.key())
+    pub fn subject(&self) -> Subject {
+        Subject::function(self.key())
     }
 }

@@ -62,4 +62,12 @@ impl State {
         self.layers.insert(key.clone(), Arc::new(layer));
         self.set_usage(&key.scope, usage);
     }
+
+    /// Forgets a layer, its last number too.
+    pub(super) fn remove_layer(&mut self, key: &LayerKey) {
+        let Some(layer) = self.layers.remove(key) else { return };
+        let mut usage = self.usage(&key.scope);
+        usage.code_size -= layer.code_size();
+        self.set_usage(&key.scope, usage);
+    }
 }

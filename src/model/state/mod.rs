@@ -9,10 +9,12 @@ mod event_invoke;
 mod event_sources;
 mod function_settings;
 mod functions;
+mod history;
 pub mod iam;
 mod layers;
 mod logs;
 mod policies;
+mod resources;
 mod tags;
 mod urls;
 
@@ -26,6 +28,7 @@ use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event::Event;
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::history::{Mark, MarkName};
 use super::iam::{InstanceProfile, Policy, Role, Use};
 use super::layer::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
@@ -83,6 +86,8 @@ pub struct State {
     pub log_groups: OrdMap<LogGroupKey, Arc<LogGroup>>,
     /// All log streams.
     pub log_streams: OrdMap<LogStreamKey, Arc<LogStream>>,
+    /// Named points of history.
+    pub marks: OrdMap<MarkName, Mark>,
 }
 
 impl State {
@@ -154,6 +159,7 @@ impl State {
             Event::CapacityProvider(event) => capacity_providers::apply(self, event),
             Event::Iam(event) => iam::apply(self, event),
             Event::Logs(event) => logs::apply(self, event),
+            Event::History(event) => history::apply(self, event),
         }
     }
 }

@@ -1,0 +1,23 @@
+//! Resources as JSON: what `state.json` of a pod holds, and what history and diffs show. The shapes are those of
+//! the store; digests are hex, ids UUIDs, maps objects, times milliseconds since the epoch.
+
+use serde_json::Value;
+
+use super::shapes;
+use crate::model::resource::Resource;
+
+/// A resource as JSON: an object of one member, named by its kind.
+///
+/// # Errors
+/// A number that JSON has not, such as an infinite weight.
+pub fn to_json(resource: &Resource) -> Result<Value, serde_json::Error> {
+    shapes::resource_to_json(resource)
+}
+
+/// Reads what [`to_json`] wrote. What the values may be is not checked.
+///
+/// # Errors
+/// What is not as it must be.
+pub fn from_json(json: Value) -> Result<Resource, serde_json::Error> {
+    shapes::resource_from_json(json)
+}

@@ -1,0 +1,31 @@
+//! Commands about history itself: marks, and states to be brought back.
+
+use std::sync::Arc;
+
+use crate::model::history::{Cause, MarkName};
+use crate::model::resource::ResourceKey;
+use crate::model::state::State;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HistoryCommand {
+    /// Bring the state, or some resources of it, back to what they are in `target`. Always allowed.
+    Restore {
+        /// The state as it shall be.
+        target: Arc<State>,
+        /// The resources that are meant; `None`: all.
+        only: Option<Vec<ResourceKey>>,
+        /// Why.
+        cause: Cause,
+    },
+    /// Name the present. A name that is taken moves here.
+    PutMark {
+        /// The name.
+        name: MarkName,
+    },
+    /// Forget a mark.
+    DeleteMark {
+        /// Its name.
+        name: MarkName,
+    },
+}

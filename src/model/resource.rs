@@ -1,0 +1,191 @@
+//! Resources: the entries of the state's maps under one roof, for what treats them all alike: history,
+//! rewinds, pods.
+
+use std::sync::Arc;
+
+use super::arn;
+use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
+use super::code_signing::{CodeSigningConfig, CodeSigningKey};
+use super::event_sources::{EventSourceMapping, MappingKey};
+use super::function::Function;
+use super::iam::{self, InstanceProfile, Policy, Role};
+use super::layer::Layer;
+use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
+use super::names::{AccountId, EntityKey, FunctionKey, LayerKey, Region, Scope};
+
+/// Declares the kinds of resources, in the order of their places.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident($key:ty, $value:ty) $name:literal,)*) => {
+        /// What a resource is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ResourceKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        /// A resource's place in the state.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ResourceKey {
+            $($(#[$doc])* $kind($key),)*
+        }
+
+        /// A resource, whole: with everything that is deleted with it.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Resource {
+            $($(#[$doc])* $kind($key, Arc<$value>),)*
+        }
+
+        impl ResourceKind {
+            /// All kinds, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// Its name, as people write it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+        }
+
+        impl ResourceKey {
+            /// What it is the place of.
+            pub fn kind(&self) -> ResourceKind {
+                match self { $(Self::$kind(_) => ResourceKind::$kind),* }
+            }
+        }
+
+        impl Resource {
+            /// Its place.
+            pub fn key(&self) -> ResourceKey {
+                match self { $(Self::$kind(key, _) => ResourceKey::$kind(key.clone())),* }
+            }
+        }
+    };
+}
+kinds! {
+    /// A function with its versions, aliases, URLs, policies and settings.
+    Function(FunctionKey, Function) "function",
+    /// A layer with its versions and their policies.
+    Layer(LayerKey, Layer) "layer",
+    /// A code-signing configuration.
+    CodeSigningConfig(CodeSigningKey, CodeSigningConfig) "code-signing-config",
+    /// A capacity provider.
+    CapacityProvider(CapacityProviderKey, CapacityProvider) "capacity-provider",
+    /// An event source mapping.
+    EventSourceMapping(MappingKey, EventSourceMapping) "event-source-mapping",
+    /// A role of the IAM neighbour.
+    Role(EntityKey, Role) "role",
+    /// A customer's managed policy of the IAM neighbour.
+    Policy(EntityKey, Policy) "policy",
+    /// An instance profile of the IAM neighbour.
+    InstanceProfile(EntityKey, InstanceProfile) "instance-profile",
+    /// A log group of the Logs neighbour.
+    LogGroup(LogGroupKey, LogGroup) "log-group",
+    /// A log stream of the Logs neighbour.
+    LogStream(LogStreamKey, LogStream) "log-stream",
+}
+
+impl ResourceKey {
+    /// Its account.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => &key.account,
+            regional => &regional.scope().expect("all but IAM's are in a region").account,
+        }
+    }
+
+    /// Its region; of IAM's entities none.
+    pub fn region(&self) -> Option<&Region> {
+        self.scope().map(|scope| &scope.region)
+    }
+
+    /// Account and region; of IAM's entities none.
+    pub fn scope(&self) -> Option<&Scope> {
+        match self {
+            Self::Function(key) => Some(&key.scope),
+            Self::Layer(key) => Some(&key.scope),
+            Self::CodeSigningConfig(key) => Some(&key.scope),
+            Self::CapacityProvider(key) => Some(&key.scope),
+            Self::EventSourceMapping(key) => Some(&key.scope),
+            Self::LogGroup(key) => Some(&key.scope),
+            Self::LogStream(key) => Some(&key.group.scope),
+            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) => None,
+        }
+    }
+
+    /// The service it is of: `lambda`, `iam` or `logs`.
+    pub fn service(&self) -> &'static str {
+        match self {
+            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) => "iam",
+            Self::LogGroup(_) | Self::LogStream(_) => "logs",
+            _ => "lambda",
+        }
+    }
+
+    /// Its name inside account and region: what `--only function:NAME` matches.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Function(key) => key.name.to_string(),
+            Self::Layer(key) => key.name.to_string(),
+            Self::CodeSigningConfig(key) => key.id.to_string(),
+            Self::CapacityProvider(key) => key.name.to_string(),
+            Self::EventSourceMapping(key) => key.id.to_string(),
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => key.name.to_string(),
+            Self::LogGroup(key) => key.name.to_string(),
+            Self::LogStream(key) => format!("{}:{}", key.group.name, key.name),
+        }
+    }
+
+    /// Its ARN. Of IAM's entities without the path, which is no part of their place.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Function(key) => arn::function(key),
+            Self::Layer(key) => arn::layer(key),
+            Self::CodeSigningConfig(key) => key.arn(),
+            Self::CapacityProvider(key) => key.arn(),
+            Self::EventSourceMapping(key) => key.arn(),
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => {
+                iam::arn(&key.account, self.kind().name(), "/", key.name.as_str())
+            }
+            Self::LogGroup(key) => key.arn(),
+            Self::LogStream(key) => key.arn(),
+        }
+    }
+}
+
+impl Resource {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Role(_, role) => role.arn(),
+            Self::Policy(_, policy) => policy.arn(),
+            Self::InstanceProfile(_, profile) => profile.arn(),
+            other => other.key().arn(),
+        }
+    }
+}
+
+/// What leads from one state to another, resource by resource.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// Resources that come to be or become what they are here, in the order of their places.
+    pub put: Vec<Resource>,
+    /// Resources that go, in the order of their places.
+    pub removed: Vec<ResourceKey>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.put.is_empty() && self.removed.is_empty()
+    }
+
+    /// How many resources change.
+    pub fn len(&self) -> usize {
+        self.put.len() + self.removed.len()
+    }
+
+    /// Those of some resources only.
+    pub fn only(mut self, wanted: impl Fn(&ResourceKey) -> bool) -> Self {
+        self.put.retain(|resource| wanted(&resource.key()));
+        self.removed.retain(|key| wanted(key));
+        self
+    }
+}

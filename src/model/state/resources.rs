@@ -1,0 +1,127 @@
+//! Resources of all kinds: listed, compared, put and removed.
+
+use std::sync::Arc;
+
+use imbl::ordmap::DiffItem;
+
+use super::{State, capacity_providers, code_signing, iam, logs};
+use crate::model::event::capacity_providers::CapacityProviderEvent;
+use crate::model::event::code_signing::CodeSigningEvent;
+use crate::model::event::iam::IamEvent;
+use crate::model::event::logs::LogsEvent;
+use crate::model::resource::{Changes, Resource, ResourceKey};
+
+/// Declares which map holds which kind, in the order of the kinds.
+macro_rules! maps {
+    ($($map:ident: $kind:ident,)*) => {
+        impl State {
+            /// The resource at `key`.
+            pub fn resource(&self, key: &ResourceKey) -> Option<Resource> {
+                match key {
+                    $(ResourceKey::$kind(key) => {
+                        self.$map.get(key).map(|value| Resource::$kind(key.clone(), Arc::clone(value)))
+                    })*
+                }
+            }
+
+            /// All resources, in the order of their places.
+            pub fn resources(&self) -> impl Iterator<Item = Resource> + '_ {
+                std::iter::empty()$(.chain(
+                    self.$map.iter().map(|(key, value)| Resource::$kind(key.clone(), Arc::clone(value))),
+                ))*
+            }
+
+            /// What leads from this state to another. Parts that both share are not looked at, so that states
+            /// that lie near each other in history are compared in the time of what changed between them.
+            pub fn changes_to(&self, to: &Self) -> Changes {
+                let mut changes = Changes::default();
+                $(for difference in self.$map.diff(&to.$map) {
+                    match difference {
+                        DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => {
+                            changes.put.push(Resource::$kind(key.clone(), Arc::clone(value)));
+                        }
+                        DiffItem::Remove(key, _) => changes.removed.push(ResourceKey::$kind(key.clone())),
+                    }
+                })*
+                changes
+            }
+        }
+    };
+}
+maps! {
+    functions: Function,
+    layers: Layer,
+    code_signing_configs: CodeSigningConfig,
+    capacity_providers: CapacityProvider,
+    event_source_mappings: EventSourceMapping,
+    iam_roles: Role,
+    iam_policies: Policy,
+    iam_profiles: InstanceProfile,
+    log_groups: LogGroup,
+    log_streams: LogStream,
+}
+
+impl State {
+    /// Folds changes, and keeps what is derived in step.
+    pub(super) fn make(&mut self, changes: &Changes) {
+        for key in &changes.removed {
+            self.remove_resource(key);
+        }
+        for resource in &changes.put {
+            self.put_resource(resource);
+        }
+    }
+
+    pub(super) fn put_resource(&mut self, resource: &Resource) {
+        match resource {
+            Resource::Function(key, function) => {
+                let before = self.functions.get(key).cloned();
+                self.replace(key, before.as_deref(), Some((**function).clone()));
+            }
+            Resource::Layer(key, layer) => self.replace_layer(key, (**layer).clone()),
+            Resource::CodeSigningConfig(key, config) => {
+                let (key, config) = (key.clone(), (**config).clone());
+                code_signing::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
+            }
+            Resource::CapacityProvider(_, provider) => {
+                let provider = Box::new((**provider).clone());
+                capacity_providers::apply(self, &CapacityProviderEvent::CapacityProviderPut { provider });
+            }
+            Resource::EventSourceMapping(key, mapping) => self.replace_mapping(key, Some((**mapping).clone())),
+            Resource::Role(_, role) => iam::apply(self, &IamEvent::RolePut { role: Box::new((**role).clone()) }),
+            Resource::Policy(_, policy) => {
+                iam::apply(self, &IamEvent::PolicyPut { policy: Box::new((**policy).clone()) });
+            }
+            Resource::InstanceProfile(_, profile) => {
+                iam::apply(self, &IamEvent::InstanceProfilePut { profile: Box::new((**profile).clone()) });
+            }
+            Resource::LogGroup(_, group) => logs::apply(self, &LogsEvent::LogGroupPut { group: Arc::clone(group) }),
+            Resource::LogStream(_, stream) => {
+                logs::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
+            }
+        }
+    }
+
+    fn remove_resource(&mut self, key: &ResourceKey) {
+        match key.clone() {
+            ResourceKey::Function(key) => {
+                let before = self.functions.get(&key).cloned();
+                self.replace(&key, before.as_deref(), None);
+            }
+            ResourceKey::Layer(key) => self.remove_layer(&key),
+            ResourceKey::CodeSigningConfig(key) => {
+                code_signing::apply(self, &CodeSigningEvent::CodeSigningConfigDeleted { key });
+            }
+            ResourceKey::CapacityProvider(key) => {
+                capacity_providers::apply(self, &CapacityProviderEvent::CapacityProviderDeleted { key });
+            }
+            ResourceKey::EventSourceMapping(key) => self.replace_mapping(&key, None),
+            ResourceKey::Role(key) => iam::apply(self, &IamEvent::RoleDeleted { key }),
+            ResourceKey::Policy(key) => iam::apply(self, &IamEvent::PolicyDeleted { key }),
+            ResourceKey::InstanceProfile(key) => iam::apply(self, &IamEvent::InstanceProfileDeleted { key }),
+            // Its streams are resources of their own.
+            ResourceKey::LogGroup(key) => drop(self.log_groups.remove(&key)),
+            ResourceKey::LogStream(key) => logs::apply(self, &LogsEvent::LogStreamDeleted { key }),
+        }
+    }
+}
