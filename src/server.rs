@@ -268,7 +268,8 @@ fn make_folder(path: &Path) -> Result<PathBuf, ServerError> {
     path.canonicalize().map_err(error)
 }
 
-fn lock(data_dir: &Path) -> Result<File, ServerError> {
+/// Keeps others off a data dir as long as the file lives.
+pub fn lock(data_dir: &Path) -> Result<File, ServerError> {
     let path = data_dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|source| ServerError::Io { path: path.clone(), source })?;

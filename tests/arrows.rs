@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "cli",
     "server",
     "config",
@@ -13,6 +13,7 @@ const ROOMS: [&str; 12] = [
     "neighbours",
     "api",
     "invoke",
+    "pods",
     "environments",
     "upstream",
     "blobs",

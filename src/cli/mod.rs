@@ -2,6 +2,7 @@
 
 mod demo;
 mod serve;
+mod target;
 
 use std::process::ExitCode;
 
