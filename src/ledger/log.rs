@@ -79,9 +79,14 @@ impl Log {
         &self.store_id
     }
 
+    /// Whose store it is.
+    pub fn identity(&self) -> &Identity {
+        self.journal.identity()
+    }
+
     /// Secret of the store.
     pub fn secret(&self) -> &[u8] {
-        &self.journal.identity().secret
+        &self.identity().secret
     }
 
     /// The small blobs.

@@ -13,6 +13,7 @@ pub mod log_lines;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 pub mod portable;
+pub mod queue;
 mod replay;
 mod shapes;
 mod writer;
@@ -183,6 +184,7 @@ pub struct Ledger {
     log: Arc<log::Log>,
     log_lines: log_lines::LogLines,
     checkpoints: checkpoint::Folder,
+    queue: queue::Queue,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
@@ -197,6 +199,7 @@ impl Ledger {
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
         let (log, replayed) = replayed(log, &checkpoints)?;
         let (log, log_lines) = with_lines(log)?;
+        let queue = queue::Queue::open(&options.path.join("queue"), options.durability, log.identity())?;
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
         let (sender, receiver) = mpsc::channel(QUEUE);
@@ -214,6 +217,7 @@ impl Ledger {
             log,
             log_lines,
             checkpoints,
+            queue,
             published,
             changes,
             jobs: std::sync::Mutex::new(Some(sender)),
@@ -250,6 +254,11 @@ impl Ledger {
     /// The log lines that are stored beside the events.
     pub fn log_lines(&self) -> log_lines::LogLines {
         self.log_lines.clone()
+    }
+
+    /// The queue of pending invocations, and the cursors of event sources.
+    pub fn queue(&self) -> &queue::Queue {
+        &self.queue
     }
 
     /// Decides `command`, stores its events and `attachment`, publishes the new state, and then

@@ -141,7 +141,10 @@ impl Journal {
     }
 
     /// The records that hold events from `from` on, oldest first.
-    pub fn records_from(&self, from: u64) -> Result<impl Iterator<Item = Result<Record, LedgerError>>, LedgerError> {
+    pub fn records_from(
+        &self,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<Record, LedgerError>> + use<>, LedgerError> {
         let mut segments = segments(&self.folder)?;
         // The last segment that begins at or before `from` is the first to read.
         let skipped = segments.iter().rposition(|(first, _)| *first <= from).unwrap_or(0);
