@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod demo;
+mod history;
 mod serve;
 mod target;
 
@@ -23,6 +24,8 @@ const EXAMPLES: &str = "\
 Examples:
   larder demo                       see it work, in ten seconds
   larder serve                      serve on http://127.0.0.1:4566, keep everything in ./.larder
+  larder log --function orders      who changed what, field by field
+  larder rewind --to 10m            bring everything back to ten minutes ago
   aws --endpoint-url http://127.0.0.1:4566 lambda list-functions";
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +34,20 @@ enum Command {
     Serve(Box<crate::config::ServeOptions>),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::Options),
+    /// Show history: who changed what, when, field by field
+    Log(history::Log),
+    /// Show one event
+    Show(history::Show),
+    /// Show all resources, now or at any point of history
+    State(history::State),
+    /// Show what differs between two points of history, or two data dirs
+    Diff(history::Diff),
+    /// Bring the state back to what it was, by a new event
+    Rewind(history::Rewind),
+    /// Name this point of history
+    Mark(history::Mark),
+    /// List the marks
+    Marks(history::Marks),
 }
 
 /// Exit code for what the user can mend: a port in use, a folder that cannot be written.
@@ -46,6 +63,13 @@ pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
+        Command::Log(options) => runtime.block_on(history::log(options)),
+        Command::Show(options) => runtime.block_on(history::show(options)),
+        Command::State(options) => runtime.block_on(history::state(options)),
+        Command::Diff(options) => runtime.block_on(history::diff(options)),
+        Command::Rewind(options) => runtime.block_on(history::rewind(options)),
+        Command::Mark(options) => runtime.block_on(history::mark(options)),
+        Command::Marks(options) => runtime.block_on(history::marks(options)),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();

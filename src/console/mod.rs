@@ -1,6 +1,8 @@
 //! Larder's own endpoints, `/_larder/…`: health and history.
 
 mod event_view;
+pub mod history;
+mod time_travel;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,6 +40,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/health", get(health))
         .route("/_larder/events", get(events))
         .route("/_larder/runtimes", get(runtimes))
+        .merge(time_travel::routes())
         .with_state(console)
 }
 

@@ -100,6 +100,12 @@ impl Engine {
         Ok(last.and_then(|(key, _)| sequence(&key)).unwrap_or(0))
     }
 
+    /// Sequence of the oldest event; 1 if there is none.
+    pub fn first(&self) -> Result<u64, LedgerError> {
+        let first = self.events.first().map_err(|source| self.error(source))?;
+        Ok(first.and_then(|(key, _)| sequence(&key)).unwrap_or(1))
+    }
+
     /// The frames from `from` on, in order, with their sequences.
     pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + '_ {
         self.events.range(from.to_be_bytes()..).map(|entry| {

@@ -190,6 +190,11 @@ impl Log {
         self.engine.events_from(from)
     }
 
+    /// Sequence of the oldest event; 1 if there is none.
+    pub fn first(&self) -> Result<u64, LedgerError> {
+        self.engine.first()
+    }
+
     /// Time of the newest event.
     pub fn last_time(&self) -> Result<Timestamp, LedgerError> {
         let last = self.engine.last()?;

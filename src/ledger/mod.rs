@@ -6,16 +6,19 @@
 
 mod checkpoint;
 mod codec;
+pub mod difference;
 mod engine;
 mod journal;
 mod log;
 pub mod log_lines;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
+pub mod point;
 pub mod portable;
 pub mod queue;
 mod replay;
 mod shapes;
+pub mod time_travel;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -117,6 +120,17 @@ pub enum LedgerError {
         /// The newest there is.
         newest: u64,
     },
+    /// A point of history that was compacted away.
+    #[error("history before event {begins} was compacted: there is no state of {asked}")]
+    Forgotten {
+        /// Asked for.
+        asked: u64,
+        /// The oldest event.
+        begins: u64,
+    },
+    /// A mark that is not there.
+    #[error("there is no mark {0}; `larder marks` lists those there are")]
+    NoMark(String),
     /// The journal is not as it was written.
     #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
     DamagedJournal {
@@ -185,6 +199,7 @@ pub struct Ledger {
     log_lines: log_lines::LogLines,
     checkpoints: checkpoint::Folder,
     queue: queue::Queue,
+    memory: time_travel::Memory,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
@@ -218,6 +233,7 @@ impl Ledger {
             log_lines,
             checkpoints,
             queue,
+            memory: time_travel::Memory::default(),
             published,
             changes,
             jobs: std::sync::Mutex::new(Some(sender)),
@@ -291,21 +307,6 @@ impl Ledger {
     /// Up to `limit` events from `from` on, in order.
     pub fn events(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
         self.log.events_from(from).take(limit).collect()
-    }
-
-    /// The state as it was after event `sequence`. Blocking: it replays from the nearest checkpoint.
-    ///
-    /// # Errors
-    /// There was no such state yet, or history begins later.
-    pub fn state_at(&self, sequence: u64) -> Result<Arc<State>, LedgerError> {
-        let present = self.state();
-        if sequence == present.sequence {
-            return Ok(present);
-        }
-        if sequence > present.sequence {
-            return Err(LedgerError::NotYet { asked: sequence, newest: present.sequence });
-        }
-        replay::at(&self.log, &self.checkpoints, sequence).map(Arc::new)
     }
 
     /// Stops taking commands, waits for the writer, flushes.

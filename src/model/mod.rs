@@ -30,6 +30,7 @@ pub mod policy_document;
 pub mod qualifier;
 pub mod reference;
 pub mod resource;
+pub mod resource_pattern;
 pub mod runtimes;
 pub mod state;
 pub mod tags;

@@ -28,6 +28,7 @@ mod event_sources;
 mod failures;
 mod files;
 mod function_settings;
+mod history;
 mod invocation_kinds;
 mod invocations;
 mod layers;
