@@ -7,7 +7,7 @@ pub mod code_tree;
 pub mod package;
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -104,6 +104,39 @@ impl BlobStore {
             return Err(BlobError::Damaged { id: *id, found });
         }
         Ok(bytes.into())
+    }
+
+    /// A reader of a blob, and its size. What it reads is not checked against the name: whoever reads all of it
+    /// can.
+    pub fn open_blob(&self, id: &BlobId) -> Result<(u64, Box<dyn Read + Send>), BlobError> {
+        if let Some(bytes) = self.small.get(id)? {
+            return Ok((bytes.len() as u64, Box::new(std::io::Cursor::new(bytes))));
+        }
+        let path = self.path(id);
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        match opened {
+            Ok((size, file)) => Ok((size, Box::new(file))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(BlobError::Missing(*id)),
+            Err(source) => Err(BlobError::Io { path, source }),
+        }
+    }
+
+    /// Stores a file whose bytes were checked to have the digest `id`; small ones as [`BlobStore::stage`] does.
+    /// Blocking.
+    pub fn stage_file(&self, id: BlobId, source: &Path) -> Result<Staged, BlobError> {
+        let size = fs::metadata(source).map_err(io_error(source))?.len();
+        if size <= SMALL as u64 {
+            return self.stage(fs::read(source).map_err(io_error(source))?.into());
+        }
+        let path = self.path(&id);
+        if !path.exists() {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error(&self.folder))?;
+            let copied = File::open(source).and_then(|mut source| std::io::copy(&mut source, &mut file));
+            copied.and_then(|_| file.as_file().sync_all()).map_err(io_error(&path))?;
+            file.persist(&path).map_err(|error| BlobError::Io { path, source: error.error })?;
+            File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))?;
+        }
+        Ok(Staged { id, size, attachment: None })
     }
 
     fn read_file(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {

@@ -110,7 +110,7 @@ fn compare(path: &mut Vec<String>, old: Option<&Value>, new: Option<&Value>, fie
         return;
     }
     let members = |value: Option<&Value>| match value {
-        None => Some(Vec::new()),
+        None | Some(Value::Null) => Some(Vec::new()),
         Some(Value::Object(members)) => Some(members.keys().cloned().collect()),
         Some(Value::Array(items)) => Some((0..items.len()).map(|index| index.to_string()).collect()),
         Some(_) => None,
@@ -119,6 +119,9 @@ fn compare(path: &mut Vec<String>, old: Option<&Value>, new: Option<&Value>, fie
     match (members(old), members(new)) {
         (Some(mut names), Some(more)) if is_nested(old) || is_nested(new) => {
             names.extend(more.into_iter().filter(|name| names_lack(old, name)));
+            if names.is_empty() {
+                fields.push(Field { path: path.join("."), old: old.cloned(), new: new.cloned() });
+            }
             for name in names {
                 path.push(name);
                 let name = path.last().map(String::as_str).unwrap_or_default();

@@ -188,7 +188,7 @@ pub type Attachment = (BlobId, Bytes);
 struct Job {
     command: Command,
     origin: Origin,
-    attachment: Option<Attachment>,
+    attachments: Vec<Attachment>,
     reply: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
@@ -285,9 +285,19 @@ impl Ledger {
         origin: Origin,
         attachment: Option<Attachment>,
     ) -> Result<Committed, CommitError> {
+        self.commit_with(command, origin, attachment.into_iter().collect()).await
+    }
+
+    /// The same with any number of blobs.
+    pub async fn commit_with(
+        &self,
+        command: Command,
+        origin: Origin,
+        attachments: Vec<Attachment>,
+    ) -> Result<Committed, CommitError> {
         let jobs = self.jobs.lock().expect("no holder of this lock panics").clone();
         let (reply, answer) = oneshot::channel();
-        let job = Job { command, origin, attachment, reply };
+        let job = Job { command, origin, attachments, reply };
         jobs.ok_or(CommitError::Closed)?.send(job).await.map_err(|_| CommitError::Closed)?;
         answer.await.map_err(|_| CommitError::Closed)?
     }

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
+use super::codec::{self, FrameError};
 use super::shapes;
+use crate::model::event::Recorded;
 use crate::model::resource::Resource;
 
 /// A resource as JSON: an object of one member, named by its kind.
@@ -20,4 +22,20 @@ pub fn to_json(resource: &Resource) -> Result<Value, serde_json::Error> {
 /// What is not as it must be.
 pub fn from_json(json: Value) -> Result<Resource, serde_json::Error> {
     shapes::resource_from_json(json)
+}
+
+/// An event's frame as it is stored: what `history.jsonl` of a pod holds, so that any later Larder can read it.
+///
+/// # Errors
+/// It is too large for a frame.
+pub fn event_frame(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
+    codec::encode(recorded)
+}
+
+/// Reads what [`event_frame`] wrote.
+///
+/// # Errors
+/// It is no frame, or one of a later Larder.
+pub fn event_of_frame(sequence: u64, frame: &[u8]) -> Result<Recorded, FrameError> {
+    codec::decode(sequence, frame)
 }

@@ -103,7 +103,7 @@ impl Writer {
             self.time = stamp.time;
             let answer = self.decide_one(&mut batch, &job, &stamp);
             if answer.is_ok() {
-                batch.blobs.extend(job.attachment);
+                batch.blobs.extend(job.attachments);
             }
             batch.answers.push((job.reply, answer));
         }

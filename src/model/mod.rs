@@ -24,6 +24,7 @@ pub mod iam;
 pub mod layer;
 pub mod limits;
 pub mod logs;
+pub mod merge;
 pub mod names;
 pub mod policy;
 pub mod policy_document;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::arn;
+use super::blob::BlobId;
 use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
@@ -158,6 +159,36 @@ impl Resource {
             Self::Policy(_, policy) => policy.arn(),
             Self::InstanceProfile(_, profile) => profile.arn(),
             other => other.key().arn(),
+        }
+    }
+}
+
+impl Resource {
+    /// The blobs it needs: code of functions, and zips of layers.
+    pub fn blobs(&self) -> Vec<BlobId> {
+        match self {
+            Self::Function(_, function) => {
+                let layers = function.all_versions().flat_map(|version| &version.config.layers);
+                let zips = function.all_versions().filter(|version| version.code.image.is_none());
+                zips.map(|version| version.code.blob).chain(layers.filter_map(|layer| layer.blob)).collect()
+            }
+            Self::Layer(_, layer) => layer.versions.values().map(|version| version.blob).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the place that it tells of itself is the one it is in.
+    pub fn is_in_place(&self) -> bool {
+        match self {
+            Self::Function(key, function) => function.key == *key,
+            Self::CapacityProvider(key, provider) => provider.key == *key,
+            Self::EventSourceMapping(key, mapping) => mapping.key == *key,
+            Self::Role(key, role) => role.key == *key,
+            Self::Policy(key, policy) => policy.key == *key,
+            Self::InstanceProfile(key, profile) => profile.key == *key,
+            Self::LogGroup(key, group) => group.key == *key,
+            Self::LogStream(key, stream) => stream.key == *key,
+            Self::Layer(..) | Self::CodeSigningConfig(..) => true,
         }
     }
 }

@@ -99,7 +99,7 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     let endpoint = format!("http://127.0.0.1:{}", server.port());
     let (ok, log) = larder(&["log", "--function", "orders", "--endpoint", &endpoint]);
     assert!(ok, "{log}");
-    for part in ["FunctionCreated", "FunctionConfigurationUpdated", "latest.config.timeout_s: 3 → 9", "TOKEN: (none) → \"***\""] {
+    for part in ["FunctionCreated", "FunctionConfigurationUpdated", "latest.config.timeout_s: 30 → 9", "TOKEN: (none) → \"***\""] {
         assert!(log.contains(part), "{part} is in {log}");
     }
     let (_, none) = larder(&["log", "--function", "other*", "--endpoint", &endpoint]);

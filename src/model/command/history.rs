@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::history::{Cause, MarkName};
-use crate::model::resource::ResourceKey;
+use crate::model::merge::MergeStrategy;
+use crate::model::resource::{Resource, ResourceKey};
 use crate::model::state::State;
 
 /// What is asked for.
@@ -15,6 +16,16 @@ pub enum HistoryCommand {
         target: Arc<State>,
         /// The resources that are meant; `None`: all.
         only: Option<Vec<ResourceKey>>,
+        /// Why.
+        cause: Cause,
+    },
+    /// Take in resources from elsewhere. Quotas are not checked: what was, is a fact. Refused if a URL of theirs
+    /// belongs to another function.
+    Merge {
+        /// The resources, each place once.
+        incoming: Vec<Resource>,
+        /// What becomes of those that are there.
+        strategy: MergeStrategy,
         /// Why.
         cause: Cause,
     },

@@ -63,7 +63,7 @@ maps! {
 
 impl State {
     /// Folds changes, and keeps what is derived in step.
-    pub(super) fn make(&mut self, changes: &Changes) {
+    pub fn make(&mut self, changes: &Changes) {
         for key in &changes.removed {
             self.remove_resource(key);
         }
