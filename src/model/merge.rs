@@ -1,11 +1,13 @@
 //! How resources from elsewhere meet those that are there.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::function::Function;
 use super::layer::Layer;
+use super::names::{AccountId, Region};
 use super::resource::{Changes, Resource, ResourceKey};
 use super::state::State;
 
@@ -56,7 +58,13 @@ impl fmt::Display for MergeStrategy {
 
 /// The state after `incoming` met `state`.
 pub fn merged(state: &State, incoming: &[Resource], strategy: MergeStrategy) -> State {
-    let removed = state.resources().map(|resource| resource.key()).filter(|key| goes(key, incoming, strategy));
+    let groups: BTreeSet<_> = incoming.iter().map(|resource| group(&resource.key())).collect();
+    let goes = |key: &ResourceKey| match strategy {
+        MergeStrategy::Overwrite => true,
+        MergeStrategy::AccountRegion => groups.contains(&group(key)),
+        MergeStrategy::Service | MergeStrategy::Resource => false,
+    };
+    let removed = state.resources().map(|resource| resource.key()).filter(goes);
     let put = incoming.iter().map(|resource| match (strategy, state.resource(&resource.key())) {
         (MergeStrategy::Overwrite, _) | (_, None) => resource.clone(),
         (strategy, Some(there)) => meet(&there, resource, strategy == MergeStrategy::Resource),
@@ -67,14 +75,9 @@ pub fn merged(state: &State, incoming: &[Resource], strategy: MergeStrategy) -> 
     after
 }
 
-/// Whether a resource that is there goes.
-fn goes(key: &ResourceKey, incoming: &[Resource], strategy: MergeStrategy) -> bool {
-    let group = |key: &ResourceKey| (key.account().clone(), key.region().cloned(), key.service());
-    match strategy {
-        MergeStrategy::Overwrite => true,
-        MergeStrategy::AccountRegion => incoming.iter().any(|resource| group(&resource.key()) == group(key)),
-        MergeStrategy::Service | MergeStrategy::Resource => false,
-    }
+/// What is replaced together: a service in an account and region.
+fn group(key: &ResourceKey) -> (AccountId, Option<Region>, &'static str) {
+    (key.account().clone(), key.region().cloned(), key.service())
 }
 
 /// What becomes of a resource that is there and comes in.

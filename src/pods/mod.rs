@@ -1,0 +1,88 @@
+//! Pods: a state as one portable file, with the blobs it needs. docs/pod-format.md describes the format.
+
+mod manifest;
+pub mod read;
+pub mod selection;
+pub mod write;
+
+use std::path::PathBuf;
+
+use crate::blobs::BlobError;
+use crate::ledger::LedgerError;
+use crate::model::blob::BlobId;
+
+pub use manifest::{Manifest, Part};
+
+/// Version of the format that is written.
+pub const FORMAT: u32 = 1;
+
+/// Name of the first entry.
+const MANIFEST: &str = "manifest.json";
+
+/// Name of the state's entry.
+const STATE: &str = "state.json";
+
+/// Name of the history's entry.
+const HISTORY: &str = "history.jsonl";
+
+/// What the names of blobs' entries begin with.
+const BLOBS: &str = "blobs/sha256/";
+
+/// Why a pod cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum PodError {
+    /// A file or stream cannot be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was done, with which.
+        what: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The bytes are no pod, or not one that was written whole.
+    #[error("this is no whole pod: {0}")]
+    Broken(String),
+    /// The pod says what cannot be.
+    #[error("the pod is refused: {0}")]
+    Refused(String),
+    /// A later Larder wrote it.
+    #[error("the pod has {what} {found}, but this larder knows up to {known}; use the larder that wrote it, or a later one")]
+    Newer {
+        /// `format` or `schema`.
+        what: &'static str,
+        /// The pod's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// Bytes are not those that the manifest names.
+    #[error("{path} of the pod has the digest {found}, where the manifest says {expected}")]
+    Digest {
+        /// The entry.
+        path: String,
+        /// By the manifest.
+        expected: BlobId,
+        /// Of the bytes.
+        found: BlobId,
+    },
+    /// A blob of the store cannot be read or written.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A resource cannot be written as JSON.
+    #[error("a resource cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// An I/O error with what was done.
+fn io_error(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> PodError {
+    let what = what.into();
+    move |source| PodError::Io { what, source }
+}
+
+/// The same for a path.
+fn path_error(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> PodError {
+    io_error(PathBuf::from(path).display().to_string())
+}

@@ -1,0 +1,216 @@
+//! Reads a pod, and believes nothing: every part is checked against the manifest before any of it is used.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tar::{Archive, Entries, Entry, EntryType};
+
+use super::{BLOBS, MANIFEST, Manifest, Part, PodError, STATE, io_error, path_error};
+use crate::blobs::digest;
+use crate::ledger::portable;
+use crate::model::blob::BlobId;
+use crate::model::resource::{Resource, ResourceKey};
+
+/// Bytes of a manifest at most.
+const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
+
+/// Bytes of a state at most.
+const MAX_STATE: u64 = 256 * 1024 * 1024;
+
+/// Window of the compression at most, as a power of two: 8 MiB, which is what levels up to 19 use.
+const WINDOW: u32 = 23;
+
+/// Bytes of all parts at most, unless the caller says otherwise.
+pub const MAX_SIZE: u64 = 64 * 1024 * 1024 * 1024;
+
+/// A pod that was read whole and checked.
+#[derive(Debug)]
+pub struct Pod {
+    /// Its digest: that of its manifest.
+    pub digest: BlobId,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The resources, in the order of their places.
+    pub resources: Vec<Resource>,
+    /// Where the parts lie, each under its digest.
+    folder: tempfile::TempDir,
+}
+
+impl Pod {
+    /// The file of a blob.
+    pub fn blob(&self, id: &BlobId) -> PathBuf {
+        self.folder.path().join(id.hex())
+    }
+
+    /// The blobs it holds.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobId> + '_ {
+        self.manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest)
+    }
+}
+
+/// Reads a pod. Its parts are unpacked into a temporary folder in `staging`.
+///
+/// # Errors
+/// Anything is not as it must be; the message says what and where. Nothing is left in `staging`.
+pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, PodError> {
+    fs::create_dir_all(staging).map_err(path_error(staging))?;
+    let folder = tempfile::TempDir::new_in(staging).map_err(path_error(staging))?;
+    let mut unpacked = zstd::Decoder::new(source).map_err(io_error("the pod cannot be read"))?;
+    unpacked.window_log_max(WINDOW).map_err(io_error("the pod cannot be read"))?;
+    let mut archive = Archive::new(unpacked);
+    let (bytes, manifest) = {
+        // Raw: an extension of tar (a long name, a link) is an entry like any other, and no part of a pod.
+        let mut entries = archive.entries().map_err(broken)?.raw(true);
+        let bytes = manifest_bytes(&mut entries)?;
+        let manifest = Manifest::read(&bytes)?;
+        if manifest.size().is_none_or(|size| size > max_size) {
+            return Err(PodError::Refused(format!("its parts have more than {max_size} bytes")));
+        }
+        for part in &manifest.parts {
+            let entry = next(&mut entries, &part.path)?;
+            unpack(entry, part, folder.path())?;
+        }
+        if let Some(entry) = entries.next() {
+            let name = String::from_utf8_lossy(&entry.map_err(broken)?.path_bytes()).into_owned();
+            return Err(PodError::Refused(format!("it holds {name:?}, which its manifest does not name")));
+        }
+        (bytes, manifest)
+    };
+    drain(&mut archive.into_inner())?;
+    let resources = resources(&manifest, folder.path())?;
+    Ok(Pod { digest: digest(&bytes), manifest, resources, folder })
+}
+
+/// The compressed stream must end whole: its checksum is behind the last byte.
+fn drain(rest: &mut impl Read) -> Result<(), PodError> {
+    let mut buffer = vec![0; 64 * 1024];
+    // The zeros that end an archive are two blocks, and what fills the last record of some writers.
+    let mut left = 1024 * 1024_usize;
+    loop {
+        let read = rest.read(&mut buffer).map_err(broken)?;
+        if read == 0 {
+            return Ok(());
+        }
+        left = left.checked_sub(read).ok_or_else(|| PodError::Refused("bytes follow its last part".to_owned()))?;
+        if buffer[..read].iter().any(|byte| *byte != 0) {
+            return Err(PodError::Refused("bytes follow its last part".to_owned()));
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is a `map_err`")]
+fn broken(error: std::io::Error) -> PodError {
+    PodError::Broken(error.to_string())
+}
+
+/// The next entry, which must be a file of this name.
+fn next<'a, R: Read>(entries: &mut Entries<'a, R>, path: &str) -> Result<Entry<'a, R>, PodError> {
+    let entry = entries.next().ok_or_else(|| PodError::Broken(format!("it ends before {path}")))?.map_err(broken)?;
+    let name = entry.path_bytes();
+    if *name != *path.as_bytes() {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        return Err(PodError::Refused(format!("it holds {name:?} where {path:?} must come")));
+    }
+    if entry.header().entry_type() != EntryType::Regular {
+        return Err(PodError::Refused(format!("{path} is no plain file in it")));
+    }
+    Ok(entry)
+}
+
+fn manifest_bytes<R: Read>(entries: &mut Entries<'_, R>) -> Result<Vec<u8>, PodError> {
+    let entry = next(entries, MANIFEST)?;
+    if entry.size() > MAX_MANIFEST {
+        return Err(PodError::Refused(format!("{MANIFEST} has more than {MAX_MANIFEST} bytes")));
+    }
+    let mut bytes = Vec::new();
+    entry.take(MAX_MANIFEST).read_to_end(&mut bytes).map_err(broken)?;
+    Ok(bytes)
+}
+
+/// Unpacks a part under its digest.
+fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Result<(), PodError> {
+    if entry.size() != part.size {
+        let (found, size) = (entry.size(), part.size);
+        return Err(PodError::Refused(format!("{} has {found} bytes, where its manifest says {size}", part.path)));
+    }
+    let expected = part.digest();
+    let path = folder.join(expected.hex());
+    let mut file = File::create(&path).map_err(path_error(&path))?;
+    let (mut hash, mut buffer, mut left) = (Sha256::new(), vec![0; 256 * 1024], part.size);
+    while left > 0 {
+        let read = entry.read(&mut buffer).map_err(broken)?;
+        if read == 0 {
+            return Err(PodError::Broken(format!("it ends inside {}", part.path)));
+        }
+        hash.update(&buffer[..read]);
+        file.write_all(&buffer[..read]).map_err(path_error(&path))?;
+        left = left.saturating_sub(read as u64);
+    }
+    let found = BlobId(hash.finalize().into());
+    if found == expected { Ok(()) } else { Err(PodError::Digest { path: part.path.clone(), expected, found }) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    schema: u32,
+    resources: Vec<Value>,
+}
+
+/// The resources of the state, checked: each place once and in order, and every blob there.
+fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodError> {
+    let part = manifest.parts.iter().find(|part| part.path == STATE);
+    let part = part.ok_or_else(|| PodError::Refused(format!("it has no {STATE}")))?;
+    if part.size > MAX_STATE {
+        return Err(PodError::Refused(format!("{STATE} has more than {MAX_STATE} bytes")));
+    }
+    let path = folder.join(part.digest().hex());
+    let bytes = fs::read(&path).map_err(path_error(&path))?;
+    let state: State = serde_json::from_slice(&bytes).map_err(|error| PodError::Broken(format!("{STATE}: {error}")))?;
+    if state.schema != manifest.schema {
+        return Err(PodError::Refused(format!("{STATE} has schema {}, its manifest {}", state.schema, manifest.schema)));
+    }
+    let blobs: BTreeSet<_> = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest).collect();
+    let mut resources = Vec::with_capacity(state.resources.len());
+    let mut last: Option<ResourceKey> = None;
+    for (index, json) in state.resources.into_iter().enumerate() {
+        let wrong = |what: String| PodError::Refused(format!("resource {index} of {STATE} {what}"));
+        let resource = portable::from_json(json).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let key = resource.key();
+        if !resource.is_in_place() || !is_named_well(&key) {
+            return Err(wrong(format!("cannot be at {}", key.arn())));
+        }
+        if last.is_some_and(|last| last >= key) {
+            return Err(wrong(format!("({}) comes twice or out of order", key.arn())));
+        }
+        if let Some(missing) = resource.blobs().into_iter().find(|id| !blobs.contains(id)) {
+            return Err(wrong(format!("({}) needs {missing}, which the pod has not", key.arn())));
+        }
+        last = Some(key);
+        resources.push(resource);
+    }
+    Ok(resources)
+}
+
+/// Whether account, region and name are such as AWS has: they end up in paths, labels and ARNs.
+fn is_named_well(key: &ResourceKey) -> bool {
+    let is_account = key.account().as_str().len() == 12 && key.account().as_str().bytes().all(|byte| byte.is_ascii_digit());
+    let is_region = key.region().is_none_or(|region| {
+        let text = region.as_str();
+        !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    let allows = |letter: char| match key {
+        ResourceKey::LogGroup(_) | ResourceKey::LogStream(_) => !letter.is_control(),
+        ResourceKey::Role(_) | ResourceKey::Policy(_) | ResourceKey::InstanceProfile(_) => {
+            letter.is_ascii_alphanumeric() || "+=,.@-_".contains(letter)
+        }
+        _ => letter.is_ascii_alphanumeric() || "-_".contains(letter),
+    };
+    let name = key.name();
+    is_account && is_region && !name.is_empty() && name.len() <= 1100 && name.chars().all(allows)
+}

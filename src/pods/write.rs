@@ -1,0 +1,145 @@
+//! Writes a pod: the same state gives the same bytes, on any machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{BLOBS, FORMAT, HISTORY, MANIFEST, Manifest, Part, PodError, STATE, io_error};
+use crate::blobs::{BlobStore, digest};
+use crate::ledger::{SCHEMA, portable};
+use crate::model::blob::BlobId;
+use crate::model::event::Recorded;
+use crate::model::resource::Resource;
+
+/// How hard it is compressed: blobs are zips, which do not become smaller.
+const LEVEL: i32 = 3;
+
+/// What goes into a pod.
+#[derive(Debug)]
+pub struct Contents {
+    /// Id of the store.
+    pub store: String,
+    /// The sequence of the state.
+    pub sequence: u64,
+    /// Time of its event, in milliseconds since the epoch.
+    pub time: u64,
+    /// What its maker says.
+    pub message: Option<String>,
+    /// The resources, in the order of their places.
+    pub resources: Vec<Resource>,
+    /// The events that led there, if they shall come along.
+    pub history: Option<Vec<Recorded>>,
+}
+
+/// Writes a pod; its digest is that of its manifest, which names all else.
+///
+/// # Errors
+/// A blob is missing or damaged, or the target cannot be written.
+pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Result<(BlobId, Manifest), PodError> {
+    let state = state_json(&contents.resources)?;
+    let history = contents.history.as_deref().map(history_lines).transpose()?;
+    let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
+    let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
+    parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
+    for id in &needed {
+        let (size, _) = blobs.open_blob(id)?;
+        parts.push(Part::new(format!("{BLOBS}{}", id.hex()), id, size));
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        schema: SCHEMA,
+        larder: env!("CARGO_PKG_VERSION").to_owned(),
+        store: contents.store.clone(),
+        sequence: contents.sequence,
+        time: contents.time,
+        message: contents.message.clone(),
+        counts: counts(&contents.resources),
+        parts,
+    };
+    let bytes = manifest.to_bytes()?;
+    let wrong = || io_error("the pod cannot be written");
+    let mut packed = zstd::Encoder::new(target, LEVEL).map_err(wrong())?;
+    packed.include_checksum(true).map_err(wrong())?;
+    let mut archive = tar::Builder::new(packed);
+    append(&mut archive, MANIFEST, bytes.len() as u64, &bytes[..])?;
+    append(&mut archive, STATE, state.len() as u64, &state[..])?;
+    if let Some(lines) = &history {
+        append(&mut archive, HISTORY, lines.len() as u64, &lines[..])?;
+    }
+    for id in &needed {
+        append_blob(&mut archive, blobs, id)?;
+    }
+    let packed = archive.into_inner().map_err(wrong())?;
+    packed.finish().and_then(|mut target| target.flush()).map_err(wrong())?;
+    Ok((digest(&bytes), manifest))
+}
+
+/// `state.json`: a line breaks after each member, so that two of them can be compared line by line.
+pub fn state_json(resources: &[Resource]) -> Result<Vec<u8>, PodError> {
+    let resources: Result<Vec<Value>, _> = resources.iter().map(portable::to_json).collect();
+    let mut bytes = serde_json::to_vec_pretty(&json!({ "schema": SCHEMA, "resources": resources? }))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn history_lines(events: &[Recorded]) -> Result<Vec<u8>, PodError> {
+    let mut lines = Vec::new();
+    for recorded in events {
+        let frame = portable::event_frame(recorded).map_err(|error| PodError::Broken(error.to_string()))?;
+        let line = json!({
+            "sequence": recorded.sequence, "time": recorded.time.to_string(), "kind": recorded.event.name(),
+            "resource": recorded.event.subject().arn, "request_id": recorded.origin.request_id,
+            "access_key_id": recorded.origin.access_key_id, "user_agent": recorded.origin.user_agent,
+            "frame": base64::engine::general_purpose::STANDARD.encode(frame),
+        });
+        lines.extend_from_slice(line.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+fn counts(resources: &[Resource]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for resource in resources {
+        *counts.entry(resource.key().kind().name().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn append<W: Write>(archive: &mut tar::Builder<W>, path: &str, size: u64, bytes: impl Read) -> Result<(), PodError> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_entry_type(tar::EntryType::Regular);
+    let wrong = || io_error(format!("{path} cannot be written to the pod"));
+    header.set_path(path).map_err(wrong())?;
+    header.set_cksum();
+    archive.append(&header, bytes).map_err(wrong())
+}
+
+/// Writes a blob, and checks on the way that it is the one it is named.
+fn append_blob<W: Write>(archive: &mut tar::Builder<W>, blobs: &BlobStore, id: &BlobId) -> Result<(), PodError> {
+    let (size, reader) = blobs.open_blob(id)?;
+    let mut hashed = Hashed { reader: reader.take(size), hash: Sha256::new() };
+    let path = format!("{BLOBS}{}", id.hex());
+    append(archive, &path, size, &mut hashed)?;
+    let found = BlobId(hashed.hash.finalize().into());
+    if found == *id { Ok(()) } else { Err(PodError::Digest { path, expected: *id, found }) }
+}
+
+struct Hashed<R> {
+    reader: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
