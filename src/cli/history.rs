@@ -65,7 +65,7 @@ pub struct State {
 /// Options of `larder diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
-    /// Two points, `A..B`: sequences, times, marks, or data dirs (a path with a `/`)
+    /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs
     #[arg(value_name = "A..B")]
     range: String,
     #[command(flatten)]
@@ -158,12 +158,8 @@ pub async fn log(options: Log) -> Result<(), String> {
 }
 
 fn pairs(query: &LogQuery) -> Vec<(&'static str, String)> {
-    let texts = [
-        ("since", &query.since),
-        ("function", &query.function),
-        ("resource", &query.resource),
-        ("kind", &query.kind),
-    ];
+    let texts =
+        [("since", &query.since), ("function", &query.function), ("resource", &query.resource), ("kind", &query.kind)];
     let given = texts.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
     given.chain([("show_secrets", query.show_secrets.to_string())]).collect()
 }
@@ -193,8 +189,9 @@ pub async fn state(options: State) -> Result<(), String> {
             query.extend(options.at.map(|at| ("at", at)));
             client.get("/_larder/state", &query).await?
         }
-        Target::Folder(offline) => history::state(&offline.ledger, options.at.as_deref(), show_secrets)
-            .map_err(|error| error.to_string())?,
+        Target::Folder(offline) => {
+            history::state(&offline.ledger, options.at.as_deref(), show_secrets).map_err(|error| error.to_string())?
+        }
     };
     if json {
         print(&pretty(&state));
@@ -213,8 +210,7 @@ pub async fn diff(options: Diff) -> Result<(), String> {
     let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or(
         "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`",
     )?;
-    let is_folder = |side: &str| side.contains('/') || Path::new(side).join("store").is_dir();
-    let difference = if is_folder(from) || is_folder(to) {
+    let difference = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
         let (from, to) = (side(from, &target).await?, side(to, &target).await?);
         history::differences(&from, &to, secrets)
@@ -240,13 +236,22 @@ pub async fn diff(options: Diff) -> Result<(), String> {
     Ok(())
 }
 
-/// One side of a difference with a data dir.
+/// Whether a side is a data dir or a pod.
+fn is_path(side: &str) -> bool {
+    side.contains('/') || Path::new(side).exists()
+}
+
+/// One side of a difference with a data dir or a pod.
 async fn side(text: &str, target: &TargetOptions) -> Result<Arc<crate::model::state::State>, String> {
-    if text.contains('/') || Path::new(text).join("store").is_dir() {
-        return Ok(Offline::open(Path::new(text))?.ledger.state());
+    let path = Path::new(text);
+    if path.is_file() {
+        return Ok(Arc::new(super::pod::state(&super::pod::open(path)?)));
+    }
+    if is_path(text) {
+        return Ok(Offline::open(path)?.ledger.state());
     }
     let Some(folder) = &target.data_dir else {
-        return Err(format!("`{text}` beside a data dir needs --data-dir, whose history it is a point of"));
+        return Err(format!("`{text}` beside a data dir or a pod needs --data-dir, whose history it is a point of"));
     };
     let offline = Offline::open(folder)?;
     let sequence = history::sequence(&offline.ledger, text).map_err(|error| error.to_string())?;
@@ -288,9 +293,12 @@ pub async fn rewind(options: Rewind) -> Result<(), String> {
 pub async fn mark(options: Mark) -> Result<(), String> {
     let path = format!("/_larder/marks/{}", options.name);
     let answer = match options.target.open()? {
-        Target::Server(client) if options.delete => {
-            client.send(client.request(reqwest::Method::DELETE, &path)).await?.json().await.map_err(|e| e.to_string())?
-        }
+        Target::Server(client) if options.delete => client
+            .send(client.request(reqwest::Method::DELETE, &path))
+            .await?
+            .json()
+            .await
+            .map_err(|e| e.to_string())?,
         Target::Server(client) => client.post(&path, &json!({})).await?,
         Target::Folder(offline) => {
             let answer = if options.delete {
@@ -326,7 +334,7 @@ pub async fn marks(options: Marks) -> Result<(), String> {
 }
 
 /// Who changes things offline.
-fn cli() -> Origin {
+pub fn cli() -> Origin {
     let user_agent = concat!("larder/", env!("CARGO_PKG_VERSION")).to_owned();
     Origin { request_id: uuid::Uuid::new_v4().to_string(), user_agent, ..Origin::default() }
 }
@@ -353,7 +361,7 @@ fn entry_text(entry: &Value) -> String {
 }
 
 /// One resource's change.
-fn change_text(change: &Value) -> String {
+pub fn change_text(change: &Value) -> String {
     let paint = Paint::new();
     let (sign, is_whole) = match text(&change["change"]).as_str() {
         "added" => ("+", true),
@@ -382,7 +390,16 @@ impl Paint {
     }
 
     fn sign(&self, sign: &str, text: &str) -> String {
-        self.with(if sign == "+" { "32" } else if sign == "-" { "31" } else { "33" }, text)
+        self.with(
+            if sign == "+" {
+                "32"
+            } else if sign == "-" {
+                "31"
+            } else {
+                "33"
+            },
+            text,
+        )
     }
 
     fn with(&self, code: &str, text: &str) -> String {
@@ -391,16 +408,16 @@ impl Paint {
 }
 
 /// Text without what a terminal would obey.
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
-fn pretty(value: &Value) -> String {
+pub fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// Prints a line; `false` when nobody reads any more.
-fn print(line: &str) -> bool {
+pub fn print(line: &str) -> bool {
     writeln!(std::io::stdout(), "{line}").is_ok()
 }

@@ -2,6 +2,7 @@
 
 mod demo;
 mod history;
+mod pod;
 mod serve;
 mod target;
 
@@ -48,6 +49,9 @@ enum Command {
     Mark(history::Mark),
     /// List the marks
     Marks(history::Marks),
+    /// Save, load, inspect and verify pods: the state as one file
+    #[command(subcommand)]
+    Pod(pod::Command),
 }
 
 /// Exit code for what the user can mend: a port in use, a folder that cannot be written.
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Rewind(options) => runtime.block_on(history::rewind(options)),
         Command::Mark(options) => runtime.block_on(history::mark(options)),
         Command::Marks(options) => runtime.block_on(history::marks(options)),
+        Command::Pod(command) => runtime.block_on(pod::run(command)),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();

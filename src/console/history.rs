@@ -176,9 +176,10 @@ pub async fn unmark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Value
 /// All marks.
 pub fn marks(ledger: &Ledger) -> Value {
     let state = ledger.state();
-    let marks = state.marks.iter().map(|(name, mark)| {
-        json!({ "mark": name.as_str(), "sequence": mark.sequence, "time": mark.time.to_string() })
-    });
+    let marks = state
+        .marks
+        .iter()
+        .map(|(name, mark)| json!({ "mark": name.as_str(), "sequence": mark.sequence, "time": mark.time.to_string() }));
     json!({ "marks": marks.collect::<Vec<_>>() })
 }
 
@@ -210,6 +211,7 @@ impl<'a> Wanted<'a> {
 
     fn has(&self, recorded: &Recorded, changes: &[Difference]) -> bool {
         let is_touched = |pattern: &ResourcePattern| changes.iter().any(|change| pattern.matches(&change.key));
-        self.kind.is_none_or(|kind| recorded.event.name().eq_ignore_ascii_case(kind)) && self.patterns.iter().all(is_touched)
+        self.kind.is_none_or(|kind| recorded.event.name().eq_ignore_ascii_case(kind))
+            && self.patterns.iter().all(is_touched)
     }
 }

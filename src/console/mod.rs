@@ -2,8 +2,10 @@
 
 mod event_view;
 pub mod history;
+pub mod pods;
 mod time_travel;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +17,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::blobs::BlobStore;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
 
@@ -26,6 +29,10 @@ const PAGE: usize = 1000;
 pub struct Console {
     /// State and history.
     pub ledger: Arc<Ledger>,
+    /// Code.
+    pub blobs: Arc<BlobStore>,
+    /// Where pods lie while they come and go.
+    pub staging: PathBuf,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Why the executor is the one it is.
@@ -41,6 +48,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/events", get(events))
         .route("/_larder/runtimes", get(runtimes))
         .merge(time_travel::routes())
+        .merge(pods::routes())
         .with_state(console)
 }
 

@@ -30,11 +30,15 @@ pub fn routes() -> Router<Arc<Console>> {
 
 /// An answer, or what is wrong as `{"error": …}`.
 pub fn answer(result: Result<Value, HistoryError>) -> Response {
-    let error = match result {
-        Ok(value) => return Json(value).into_response(),
-        Err(error) => error,
-    };
-    let status = match &error {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// What is wrong, as `{"error": …}`.
+pub fn refuse(error: &HistoryError) -> Response {
+    let status = match error {
         HistoryError::Invalid(_) => StatusCode::BAD_REQUEST,
         HistoryError::Ledger(error) | HistoryError::Rewind(RewindError::Point(error)) => status_of(error),
         HistoryError::Rewind(RewindError::NoResource(_) | RewindError::Commit(CommitError::Refused(_))) => {
@@ -79,11 +83,7 @@ struct Shown {
     to: Option<String>,
 }
 
-async fn show(
-    State(console): State<Arc<Console>>,
-    Path(sequence): Path<u64>,
-    Query(query): Query<Shown>,
-) -> Response {
+async fn show(State(console): State<Arc<Console>>, Path(sequence): Path<u64>, Query(query): Query<Shown>) -> Response {
     blocking(console, move |ledger| history::show(ledger, sequence, query.show_secrets)).await
 }
 

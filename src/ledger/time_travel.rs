@@ -148,11 +148,7 @@ impl Ledger {
 }
 
 /// The resources that are meant; `None`: all.
-fn chosen(
-    before: &State,
-    target: &State,
-    only: &[ResourcePattern],
-) -> Result<Option<Vec<ResourceKey>>, RewindError> {
+fn chosen(before: &State, target: &State, only: &[ResourcePattern]) -> Result<Option<Vec<ResourceKey>>, RewindError> {
     if only.is_empty() {
         return Ok(None);
     }

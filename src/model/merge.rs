@@ -44,9 +44,10 @@ impl FromStr for MergeStrategy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|strategy| strategy.name() == text).ok_or_else(|| {
-            format!("`{text}` is no way to merge; there are {}", Self::ALL.map(Self::name).join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == text)
+            .ok_or_else(|| format!("`{text}` is no way to merge; there are {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 
@@ -89,7 +90,8 @@ fn meet(there: &Resource, incoming: &Resource, unite: bool) -> Resource {
             Resource::Function(key.clone(), Arc::new(met))
         }
         (Resource::Layer(_, there), Resource::Layer(key, incoming)) => {
-            let versions = if unite { incoming.versions.clone().union(there.versions.clone()) } else { incoming.versions.clone() };
+            let versions =
+                if unite { incoming.versions.clone().union(there.versions.clone()) } else { incoming.versions.clone() };
             let last_version = incoming.last_version.max(there.last_version);
             Resource::Layer(key.clone(), Arc::new(Layer { versions, last_version }))
         }

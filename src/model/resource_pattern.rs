@@ -45,7 +45,10 @@ impl FromStr for ResourcePattern {
             Some(kind) => Ok(Self { text: text.to_owned(), kind: Some(kind) }),
             None => {
                 let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-                Err(format!("`{text}` chooses no resource: write an ARN, or KIND:NAME with a kind of {}", names.join(", ")))
+                Err(format!(
+                    "`{text}` chooses no resource: write an ARN, or KIND:NAME with a kind of {}",
+                    names.join(", ")
+                ))
             }
         }
     }

@@ -3,6 +3,7 @@
 mod manifest;
 pub mod read;
 pub mod selection;
+pub mod transfer;
 pub mod write;
 
 use std::path::PathBuf;
@@ -46,7 +47,9 @@ pub enum PodError {
     #[error("the pod is refused: {0}")]
     Refused(String),
     /// A later Larder wrote it.
-    #[error("the pod has {what} {found}, but this larder knows up to {known}; use the larder that wrote it, or a later one")]
+    #[error(
+        "the pod has {what} {found}, but this larder knows up to {known}; use the larder that wrote it, or a later one"
+    )]
     Newer {
         /// `format` or `schema`.
         what: &'static str,

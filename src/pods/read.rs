@@ -173,9 +173,13 @@ fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodErr
     let bytes = fs::read(&path).map_err(path_error(&path))?;
     let state: State = serde_json::from_slice(&bytes).map_err(|error| PodError::Broken(format!("{STATE}: {error}")))?;
     if state.schema != manifest.schema {
-        return Err(PodError::Refused(format!("{STATE} has schema {}, its manifest {}", state.schema, manifest.schema)));
+        return Err(PodError::Refused(format!(
+            "{STATE} has schema {}, its manifest {}",
+            state.schema, manifest.schema
+        )));
     }
-    let blobs: BTreeSet<_> = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest).collect();
+    let blobs: BTreeSet<_> =
+        manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest).collect();
     let mut resources = Vec::with_capacity(state.resources.len());
     let mut last: Option<ResourceKey> = None;
     for (index, json) in state.resources.into_iter().enumerate() {
@@ -199,7 +203,8 @@ fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodErr
 
 /// Whether account, region and name are such as AWS has: they end up in paths, labels and ARNs.
 fn is_named_well(key: &ResourceKey) -> bool {
-    let is_account = key.account().as_str().len() == 12 && key.account().as_str().bytes().all(|byte| byte.is_ascii_digit());
+    let is_account =
+        key.account().as_str().len() == 12 && key.account().as_str().bytes().all(|byte| byte.is_ascii_digit());
     let is_region = key.region().is_none_or(|region| {
         let text = region.as_str();
         !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -99,7 +99,12 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     let endpoint = format!("http://127.0.0.1:{}", server.port());
     let (ok, log) = larder(&["log", "--function", "orders", "--endpoint", &endpoint]);
     assert!(ok, "{log}");
-    for part in ["FunctionCreated", "FunctionConfigurationUpdated", "latest.config.timeout_s: 30 → 9", "TOKEN: (none) → \"***\""] {
+    for part in [
+        "FunctionCreated",
+        "FunctionConfigurationUpdated",
+        "latest.config.timeout_s: 30 → 9",
+        "TOKEN: (none) → \"***\"",
+    ] {
         assert!(log.contains(part), "{part} is in {log}");
     }
     let (_, none) = larder(&["log", "--function", "other*", "--endpoint", &endpoint]);
@@ -108,7 +113,9 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     assert!(ok && diff.contains("\"added\""), "{diff}");
     server.kill();
     let folder = server.data_dir().to_str().expect("is text").to_owned();
-    for arguments in [&["log"][..], &["show", "1"], &["state"], &["state", "--at", "1", "--json"], &["marks"], &["diff", "1..0"]] {
+    for arguments in
+        [&["log"][..], &["show", "1"], &["state"], &["state", "--at", "1", "--json"], &["marks"], &["diff", "1..0"]]
+    {
         let (ok, text) = larder(&[arguments, &["--data-dir", &folder]].concat());
         assert!(ok && !text.contains("s3cret-value"), "{arguments:?}: {text}");
     }

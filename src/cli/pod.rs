@@ -1,0 +1,251 @@
+//! `larder pod`: saves, loads, inspects and verifies pods.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use super::history::{change_text, cli, pretty, print, text};
+use super::target::{Client, Offline, Target, TargetOptions};
+use crate::blobs::BlobStore;
+use crate::console::pods::{self, LoadQuery, SaveRequest};
+use crate::model::state::State;
+use crate::pods::read::{self, Pod};
+
+/// What to do with pods.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Save the state, or a part of it, as one file
+    Save(Save),
+    /// Load a pod, by one change that can be rewound
+    Load(Load),
+    /// Show what a pod holds
+    Inspect(Inspect),
+    /// Check every byte of a pod
+    Verify(Inspect),
+    /// Show what differs between two pods
+    Diff(Diff),
+}
+
+/// Options of `larder pod save`.
+#[derive(Debug, Args)]
+pub struct Save {
+    /// The file to write
+    target: PathBuf,
+    /// What you want to say of it
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+    /// Only some resources, and what they need: KIND:NAME or an ARN, with `*` and `?`; may be repeated
+    #[arg(long, value_name = "RESOURCE")]
+    only: Vec<String>,
+    /// As it was at a point: a sequence, a time, how long ago, or mark:NAME
+    #[arg(long, value_name = "SEQ|TIME")]
+    at: Option<String>,
+    /// Take the events along
+    #[arg(long)]
+    with_history: bool,
+    /// The answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    to: TargetOptions,
+}
+
+/// Options of `larder pod load`.
+#[derive(Debug, Args)]
+pub struct Load {
+    /// The file to read
+    source: PathBuf,
+    /// How it meets what is there: overwrite, account-region, service or resource
+    #[arg(long, default_value = "account-region", value_name = "STRATEGY")]
+    merge: String,
+    /// Tell what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    to: TargetOptions,
+}
+
+/// Options of `larder pod inspect` and `larder pod verify`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The pod
+    source: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `larder pod diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// One pod
+    from: PathBuf,
+    /// The other
+    to: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of them.
+pub async fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Save(options) => save(options).await,
+        Command::Load(options) => load(options).await,
+        Command::Inspect(options) => inspect(&options),
+        Command::Verify(options) => verify(&options),
+        Command::Diff(options) => diff(&options),
+    }
+}
+
+async fn save(options: Save) -> Result<(), String> {
+    let Save { target, message, only, at, with_history, json, to } = options;
+    let request = SaveRequest { message, at, only, with_history };
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let problem = |error: std::io::Error| format!("{}: {error}", target.display());
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(problem)?;
+    let says = match to.open()? {
+        Target::Server(client) => download(&client, &request, file.as_file_mut()).await?,
+        Target::Folder(offline) => {
+            let blobs = blobs(&offline)?;
+            let out = BufWriter::new(file.as_file_mut());
+            let saved = pods::save_to(&offline.ledger, &blobs, request, out).map_err(|error| error.to_string())?;
+            pods::saved_json(&saved)
+        }
+    };
+    file.as_file().sync_all().map_err(problem)?;
+    let size = file.as_file().metadata().map_err(problem)?.len();
+    file.persist(&target).map_err(|error| problem(error.error))?;
+    if json {
+        print(&pretty(&says));
+        return Ok(());
+    }
+    for taken in says["taken_along"].as_array().into_iter().flatten() {
+        print(&format!("  with {}, which {} needs", text(&taken["resource"]), text(&taken["needed_by"])));
+    }
+    print(&format!("saved {} ({size} bytes, {})", target.display(), text(&says["digest"])));
+    Ok(())
+}
+
+async fn download(client: &Client, request: &SaveRequest, file: &mut File) -> Result<Value, String> {
+    let post = client.request(reqwest::Method::POST, "/_larder/pods/save").json(request);
+    let response = client.send(post).await?;
+    let says = response.headers().get("x-larder-pod").and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
+    let mut stream = response.bytes_stream();
+    while let Some(bytes) = stream.next().await {
+        file.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    }
+    Ok(says.unwrap_or(Value::Null))
+}
+
+async fn load(options: Load) -> Result<(), String> {
+    let Load { source, merge, dry_run, json, to } = options;
+    let problem = |error: std::io::Error| format!("{}: {error}", source.display());
+    let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
+    let loaded = match to.open()? {
+        Target::Server(client) => {
+            let file = tokio::fs::File::open(&source).await.map_err(problem)?;
+            let query = [("merge", merge), ("dry_run", dry_run.to_string()), ("source", name.unwrap_or_default())];
+            let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file));
+            let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(&query).body(body);
+            client.send(post).await?.json().await.map_err(|error| error.to_string())?
+        }
+        Target::Folder(offline) => {
+            let file = BufReader::new(File::open(&source).map_err(problem)?);
+            let (blobs, staging) = (Arc::new(blobs(&offline)?), offline.data_dir.join("staging"));
+            let query = LoadQuery { merge: Some(merge), dry_run, source: name };
+            let ledger = Arc::new(offline.ledger);
+            let loaded = pods::load_from(&ledger, &blobs, file, &staging, query, cli()).await;
+            ledger.close().map_err(|error| error.to_string())?;
+            loaded.map_err(|error| error.to_string())?
+        }
+    };
+    if json {
+        print(&pretty(&loaded));
+        return Ok(());
+    }
+    let resources = loaded["resources"].as_array().cloned().unwrap_or_default();
+    for resource in &resources {
+        print(&change_text(resource));
+    }
+    let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
+    print(&format!("{count} resources {verb} (merge {}, {})", text(&loaded["merge"]), text(&loaded["digest"])));
+    Ok(())
+}
+
+fn blobs(offline: &Offline) -> Result<BlobStore, String> {
+    let blobs = BlobStore::open(&offline.data_dir.join("blobs"), offline.ledger.small_blobs());
+    blobs.map_err(|error| error.to_string())
+}
+
+/// Reads a pod from a file.
+pub fn open(path: &Path) -> Result<Pod, String> {
+    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let pod = read::read(BufReader::new(file), &std::env::temp_dir(), read::MAX_SIZE);
+    pod.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The state that a pod holds.
+pub fn state(pod: &Pod) -> State {
+    let mut state = State::default();
+    let put = pod.resources.clone();
+    state.make(&crate::model::resource::Changes { put, removed: Vec::new() });
+    state.sequence = pod.manifest.sequence;
+    state
+}
+
+fn inspect(options: &Inspect) -> Result<(), String> {
+    let pod = open(&options.source)?;
+    if options.json {
+        let resources: Vec<_> = pod.resources.iter().map(|resource| resource.arn()).collect();
+        print(&pretty(&json!({
+            "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
+        })));
+        return Ok(());
+    }
+    let manifest = &pod.manifest;
+    print(&format!("{:<9} {}", "digest", pod.digest));
+    print(&format!("{:<9} {}", "store", text(&manifest.store.as_str().into())));
+    print(&format!("{:<9} {} ({})", "sequence", manifest.sequence, crate::model::time::Timestamp(manifest.time)));
+    if let Some(message) = &manifest.message {
+        print(&format!("{:<9} {}", "message", text(&message.as_str().into())));
+    }
+    for resource in &pod.resources {
+        print(&format!("{:<22} {}", resource.key().kind().name(), text(&resource.arn().into())));
+    }
+    Ok(())
+}
+
+fn verify(options: &Inspect) -> Result<(), String> {
+    let pod = open(&options.source)?;
+    let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
+    if options.json {
+        print(&pretty(&json!({
+            "ok": true, "digest": pod.digest.to_string(), "parts": parts, "resources": resources,
+        })));
+    } else {
+        print(&format!("{} is whole: {parts} parts, {resources} resources ({})", options.source.display(), pod.digest));
+    }
+    Ok(())
+}
+
+fn diff(options: &Diff) -> Result<(), String> {
+    let (from, to) = (state(&open(&options.from)?), state(&open(&options.to)?));
+    let difference = crate::console::history::differences(&from, &to, crate::ledger::difference::Secrets::Masked);
+    if options.json {
+        print(&pretty(&difference));
+        return Ok(());
+    }
+    for resource in difference["resources"].as_array().into_iter().flatten() {
+        print(&change_text(resource));
+    }
+    Ok(())
+}

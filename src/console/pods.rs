@@ -1,0 +1,208 @@
+//! The endpoints of pods: `POST /_larder/pods/save` answers with one, `POST /_larder/pods/load` takes one.
+
+use std::io::{Seek as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Console, history, time_travel};
+use crate::blobs::BlobStore;
+use crate::ledger::{CommitError, Ledger};
+use crate::model::event::Origin;
+use crate::model::merge::MergeStrategy;
+use crate::pods::transfer::{self, Choice, LoadError, Loaded, Saved};
+use crate::pods::{PodError, read};
+
+/// The routes.
+pub fn routes() -> Router<Arc<Console>> {
+    Router::new().route("/_larder/pods/save", post(save)).route("/_larder/pods/load", post(load))
+}
+
+/// What a pod shall hold.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SaveRequest {
+    /// What its maker says of it.
+    pub message: Option<String>,
+    /// A point of history; else now.
+    pub at: Option<String>,
+    /// Patterns of resources; empty: all.
+    pub only: Vec<String>,
+    /// Whether the events come along.
+    pub with_history: bool,
+}
+
+/// How a pod shall be loaded.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoadQuery {
+    /// How it meets what is there.
+    pub merge: Option<String>,
+    /// Whether to tell only what would change.
+    pub dry_run: bool,
+    /// Where it came from, for history.
+    pub source: Option<String>,
+}
+
+/// Why a pod was not saved or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum PodsError {
+    /// The request is none.
+    #[error("{0}")]
+    Invalid(String),
+    /// A point of history is not to be had.
+    #[error(transparent)]
+    History(#[from] history::HistoryError),
+    /// The pod cannot be written or read.
+    #[error(transparent)]
+    Pod(#[from] PodError),
+    /// The pod cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A file cannot be used.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Writes a pod of a store. Blocking.
+pub fn save_to(
+    ledger: &Ledger,
+    blobs: &BlobStore,
+    request: SaveRequest,
+    target: impl std::io::Write,
+) -> Result<Saved, PodsError> {
+    let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
+    let only: Result<Vec<_>, _> = request.only.iter().map(|text| text.parse()).collect();
+    let only = only.map_err(PodsError::Invalid)?;
+    let choice = Choice { at, only, message: request.message, with_history: request.with_history };
+    Ok(transfer::save(ledger, blobs, &choice, target)?)
+}
+
+/// Loads a pod from a stream of bytes, or tells what that would change.
+pub async fn load_from(
+    ledger: &Arc<Ledger>,
+    blobs: &Arc<BlobStore>,
+    source: impl std::io::Read + Send + 'static,
+    staging: &Path,
+    query: LoadQuery,
+    origin: Origin,
+) -> Result<Value, PodsError> {
+    let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
+    let strategy = strategy.map_err(PodsError::Invalid)?;
+    let staging = staging.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
+    let pod = Arc::new(reading.await.map_err(std::io::Error::other)??);
+    let loaded = if query.dry_run {
+        transfer::preview(ledger, &pod, strategy)
+    } else {
+        let source = query.source.unwrap_or_default();
+        transfer::load(ledger, blobs, pod, strategy, source, origin).await?
+    };
+    Ok(loaded_json(&loaded, strategy, query.dry_run))
+}
+
+fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool) -> Value {
+    json!({
+        "digest": loaded.digest.to_string(), "sequence": loaded.sequence, "merge": strategy.to_string(),
+        "dry_run": dry_run, "resources": loaded.changes,
+    })
+}
+
+/// What was saved, as JSON.
+pub fn saved_json(saved: &Saved) -> Value {
+    let taken_along = saved.taken_along.iter().map(|(key, by)| json!({ "resource": key.arn(), "needed_by": by.arn() }));
+    json!({
+        "digest": saved.digest.to_string(), "manifest": saved.manifest,
+        "taken_along": taken_along.collect::<Vec<_>>(),
+    })
+}
+
+async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> Response {
+    let request: SaveRequest = match serde_json::from_slice(if body.is_empty() { b"{}" } else { &body }) {
+        Ok(request) => request,
+        Err(error) => return refuse(&PodsError::Invalid(format!("the body says not what to save: {error}"))),
+    };
+    let written = tokio::task::spawn_blocking(move || {
+        // Into a file first: a pod that fails half-way must be an error, not a short answer.
+        let mut file = tempfile::tempfile_in(&console.staging)?;
+        let saved = save_to(&console.ledger, &console.blobs, request, std::io::BufWriter::new(&mut file))?;
+        file.rewind()?;
+        Ok::<_, PodsError>((saved, file))
+    });
+    match written.await {
+        Ok(Ok((saved, file))) => {
+            let stream = tokio_util::io::ReaderStream::new(tokio::fs::File::from_std(file));
+            let mut response = Response::new(Body::from_stream(stream));
+            let says = saved_json(&saved);
+            let headers = response.headers_mut();
+            headers.insert("content-type", axum::http::HeaderValue::from_static("application/zstd"));
+            let summary = json!({ "digest": says["digest"], "taken_along": says["taken_along"] }).to_string();
+            if let Ok(summary) = axum::http::HeaderValue::from_str(&summary) {
+                headers.insert("x-larder-pod", summary);
+            }
+            response
+        }
+        Ok(Err(error)) => refuse(&error),
+        Err(error) => super::unavailable(&error),
+    }
+}
+
+async fn load(
+    State(console): State<Arc<Console>>,
+    Query(query): Query<LoadQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let file = match received(&console.staging, body).await {
+        Ok(file) => file,
+        Err(error) => return refuse(&error),
+    };
+    let (ledger, blobs) = (&console.ledger, &console.blobs);
+    let origin = time_travel::origin(&headers);
+    match load_from(ledger, blobs, std::io::BufReader::new(file), &console.staging, query, origin).await {
+        Ok(loaded) => Json(loaded).into_response(),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// The body in a temporary file.
+async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsError> {
+    let mut file = tempfile::tempfile_in(staging)?;
+    let (mut stream, mut size) = (body.into_data_stream(), 0_u64);
+    while let Some(bytes) = stream.next().await {
+        let bytes = bytes.map_err(std::io::Error::other)?;
+        size += bytes.len() as u64;
+        if size > read::MAX_SIZE {
+            return Err(PodsError::Invalid(format!("the pod has more than {} bytes", read::MAX_SIZE)));
+        }
+        // A file of the page cache: it waits for no disk.
+        file.write_all(&bytes)?;
+    }
+    file.rewind()?;
+    Ok(file)
+}
+
+fn refuse(error: &PodsError) -> Response {
+    let status = match error {
+        PodsError::History(error) => return time_travel::refuse(error),
+        PodsError::Load(LoadError::Commit(CommitError::Refused(_))) => StatusCode::CONFLICT,
+        PodsError::Invalid(_)
+        | PodsError::Pod(
+            PodError::Broken(_) | PodError::Refused(_) | PodError::Newer { .. } | PodError::Digest { .. },
+        ) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    if status.is_server_error() {
+        tracing::error!(%error, "a pod was not saved or loaded");
+    }
+    (status, Json(json!({ "error": error.to_string() }))).into_response()
+}

@@ -1,0 +1,135 @@
+//! Saves a store's state as a pod, and loads a pod into a store.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::read::Pod;
+use super::write::{self, Contents};
+use super::{Manifest, PodError, selection};
+use crate::blobs::{BlobError, BlobStore};
+use crate::ledger::difference::{self, Difference, Secrets};
+use crate::ledger::{CommitError, Ledger, LedgerError};
+use crate::model::blob::BlobId;
+use crate::model::command::history::HistoryCommand;
+use crate::model::event::{Origin, Recorded};
+use crate::model::history::Cause;
+use crate::model::merge::{self, MergeStrategy};
+use crate::model::resource::ResourceKey;
+use crate::model::resource_pattern::ResourcePattern;
+
+/// What goes into a pod.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// The sequence whose state it is; `None`: now.
+    pub at: Option<u64>,
+    /// The resources, with what they need; empty: all.
+    pub only: Vec<ResourcePattern>,
+    /// What its maker says of it.
+    pub message: Option<String>,
+    /// Whether the events come along.
+    pub with_history: bool,
+}
+
+/// A pod that was written.
+#[derive(Debug)]
+pub struct Saved {
+    /// Its digest.
+    pub digest: BlobId,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What the chosen resources need and brought along, with one that needs it.
+    pub taken_along: Vec<(ResourceKey, ResourceKey)>,
+}
+
+/// Writes a pod of a store. Blocking.
+///
+/// # Errors
+/// A pattern matches nothing, a blob is missing or damaged, or the target cannot be written.
+pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Write) -> Result<Saved, PodError> {
+    let state = match choice.at {
+        Some(sequence) => ledger.state_at(sequence)?,
+        None => ledger.state(),
+    };
+    let (resources, taken_along) = if choice.only.is_empty() {
+        (state.resources().collect(), Vec::new())
+    } else {
+        let selection = selection::select(&state, &choice.only).map_err(PodError::Refused)?;
+        (selection.resources, selection.taken_along)
+    };
+    let last = ledger.events_from(state.sequence).next().transpose()?;
+    let contents = Contents {
+        store: ledger.store_id().to_owned(),
+        sequence: state.sequence,
+        time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
+        message: choice.message.clone(),
+        resources,
+        history: choice.with_history.then(|| history(ledger, state.sequence)).transpose()?,
+    };
+    let (digest, manifest) = write::write(&contents, blobs, target)?;
+    Ok(Saved { digest, manifest, taken_along })
+}
+
+/// The events up to a sequence.
+fn history(ledger: &Ledger, sequence: u64) -> Result<Vec<Recorded>, LedgerError> {
+    let until = |recorded: &Result<Recorded, LedgerError>| {
+        recorded.as_ref().map_or(true, |recorded| recorded.sequence <= sequence)
+    };
+    ledger.events_from(1).take_while(until).collect()
+}
+
+/// Why a pod was not loaded; nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its blobs cannot be stored.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The change cannot be made.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// What loading a pod changed, or would.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The pod's digest.
+    pub digest: BlobId,
+    /// The sequence of the state after it.
+    pub sequence: u64,
+    /// What changed.
+    pub changes: Vec<Difference>,
+}
+
+/// What loading a pod would change.
+pub fn preview(ledger: &Ledger, pod: &Pod, strategy: MergeStrategy) -> Loaded {
+    let state = ledger.state();
+    let after = merge::merged(&state, &pod.resources, strategy);
+    let changes = difference::between(&state, &after, Secrets::Masked);
+    Loaded { digest: pod.digest, sequence: state.sequence, changes }
+}
+
+/// Loads a pod: its blobs, and then all its resources by one event. None of its code runs.
+///
+/// # Errors
+/// See [`LoadError`]; blobs that were stored already are nobody's, and `larder gc` removes them.
+pub async fn load(
+    ledger: &Ledger,
+    blobs: &Arc<BlobStore>,
+    pod: Arc<Pod>,
+    strategy: MergeStrategy,
+    source: String,
+    origin: Origin,
+) -> Result<Loaded, LoadError> {
+    let (store, read) = (Arc::clone(blobs), Arc::clone(&pod));
+    let staged = tokio::task::spawn_blocking(move || {
+        let staged = read.blobs().map(|id| store.stage_file(id, &read.blob(&id)));
+        staged.filter_map(|staged| staged.map(|staged| staged.attachment).transpose()).collect::<Result<Vec<_>, _>>()
+    });
+    let attachments = staged.await.map_err(|_| CommitError::Closed)??;
+    let before = ledger.state();
+    let message = pod.manifest.message.clone();
+    let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
+    let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, cause };
+    let committed = ledger.commit_with(command.into(), origin, attachments).await?;
+    let changes = difference::between(&before, &committed.state, Secrets::Masked);
+    Ok(Loaded { digest: pod.digest, sequence: committed.state.sequence, changes })
+}
