@@ -35,6 +35,7 @@ mod layers;
 mod lifecycle;
 mod logs;
 mod neighbours;
+mod pods;
 mod policies;
 mod startup;
 mod sweep;

@@ -3,5 +3,6 @@
 mod commands;
 mod history;
 mod ledger;
+mod pods;
 mod properties;
 mod requests;

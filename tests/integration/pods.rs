@@ -1,0 +1,131 @@
+//! Pods: saved from one store, loaded into another, by servers and offline.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::on_each_executor;
+use crate::support::functions::create_python;
+use crate::support::http::Request;
+use crate::support::invoke::invoke;
+use crate::support::{Options, Server};
+
+const HELLO: &str = "def handler(event, context):\n    return 'hello from the pod'\n";
+
+/// Runs the command line; its end and what it said.
+fn larder(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).output().expect("larder runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).expect("is text"))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("is text")
+}
+
+on_each_executor! {
+    async fn a_pod_runs_in_another_store(executor) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pod = folder.path().join("hello.pod");
+        let from = Server::start(Options::new(executor));
+        let client = from.client();
+        create_python(&client, "hello", HELLO).await;
+        create_python(&client, "other", HELLO).await;
+        let save = ["pod", "save", text(&pod), "-m", "for you", "--only", "function:h*", "--endpoint", &from.url()];
+        let (ok, said) = larder(&save);
+        assert!(ok && said.contains("saved"), "{said}");
+        let to = Server::start(Options::new(executor));
+        create_python(&to.client(), "kept", HELLO).await;
+        let before = to.sequence();
+        let (ok, said) = larder(&["pod", "load", text(&pod), "--merge", "service", "--dry-run", "--endpoint", &to.url()]);
+        assert!(ok && said.contains("1 resources would change"), "{said}");
+        assert_eq!(to.sequence(), before, "a trial changes nothing");
+        let (ok, said) = larder(&["pod", "load", text(&pod), "--merge", "service", "--endpoint", &to.url()]);
+        assert!(ok && said.contains("1 resources changed"), "{said}");
+        assert_eq!(to.sequence(), before + 1, "one event");
+        assert_eq!(invoke(&to.client(), "hello", json!({})).await.response(), json!("hello from the pod"));
+        assert!(to.client().get_function().function_name("kept").send().await.is_ok());
+        let last = to.events().pop().expect("an event");
+        assert_eq!(last["details"]["cause"]["pod"]["message"], "for you");
+        assert_eq!(last["details"]["cause"]["pod"]["source"], "hello.pod");
+        // The field's default replaces what the service has in the pod's account and region.
+        let (ok, said) = larder(&["pod", "load", text(&pod), "--endpoint", &to.url()]);
+        assert!(ok, "{said}");
+        assert!(to.client().get_function().function_name("kept").send().await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn the_same_state_gives_the_same_bytes_online_and_offline_and_after_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pods: Vec<_> = ["a.pod", "b.pod", "c.pod"].iter().map(|name| folder.path().join(name)).collect();
+    let mut server = Server::start(Options::any());
+    create_python(&server.client(), "hello", HELLO).await;
+    for pod in &pods[..2] {
+        let (ok, said) = larder(&["pod", "save", text(pod), "--with-history", "--endpoint", &server.url()]);
+        assert!(ok, "{said}");
+    }
+    server.kill();
+    let data_dir = server.data_dir();
+    let (ok, said) = larder(&["pod", "save", text(&pods[2]), "--with-history", "--data-dir", text(&data_dir)]);
+    assert!(ok, "{said}");
+    let bytes: Vec<_> = pods.iter().map(|pod| std::fs::read(pod).expect("reads")).collect();
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+    for arguments in [&["pod", "verify"][..], &["pod", "inspect"], &["pod", "inspect", "--json"]] {
+        let (ok, said) = larder(&[arguments, &[text(&pods[0])]].concat());
+        assert!(ok, "{said}");
+    }
+    let (ok, said) = larder(&["diff", &format!("{}..{}", text(&pods[0]), text(&data_dir))]);
+    assert!(ok && said.is_empty(), "a pod is the state it was made of: {said}");
+    server.restart();
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_kill_while_a_pod_is_loaded_leaves_all_of_it_or_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("many.pod");
+    let from = Server::start(Options::any());
+    for index in 0..20 {
+        create_python(&from.client(), &format!("f{index}"), &format!("{HELLO}# {index}\n")).await;
+    }
+    assert!(larder(&["pod", "save", text(&pod), "--endpoint", &from.url()]).0);
+    let bytes = std::fs::read(&pod).expect("reads");
+    let mut to = Server::start(Options::any());
+    let kills = std::env::var("LARDER_CRASH_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5_u64);
+    for kill in 0..kills {
+        let (port, bytes) = (to.port(), bytes.clone());
+        let path =
+            if kill % 2 == 0 { "/_larder/pods/load?merge=overwrite" } else { "/_larder/pods/load?merge=service" };
+        let loading = std::thread::spawn(move || {
+            // The server may end before it answers.
+            std::panic::catch_unwind(|| Request::new("POST", path).body(bytes).send(port).status).ok()
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(kill * 37 % 60)).await;
+        to.kill();
+        let acknowledged = loading.join().expect("ends") == Some(200);
+        to.restart();
+        let functions = to.health()["counts"]["functions"].as_u64();
+        assert!(functions == Some(20) || (functions == Some(0) && !acknowledged), "{functions:?}, {acknowledged}");
+        if functions == Some(20) {
+            let code = to.client().get_function().function_name("f7").send().await.expect("is there");
+            assert!(code.code().is_some());
+            let rewound = Request::new("POST", "/_larder/rewind").body(b"{\"to\": 0}".to_vec()).send(to.port());
+            assert_eq!(rewound.status, 200, "{rewound:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_pod_is_refused_and_changes_nothing() {
+    let server = Server::start(Options::any());
+    for body in [&b""[..], b"nonsense", b"\x28\xb5\x2f\xfd"] {
+        let answer = Request::new("POST", "/_larder/pods/load").body(body.to_vec()).send(server.port());
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.json()["error"].as_str().is_some_and(|error| error.contains("no whole pod")), "{answer:?}");
+    }
+    let answer = Request::new("POST", "/_larder/pods/load?merge=best").body(Vec::new()).send(server.port());
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(server.sequence(), 0);
+}
