@@ -21,6 +21,9 @@ pub struct ServeOptions {
     /// Folder that keeps everything
     #[arg(long, env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
     pub data_dir: PathBuf,
+    /// Keep everything in a temporary folder, without waiting for the disk, and remove it at the end
+    #[arg(long, env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
+    pub ephemeral: bool,
     /// What runs functions; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,

@@ -63,9 +63,9 @@ impl Log {
         engine.set_identity(&identity)?;
         let store_id = String::from_utf8(identity.store_id.clone());
         let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, 1, engine.last()?)?);
+        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, engine.first()?, engine.last()?)?);
         let syncer = match durability {
-            Durability::Always => None,
+            Durability::Always | Durability::Never => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
         let log = Self { path: path.to_owned(), journal, engine, store_id, durability, _syncer: syncer };
@@ -113,6 +113,7 @@ impl Log {
     /// Writes what only the engine has into the journal: a store from before the journal, or one whose
     /// journal lost its end.
     fn extend_journal(&self) -> Result<(), LedgerError> {
+        // A log that was compacted begins later than with its first event.
         let (from, last) = (self.journal.last() + 1, self.engine.last()?);
         if from > last {
             return Ok(());
@@ -140,7 +141,8 @@ impl Log {
             return Ok(());
         }
         tracing::info!(from, to = self.journal.last(), "the engine follows the journal");
-        let mut expected = from;
+        // A compacted log begins later than with its first event.
+        let mut expected = from.max(self.journal.first()?);
         for record in self.journal.records_from(from)? {
             let record = record?;
             let frames: Vec<_> =
@@ -183,6 +185,11 @@ impl Log {
     /// The events from `from` on, each decoded and checked, in order and without gaps.
     pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
         self.engine.events_from(from)
+    }
+
+    /// Sequence of the oldest event: later than 1 in a compacted log.
+    pub fn first(&self) -> Result<u64, LedgerError> {
+        self.journal.first()
     }
 
     /// Time of the newest event.

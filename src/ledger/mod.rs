@@ -38,7 +38,7 @@ pub use codec::FrameError;
 pub use engine::SmallBlobs;
 
 /// Version of the store's layout; a store of a newer one is refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Commands that wait for the writer before callers have to wait too.
 const QUEUE: usize = 1024;
@@ -50,6 +50,8 @@ pub enum Durability {
     Always,
     /// When it is written; the disk follows within this time. A crash of the machine may lose it.
     Interval(Duration),
+    /// When it is written, and the disk is never waited for: a store that ends with its process.
+    Never,
 }
 
 /// How to open a ledger.
@@ -117,12 +119,17 @@ pub enum LedgerError {
         newest: u64,
     },
     /// The journal is not as it was written.
-    #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
+    #[error(
+        "the journal {} is damaged at byte {offset}, where event {sequence} should begin: {reason}. \
+         `larder verify` shows all damage; `larder recover --to {}` saves what is before it", path.display(), sequence.saturating_sub(1)
+    )]
     DamagedJournal {
         /// The segment.
         path: PathBuf,
         /// Where.
         offset: u64,
+        /// The event that is expected there.
+        sequence: u64,
         /// What is wrong.
         reason: &'static str,
     },
