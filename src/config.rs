@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::environments::images::ImageMapping;
-use crate::ledger::Durability;
+use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::UpstreamOption;
 
@@ -30,6 +30,12 @@ pub struct ServeOptions {
     /// When a change counts as done: on disk (always), or written and flushed every MS milliseconds
     #[arg(long, env = "LARDER_DURABILITY", default_value = "always", value_name = "always|interval:MS")]
     pub durability: DurabilityChoice,
+    /// Events after which the state is written to a checkpoint, so that a start has less to replay
+    #[arg(long, env = "LARDER_CHECKPOINT_EVENTS", default_value_t = CheckpointPolicy::default().events, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub checkpoint_events: u64,
+    /// Bytes of events after which it is
+    #[arg(long, env = "LARDER_CHECKPOINT_BYTES", default_value_t = CheckpointPolicy::default().bytes, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub checkpoint_bytes: u64,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

@@ -34,6 +34,7 @@ use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
 use crate::model::state::State;
 
+pub use checkpoint::CheckpointPolicy;
 pub use codec::FrameError;
 pub use engine::SmallBlobs;
 
@@ -200,6 +201,11 @@ pub struct Ledger {
 impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
+        Self::open_with(options, CheckpointPolicy::default())
+    }
+
+    /// Opens as [`Ledger::open`] does, with checkpoints by `policy`.
+    pub fn open_with(options: Options, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
         let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
         let (log, replayed) = replayed(log, &checkpoints)?;
@@ -213,7 +219,8 @@ impl Ledger {
             checkpoints.clone(),
             Arc::clone(&published),
             announce,
-            options,
+            options.limits,
+            policy,
             &replayed.progress,
         );
         let thread = writer.spawn(receiver);
