@@ -192,6 +192,21 @@ impl Log {
         self.journal.first()
     }
 
+    /// Sequence of the newest event not later than `time`; 0 if all are later. Times never run back, so that
+    /// some reads find it.
+    pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
+        let (mut low, mut high) = (self.first()?, self.engine.last()? + 1);
+        let first = low;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.events_from(middle).next().transpose()? {
+                Some(recorded) if recorded.time <= time => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(if low == first { 0 } else { low - 1 })
+    }
+
     /// Time of the newest event.
     pub fn last_time(&self) -> Result<Timestamp, LedgerError> {
         let last = self.engine.last()?;

@@ -298,6 +298,11 @@ impl Ledger {
         self.log.events_from(from).take(limit).collect()
     }
 
+    /// Sequence of the newest event not later than `time`; 0 if all are later.
+    pub fn sequence_at(&self, time: crate::model::time::Timestamp) -> Result<u64, LedgerError> {
+        self.log.sequence_at(time)
+    }
+
     /// The state as it was after event `sequence`. Blocking: it replays from the nearest checkpoint.
     ///
     /// # Errors

@@ -81,6 +81,19 @@ fn a_reopened_ledger_has_the_live_state_and_history() {
 }
 
 #[test]
+fn a_time_finds_its_sequence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, history) = fill(folder.path(), 5);
+    let ledger = open(folder.path());
+    let earliest = history[0].time.0;
+    for time in std::iter::once(earliest - 1).chain(history.iter().map(|recorded| recorded.time.0)) {
+        let expected = history.iter().filter(|recorded| recorded.time.0 <= time).count() as u64;
+        assert_eq!(ledger.sequence_at(larder::model::time::Timestamp(time)).expect("reads"), expected);
+    }
+    ledger.close().expect("closes");
+}
+
+#[test]
 fn a_refused_command_leaves_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = open(folder.path());
