@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::environments::images::ImageMapping;
-use crate::ledger::Durability;
+use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::UpstreamOption;
 
@@ -21,12 +21,21 @@ pub struct ServeOptions {
     /// Folder that keeps everything
     #[arg(long, env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
     pub data_dir: PathBuf,
+    /// Keep everything in a temporary folder, without waiting for the disk, and remove it at the end
+    #[arg(long, env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
+    pub ephemeral: bool,
     /// What runs functions; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,
     /// When a change counts as done: on disk (always), or written and flushed every MS milliseconds
     #[arg(long, env = "LARDER_DURABILITY", default_value = "always", value_name = "always|interval:MS")]
     pub durability: DurabilityChoice,
+    /// Events after which the state is written to a checkpoint, so that a start has less to replay
+    #[arg(long, env = "LARDER_CHECKPOINT_EVENTS", default_value_t = CheckpointPolicy::default().events, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub checkpoint_events: u64,
+    /// Bytes of events after which it is
+    #[arg(long, env = "LARDER_CHECKPOINT_BYTES", default_value_t = CheckpointPolicy::default().bytes, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    pub checkpoint_bytes: u64,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

@@ -27,7 +27,7 @@ use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engi
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
 use crate::invoke::{Invoker, event_sources};
-use crate::ledger::{Ledger, LedgerError, Options};
+use crate::ledger::{CheckpointPolicy, Ledger, LedgerError, Options};
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
@@ -116,9 +116,10 @@ impl Server {
         let lock = lock(&data_dir)?;
         let limits = options.limits.limits();
         let store = Options { path: data_dir.join("store"), durability: options.durability.0, limits: limits.clone() };
+        let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
         let settings = settings(options, &data_dir);
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
-        let opening = tokio::task::spawn_blocking(move || Ledger::open(store));
+        let opening = tokio::task::spawn_blocking(move || Ledger::open_with(store, checkpoints));
         // An engine takes its time to answer, and so does the trial of a sandbox: meanwhile.
         let (opened, found) = tokio::join!(opening, find_executor(options, &settings, &init));
         let ledger = Arc::new(opened.map_err(|error| ServerError::Serve(error.into()))??);

@@ -43,7 +43,14 @@ pub struct Package {
 ///
 /// # Errors
 /// AWS's text for a package that is missing, too large, broken or hostile.
-pub async fn take(services: &Services, call: &Call, source: CodeSource) -> Result<Package, ApiError> {
+pub async fn take(services: &Services, call: &Call, mut source: CodeSource) -> Result<Package, ApiError> {
+    let key = source.source_kms_key_arn.take();
+    let mut package = take_plain(services, call, source).await?;
+    package.code.source_kms_key_arn = key;
+    Ok(package)
+}
+
+async fn take_plain(services: &Services, call: &Call, source: CodeSource) -> Result<Package, ApiError> {
     match source {
         CodeSource { image_uri: Some(uri), .. } => Ok(Package { code: image(uri), attachment: None, signed: false }),
         CodeSource { zip_file: Some(zip), .. } => take_sent(services, zip).await,
@@ -150,17 +157,21 @@ fn image(uri: String) -> Code {
     let repository = &name[..tag.unwrap_or(name.len())];
     let blob = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
     let resolved_uri = format!("{repository}@sha256:{}", blob.hex());
-    Code { blob, size: 0, image: Some(Image { uri, resolved_uri }) }
+    Code { blob, size: 0, image: Some(Image { uri, resolved_uri }), source_kms_key_arn: None }
 }
 
 /// The `Code` member of `GetFunction`.
 pub fn shown(call: &Call, code: &Code) -> serde_json::Value {
-    match &code.image {
+    let mut shown = match &code.image {
         Some(image) => serde_json::json!({
             "RepositoryType": "ECR", "ImageUri": image.uri, "ResolvedImageUri": image.resolved_uri,
         }),
         None => serde_json::json!({ "RepositoryType": "S3", "Location": location(call, code) }),
+    };
+    if let Some(key) = &code.source_kms_key_arn {
+        shown["SourceKMSKeyArn"] = key.as_str().into();
     }
+    shown
 }
 
 /// AWS's words for a package that is refused; the log has the exact place.

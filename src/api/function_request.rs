@@ -71,6 +71,9 @@ pub struct CodeSource {
     pub s3_object_version: Option<String>,
     /// A container image.
     pub image_uri: Option<String>,
+    /// The key that encrypts the package.
+    #[serde(rename = "SourceKMSKeyArn")]
+    pub source_kms_key_arn: Option<String>,
 }
 
 /// The members of a configuration as sent.

@@ -7,11 +7,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, ServeOptions};
+use crate::ledger::Durability;
 use crate::server::Server;
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn run(options: ServeOptions) -> Result<(), String> {
+pub async fn run(mut options: ServeOptions) -> Result<(), String> {
     start_log(options.log_format);
+    // Removed when it is dropped, after the server has ended.
+    let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let listen = options.listen;
@@ -29,6 +32,16 @@ pub async fn run(options: ServeOptions) -> Result<(), String> {
         tracing::info!(signal = name, "stopping");
     };
     server.run(listener, stop).await.map_err(|error| error.to_string())
+}
+
+/// A folder that ends with the server, as its data dir.
+fn ephemeral(options: &mut ServeOptions) -> Result<tempfile::TempDir, String> {
+    let folder = tempfile::Builder::new().prefix("larder-ephemeral-").tempdir();
+    let folder = folder
+        .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
+    options.data_dir = folder.path().to_owned();
+    options.durability.0 = Durability::Never;
+    Ok(folder)
 }
 
 fn start_log(format: LogFormat) {

@@ -11,8 +11,27 @@ use std::path::{Path, PathBuf};
 use super::{LedgerError, io_error, shapes};
 use crate::model::state::State;
 
-/// Checkpoints that are kept; older ones are removed after a new one is in place.
-const KEPT: usize = 2;
+/// Newest checkpoints that are kept in any case: the second is there when the first is damaged.
+const NEWEST: usize = 2;
+
+/// Checkpoints that are kept at most; the older ones lie about powers of two of events apart, so that any
+/// point of history is near to one.
+const KEPT: usize = 8;
+
+/// When a checkpoint is due: whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointPolicy {
+    /// Events since the last one.
+    pub events: u64,
+    /// Bytes of events since the last one, or since the start.
+    pub bytes: u64,
+}
+
+impl Default for CheckpointPolicy {
+    fn default() -> Self {
+        Self { events: 10_000, bytes: 16 * 1024 * 1024 }
+    }
+}
 
 /// The folder with the checkpoints.
 #[derive(Debug, Clone)]
@@ -60,9 +79,10 @@ impl Folder {
     }
 
     fn prune(&self) -> Result<(), LedgerError> {
-        let mut all = self.list()?;
-        all.truncate(all.len().saturating_sub(KEPT));
-        all.into_iter().try_for_each(|(_, path)| fs::remove_file(&path).map_err(io_error(&path)))
+        let all = self.list()?;
+        let kept = kept(&all.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>());
+        let dropped = all.into_iter().filter(|(sequence, _)| !kept.contains(sequence));
+        dropped.into_iter().try_for_each(|(_, path)| fs::remove_file(&path).map_err(io_error(&path)))
     }
 
     /// Sequences and paths, oldest first.
@@ -78,5 +98,35 @@ impl Folder {
         }
         found.sort();
         Ok(found)
+    }
+}
+
+/// Which checkpoints of `sequences`, oldest first, are kept: the newest, and of the older ones the oldest
+/// within each power of two of events behind the newest.
+fn kept(sequences: &[u64]) -> Vec<u64> {
+    let (older, newest) = sequences.split_at(sequences.len().saturating_sub(NEWEST));
+    let mut kept = newest.to_vec();
+    let Some(last) = newest.last() else { return kept };
+    let mut apart = older.to_vec();
+    apart.dedup_by_key(|sequence| (last - *sequence).max(1).ilog2());
+    kept.extend(apart.into_iter().rev().take(KEPT - NEWEST));
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_thinned_and_old_ones_stay() {
+        let mut there = Vec::new();
+        for sequence in (1..=200).map(|count| count * 10_000) {
+            there.push(sequence);
+            let kept = kept(&there);
+            there.retain(|sequence| kept.contains(sequence));
+            assert!(there.len() <= KEPT && there.ends_with(&[sequence]), "{there:?}");
+            assert!(sequence < 20_000 || there.contains(&(sequence - 10_000)), "{there:?}");
+        }
+        assert!(there[0] < 1_500_000, "one is far behind: {there:?}");
     }
 }

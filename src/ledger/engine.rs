@@ -94,16 +94,16 @@ impl Engine {
         self.events.apply_batch(batch).map_err(|source| self.error(source))
     }
 
+    /// Sequence of the oldest event: later than 1 in a compacted log; 1 if there is none.
+    pub fn first(&self) -> Result<u64, LedgerError> {
+        let first = self.events.first().map_err(|source| self.error(source))?;
+        Ok(first.and_then(|(key, _)| sequence(&key)).unwrap_or(1))
+    }
+
     /// Sequence of the newest event; 0 if there is none.
     pub fn last(&self) -> Result<u64, LedgerError> {
         let last = self.events.last().map_err(|source| self.error(source))?;
         Ok(last.and_then(|(key, _)| sequence(&key)).unwrap_or(0))
-    }
-
-    /// Sequence of the oldest event; 1 if there is none.
-    pub fn first(&self) -> Result<u64, LedgerError> {
-        let first = self.events.first().map_err(|source| self.error(source))?;
-        Ok(first.and_then(|(key, _)| sequence(&key)).unwrap_or(1))
     }
 
     /// The frames from `from` on, in order, with their sequences.

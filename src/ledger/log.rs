@@ -63,9 +63,9 @@ impl Log {
         engine.set_identity(&identity)?;
         let store_id = String::from_utf8(identity.store_id.clone());
         let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, 1, engine.last()?)?);
+        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, engine.first()?, engine.last()?)?);
         let syncer = match durability {
-            Durability::Always => None,
+            Durability::Always | Durability::Never => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
         let log = Self { path: path.to_owned(), journal, engine, store_id, durability, _syncer: syncer };
@@ -118,6 +118,7 @@ impl Log {
     /// Writes what only the engine has into the journal: a store from before the journal, or one whose
     /// journal lost its end.
     fn extend_journal(&self) -> Result<(), LedgerError> {
+        // A log that was compacted begins later than with its first event.
         let (from, last) = (self.journal.last() + 1, self.engine.last()?);
         if from > last {
             return Ok(());
@@ -145,7 +146,8 @@ impl Log {
             return Ok(());
         }
         tracing::info!(from, to = self.journal.last(), "the engine follows the journal");
-        let mut expected = from;
+        // A compacted log begins later than with its first event.
+        let mut expected = from.max(self.journal.first()?);
         for record in self.journal.records_from(from)? {
             let record = record?;
             let frames: Vec<_> =
@@ -190,9 +192,24 @@ impl Log {
         self.engine.events_from(from)
     }
 
-    /// Sequence of the oldest event; 1 if there is none.
+    /// Sequence of the oldest event: later than 1 in a compacted log.
     pub fn first(&self) -> Result<u64, LedgerError> {
-        self.engine.first()
+        self.journal.first()
+    }
+
+    /// Sequence of the newest event not later than `time`; 0 if all are later. Times never run back, so that
+    /// some reads find it.
+    pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
+        let (mut low, mut high) = (self.first()?, self.engine.last()? + 1);
+        let first = low;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.events_from(middle).next().transpose()? {
+                Some(recorded) if recorded.time <= time => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(if low == first { 0 } else { low - 1 })
     }
 
     /// Time of the newest event.

@@ -169,7 +169,7 @@ impl LogLines {
     pub fn settle(&self) -> Result<(), LedgerError> {
         match self.log.durability() {
             Durability::Always => self.log.flush(),
-            Durability::Interval(_) => Ok(()),
+            Durability::Interval(_) | Durability::Never => Ok(()),
         }
     }
 

@@ -38,11 +38,12 @@ use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
 use crate::model::state::State;
 
+pub use checkpoint::CheckpointPolicy;
 pub use codec::FrameError;
 pub use engine::SmallBlobs;
 
 /// Version of the store's layout; a store of a newer one is refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Commands that wait for the writer before callers have to wait too.
 const QUEUE: usize = 1024;
@@ -54,6 +55,8 @@ pub enum Durability {
     Always,
     /// When it is written; the disk follows within this time. A crash of the machine may lose it.
     Interval(Duration),
+    /// When it is written, and the disk is never waited for: a store that ends with its process.
+    Never,
 }
 
 /// How to open a ledger.
@@ -132,12 +135,17 @@ pub enum LedgerError {
     #[error("there is no mark {0}; `larder marks` lists those there are")]
     NoMark(String),
     /// The journal is not as it was written.
-    #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
+    #[error(
+        "the journal {} is damaged at byte {offset}, where event {sequence} should begin: {reason}. \
+         `larder verify` shows all damage; `larder recover --to {}` saves what is before it", path.display(), sequence.saturating_sub(1)
+    )]
     DamagedJournal {
         /// The segment.
         path: PathBuf,
         /// Where.
         offset: u64,
+        /// The event that is expected there.
+        sequence: u64,
         /// What is wrong.
         reason: &'static str,
     },
@@ -210,6 +218,11 @@ pub struct Ledger {
 impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
     pub fn open(options: Options) -> Result<Self, LedgerError> {
+        Self::open_with(options, CheckpointPolicy::default())
+    }
+
+    /// Opens as [`Ledger::open`] does, with checkpoints by `policy`.
+    pub fn open_with(options: Options, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
         let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
         let (log, replayed) = replayed(log, &checkpoints)?;
@@ -224,7 +237,8 @@ impl Ledger {
             checkpoints.clone(),
             Arc::clone(&published),
             announce,
-            options,
+            options.limits,
+            policy,
             &replayed.progress,
         );
         let thread = writer.spawn(receiver);

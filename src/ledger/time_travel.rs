@@ -96,18 +96,7 @@ impl Ledger {
 
     /// The newest event that is not later than `time`; 0 if all are. Blocking.
     pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
-        // The first event that is later lies in `low..=high`; times never run back.
-        let (mut low, mut high) = (self.log.first()?, self.state().sequence + 1);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let recorded = self.log.events_from(middle).next().transpose()?;
-            if recorded.is_some_and(|recorded| recorded.time <= time) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low - 1)
+        self.log.sequence_at(time)
     }
 
     /// Names the present.

@@ -8,10 +8,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::checkpoint::Folder;
+use super::checkpoint::{CheckpointPolicy, Folder};
 use super::log::Log;
 use super::replay::Progress;
-use super::{Attachment, CommitError, Committed, Job, LedgerError, Options, codec};
+use super::{Attachment, CommitError, Committed, Job, LedgerError, codec};
 use crate::model::command::Stamp;
 use crate::model::decide::decide;
 use crate::model::event::Recorded;
@@ -22,9 +22,6 @@ use crate::model::time::Timestamp;
 /// Commands that share one flush at most.
 const BATCH: usize = 256;
 
-/// Events between two checkpoints.
-const CHECKPOINT_EVERY: u64 = 10_000;
-
 /// The writer's own things; nobody else appends.
 pub struct Writer {
     log: Arc<Log>,
@@ -34,6 +31,9 @@ pub struct Writer {
     limits: Limits,
     time: Timestamp,
     checkpoint: u64,
+    /// Bytes of events since the last checkpoint.
+    bytes: u64,
+    policy: CheckpointPolicy,
     checkpointer: Option<JoinHandle<()>>,
 }
 
@@ -56,11 +56,12 @@ impl Writer {
         checkpoints: Folder,
         published: Arc<ArcSwap<State>>,
         announce: watch::Sender<u64>,
-        options: Options,
+        limits: Limits,
+        policy: CheckpointPolicy,
         progress: &Progress,
     ) -> Self {
         let Progress { checkpoint, time } = *progress;
-        Self { log, checkpoints, published, announce, limits: options.limits, time, checkpoint, checkpointer: None }
+        Self { log, checkpoints, published, announce, limits, time, checkpoint, bytes: 0, policy, checkpointer: None }
     }
 
     /// Runs the writer in a thread of its own until all senders are gone.
@@ -80,9 +81,11 @@ impl Writer {
 
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) {
         let decided = self.decide(jobs);
+        let bytes: usize = decided.frames.iter().map(|(_, frame)| frame.len()).sum();
         let stored = if decided.frames.is_empty() { Ok(()) } else { self.log.append(decided.frames, &decided.blobs) };
         match stored {
             Ok(()) => {
+                self.bytes += bytes as u64;
                 let sequence = decided.state.sequence;
                 self.published.store(Arc::new(decided.state));
                 self.announce.send_replace(sequence);
@@ -127,9 +130,11 @@ impl Writer {
     fn checkpoint_if_due(&mut self) {
         let state = self.published.load_full();
         let busy = self.checkpointer.as_ref().is_some_and(|running| !running.is_finished());
-        if busy || state.sequence < self.checkpoint + CHECKPOINT_EVERY {
+        let due = state.sequence >= self.checkpoint + self.policy.events || self.bytes >= self.policy.bytes;
+        if busy || !due || state.sequence == self.checkpoint {
             return;
         }
+        self.bytes = 0;
         self.checkpoint = state.sequence;
         let checkpoints = self.checkpoints.clone();
         let write = move || {

@@ -172,6 +172,8 @@ pub struct Code {
     pub size: u64,
     /// The image, where `PackageType` is `Image`.
     pub image: Option<Image>,
+    /// Key that the package is encrypted with (`SourceKMSKeyArn`).
+    pub source_kms_key_arn: Option<String>,
 }
 
 /// A container image as a function's code.
@@ -186,7 +188,7 @@ pub struct Image {
 impl Code {
     /// Code in a zip.
     pub fn zip(blob: BlobId, size: u64) -> Self {
-        Self { blob, size, image: None }
+        Self { blob, size, image: None, source_kms_key_arn: None }
     }
 
     /// `PackageType`.

@@ -169,3 +169,29 @@ fn a_closed_standard_output_is_no_reason_not_to_serve() {
     server.start_unheard();
     assert_eq!(server.health()["status"], "ok");
 }
+
+/// With `--ephemeral` the folder is gone at the end, and a data dir beside it is a contradiction.
+#[test]
+fn an_ephemeral_server_leaves_nothing() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let server = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(["serve", "--ephemeral", "--listen", "127.0.0.1:0", "--executor", "sandbox"]);
+        command.env("TMPDIR", parent.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_remove("LARDER_DATA_DIR");
+        command
+    };
+    let mut child = server().spawn().expect("larder is built");
+    let mut banner = std::io::BufReader::new(child.stdout.take().expect("is piped"));
+    let mut line = String::new();
+    while !line.contains("  executor ") {
+        assert!(std::io::BufRead::read_line(&mut banner, &mut line).expect("a banner") > 0, "it starts: {line}");
+    }
+    let made = || fs::read_dir(parent.path()).expect("reads").count();
+    assert_eq!(made(), 1, "one folder while it runs");
+    kill(Pid::from_raw(i32::try_from(child.id()).expect("a pid")), Signal::SIGTERM).expect("signalled");
+    assert!(child.wait().expect("waited for").success());
+    assert_eq!(made(), 0, "and none after");
+    let both = server().arg("--data-dir").arg(parent.path()).output().expect("runs");
+    assert!(!both.status.success() && String::from_utf8_lossy(&both.stderr).contains("cannot be used with"));
+}

@@ -81,6 +81,19 @@ fn a_reopened_ledger_has_the_live_state_and_history() {
 }
 
 #[test]
+fn a_time_finds_its_sequence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, history) = fill(folder.path(), 5);
+    let ledger = open(folder.path());
+    let earliest = history[0].time.0;
+    for time in std::iter::once(earliest - 1).chain(history.iter().map(|recorded| recorded.time.0)) {
+        let expected = history.iter().filter(|recorded| recorded.time.0 <= time).count() as u64;
+        assert_eq!(ledger.sequence_at(larder::model::time::Timestamp(time)).expect("reads"), expected);
+    }
+    ledger.close().expect("closes");
+}
+
+#[test]
 fn a_refused_command_leaves_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = open(folder.path());
@@ -200,6 +213,39 @@ fn a_torn_last_record_is_cut() {
     let ledger = open(folder.path());
     assert!(ledger.events(1, usize::MAX).expect("history reads") == kept, "what was cut stays cut");
     ledger.close().expect("closes");
+}
+
+/// The journal's one segment, and where its records end.
+fn segment(folder: &Path) -> (PathBuf, Vec<u8>, usize) {
+    let entry = std::fs::read_dir(folder.join("journal")).expect("reads").next().expect("a segment");
+    let path = entry.expect("an entry").path();
+    let bytes = std::fs::read(&path).expect("reads");
+    let used = bytes.iter().rposition(|byte| *byte != 0).expect("is not empty");
+    (path, bytes, used)
+}
+
+/// Bytes flipped in the middle are mended from the engine; without it the place is told.
+#[test]
+fn damage_in_the_journals_middle_is_mended_or_located() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = fill(folder.path(), 5);
+    let (path, whole, used) = segment(folder.path());
+    for at in (200..used / 2).step_by(used / 16) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x20;
+        std::fs::write(&path, &damaged).expect("writes");
+        expect_whole(folder.path(), &live, &format!("byte {at} of the journal flipped"));
+        assert_eq!(std::fs::read(path.with_extension("damaged")).expect("is kept"), damaged);
+    }
+    let mut damaged = whole;
+    damaged[used / 2] ^= 0x20;
+    std::fs::write(&path, &damaged).expect("writes");
+    let sled = folder.path().join("sled");
+    when_free(|| std::fs::remove_dir_all(&sled), |_| false).expect("is removed");
+    let refused = try_open(folder.path()).map(drop).expect_err("is refused");
+    let LedgerError::DamagedJournal { offset, sequence, .. } = refused else { panic!("{refused}") };
+    assert!(offset <= used as u64 / 2 && sequence > 1, "{offset} {sequence}");
+    assert!(std::fs::read(&path).expect("reads") == damaged, "and nothing is changed");
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn hostile_pods_are_refused_with_the_reason() {
         part["size"] = size.into();
         manifest(&[part])
     };
-    let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    let nested = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    let deep = [format!(r#"{{"schema": {SCHEMA}, "resources": ["#).as_bytes(), &nested, b"]}"].concat();
     let link = ("state.json".to_owned(), tar::EntryType::Symlink, Vec::new());
     let blob = format!("blobs/sha256/{}", "a".repeat(64));
     let cases: Vec<(Vec<u8>, &str)> = vec![

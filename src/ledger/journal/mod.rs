@@ -55,12 +55,22 @@ pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
 }
 
 fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
-    let damage = || LedgerError::DamagedJournal { path: path.to_owned(), offset: 0, reason: "the header is damaged" };
+    let damage = || LedgerError::DamagedJournal {
+        path: path.to_owned(),
+        offset: 0,
+        sequence: first_of(path).unwrap_or(1),
+        reason: "the header is damaged",
+    };
     let (identity, schema, _) = segment::read_header(bytes).ok_or_else(damage)?;
     if schema > SCHEMA {
         return Err(LedgerError::NewerSchema { found: schema, known: SCHEMA });
     }
     Ok(identity)
+}
+
+/// The first sequence of a segment, which is its name.
+fn first_of(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// The segments of a folder, oldest first.
@@ -70,7 +80,7 @@ fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
     for entry in fs::read_dir(folder).map_err(io_error(folder))? {
         let path = entry.map_err(io_error(folder))?.path();
         if path.extension().is_some_and(|extension| extension == "segment")
-            && let Some(first) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
+            && let Some(first) = first_of(&path)
         {
             found.push((first, path));
         }
@@ -103,6 +113,11 @@ impl Journal {
         &self.identity
     }
 
+    /// The oldest event's sequence, or what it will be.
+    pub fn first(&self) -> Result<u64, LedgerError> {
+        Ok(segments(&self.folder)?.first().map_or(1, |(first, _)| *first))
+    }
+
     /// The newest event's sequence.
     pub fn last(&self) -> u64 {
         self.active().next - 1
@@ -114,7 +129,11 @@ impl Journal {
         let record = segment::record(*first, frames, blobs);
         let mut active = self.active();
         if active.broken {
-            return Err(io_error(&active.path)(io::Error::other("an earlier write failed; restart the server")));
+            // There may be room again.
+            active.take_back();
+        }
+        if active.broken {
+            return Err(io_error(&active.path)(io::Error::other("an earlier write failed and cannot be undone yet")));
         }
         if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 {
             *active = self.next_segment(&active)?;
@@ -182,26 +201,28 @@ impl Active {
     /// follow.
     fn take_back(&mut self) {
         let undone = self.file.write_all_at(&[0; 24], self.end).and_then(|()| self.file.sync_data());
+        self.broken = undone.is_err();
         if let Err(error) = undone {
-            tracing::error!(%error, journal = %self.path.display(), "a failed write could not be taken back; no further change is taken");
-            self.broken = true;
+            tracing::error!(%error, journal = %self.path.display(), "a failed write could not be taken back; no change is taken until it can");
         }
     }
 }
 
-/// Begins a segment.
+/// Begins a segment. It has its name when it is whole: a crash or a full disk leaves no half of one.
 fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
     let path = folder.join(format!("{first:020}.segment"));
+    let new = path.with_extension("new");
     let make = || {
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
+        let file = File::options().create(true).truncate(true).read(true).write(true).open(&new)?;
         let mut bytes = segment::header(identity, first);
         bytes.resize(usize::try_from(AHEAD).map_err(io::Error::other)?, 0);
         file.write_all_at(&bytes, 0)?;
         file.sync_all()?;
+        fs::rename(&new, &path)?;
         File::open(folder)?.sync_all()?;
         Ok(file)
     };
-    let file = make().map_err(io_error(&path))?;
+    let file = make().inspect_err(|_| drop(fs::remove_file(&new))).map_err(io_error(&path))?;
     Ok(Active { file, path, end: segment::HEADER as u64, filled: AHEAD, next: first, broken: false })
 }
 
@@ -221,6 +242,15 @@ fn reopen(first: u64, path: PathBuf, known: u64) -> Result<Active, LedgerError> 
     };
     let file = File::options().read(true).write(true).open(&path).map_err(io_error(&path))?;
     if let Some(reason) = damage {
+        if let Some(last) = segment::last_behind(&bytes, offset, next) {
+            // Bytes that whole records follow are no torn write: those records were acknowledged.
+            if last > known {
+                return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
+            }
+            let aside = path.with_extension("damaged");
+            fs::copy(&path, &aside).map_err(io_error(&aside))?;
+            tracing::warn!(journal = %path.display(), offset, sequence = next, reason, kept = %aside.display(), "the journal is damaged; it is mended from the engine");
+        }
         tracing::warn!(journal = %path.display(), offset, reason, next, known, "the journal ends in bytes that are no record; they are cut");
         file.set_len(offset as u64).map_err(io_error(&path))?;
     }
@@ -237,6 +267,7 @@ fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>> + u
         Err(error) => (Vec::new(), Some(error)),
     };
     let mut offset = segment::HEADER;
+    let mut next = first_of(&path).unwrap_or(1);
     std::iter::from_fn(move || {
         if let Some(error) = failure.take() {
             return Some(Err(error));
@@ -244,11 +275,13 @@ fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>> + u
         match segment::read(&bytes, offset) {
             segment::Found::Record(record, after) => {
                 offset = after;
+                next = record.first + record.frames.len() as u64;
                 Some(Ok(record))
             }
             segment::Found::End => None,
             segment::Found::Damage(reason) => {
-                let damage = LedgerError::DamagedJournal { path: path.clone(), offset: offset as u64, reason };
+                let damage =
+                    LedgerError::DamagedJournal { path: path.clone(), offset: offset as u64, sequence: next, reason };
                 offset = bytes.len();
                 Some(Err(damage))
             }

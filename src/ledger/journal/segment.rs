@@ -132,6 +132,26 @@ pub fn read(bytes: &[u8], offset: usize) -> Found {
     }
 }
 
+/// The newest sequence of the whole records that lie somewhere behind damage at `offset`, where the event
+/// `next` should be; `None` if there are none.
+pub fn last_behind(bytes: &[u8], offset: usize, next: u64) -> Option<u64> {
+    let mut last = None;
+    let mut at = offset + 1;
+    while at + RECORD <= bytes.len() {
+        let first = u64::from_le_bytes(bytes[at + 8..at + 16].try_into().ok()?);
+        // A record's sequence is looked at before its checksum, which costs more.
+        let plausible = first >= next && first - next <= bytes.len() as u64;
+        match plausible.then(|| read(bytes, at)) {
+            Some(Found::Record(record, after)) => {
+                last = Some(record.first + record.frames.len() as u64 - 1);
+                at = after;
+            }
+            _ => at += 1,
+        }
+    }
+    last
+}
+
 /// The end, if there is nothing but zeros.
 fn ended(bytes: &[u8]) -> Found {
     if bytes.iter().all(|byte| *byte == 0) { Found::End } else { Found::Damage("bytes behind the last record") }
@@ -192,6 +212,20 @@ mod tests {
             assert!(!matches!(read(&flipped, 0), Found::Record(..)), "flip at {at}");
             assert!(!matches!(read(&bytes[..at], 0), Found::Record(..)), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn records_behind_damage_are_found() {
+        let mut bytes = sample();
+        let length = bytes.len();
+        bytes.extend_from_slice(&record(9, &[(9, b"three".to_vec())], &[]));
+        bytes.extend_from_slice(&[0; 100]);
+        for at in 0..length {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(last_behind(&damaged, 0, 7), Some(9), "flip at {at}");
+        }
+        assert_eq!(last_behind(&bytes, length, 9), None, "nothing follows the last");
     }
 
     #[test]

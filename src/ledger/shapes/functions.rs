@@ -26,7 +26,7 @@ impl Stored<function::Variables> for Map<String, String> {
 
 shape! {
     Image = function::Image { uri: String, resolved_uri: String }
-    Code = function::Code { blob: Digest, size: u64, image: Option<Image> }
+    Code = function::Code { blob: Digest, size: u64, image: Option<Image>, source_kms_key_arn: Option<String> }
     Failure = function::Failure { reason: String, code: String }
     Logging = function::Logging {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
@@ -79,14 +79,14 @@ status! {
 }
 
 events! { FunctionEvent {
-    1 / 2 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
-    2 / 2 FunctionCodeUpdated {
+    1 / 3 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
+    2 / 3 FunctionCodeUpdated {
         key: FunctionKey, code: Code, config: FunctionConfig, revision: Id, modified: u64,
     }
     3 / 2 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
     4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: Id, failure: Option<Failure> }
     5 / 1 FunctionDeleted { key: FunctionKey }
-    6 / 2 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
+    6 / 3 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
     7 / 1 VersionDeleted { key: FunctionKey, number: u64 }
     8 / 1 AliasPut { key: FunctionKey, alias: Alias }
     9 / 1 AliasDeleted { key: FunctionKey, name: String }

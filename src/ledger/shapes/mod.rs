@@ -1,4 +1,4 @@
-//! The stored shapes, schema 2, and the conversions to and from the model.
+//! The stored shapes, schema 3, and the conversions to and from the model.
 //!
 //! A shape written to disk is a promise to every old file: it never changes once released. A new
 //! version of one raises its number in its area's table, and the old one moves to `migrations/`, which lifts
