@@ -6,7 +6,10 @@
 
 mod checkpoint;
 mod codec;
+pub mod compact;
 mod engine;
+mod held;
+pub mod inspect;
 mod journal;
 mod log;
 pub mod log_lines;
@@ -29,6 +32,7 @@ use crate::model::blob::BlobId;
 use crate::model::command::{Command, Stamp};
 use crate::model::decide::Decision;
 use crate::model::error::ApiError;
+use crate::model::event::uses::BlobUses;
 use crate::model::event::{Origin, Recorded};
 use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
@@ -115,6 +119,12 @@ pub enum LedgerError {
         asked: u64,
         /// The newest there is.
         newest: u64,
+    },
+    /// A point of history that was dropped.
+    #[error("history begins at event {begins}: what was before it was dropped by `larder compact`")]
+    Compacted {
+        /// Sequence of the oldest event.
+        begins: u64,
     },
     /// The journal is not as it was written.
     #[error("the journal {} is damaged at byte {offset}: {reason}", path.display())]
@@ -281,7 +291,41 @@ impl Ledger {
 
     /// Up to `limit` events from `from` on, in order.
     pub fn events(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
-        self.log.events_from(from).take(limit).collect()
+        let begins = self.log.begins();
+        if from.max(1) < begins {
+            return Err(LedgerError::Compacted { begins });
+        }
+        let events: Result<Vec<_>, _> = self.log.events_from(from).take(limit).collect();
+        events.map_err(|error| self.unless_compacted(from.max(1), error))
+    }
+
+    /// Sequence of the oldest event: 1, unless history was compacted.
+    pub fn begins(&self) -> u64 {
+        self.log.begins()
+    }
+
+    /// An error of reading from `from` on, which is none of the store when history was dropped meanwhile.
+    fn unless_compacted(&self, from: u64, error: LedgerError) -> LedgerError {
+        let begins = self.log.begins();
+        if from < begins { LedgerError::Compacted { begins } } else { error }
+    }
+
+    /// Drops history that is not kept; callers that change something wait meanwhile. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; either the former history is there or the new one.
+    pub fn compact(&self, keep: compact::Keep) -> Result<compact::Compaction, LedgerError> {
+        compact::compact(&self.log, &self.checkpoints, keep)
+    }
+
+    /// The blobs that any kept event refers to. Blocking: it reads all of them.
+    pub fn blob_uses(&self) -> Result<BlobUses, LedgerError> {
+        let mut uses = BlobUses::default();
+        let from = self.log.begins();
+        for recorded in self.log.events_from(from) {
+            uses.add_event(&recorded.map_err(|error| self.unless_compacted(from, error))?.event);
+        }
+        Ok(uses)
     }
 
     /// The state as it was after event `sequence`. Blocking: it replays from the nearest checkpoint.
@@ -296,7 +340,12 @@ impl Ledger {
         if sequence > present.sequence {
             return Err(LedgerError::NotYet { asked: sequence, newest: present.sequence });
         }
-        replay::at(&self.log, &self.checkpoints, sequence).map(Arc::new)
+        let begins = self.log.begins();
+        if sequence < begins {
+            return Err(LedgerError::Compacted { begins });
+        }
+        let state = replay::at(&self.log, &self.checkpoints, sequence);
+        state.map(Arc::new).map_err(|error| self.unless_compacted(sequence, error))
     }
 
     /// Stops taking commands, waits for the writer, flushes.

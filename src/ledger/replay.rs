@@ -25,7 +25,7 @@ pub struct Progress {
 
 /// Rebuilds the current state.
 pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> {
-    let mut state = checkpoints.newest()?.unwrap_or_default();
+    let mut state = base(checkpoints.newest()?, log);
     // The newest event's own time, also when a checkpoint covers it.
     let mut progress = Progress { checkpoint: state.sequence, time: log.last_time()? };
     for recorded in log.events_from(state.sequence + 1) {
@@ -38,10 +38,18 @@ pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> 
 
 /// The state after event `sequence`, which is there.
 pub fn at(log: &Log, checkpoints: &Folder, sequence: u64) -> Result<State, LedgerError> {
-    let mut state = checkpoints.newest_until(sequence)?.unwrap_or_default();
+    let mut state = base(checkpoints.newest_until(sequence)?, log);
     let missing = usize::try_from(sequence - state.sequence).unwrap_or(usize::MAX);
     for recorded in log.events_from(state.sequence + 1).take(missing) {
         state.apply(&recorded?.event);
     }
     Ok(state)
+}
+
+/// What the events are folded on: a checkpoint, or nothing right before the oldest event.
+fn base(checkpoint: Option<State>, log: &Log) -> State {
+    let before = log.begins().saturating_sub(1);
+    checkpoint
+        .filter(|state| state.sequence >= before)
+        .unwrap_or_else(|| State { sequence: before, ..State::default() })
 }

@@ -54,6 +54,18 @@ pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
     read_header(&bytes, &path).map(Some)
 }
 
+/// Whose journal lies in `folder`, from the first segment whose header is whole.
+pub fn any_identity(folder: &Path) -> Result<Identity, LedgerError> {
+    let damage = LedgerError::DamagedJournal { path: folder.to_owned(), offset: 0, reason: "no segment has a header" };
+    for (_, path) in segments(folder)? {
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        if let Ok(identity) = read_header(&bytes, &path) {
+            return Ok(identity);
+        }
+    }
+    Err(damage)
+}
+
 fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
     let damage = || LedgerError::DamagedJournal { path: path.to_owned(), offset: 0, reason: "the header is damaged" };
     let (identity, schema, _) = segment::read_header(bytes).ok_or_else(damage)?;
@@ -77,6 +89,17 @@ fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Every record of the journal in `folder` with the segment it is in, oldest first; damage ends a segment with
+/// its place. Changes nothing.
+pub fn scan(
+    folder: &Path,
+) -> Result<impl Iterator<Item = (PathBuf, Result<Record, LedgerError>)> + use<>, LedgerError> {
+    Ok(segments(folder)?.into_iter().flat_map(|(_, path)| {
+        let of = path.clone();
+        records(&path).map(move |record| (of.clone(), record))
+    }))
 }
 
 impl Journal {
@@ -103,6 +126,23 @@ impl Journal {
         &self.identity
     }
 
+    /// Sequence of the oldest event, or of the first that will be.
+    pub fn begins(&self) -> Result<u64, LedgerError> {
+        let oldest = segments(&self.folder)?.into_iter().next();
+        Ok(oldest.map_or_else(|| self.active().next, |(first, _)| first))
+    }
+
+    /// Goes on with another journal, which `switch` puts into the folder of this one.
+    pub fn switch(&self, switch: impl FnOnce() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let mut active = self.active();
+        // Should the new one not open, nothing may be written to the file of the former.
+        active.broken = true;
+        switch()?;
+        let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
+        *active = reopen(first, path, 0)?;
+        Ok(())
+    }
+
     /// The newest event's sequence.
     pub fn last(&self) -> u64 {
         self.active().next - 1
@@ -112,20 +152,35 @@ impl Journal {
     pub fn append(&self, frames: &[(u64, Vec<u8>)], blobs: &[Attachment]) -> Result<(), LedgerError> {
         let Some((first, _)) = frames.first() else { return Ok(()) };
         let record = segment::record(*first, frames, blobs);
+        self.write(&mut self.active(), &record, first + frames.len() as u64)
+    }
+
+    /// Stores blobs without an event.
+    pub fn append_blobs(&self, blobs: &[Attachment]) -> Result<(), LedgerError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
         let mut active = self.active();
+        let next = active.next;
+        self.write(&mut active, &segment::record(next, &[], blobs), next)
+    }
+
+    fn write(&self, active: &mut Active, record: &[u8], next: u64) -> Result<(), LedgerError> {
         if active.broken {
             return Err(io_error(&active.path)(io::Error::other("an earlier write failed; restart the server")));
         }
-        if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 {
-            *active = self.next_segment(&active)?;
+        // A segment that has blobs only, or whose first event is the next, would get its own name again.
+        let is_other = path_of(&self.folder, active.next) != active.path;
+        if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 && is_other {
+            *active = self.next_segment(active)?;
         }
         let wait = self.durability == Durability::Always;
-        if let Err(error) = active.write(&record, wait) {
+        if let Err(error) = active.write(record, wait) {
             active.take_back();
             return Err(io_error(&active.path)(error));
         }
         active.end += record.len() as u64;
-        active.next = first + frames.len() as u64;
+        active.next = next;
         Ok(())
     }
 
@@ -186,9 +241,13 @@ impl Active {
     }
 }
 
+fn path_of(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.segment"))
+}
+
 /// Begins a segment.
 fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
-    let path = folder.join(format!("{first:020}.segment"));
+    let path = path_of(folder, first);
     let make = || {
         let file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
         let mut bytes = segment::header(identity, first);
