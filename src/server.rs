@@ -141,7 +141,13 @@ impl Server {
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
         let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream });
         let api = Arc::new(Api::new(Arc::clone(&services)));
-        let console = Console { ledger: Arc::clone(&ledger), pool: Arc::clone(&pool), executor_reason, started };
+        let console = Console {
+            ledger: Arc::clone(&ledger),
+            pool: Arc::clone(&pool),
+            executor_reason,
+            data_dir: data_dir.clone(),
+            started,
+        };
         Ok(Self {
             neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services))),
             delivery,

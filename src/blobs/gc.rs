@@ -129,7 +129,9 @@ fn entries(folder: &Path) -> Result<Vec<(String, std::path::PathBuf)>, BlobError
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let read = |entry: io::Result<fs::DirEntry>| entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    let read = |entry: io::Result<fs::DirEntry>| {
+        entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+    };
     fs::read_dir(folder).and_then(|found| found.map(read).collect()).map_err(io_error(folder))
 }
 

@@ -74,11 +74,12 @@ fn references(store: &Path, found: &mut Inspected) {
         .iter()
         .filter(|(config, _)| !state.code_signing_configs.contains_key(config))
         .map(|(config, function)| format!("function {} names {}, which is not there", function.name, config.arn()));
-    let providers = state
-        .provider_versions
-        .iter()
-        .filter(|(provider, _)| !state.capacity_providers.contains_key(provider))
-        .map(|(provider, (function, _))| format!("function {} names {}, which is not there", function.name, provider.arn()));
+    let providers =
+        state.provider_versions.iter().filter(|(provider, _)| !state.capacity_providers.contains_key(provider)).map(
+            |(provider, (function, _))| {
+                format!("function {} names {}, which is not there", function.name, provider.arn())
+            },
+        );
     let streams = state
         .log_streams
         .keys()

@@ -1,8 +1,12 @@
 //! The command line: one file per subcommand.
 
+mod compact;
 mod demo;
+mod gc;
+mod recover;
 mod serve;
 mod target;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -31,6 +35,14 @@ enum Command {
     Serve(Box<crate::config::ServeOptions>),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::Options),
+    /// Check every record, event, checkpoint, blob and reference of a store
+    Verify(verify::Options),
+    /// Write what is whole of a damaged data dir into a new one
+    Recover(recover::Options),
+    /// Drop history
+    Compact(compact::Options),
+    /// Remove blobs and code trees that nothing refers to
+    Gc(gc::Options),
 }
 
 /// Exit code for what the user can mend: a port in use, a folder that cannot be written.
@@ -46,6 +58,12 @@ pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
+        Command::Verify(options) => {
+            return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Recover(options) => recover::run(&options),
+        Command::Compact(options) => runtime.block_on(compact::run(options)),
+        Command::Gc(options) => runtime.block_on(gc::run(options)),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();

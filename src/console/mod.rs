@@ -1,6 +1,7 @@
 //! Larder's own endpoints, `/_larder/…`: health and history.
 
 mod event_view;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,8 @@ pub struct Console {
     pub pool: Arc<Pool>,
     /// Why the executor is the one it is.
     pub executor_reason: String,
+    /// The server's data dir.
+    pub data_dir: std::path::PathBuf,
     /// When the server started.
     pub started: Instant,
 }
@@ -38,6 +41,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/health", get(health))
         .route("/_larder/events", get(events))
         .route("/_larder/runtimes", get(runtimes))
+        .merge(upkeep::routes())
         .with_state(console)
 }
 

@@ -110,13 +110,7 @@ fn stand_in(log: &Log, state: &State) -> Result<Vec<u8>, LedgerError> {
 }
 
 /// Writes the journal that history begins at `begins`; returns the small blobs that are in it.
-fn write_beside(
-    log: &Log,
-    folder: &Path,
-    begins: u64,
-    frame: &[u8],
-    state: &State,
-) -> Result<BlobUses, LedgerError> {
+fn write_beside(log: &Log, folder: &Path, begins: u64, frame: &[u8], state: &State) -> Result<BlobUses, LedgerError> {
     let (_, journal, engine) = log.parts();
     fs::create_dir_all(folder).map_err(io_error(folder))?;
     // Synced as a whole, at the end.

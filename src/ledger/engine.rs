@@ -51,7 +51,16 @@ impl Engine {
             let db = config.open()?;
             let [events, blobs, lines, meta] = ["events", "blobs", "log_lines", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
-            Ok(Self { path: path.to_owned(), file, events: events?, blobs: blobs?, lines: lines?, meta: meta?, db, held: Arc::default() })
+            Ok(Self {
+                path: path.to_owned(),
+                file,
+                events: events?,
+                blobs: blobs?,
+                lines: lines?,
+                meta: meta?,
+                db,
+                held: Arc::default(),
+            })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
         let opened =

@@ -229,7 +229,12 @@ pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerEr
 }
 
 /// The events of a record up to `to` that are whole and follow on each other.
-fn whole_frames(path: &Path, record: &Record, recovered: &mut Recovered, to: u64) -> (Vec<(u64, Vec<u8>)>, Option<Damage>) {
+fn whole_frames(
+    path: &Path,
+    record: &Record,
+    recovered: &mut Recovered,
+    to: u64,
+) -> (Vec<(u64, Vec<u8>)>, Option<Damage>) {
     let mut frames = Vec::new();
     for (sequence, frame) in (record.first..).zip(&record.frames).take_while(|(sequence, _)| *sequence <= to) {
         let problem = match codec::decode(sequence, frame) {

@@ -69,7 +69,13 @@ impl Log {
         engine.set_identity(&identity)?;
         let store_id = String::from_utf8(identity.store_id.clone());
         let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, engine.first()?.unwrap_or(1), engine.last()?)?);
+        let journal = Arc::new(Journal::open(
+            &journal_folder,
+            durability,
+            identity,
+            engine.first()?.unwrap_or(1),
+            engine.last()?,
+        )?);
         let syncer = match durability {
             Durability::Always => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
