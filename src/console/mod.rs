@@ -83,13 +83,8 @@ fn unavailable(error: &dyn std::error::Error) -> Response {
 /// Query of `/_larder/events`.
 #[derive(Debug, Deserialize)]
 struct EventsQuery {
-    #[serde(default = "first")]
-    from: u64,
+    from: Option<u64>,
     limit: Option<usize>,
-}
-
-fn first() -> u64 {
-    1
 }
 
 async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQuery>) -> Response {
@@ -97,7 +92,8 @@ async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQ
     // Up to the published state only: what is behind it was not acknowledged yet.
     let published = console.ledger.state().sequence;
     let ledger = Arc::clone(&console.ledger);
-    let read = tokio::task::spawn_blocking(move || ledger.events(query.from, limit)).await;
+    let read =
+        tokio::task::spawn_blocking(move || ledger.events(query.from.unwrap_or_else(|| ledger.begins()), limit)).await;
     match read {
         Ok(Ok(mut events)) => {
             events.retain(|event| event.sequence <= published);

@@ -76,10 +76,9 @@ pub fn inspect(store: &Path, until: u64, deep: bool, mut seen: impl FnMut(u64)) 
         return Ok(found);
     }
     for (path, record) in journal::scan(&folder)? {
-        if found.last >= until {
-            break;
-        }
         match record {
+            // The server is writing there.
+            Err(_) if found.last >= until => break,
             Ok(record) => {
                 found.take(&path, &record, until, deep, &checkpoints);
                 seen(found.last);
@@ -207,6 +206,10 @@ pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerEr
                 break;
             }
         };
+        // Blobs without an event belong to the events before them.
+        if recovered.last >= to && !record.frames.is_empty() {
+            break;
+        }
         let (frames, ended) = whole_frames(&path, &record, &mut recovered, to);
         let journal = match &written {
             Some(journal) => journal,
@@ -220,7 +223,7 @@ pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerEr
         journal.append_blobs(&record.blobs)?;
         recovered.small.extend(record.blobs.iter().map(|(id, _)| *id));
         recovered.ended = ended;
-        if recovered.ended.is_some() || recovered.last >= to {
+        if recovered.ended.is_some() {
             break;
         }
     }

@@ -202,7 +202,8 @@ impl Journal {
         let skipped = segments.iter().rposition(|(first, _)| *first <= from).unwrap_or(0);
         let records = segments.split_off(skipped).into_iter().flat_map(|(_, path)| records(&path));
         Ok(records.filter(move |record| {
-            record.as_ref().map_or(true, |record| record.first + record.frames.len() as u64 > from)
+            // A record of blobs only has the sequence of the event behind it.
+            record.as_ref().map_or(true, |record| record.first + record.frames.len().max(1) as u64 > from)
         }))
     }
 
