@@ -148,6 +148,7 @@ impl Server {
             staging: make_folder(&data_dir.join("staging"))?,
             pool: Arc::clone(&pool),
             executor_reason,
+            data_dir: data_dir.clone(),
             started,
         };
         Ok(Self {

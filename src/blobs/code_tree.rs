@@ -50,8 +50,7 @@ impl CodeTrees {
             [one] => return self.get(one).map(Some),
             several => several.iter().map(|id| self.get(id)).collect::<Result<Vec<_>, _>>()?,
         };
-        let name = super::digest(&ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
-        let merged = self.made_once(self.folder.join(format!("layers-{}", name.hex())), |fresh| {
+        let merged = self.made_once(self.folder.join(merged_name(ids)), |fresh| {
             trees.iter().try_for_each(|tree| lay_over(tree, fresh))
         })?;
         Ok(Some(merged))
@@ -81,6 +80,12 @@ impl CodeTrees {
         set_readable(fresh.path())?;
         fs::rename(fresh.keep(), tree).map_err(io_error(tree))
     }
+}
+
+/// Name of the tree of several layers.
+pub(super) fn merged_name(ids: &[BlobId]) -> String {
+    let name = super::digest(&ids.iter().flat_map(|id| id.0).collect::<Vec<u8>>());
+    format!("layers-{}", name.hex())
 }
 
 /// Puts the files of a tree over those of another: a file or link takes the place of what is there. Files are

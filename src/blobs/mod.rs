@@ -4,7 +4,9 @@
 //! a file; a small one is stored by the ledger in the same flush as the event that refers to it.
 
 pub mod code_tree;
+pub mod gc;
 pub mod package;
+pub mod upkeep;
 
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
@@ -85,6 +87,7 @@ impl BlobStore {
     /// committed. Blocking.
     pub fn stage(&self, bytes: Bytes) -> Result<Staged, BlobError> {
         let (id, size) = (digest(&bytes), bytes.len() as u64);
+        self.small.held().hold(id);
         if bytes.len() > SMALL {
             self.write_file(&id, &bytes)?;
             return Ok(Staged { id, size, attachment: None });

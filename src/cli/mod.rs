@@ -1,10 +1,14 @@
 //! The command line: one file per subcommand.
 
+mod compact;
 mod demo;
 mod history;
 mod pod;
+mod gc;
+mod recover;
 mod serve;
 mod target;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -52,6 +56,14 @@ enum Command {
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
+    /// Check every record, event, checkpoint, blob and reference of a store
+    Verify(verify::Options),
+    /// Write what is whole of a damaged data dir into a new one
+    Recover(recover::Options),
+    /// Drop history
+    Compact(compact::Options),
+    /// Remove blobs and code trees that nothing refers to
+    Gc(gc::Options),
 }
 
 /// Exit code for what the user can mend: a port in use, a folder that cannot be written.
@@ -75,6 +87,12 @@ pub fn main() -> ExitCode {
         Command::Mark(options) => runtime.block_on(history::mark(options)),
         Command::Marks(options) => runtime.block_on(history::marks(options)),
         Command::Pod(command) => runtime.block_on(pod::run(command)),
+        Command::Verify(options) => {
+            return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Recover(options) => recover::run(&options),
+        Command::Compact(options) => runtime.block_on(compact::run(options)),
+        Command::Gc(options) => runtime.block_on(gc::run(options)),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();

@@ -79,8 +79,8 @@ pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<Value, HistoryError> {
         Err(_) => sequence(ledger, since),
     })?;
     let published = ledger.state().sequence;
-    let begins = ledger.begins()?;
-    let mut before = (*ledger.state_at(first.max(begins - 1).min(published))?).clone();
+    let begins = ledger.begins();
+    let mut before = (*ledger.state_at((if begins > 1 { first.max(begins) } else { first }).min(published))?).clone();
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let (mut entries, mut next) = (Vec::new(), None);
     for recorded in ledger.events_from(before.sequence + 1) {

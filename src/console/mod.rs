@@ -4,6 +4,7 @@ mod event_view;
 pub mod history;
 pub mod pods;
 mod time_travel;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Console {
     pub pool: Arc<Pool>,
     /// Why the executor is the one it is.
     pub executor_reason: String,
+    /// The server's data dir.
+    pub data_dir: std::path::PathBuf,
     /// When the server started.
     pub started: Instant,
 }
@@ -49,6 +52,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/runtimes", get(runtimes))
         .merge(time_travel::routes())
         .merge(pods::routes())
+        .merge(upkeep::routes())
         .with_state(console)
 }
 
@@ -90,13 +94,8 @@ fn unavailable(error: &dyn std::error::Error) -> Response {
 /// Query of `/_larder/events`.
 #[derive(Debug, Deserialize)]
 struct EventsQuery {
-    #[serde(default = "first")]
-    from: u64,
+    from: Option<u64>,
     limit: Option<usize>,
-}
-
-fn first() -> u64 {
-    1
 }
 
 async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQuery>) -> Response {
@@ -104,7 +103,8 @@ async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQ
     // Up to the published state only: what is behind it was not acknowledged yet.
     let published = console.ledger.state().sequence;
     let ledger = Arc::clone(&console.ledger);
-    let read = tokio::task::spawn_blocking(move || ledger.events(query.from, limit)).await;
+    let read =
+        tokio::task::spawn_blocking(move || ledger.events(query.from.unwrap_or_else(|| ledger.begins()), limit)).await;
     match read {
         Ok(Ok(mut events)) => {
             events.retain(|event| event.sequence <= published);

@@ -54,7 +54,7 @@ pub fn refuse(error: &HistoryError) -> Response {
 
 fn status_of(error: &LedgerError) -> StatusCode {
     match error {
-        LedgerError::NotYet { .. } | LedgerError::NoMark(_) | LedgerError::Forgotten { .. } => StatusCode::NOT_FOUND,
+        LedgerError::NotYet { .. } | LedgerError::NoMark(_) | LedgerError::Compacted { .. } => StatusCode::NOT_FOUND,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

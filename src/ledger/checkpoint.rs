@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::codec::FrameError;
 use super::{LedgerError, io_error, shapes};
 use crate::model::state::State;
 
@@ -37,6 +38,19 @@ impl Default for CheckpointPolicy {
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+}
+
+/// The checkpoints in a folder with their sequences, oldest first, each read if it can be. Changes nothing.
+pub fn scan(path: &Path) -> Result<Vec<(u64, PathBuf, Result<State, FrameError>)>, LedgerError> {
+    if !path.is_dir() {
+        return Ok(Vec::new());
+    }
+    let folder = Folder { path: path.to_owned() };
+    let read = |(sequence, path): (u64, PathBuf)| {
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        Ok((sequence, path, shapes::decode_state(&bytes)))
+    };
+    folder.list()?.into_iter().map(read).collect()
 }
 
 impl Folder {
@@ -76,6 +90,16 @@ impl Folder {
         file.persist(&path).map_err(|error| LedgerError::Io { path: path.clone(), source: error.error })?;
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io_error(&self.path))?;
         self.prune()
+    }
+
+    /// Removes those before `sequence`; returns their bytes.
+    pub fn remove_before(&self, sequence: u64) -> Result<u64, LedgerError> {
+        let mut freed = 0;
+        for (_, path) in self.list()?.into_iter().filter(|(at, _)| *at < sequence) {
+            freed += fs::metadata(&path).map_err(io_error(&path))?.len();
+            fs::remove_file(&path).map_err(io_error(&path))?;
+        }
+        Ok(freed)
     }
 
     fn prune(&self) -> Result<(), LedgerError> {

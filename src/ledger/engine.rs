@@ -6,10 +6,12 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sled::{Batch, Db, Tree};
 
 use super::codec;
+use super::held::Held;
 use super::journal::Identity;
 use super::{Attachment, LedgerError, SCHEMA, io_error};
 use crate::model::blob::BlobId;
@@ -22,6 +24,9 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// Milliseconds after which sled flushes what it was given; the journal has it already.
 const FLUSH_MS: u64 = 500;
 
+/// Events that are dropped at a time.
+const DROP: usize = 1000;
+
 /// The open engine.
 pub struct Engine {
     path: PathBuf,
@@ -32,6 +37,7 @@ pub struct Engine {
     blobs: Tree,
     lines: Tree,
     meta: Tree,
+    held: Arc<Held>,
 }
 
 impl Engine {
@@ -45,7 +51,16 @@ impl Engine {
             let db = config.open()?;
             let [events, blobs, lines, meta] = ["events", "blobs", "log_lines", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
-            Ok(Self { path: path.to_owned(), file, events: events?, blobs: blobs?, lines: lines?, meta: meta?, db })
+            Ok(Self {
+                path: path.to_owned(),
+                file,
+                events: events?,
+                blobs: blobs?,
+                lines: lines?,
+                meta: meta?,
+                db,
+                held: Arc::default(),
+            })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
         let opened =
@@ -74,7 +89,7 @@ impl Engine {
 
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
-        SmallBlobs { path: self.path.clone(), tree: self.blobs.clone() }
+        SmallBlobs { path: self.path.clone(), tree: self.blobs.clone(), held: Arc::clone(&self.held) }
     }
 
     /// The tree of log lines.
@@ -94,10 +109,25 @@ impl Engine {
         self.events.apply_batch(batch).map_err(|source| self.error(source))
     }
 
-    /// Sequence of the oldest event: later than 1 in a compacted log; 1 if there is none.
-    pub fn first(&self) -> Result<u64, LedgerError> {
+    /// Sequence of the oldest event; `None` if there is none.
+    pub fn first(&self) -> Result<Option<u64>, LedgerError> {
         let first = self.events.first().map_err(|source| self.error(source))?;
-        Ok(first.and_then(|(key, _)| sequence(&key)).unwrap_or(1))
+        Ok(first.and_then(|(key, _)| sequence(&key)))
+    }
+
+    /// Takes `frame` as the event `begins`, and drops the events before it.
+    pub fn begin_at(&self, begins: u64, frame: Vec<u8>) -> Result<(), LedgerError> {
+        self.insert(vec![(begins, frame)], &[])?;
+        loop {
+            let keys = self.events.range(..begins.to_be_bytes()).keys().take(DROP);
+            let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|source| self.error(source))?;
+            if keys.is_empty() {
+                return self.sync();
+            }
+            let mut batch = Batch::default();
+            keys.into_iter().for_each(|key| batch.remove(key));
+            self.events.apply_batch(batch).map_err(|source| self.error(source))?;
+        }
     }
 
     /// Sequence of the newest event; 0 if there is none.
@@ -166,6 +196,7 @@ fn sequence(key: &[u8]) -> Option<u64> {
 pub struct SmallBlobs {
     path: PathBuf,
     tree: Tree,
+    held: Arc<Held>,
 }
 
 impl std::fmt::Debug for SmallBlobs {
@@ -180,6 +211,26 @@ impl SmallBlobs {
     pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
         let bytes = self.tree.get(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
         Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
+
+    /// The names and sizes in bytes of all of them.
+    pub fn list(&self) -> impl Iterator<Item = Result<(BlobId, u64), LedgerError>> + '_ {
+        self.tree.iter().map(|entry| {
+            let (id, bytes) = entry.map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
+            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
+            Ok((BlobId(id), bytes.len() as u64))
+        })
+    }
+
+    /// Removes a blob that nothing refers to.
+    pub fn remove(&self, id: &BlobId) -> Result<(), LedgerError> {
+        let removed = self.tree.remove(id.0);
+        removed.map(drop).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })
+    }
+
+    /// Blobs that requests on their way need, of any size.
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Whether the blob is one of these.

@@ -5,7 +5,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use sled::Tree;
 use super::codec::FrameError;
 use super::engine::{Engine, SmallBlobs};
 use super::journal::{self, Identity, Journal};
-use super::{Attachment, Durability, LedgerError, io_error};
+use super::{Attachment, Durability, LedgerError, compact, io_error};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
 
@@ -28,6 +29,10 @@ pub struct Log {
     engine: Engine,
     store_id: String,
     durability: Durability,
+    /// Sequence of the oldest event.
+    begins: AtomicU64,
+    /// Held by whoever appends or compacts.
+    writing: Mutex<()>,
     _syncer: Option<Syncer>,
 }
 
@@ -42,6 +47,7 @@ impl Log {
     /// Opens or makes the store in the folder `path`.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let (journal_folder, engine_folder) = (path.join("journal"), path.join("sled"));
+        compact::settle(path)?;
         let written = journal::identity(&journal_folder)?;
         let engine = match Engine::open(&engine_folder) {
             Ok(engine) => engine,
@@ -63,14 +69,24 @@ impl Log {
         engine.set_identity(&identity)?;
         let store_id = String::from_utf8(identity.store_id.clone());
         let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, engine.first()?, engine.last()?)?);
+        let journal = Arc::new(Journal::open(
+            &journal_folder,
+            durability,
+            identity,
+            engine.first()?.unwrap_or(1),
+            engine.last()?,
+        )?);
         let syncer = match durability {
             Durability::Always | Durability::Never => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
-        let log = Self { path: path.to_owned(), journal, engine, store_id, durability, _syncer: syncer };
+        let begins = AtomicU64::new(journal.begins()?);
+        let writing = Mutex::default();
+        let path = path.to_owned();
+        let log = Self { path, journal, engine, store_id, durability, begins, writing, _syncer: syncer };
         log.extend_journal()?;
         log.follow()?;
+        compact::finish(&log)?;
         Ok(log)
     }
 
@@ -107,6 +123,7 @@ impl Log {
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
     /// returns, if durability is `Always`.
     pub fn append(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
+        let _writing = self.writing();
         self.journal.append(&frames, blobs)?;
         // The change is stored; an engine that fails is brought up to it at the next start.
         if let Err(error) = self.engine.insert(frames, blobs) {
@@ -141,13 +158,13 @@ impl Log {
 
     /// Brings the engine up to the journal.
     fn follow(&self) -> Result<(), LedgerError> {
-        let from = self.engine.last()? + 1;
+        let from = (self.engine.last()? + 1).max(self.begins());
         if from > self.journal.last() {
             return Ok(());
         }
         tracing::info!(from, to = self.journal.last(), "the engine follows the journal");
         // A compacted log begins later than with its first event.
-        let mut expected = from.max(self.journal.first()?);
+        let mut expected = from.max(self.journal.begins()?);
         for record in self.journal.records_from(from)? {
             let record = record?;
             let frames: Vec<_> =
@@ -161,6 +178,26 @@ impl Log {
             self.engine.insert(frames, &record.blobs)?;
         }
         self.engine.flush()
+    }
+
+    /// Sequence of the oldest event: history before it was dropped.
+    pub fn begins(&self) -> u64 {
+        self.begins.load(Ordering::Acquire)
+    }
+
+    /// Notes that history begins later now.
+    pub(super) fn set_begins(&self, begins: u64) {
+        self.begins.store(begins, Ordering::Release);
+    }
+
+    /// Keeps all others from appending.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The store's folder, its journal and its engine.
+    pub(super) fn parts(&self) -> (&Path, &Journal, &Engine) {
+        (&self.path, &self.journal, &self.engine)
     }
 
     /// Makes the engine's files anew from the journal, after the engine gave an event that is damaged.
@@ -192,15 +229,10 @@ impl Log {
         self.engine.events_from(from)
     }
 
-    /// Sequence of the oldest event: later than 1 in a compacted log.
-    pub fn first(&self) -> Result<u64, LedgerError> {
-        self.journal.first()
-    }
-
     /// Sequence of the newest event not later than `time`; 0 if all are later. Times never run back, so that
     /// some reads find it.
     pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
-        let (mut low, mut high) = (self.first()?, self.engine.last()? + 1);
+        let (mut low, mut high) = (self.begins(), self.engine.last()? + 1);
         let first = low;
         while low < high {
             let middle = low + (high - low) / 2;

@@ -6,8 +6,11 @@
 
 mod checkpoint;
 mod codec;
+pub mod compact;
 pub mod difference;
 mod engine;
+mod held;
+pub mod inspect;
 mod journal;
 mod log;
 pub mod log_lines;
@@ -33,6 +36,7 @@ use crate::model::blob::BlobId;
 use crate::model::command::{Command, Stamp};
 use crate::model::decide::Decision;
 use crate::model::error::ApiError;
+use crate::model::event::uses::BlobUses;
 use crate::model::event::{Origin, Recorded};
 use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
@@ -123,12 +127,10 @@ pub enum LedgerError {
         /// The newest there is.
         newest: u64,
     },
-    /// A point of history that was compacted away.
-    #[error("history before event {begins} was compacted: there is no state of {asked}")]
-    Forgotten {
-        /// Asked for.
-        asked: u64,
-        /// The oldest event.
+    /// A point of history that was dropped.
+    #[error("history begins at event {begins}: what was before it was dropped by `larder compact`")]
+    Compacted {
+        /// Sequence of the oldest event.
         begins: u64,
     },
     /// A mark that is not there.
@@ -330,7 +332,41 @@ impl Ledger {
 
     /// Up to `limit` events from `from` on, in order.
     pub fn events(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
-        self.log.events_from(from).take(limit).collect()
+        let begins = self.log.begins();
+        if from.max(1) < begins {
+            return Err(LedgerError::Compacted { begins });
+        }
+        let events: Result<Vec<_>, _> = self.log.events_from(from).take(limit).collect();
+        events.map_err(|error| self.unless_compacted(from.max(1), error))
+    }
+
+    /// Sequence of the oldest event: 1, unless history was compacted.
+    pub fn begins(&self) -> u64 {
+        self.log.begins()
+    }
+
+    /// An error of reading from `from` on, which is none of the store when history was dropped meanwhile.
+    fn unless_compacted(&self, from: u64, error: LedgerError) -> LedgerError {
+        let begins = self.log.begins();
+        if from < begins { LedgerError::Compacted { begins } } else { error }
+    }
+
+    /// Drops history that is not kept; callers that change something wait meanwhile. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; either the former history is there or the new one.
+    pub fn compact(&self, keep: compact::Keep) -> Result<compact::Compaction, LedgerError> {
+        compact::compact(&self.log, &self.checkpoints, keep)
+    }
+
+    /// The blobs that any kept event refers to. Blocking: it reads all of them.
+    pub fn blob_uses(&self) -> Result<BlobUses, LedgerError> {
+        let mut uses = BlobUses::default();
+        let from = self.log.begins();
+        for recorded in self.log.events_from(from) {
+            uses.add_event(&recorded.map_err(|error| self.unless_compacted(from, error))?.event);
+        }
+        Ok(uses)
     }
 
     /// Stops taking commands, waits for the writer, flushes.

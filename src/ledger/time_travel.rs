@@ -72,21 +72,17 @@ impl Ledger {
         if sequence > present.sequence {
             return Err(LedgerError::NotYet { asked: sequence, newest: present.sequence });
         }
-        let begins = self.begins()?;
-        if sequence + 1 < begins {
-            return Err(LedgerError::Forgotten { asked: sequence, begins });
+        let begins = self.begins();
+        if sequence < begins && begins > 1 {
+            return Err(LedgerError::Compacted { begins });
         }
         if let Some(state) = self.memory.get(sequence) {
             return Ok(state);
         }
-        let state = Arc::new(replay::at(&self.log, &self.checkpoints, sequence)?);
+        let state = replay::at(&self.log, &self.checkpoints, sequence);
+        let state = state.map(Arc::new).map_err(|error| self.unless_compacted(sequence, error))?;
         self.memory.keep(sequence, Arc::clone(&state));
         Ok(state)
-    }
-
-    /// Sequence of the oldest event there is: of a compacted history that of the event that holds what was before.
-    pub fn begins(&self) -> Result<u64, LedgerError> {
-        self.log.first()
     }
 
     /// The events from `from` on, in order. Blocking.

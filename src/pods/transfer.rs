@@ -74,7 +74,7 @@ fn history(ledger: &Ledger, sequence: u64) -> Result<Vec<Recorded>, LedgerError>
     let until = |recorded: &Result<Recorded, LedgerError>| {
         recorded.as_ref().map_or(true, |recorded| recorded.sequence <= sequence)
     };
-    ledger.events_from(1).take_while(until).collect()
+    ledger.events_from(ledger.begins()).take_while(until).collect()
 }
 
 /// Why a pod was not loaded; nothing has changed.

@@ -8,6 +8,7 @@
 
 mod client;
 mod model;
+mod upkeep;
 
 use std::time::{Duration, Instant};
 

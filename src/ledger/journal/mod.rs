@@ -54,6 +54,18 @@ pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
     read_header(&bytes, &path).map(Some)
 }
 
+/// Whose journal lies in `folder`, from the first segment whose header is whole.
+pub fn any_identity(folder: &Path) -> Result<Identity, LedgerError> {
+    let damage = LedgerError::DamagedJournal { path: folder.to_owned(), offset: 0, sequence: 1, reason: "no segment has a header" };
+    for (_, path) in segments(folder)? {
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        if let Ok(identity) = read_header(&bytes, &path) {
+            return Ok(identity);
+        }
+    }
+    Err(damage)
+}
+
 fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
     let damage = || LedgerError::DamagedJournal {
         path: path.to_owned(),
@@ -89,6 +101,17 @@ fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
     Ok(found)
 }
 
+/// Every record of the journal in `folder` with the segment it is in, oldest first; damage ends a segment with
+/// its place. Changes nothing.
+pub fn scan(
+    folder: &Path,
+) -> Result<impl Iterator<Item = (PathBuf, Result<Record, LedgerError>)> + use<>, LedgerError> {
+    Ok(segments(folder)?.into_iter().flat_map(|(_, path)| {
+        let of = path.clone();
+        records(&path).map(move |record| (of.clone(), record))
+    }))
+}
+
 impl Journal {
     /// Opens the journal in `folder`, or begins one at the sequence `next`.
     ///
@@ -113,9 +136,21 @@ impl Journal {
         &self.identity
     }
 
-    /// The oldest event's sequence, or what it will be.
-    pub fn first(&self) -> Result<u64, LedgerError> {
-        Ok(segments(&self.folder)?.first().map_or(1, |(first, _)| *first))
+    /// Sequence of the oldest event, or of the first that will be.
+    pub fn begins(&self) -> Result<u64, LedgerError> {
+        let oldest = segments(&self.folder)?.into_iter().next();
+        Ok(oldest.map_or_else(|| self.active().next, |(first, _)| first))
+    }
+
+    /// Goes on with another journal, which `switch` puts into the folder of this one.
+    pub fn switch(&self, switch: impl FnOnce() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let mut active = self.active();
+        // Should the new one not open, nothing may be written to the file of the former.
+        active.broken = true;
+        switch()?;
+        let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
+        *active = reopen(first, path, 0)?;
+        Ok(())
     }
 
     /// The newest event's sequence.
@@ -127,7 +162,20 @@ impl Journal {
     pub fn append(&self, frames: &[(u64, Vec<u8>)], blobs: &[Attachment]) -> Result<(), LedgerError> {
         let Some((first, _)) = frames.first() else { return Ok(()) };
         let record = segment::record(*first, frames, blobs);
+        self.write(&mut self.active(), &record, first + frames.len() as u64)
+    }
+
+    /// Stores blobs without an event.
+    pub fn append_blobs(&self, blobs: &[Attachment]) -> Result<(), LedgerError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
         let mut active = self.active();
+        let next = active.next;
+        self.write(&mut active, &segment::record(next, &[], blobs), next)
+    }
+
+    fn write(&self, active: &mut Active, record: &[u8], next: u64) -> Result<(), LedgerError> {
         if active.broken {
             // There may be room again.
             active.take_back();
@@ -135,16 +183,18 @@ impl Journal {
         if active.broken {
             return Err(io_error(&active.path)(io::Error::other("an earlier write failed and cannot be undone yet")));
         }
-        if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 {
-            *active = self.next_segment(&active)?;
+        // A segment that has blobs only, or whose first event is the next, would get its own name again.
+        let is_other = path_of(&self.folder, active.next) != active.path;
+        if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 && is_other {
+            *active = self.next_segment(active)?;
         }
         let wait = self.durability == Durability::Always;
-        if let Err(error) = active.write(&record, wait) {
+        if let Err(error) = active.write(record, wait) {
             active.take_back();
             return Err(io_error(&active.path)(error));
         }
         active.end += record.len() as u64;
-        active.next = first + frames.len() as u64;
+        active.next = next;
         Ok(())
     }
 
@@ -169,7 +219,8 @@ impl Journal {
         let skipped = segments.iter().rposition(|(first, _)| *first <= from).unwrap_or(0);
         let records = segments.split_off(skipped).into_iter().flat_map(|(_, path)| records(&path));
         Ok(records.filter(move |record| {
-            record.as_ref().map_or(true, |record| record.first + record.frames.len() as u64 > from)
+            // A record of blobs only has the sequence of the event behind it.
+            record.as_ref().map_or(true, |record| record.first + record.frames.len().max(1) as u64 > from)
         }))
     }
 
@@ -208,9 +259,13 @@ impl Active {
     }
 }
 
+fn path_of(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.segment"))
+}
+
 /// Begins a segment. It has its name when it is whole: a crash or a full disk leaves no half of one.
 fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
-    let path = folder.join(format!("{first:020}.segment"));
+    let path = path_of(folder, first);
     let new = path.with_extension("new");
     let make = || {
         let file = File::options().create(true).truncate(true).read(true).write(true).open(&new)?;

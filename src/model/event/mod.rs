@@ -14,6 +14,7 @@ pub mod logs;
 pub mod policies;
 pub mod tags;
 pub mod urls;
+pub mod uses;
 
 use super::arn;
 use super::names::{FunctionKey, Scope};

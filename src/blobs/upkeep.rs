@@ -1,0 +1,154 @@
+//! A whole data dir verified, or written anew: the ledger's files and the blobs they refer to. Only reads the
+//! data dir, and works on one that cannot be opened.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{BlobError, digest, io_error};
+use crate::ledger::inspect::{self, Damage, Inspected};
+use crate::model::blob::BlobId;
+use crate::model::state::State;
+
+/// What a verification found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether nothing is damaged.
+    pub whole: bool,
+    /// Whether digests and checkpoints were compared too.
+    pub deep: bool,
+    /// Sequence of the oldest event; 0 if there is none.
+    pub begins: u64,
+    /// Sequence of the newest.
+    pub last: u64,
+    /// Records of the journal.
+    pub records: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Checkpoints of another build, which a start skips.
+    pub other_checkpoints: u64,
+    /// Blobs that events refer to.
+    pub blobs: u64,
+    /// What is damaged.
+    pub damage: Vec<Damage>,
+}
+
+/// Verifies the data dir `data_dir`: all of it, or, beside a running server, up to the state `live`. `step` hears
+/// how far it is: the sequence of the event, then the count of blobs.
+///
+/// # Errors
+/// The folders cannot be read; damage is no error.
+pub fn verify(
+    data_dir: &Path,
+    live: Option<&State>,
+    deep: bool,
+    mut step: impl FnMut(&'static str, u64),
+) -> Result<Report, BlobError> {
+    let store = data_dir.join("store");
+    let until = live.map_or(u64::MAX, |state| state.sequence);
+    let mut found = inspect::inspect(&store, until, deep, |sequence| step("events", sequence))?;
+    if let Some(live) = live
+        && found.damage.is_empty()
+        && *live != found.state
+    {
+        let problem = format!("the events up to {until} do not make the state that the server has");
+        found.damage.push(damage(&store, Some(until), problem));
+    }
+    references(&store, &mut found);
+    let blobs = blobs(data_dir, &mut found, deep, &mut step);
+    let Inspected { begins, last, records, checkpoints, other_checkpoints, damage, .. } = found;
+    let whole = damage.is_empty();
+    Ok(Report { whole, deep, begins, last, records, checkpoints, other_checkpoints, blobs, damage })
+}
+
+fn damage(file: &Path, sequence: Option<u64>, problem: String) -> Damage {
+    Damage { file: file.to_owned(), offset: None, sequence, problem }
+}
+
+/// What resources name must be there.
+fn references(store: &Path, found: &mut Inspected) {
+    let state = &found.state;
+    let configs = state
+        .code_signing_users
+        .iter()
+        .filter(|(config, _)| !state.code_signing_configs.contains_key(config))
+        .map(|(config, function)| format!("function {} names {}, which is not there", function.name, config.arn()));
+    let providers =
+        state.provider_versions.iter().filter(|(provider, _)| !state.capacity_providers.contains_key(provider)).map(
+            |(provider, (function, _))| {
+                format!("function {} names {}, which is not there", function.name, provider.arn())
+            },
+        );
+    let streams = state
+        .log_streams
+        .keys()
+        .filter(|stream| !state.log_groups.contains_key(&stream.group))
+        .map(|stream| format!("log stream {} is in no group", stream.name));
+    let problems: Vec<_> = configs.chain(providers).chain(streams).collect();
+    let last = found.last;
+    found.damage.extend(problems.into_iter().map(|problem| damage(store, Some(last), problem)));
+}
+
+/// Every blob that an event names must be there; returns how many are named.
+fn blobs(data_dir: &Path, found: &mut Inspected, deep: bool, step: &mut impl FnMut(&'static str, u64)) -> u64 {
+    for (count, id) in (1..).zip(&found.uses.blobs) {
+        step("blobs", count);
+        if !found.small.contains(id)
+            && let Some(problem) = missing_or_damaged(data_dir, id, deep)
+        {
+            found.damage.push(damage(&blob_path(data_dir, id), None, problem));
+        }
+    }
+    found.uses.blobs.len() as u64
+}
+
+fn blob_path(data_dir: &Path, id: &BlobId) -> std::path::PathBuf {
+    data_dir.join("blobs").join("sha256").join(id.hex())
+}
+
+fn missing_or_damaged(data_dir: &Path, id: &BlobId, deep: bool) -> Option<String> {
+    let path = blob_path(data_dir, id);
+    if !deep {
+        return (!path.is_file()).then(|| format!("blob {id} is missing"));
+    }
+    match fs::read(&path).map(|bytes| digest(&bytes)) {
+        Ok(same) if same == *id => None,
+        Ok(other) => Some(format!("blob {id} is damaged: its bytes have the digest {other}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(format!("blob {id} is missing")),
+        Err(error) => Some(format!("blob {id} cannot be read: {error}")),
+    }
+}
+
+/// What was written anew.
+#[derive(Debug, Serialize)]
+pub struct Recovery {
+    /// Sequence of the newest event in the new data dir.
+    pub last: u64,
+    /// Why it ended there, where more was wanted and could not be had.
+    pub ended: Option<Damage>,
+    /// Blobs that the events name and that are missing or damaged.
+    pub missing: Vec<String>,
+}
+
+/// Writes the events of `data_dir` up to `to`, as far as they are whole, with their blobs, into the new data dir
+/// `into`. The old one is only read.
+///
+/// # Errors
+/// A folder cannot be read or written.
+pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobError> {
+    let recovered = inspect::recover(&data_dir.join("store"), to, &into.join("store"))?;
+    let folder = into.join("blobs").join("sha256");
+    fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+    let mut missing = Vec::new();
+    for id in recovered.uses.blobs.difference(&recovered.small.into_iter().collect()) {
+        if let Some(problem) = missing_or_damaged(data_dir, id, true) {
+            missing.push(problem);
+            continue;
+        }
+        let to = blob_path(into, id);
+        fs::copy(blob_path(data_dir, id), &to).map_err(io_error(&to))?;
+        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(io_error(&to))?;
+    }
+    Ok(Recovery { last: recovered.last, ended: recovered.ended, missing })
+}

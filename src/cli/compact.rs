@@ -1,0 +1,56 @@
+//! `larder compact`.
+
+use clap::Args;
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+
+use super::target::{Target, TargetOptions};
+use crate::ledger::compact::Keep;
+
+/// Drop history: one event that holds everything takes the place of all events before it.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Keep the events of the last days [default: keep nothing before now]
+    #[arg(long, value_name = "N", conflicts_with = "keep_events")]
+    keep_days: Option<u64>,
+    /// Keep the newest events
+    #[arg(long, value_name = "N")]
+    keep_events: Option<u64>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compacts, and says what was freed.
+pub async fn run(options: Options) -> Result<(), String> {
+    let compaction = match options.target.open()? {
+        Target::Server(client) => {
+            let keep = json!({ "keep_days": options.keep_days, "keep_events": options.keep_events });
+            client.post("/_larder/compact", &keep).await?
+        }
+        Target::Folder(offline) => {
+            let keep = match (options.keep_days, options.keep_events) {
+                (Some(days), _) => Keep::Days(days),
+                (None, Some(events)) => Keep::Events(events),
+                (None, None) => Keep::Nothing,
+            };
+            let compaction = offline.ledger.compact(keep).map_err(|error| error.to_string())?;
+            offline.ledger.close().map_err(|error| error.to_string())?;
+            json!(compaction)
+        }
+    };
+    println!("{}", if options.json { compaction.to_string() } else { summary(&compaction) });
+    Ok(())
+}
+
+fn summary(compaction: &Value) -> String {
+    let number = |name: &str| compaction[name].as_u64().unwrap_or_default();
+    format!(
+        "dropped {} events: history begins at event {}; freed {} (`larder gc` frees the blobs that only they named)",
+        number("dropped"),
+        number("begins"),
+        HumanBytes(number("freed_bytes")),
+    )
+}

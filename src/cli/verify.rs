@@ -1,0 +1,86 @@
+//! `larder verify`.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::target::{Client, TargetOptions};
+use crate::blobs::upkeep;
+
+/// Check every record, event, checkpoint, blob and reference; exit code 1 on damage.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Compare the blobs with their digests and the checkpoints with the events too
+    #[arg(long)]
+    deep: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verifies; a data dir is only read, also one that is damaged or that a server has.
+pub async fn run(options: Options) -> Result<ExitCode, String> {
+    let report = match &options.target.data_dir {
+        None => {
+            let client = Client::new(&options.target.endpoint)?;
+            client.get("/_larder/verify", &[("deep", options.deep.to_string())]).await?
+        }
+        Some(folder) => {
+            if !folder.join("store").is_dir() {
+                return Err(format!("{} is no data dir of larder: it has no folder `store`", folder.display()));
+            }
+            let bar = progress();
+            let report = upkeep::verify(folder, None, options.deep, |what, count| {
+                bar.set_message(what);
+                bar.set_position(count);
+            });
+            bar.finish_and_clear();
+            json!(report.map_err(|error| error.to_string())?)
+        }
+    };
+    println!("{}", if options.json { report.to_string() } else { summary(&report) });
+    Ok(if report["whole"] == true { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A bar where somebody sees it. How much there is to do is not known ahead.
+fn progress() -> ProgressBar {
+    if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
+}
+
+fn summary(report: &Value) -> String {
+    let number = |name: &str| report[name].as_u64().unwrap_or_default();
+    let mut lines = vec![format!(
+        "events {} to {} in {} records, {} checkpoints, {} blobs",
+        number("begins"),
+        number("last"),
+        number("records"),
+        number("checkpoints"),
+        number("blobs"),
+    )];
+    if number("other_checkpoints") > 0 {
+        lines.push(format!("{} checkpoints of another build are skipped at a start", number("other_checkpoints")));
+    }
+    let damage = report["damage"].as_array().map(Vec::as_slice).unwrap_or_default();
+    lines.extend(damage.iter().map(place));
+    lines.push(match damage.len() {
+        0 => "the store is whole".to_owned(),
+        count => format!("damaged in {count} places; `larder recover --data-dir DIR --into NEW` saves what is whole"),
+    });
+    lines.join("\n")
+}
+
+fn place(damage: &Value) -> String {
+    let mut line = format!("damaged: {}", damage["file"].as_str().unwrap_or_default());
+    if let Some(offset) = damage["offset"].as_u64() {
+        line += &format!(", byte {offset}");
+    }
+    if let Some(sequence) = damage["sequence"].as_u64() {
+        line += &format!(", event {sequence}");
+    }
+    format!("{line}: {}", damage["problem"].as_str().unwrap_or_default())
+}
