@@ -8,6 +8,7 @@
 //! - [`neighbours`] — small services that users of Lambda need beside it
 //! - [`api`] — AWS's wire protocol
 //! - [`invoke`] — invocations
+//! - [`pods`] — portable states of a store, and remotes that hold them
 //! - [`environments`] — the pool, the link, the executors
 //! - [`upstream`] — other endpoints, which serve what Larder does not
 //! - [`blobs`] — content-addressed bytes, code trees
@@ -24,5 +25,6 @@ pub mod invoke;
 pub mod ledger;
 pub mod model;
 pub mod neighbours;
+pub mod pods;
 pub mod server;
 pub mod upstream;

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod demo;
+mod pod;
 mod serve;
 mod target;
 
@@ -31,6 +32,9 @@ enum Command {
     Serve(Box<crate::config::ServeOptions>),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::Options),
+    /// Move pods between this machine and remotes
+    #[command(subcommand)]
+    Pod(pod::Command),
 }
 
 /// Exit code for what the user can mend: a port in use, a folder that cannot be written.
@@ -45,6 +49,7 @@ pub fn main() -> ExitCode {
     };
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
+        Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.

@@ -93,7 +93,9 @@ impl Client {
         let response = request.send().await.map_err(|error| {
             if error.is_connect() {
                 let endpoint = &self.endpoint;
-                format!("no server answers at {endpoint}: start one with `larder serve`, or give --endpoint or --data-dir")
+                format!(
+                    "no server answers at {endpoint}: start one with `larder serve`, or give --endpoint or --data-dir"
+                )
             } else {
                 error.to_string()
             }

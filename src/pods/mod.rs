@@ -1,0 +1,3 @@
+//! Pods: portable states of a store, with the code that they need.
+
+pub mod remotes;
