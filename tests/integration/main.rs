@@ -35,6 +35,7 @@ mod lifecycle;
 mod logs;
 mod neighbours;
 mod policies;
+mod remotes;
 mod startup;
 mod sweep;
 mod tags;
