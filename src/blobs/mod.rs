@@ -131,6 +131,7 @@ impl BlobStore {
         if size <= SMALL as u64 {
             return self.stage(fs::read(source).map_err(io_error(source))?.into());
         }
+        self.small.held().hold(id);
         let path = self.path(&id);
         if !path.exists() {
             let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error(&self.folder))?;

@@ -2,9 +2,9 @@
 
 mod compact;
 mod demo;
+mod gc;
 mod history;
 mod pod;
-mod gc;
 mod recover;
 mod serve;
 mod target;
@@ -78,6 +78,7 @@ pub fn main() -> ExitCode {
     };
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
+        Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
         Command::Log(options) => runtime.block_on(history::log(options)),
         Command::Show(options) => runtime.block_on(history::show(options)),
@@ -86,7 +87,6 @@ pub fn main() -> ExitCode {
         Command::Rewind(options) => runtime.block_on(history::rewind(options)),
         Command::Mark(options) => runtime.block_on(history::mark(options)),
         Command::Marks(options) => runtime.block_on(history::marks(options)),
-        Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Verify(options) => {
             return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
         }

@@ -151,7 +151,7 @@ pub fn differences(from: &State, to: &State, secrets: Secrets) -> Value {
 /// Brings the state back.
 pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Origin) -> Result<Value, HistoryError> {
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
-    let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| text.parse()).collect();
+    let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, now(), origin).await?;
     let put: Vec<_> = rewound.changes.put.iter().map(|resource| resource.arn()).collect();
     let removed: Vec<_> = rewound.changes.removed.iter().map(|key| key.arn()).collect();
@@ -205,7 +205,7 @@ impl<'a> Wanted<'a> {
     fn of(query: &'a LogQuery) -> Result<Self, HistoryError> {
         let function = query.function.as_ref().map(|name| format!("function:{name}"));
         let texts = function.iter().chain(&query.resource);
-        let patterns: Result<_, _> = texts.map(|text| text.parse()).collect();
+        let patterns: Result<_, _> = texts.map(|text| ResourcePattern::parse(text)).collect();
         Ok(Self { kind: query.kind.as_deref(), patterns: patterns.map_err(HistoryError::Invalid)? })
     }
 

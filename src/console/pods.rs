@@ -19,6 +19,9 @@ use crate::blobs::BlobStore;
 use crate::ledger::{CommitError, Ledger};
 use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
+use crate::model::resource_pattern::ResourcePattern;
+use crate::pods::mapping::{self, Mapping};
+use crate::pods::redaction::Rule;
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Saved};
 use crate::pods::{PodError, read};
 
@@ -39,10 +42,12 @@ pub struct SaveRequest {
     pub only: Vec<String>,
     /// Whether the events come along.
     pub with_history: bool,
+    /// Whose values are left out: `env:GLOB`, or `auto`.
+    pub redact: Vec<String>,
 }
 
 /// How a pod shall be loaded.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoadQuery {
     /// How it meets what is there.
@@ -51,6 +56,25 @@ pub struct LoadQuery {
     pub dry_run: bool,
     /// Where it came from, for history.
     pub source: Option<String>,
+    /// Functions that get other names: `OLD=NEW`, with commas between.
+    pub rename: String,
+    /// The account that the pod's are brought into.
+    pub account: Option<String>,
+    /// The region that the pod's are brought into.
+    pub region: Option<String>,
+}
+
+impl LoadQuery {
+    fn mapping(&self) -> Result<Mapping, PodsError> {
+        let renames = self.rename.split(',').filter(|rename| !rename.is_empty()).map(|rename| {
+            let (old, new) = rename.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty())?;
+            Some((old.to_owned(), new.to_owned()))
+        });
+        let renames: Option<Vec<_>> = renames.collect();
+        let renames = renames.ok_or_else(|| PodsError::Invalid("a name is changed by OLD=NEW".to_owned()))?;
+        let (account, region) = (self.account.clone().map(Into::into), self.region.clone().map(Into::into));
+        Ok(Mapping { account, region, renames })
+    }
 }
 
 /// Why a pod was not saved or loaded.
@@ -81,9 +105,11 @@ pub fn save_to(
     target: impl std::io::Write,
 ) -> Result<Saved, PodsError> {
     let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
-    let only: Result<Vec<_>, _> = request.only.iter().map(|text| text.parse()).collect();
+    let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let only = only.map_err(PodsError::Invalid)?;
-    let choice = Choice { at, only, message: request.message, with_history: request.with_history };
+    let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
+    let redact = redact.map_err(PodsError::Invalid)?;
+    let choice = Choice { at, only, message: request.message, with_history: request.with_history, redact };
     Ok(transfer::save(ledger, blobs, &choice, target)?)
 }
 
@@ -100,7 +126,10 @@ pub async fn load_from(
     let strategy = strategy.map_err(PodsError::Invalid)?;
     let staging = staging.to_owned();
     let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
-    let pod = Arc::new(reading.await.map_err(std::io::Error::other)??);
+    let mut pod = reading.await.map_err(std::io::Error::other)??;
+    let mapped = mapping::map(&pod.resources, &query.mapping()?);
+    pod.replace(mapped.map_err(|error| PodsError::Invalid(error.to_string()))?)?;
+    let pod = Arc::new(pod);
     let loaded = if query.dry_run {
         transfer::preview(ledger, &pod, strategy)
     } else {
@@ -120,9 +149,10 @@ fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool) -> Value
 /// What was saved, as JSON.
 pub fn saved_json(saved: &Saved) -> Value {
     let taken_along = saved.taken_along.iter().map(|(key, by)| json!({ "resource": key.arn(), "needed_by": by.arn() }));
+    let suspects = saved.suspects.iter().map(|(arn, name)| json!({ "resource": arn, "variable": name }));
     json!({
         "digest": saved.digest.to_string(), "manifest": saved.manifest,
-        "taken_along": taken_along.collect::<Vec<_>>(),
+        "taken_along": taken_along.collect::<Vec<_>>(), "suspects": suspects.collect::<Vec<_>>(),
     })
 }
 
@@ -145,7 +175,10 @@ async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> R
             let says = saved_json(&saved);
             let headers = response.headers_mut();
             headers.insert("content-type", axum::http::HeaderValue::from_static("application/zstd"));
-            let summary = json!({ "digest": says["digest"], "taken_along": says["taken_along"] }).to_string();
+            let summary = json!({
+                "digest": says["digest"], "taken_along": says["taken_along"], "suspects": says["suspects"],
+            })
+            .to_string();
             if let Ok(summary) = axum::http::HeaderValue::from_str(&summary) {
                 headers.insert("x-larder-pod", summary);
             }

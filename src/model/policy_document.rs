@@ -114,7 +114,7 @@ fn is_about(named: &str, resource: &str) -> bool {
 }
 
 /// `*` stands for any characters, `?` for one.
-pub fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while seen < text.len() {

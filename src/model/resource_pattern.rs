@@ -1,83 +1,103 @@
-//! Patterns that choose resources: `function:orders*`, or an ARN, in which `*` stands for anything and `?` for one
-//! character.
+//! Patterns that choose resources: an ARN or `kind:name`, with `*` for any letters.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::policy_document::wildcard;
 use super::resource::{ResourceKey, ResourceKind};
 
-/// Chooses resources by kind and name, or by ARN.
+/// A choice of resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResourcePattern {
-    text: String,
-    /// Of a pattern of a name.
-    kind: Option<ResourceKind>,
+pub enum ResourcePattern {
+    /// By ARN.
+    Arn(String),
+    /// By kind and name.
+    Named(ResourceKind, String),
 }
 
 impl ResourcePattern {
-    /// Whether it chooses the resource at a place.
-    pub fn matches(&self, key: &ResourceKey) -> bool {
-        match self.kind {
-            Some(kind) => kind == key.kind() && wildcard(self.name().as_bytes(), key.name().as_bytes()),
-            None => wildcard(self.text.as_bytes(), key.arn().as_bytes()),
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.text.split_once(':').map_or(self.text.as_str(), |(_, name)| name)
-    }
-}
-
-impl FromStr for ResourcePattern {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+    /// Reads a pattern: `arn:…` or `kind:name`.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with("arn:") {
-            return Ok(Self { text: text.to_owned(), kind: None });
+            return Ok(Self::Arn(text.to_owned()));
         }
-        let kinds = ResourceKind::ALL;
-        let kind = text.split_once(':').and_then(|(kind, name)| {
-            let kind = kinds.iter().find(|one| one.name() == kind)?;
-            (!name.is_empty()).then_some(*kind)
-        });
-        match kind {
-            Some(kind) => Ok(Self { text: text.to_owned(), kind: Some(kind) }),
-            None => {
-                let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-                Err(format!(
-                    "`{text}` chooses no resource: write an ARN, or KIND:NAME with a kind of {}",
-                    names.join(", ")
-                ))
-            }
+        let named = text.split_once(':').filter(|(_, name)| !name.is_empty());
+        let (kind, name) = named.ok_or_else(|| {
+            format!("`{text}` chooses no resource: write an ARN or kind:name, such as function:orders*")
+        })?;
+        Ok(Self::Named(kind_named(kind)?, name.to_owned()))
+    }
+
+    /// Whether it chooses a resource.
+    pub fn matches(&self, key: &ResourceKey) -> bool {
+        match self {
+            Self::Arn(pattern) => is_like(&key.arn(), pattern),
+            Self::Named(kind, pattern) => *kind == key.kind() && is_like(&key.name(), pattern),
         }
     }
 }
 
 impl fmt::Display for ResourcePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        match self {
+            Self::Arn(pattern) => f.write_str(pattern),
+            Self::Named(kind, pattern) => write!(f, "{}:{pattern}", kind.name()),
+        }
     }
+}
+
+/// The kind of a name.
+///
+/// # Errors
+/// There is none; the names there are.
+pub fn kind_named(name: &str) -> Result<ResourceKind, String> {
+    let found = ResourceKind::ALL.iter().find(|kind| kind.name() == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("there is no kind of resource `{name}`; there are {}", names.join(", "))
+    })
+}
+
+/// Whether a text is what a pattern says, with `*` for any letters, also none.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return text == pattern };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let Some((middle, end)) = rest.rsplit_once('*') else { return text.ends_with(rest) };
+    for part in middle.split('*') {
+        // The first place is the best: it leaves the most for the parts behind it.
+        let Some(place) = text.find(part) else { return false };
+        text = &text[place + part.len()..];
+    }
+    text.ends_with(end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::names::{FunctionKey, Scope};
 
     #[test]
-    fn kinds_names_and_arns_choose() {
-        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
-        let key = ResourceKey::Function(FunctionKey { scope, name: "orders-eu".into() });
-        let chooses = |text: &str| text.parse::<ResourcePattern>().map(|pattern| pattern.matches(&key));
-        for text in ["function:orders*", "function:orders-eu", "function:*", "arn:aws:lambda:*:function:orders-??"] {
-            assert_eq!(chooses(text), Ok(true), "{text}");
+    fn stars_stand_for_any_letters() {
+        for (pattern, fits, other) in [
+            ("orders", "orders", "orders2"),
+            ("orders*", "orders", "order"),
+            ("*ers", "orders", "orders2"),
+            ("o*s", "orders", "orderst"),
+            ("a*b*c", "aXbYc", "aXcYb"),
+            ("ab*ba", "abba", "aba"),
+            ("*x*y*", "1x2y3", "1y2x3"),
+        ] {
+            assert!(is_like(fits, pattern), "{pattern} {fits}");
+            assert!(!is_like(other, pattern), "{pattern} {other}");
         }
-        for text in ["function:order", "layer:*", "arn:aws:lambda:us-east-1:000000000000:function:orders"] {
-            assert_eq!(chooses(text), Ok(false), "{text}");
+    }
+
+    #[test]
+    fn what_chooses_nothing_is_refused() {
+        for text in ["", "orders", "function:", "lambda:x"] {
+            assert!(ResourcePattern::parse(text).is_err(), "{text}");
         }
-        for text in ["orders", "function:", "queue:x", ""] {
-            assert!(chooses(text).is_err(), "{text}");
-        }
+        let read = ResourcePattern::parse("log-stream:/aws/x:y*");
+        assert_eq!(read, Ok(ResourcePattern::Named(ResourceKind::LogStream, "/aws/x:y*".into())));
     }
 }

@@ -1,7 +1,11 @@
 //! Pods: a state as one portable file, with the blobs it needs. docs/pod-format.md describes the format.
 
+pub mod library;
 mod manifest;
+pub mod mapping;
 pub mod read;
+pub mod redaction;
+pub mod remotes;
 pub mod selection;
 pub mod transfer;
 pub mod write;

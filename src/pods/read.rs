@@ -47,6 +47,19 @@ impl Pod {
         self.folder.path().join(id.hex())
     }
 
+    /// Puts the same resources in other places.
+    ///
+    /// # Errors
+    /// One of them cannot be where it shall be.
+    pub fn replace(&mut self, resources: Vec<Resource>) -> Result<(), PodError> {
+        let wrong = resources.iter().map(Resource::key).find(|key| !is_named_well(key));
+        if let Some(key) = wrong {
+            return Err(PodError::Refused(format!("a resource cannot be at {}", key.arn())));
+        }
+        self.resources = resources;
+        Ok(())
+    }
+
     /// The blobs it holds.
     pub fn blobs(&self) -> impl Iterator<Item = BlobId> + '_ {
         self.manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest)

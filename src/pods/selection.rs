@@ -1,72 +1,115 @@
-//! Which resources go into a pod: the chosen ones, and what they need.
+//! Selection: chosen resources and what they need. Log groups that functions write to come along, their streams
+//! do not: no log lines travel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::model::capacity_provider::CapacityProviderKey;
+use crate::model::function::Function;
+use crate::model::iam::{PolicyArn, Role};
+use crate::model::layer::LayerArn;
+use crate::model::logs::LogGroupKey;
+use crate::model::names::EntityKey;
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 
-/// What was chosen, and what comes along.
-#[derive(Debug, Clone, PartialEq)]
+/// Names that an error shows at most.
+const NEAR: usize = 5;
+
+/// What was chosen.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Selection {
-    /// All of it, in the order of places.
+    /// The chosen resources and those taken along, in the order of their places.
     pub resources: Vec<Resource>,
-    /// What the chosen need, with one that needs it.
+    /// What was taken along, each with the resource that needs it.
     pub taken_along: Vec<(ResourceKey, ResourceKey)>,
 }
 
-/// Chooses resources of a state, and takes along what they need: the layers of functions, their code-signing
-/// configurations, capacity providers, roles with their managed policies, and the event source mappings that feed
-/// them. Log lines and what lies in other services do not come.
+/// Chooses what any pattern matches, and what it needs.
 ///
 /// # Errors
-/// A pattern that matches nothing.
+/// A pattern that matches nothing; with names that are near.
 pub fn select(state: &State, patterns: &[ResourcePattern]) -> Result<Selection, String> {
-    let mut chosen: BTreeMap<ResourceKey, Resource> = BTreeMap::new();
+    let keys: Vec<ResourceKey> = state.resources().map(|resource| resource.key()).collect();
+    let mut chosen = BTreeMap::new();
+    let mut open = VecDeque::new();
     for pattern in patterns {
-        let matching: Vec<_> = state.resources().filter(|resource| pattern.matches(&resource.key())).collect();
+        let matching: Vec<&ResourceKey> = keys.iter().filter(|key| pattern.matches(key)).collect();
         if matching.is_empty() {
-            return Err(format!("nothing matches {pattern}; `larder state` lists what there is"));
+            return Err(nothing(pattern, &keys));
         }
-        chosen.extend(matching.into_iter().map(|resource| (resource.key(), resource)));
+        open.extend(matching.into_iter().map(|key| (key.clone(), None)));
     }
-    let (mut taken_along, mut waiting): (Vec<_>, Vec<_>) = (Vec::new(), chosen.values().cloned().collect());
-    while let Some(resource) = waiting.pop() {
-        for needed in needs(state, &resource) {
-            let key = needed.key();
-            if !chosen.contains_key(&key) {
-                taken_along.push((key.clone(), resource.key()));
-                chosen.insert(key, needed.clone());
-                waiting.push(needed);
-            }
+    let mut taken_along = Vec::new();
+    while let Some((key, because)) = open.pop_front() {
+        if chosen.contains_key(&key) {
+            continue;
         }
+        let Some(resource) = state.resource(&key) else { continue };
+        open.extend(needs(state, &resource).into_iter().map(|needed| (needed, Some(key.clone()))));
+        taken_along.extend(because.map(|because| (key.clone(), because)));
+        chosen.insert(key, resource);
     }
-    taken_along.sort();
     Ok(Selection { resources: chosen.into_values().collect(), taken_along })
 }
 
-/// What a resource needs directly.
-fn needs(state: &State, resource: &Resource) -> Vec<Resource> {
-    let arns: Vec<String> = match resource {
+fn needs(state: &State, resource: &Resource) -> Vec<ResourceKey> {
+    match resource {
         Resource::Function(_, function) => {
-            let configs = || function.all_versions().map(|version| &version.config);
-            // A layer's ARN here is that of its version.
-            let layers = configs().flat_map(|config| &config.layers).filter_map(|layer| unversioned(&layer.arn));
-            let providers = configs().filter_map(|config| Some(config.capacity_provider.as_ref()?.arn.clone()));
-            let roles = configs().map(|config| config.role.clone());
-            let signing = function.code_signing_config.iter().map(|key| key.arn());
-            layers.chain(providers).chain(roles).chain(signing).collect()
+            let mappings = state.event_source_mappings.iter();
+            let mappings = mappings.filter(|(_, mapping)| mapping.target.function == function.key);
+            let mut needed = function_needs(function);
+            needed.extend(mappings.map(|(key, _)| ResourceKey::EventSourceMapping(key.clone())));
+            needed
         }
-        Resource::Role(_, role) => role.attached.iter().chain(&role.boundary).cloned().collect(),
+        Resource::CapacityProvider(_, provider) => role_at(&provider.operator_role).into_iter().collect(),
+        Resource::EventSourceMapping(_, mapping) => vec![ResourceKey::Function(mapping.target.function.clone())],
+        Resource::Role(_, role) => role_needs(role),
+        Resource::InstanceProfile(_, profile) => profile.role_key().map(ResourceKey::Role).into_iter().collect(),
+        Resource::LogStream(key, _) => vec![ResourceKey::LogGroup(key.group.clone())],
         _ => Vec::new(),
-    };
-    let mapped = |mapping: &Resource| match (mapping, resource) {
-        (Resource::EventSourceMapping(_, mapping), Resource::Function(key, _)) => mapping.target.function == *key,
-        _ => false,
-    };
-    state.resources().filter(|other| arns.contains(&other.arn()) || mapped(other)).collect()
+    }
 }
 
-fn unversioned(arn: &str) -> Option<String> {
-    arn.rsplit_once(':').map(|(layer, _)| layer.to_owned())
+fn function_needs(function: &Function) -> Vec<ResourceKey> {
+    let scope = &function.key.scope;
+    let mut needed: Vec<_> = function.code_signing_config.iter().cloned().map(ResourceKey::CodeSigningConfig).collect();
+    for version in function.all_versions() {
+        let config = &version.config;
+        needed.extend(config.layers.iter().map(|layer| ResourceKey::Layer(LayerArn::parse(scope, &layer.arn).key)));
+        needed.extend(role_at(&config.role));
+        let provider = config.capacity_provider.iter();
+        needed.extend(provider.map(|it| ResourceKey::CapacityProvider(CapacityProviderKey::resolve(scope, &it.arn))));
+        let name = config.logging.group.as_str().into();
+        needed.push(ResourceKey::LogGroup(LogGroupKey { scope: scope.clone(), name }));
+    }
+    needed
+}
+
+fn role_needs(role: &Role) -> Vec<ResourceKey> {
+    let arns = role.attached.iter().chain(&role.boundary);
+    let policies = arns.filter_map(|arn| PolicyArn::parse(arn)).filter(|policy| !policy.is_managed_by_aws());
+    policies.map(|policy| ResourceKey::Policy(policy.key())).collect()
+}
+
+/// The role of an ARN.
+fn role_at(arn: &str) -> Option<ResourceKey> {
+    let (_, rest) = arn.split_once(":iam::")?;
+    let (account, path) = rest.split_once(":role/")?;
+    let name = path.rsplit('/').next()?;
+    Some(ResourceKey::Role(EntityKey::new(&account.into(), name)))
+}
+
+/// The error of a pattern that matches nothing.
+fn nothing(pattern: &ResourcePattern, keys: &[ResourceKey]) -> String {
+    let text = pattern.to_string();
+    let letters = |text: &str| text.trim_end_matches('*').chars().take(3).collect::<String>();
+    let name = letters(text.rsplit([':', '/']).next().unwrap_or_default());
+    let is_near = |key: &&ResourceKey| !name.is_empty() && key.name().contains(&name);
+    let near: Vec<_> =
+        keys.iter().filter(is_near).take(NEAR).map(|key| format!("{}:{}", key.kind().name(), key.name())).collect();
+    if near.is_empty() {
+        return format!("`{text}` matches no resource: `larder state` lists what there is");
+    }
+    format!("`{text}` matches no resource; near it there are {}", near.join(", "))
 }

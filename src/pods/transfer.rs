@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::read::Pod;
+use super::redaction::{self, Rule};
 use super::write::{self, Contents};
 use super::{Manifest, PodError, selection};
 use crate::blobs::{BlobError, BlobStore};
@@ -28,6 +29,8 @@ pub struct Choice {
     pub message: Option<String>,
     /// Whether the events come along.
     pub with_history: bool,
+    /// Whose values are left out.
+    pub redact: Vec<Rule>,
 }
 
 /// A pod that was written.
@@ -39,6 +42,8 @@ pub struct Saved {
     pub manifest: Manifest,
     /// What the chosen resources need and brought along, with one that needs it.
     pub taken_along: Vec<(ResourceKey, ResourceKey)>,
+    /// Variables in it that look like secrets: the ARN of the function, and the name.
+    pub suspects: Vec<(String, String)>,
 }
 
 /// Writes a pod of a store. Blocking.
@@ -50,12 +55,14 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         Some(sequence) => ledger.state_at(sequence)?,
         None => ledger.state(),
     };
-    let (resources, taken_along) = if choice.only.is_empty() {
+    let (mut resources, taken_along) = if choice.only.is_empty() {
         (state.resources().collect(), Vec::new())
     } else {
         let selection = selection::select(&state, &choice.only).map_err(PodError::Refused)?;
         (selection.resources, selection.taken_along)
     };
+    redaction::redact(&mut resources, &choice.redact);
+    let suspects = redaction::suspects(&resources);
     let last = ledger.events_from(state.sequence).next().transpose()?;
     let contents = Contents {
         store: ledger.store_id().to_owned(),
@@ -63,18 +70,22 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
         message: choice.message.clone(),
         resources,
-        history: choice.with_history.then(|| history(ledger, state.sequence)).transpose()?,
+        history: choice.with_history.then(|| history(ledger, state.sequence, &choice.redact)).transpose()?,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
-    Ok(Saved { digest, manifest, taken_along })
+    Ok(Saved { digest, manifest, taken_along, suspects })
 }
 
 /// The events up to a sequence.
-fn history(ledger: &Ledger, sequence: u64) -> Result<Vec<Recorded>, LedgerError> {
+fn history(ledger: &Ledger, sequence: u64, redact: &[Rule]) -> Result<Vec<Recorded>, LedgerError> {
     let until = |recorded: &Result<Recorded, LedgerError>| {
         recorded.as_ref().map_or(true, |recorded| recorded.sequence <= sequence)
     };
-    ledger.events_from(ledger.begins()).take_while(until).collect()
+    let mut events: Vec<_> = ledger.events_from(ledger.begins()).take_while(until).collect::<Result<_, _>>()?;
+    for recorded in &mut events {
+        redaction::redact_event(&mut recorded.event, redact);
+    }
+    Ok(events)
 }
 
 /// Why a pod was not loaded; nothing has changed.
@@ -102,7 +113,8 @@ pub struct Loaded {
 /// What loading a pod would change.
 pub fn preview(ledger: &Ledger, pod: &Pod, strategy: MergeStrategy) -> Loaded {
     let state = ledger.state();
-    let after = merge::merged(&state, &pod.resources, strategy);
+    let mut after = (*state).clone();
+    after.make(&merge::merge(&state, &pod.resources, strategy));
     let changes = difference::between(&state, &after, Secrets::Masked);
     Loaded { digest: pod.digest, sequence: state.sequence, changes }
 }

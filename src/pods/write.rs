@@ -60,21 +60,38 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         parts,
     };
     let bytes = manifest.to_bytes()?;
+    pack(&bytes, &manifest, target, |part| -> Result<Box<dyn Read>, PodError> {
+        Ok(match part.path.as_str() {
+            STATE => Box::new(&state[..]),
+            HISTORY => Box::new(history.as_deref().unwrap_or_default()),
+            _ => blobs.open_blob(&part.digest())?.1,
+        })
+    })?;
+    Ok((digest(&bytes), manifest))
+}
+
+/// Writes the file of a manifest and its parts, each checked on the way.
+pub fn pack<R: Read>(
+    bytes: &[u8],
+    manifest: &Manifest,
+    target: impl Write,
+    open: impl Fn(&Part) -> Result<R, PodError>,
+) -> Result<(), PodError> {
     let wrong = || io_error("the pod cannot be written");
     let mut packed = zstd::Encoder::new(target, LEVEL).map_err(wrong())?;
     packed.include_checksum(true).map_err(wrong())?;
     let mut archive = tar::Builder::new(packed);
-    append(&mut archive, MANIFEST, bytes.len() as u64, &bytes[..])?;
-    append(&mut archive, STATE, state.len() as u64, &state[..])?;
-    if let Some(lines) = &history {
-        append(&mut archive, HISTORY, lines.len() as u64, &lines[..])?;
-    }
-    for id in &needed {
-        append_blob(&mut archive, blobs, id)?;
+    append(&mut archive, MANIFEST, bytes.len() as u64, bytes)?;
+    for part in &manifest.parts {
+        let mut hashed = Hashed { reader: open(part)?.take(part.size), hash: Sha256::new() };
+        append(&mut archive, &part.path, part.size, &mut hashed)?;
+        let (expected, found) = (part.digest(), BlobId(hashed.hash.finalize().into()));
+        if found != expected {
+            return Err(PodError::Digest { path: part.path.clone(), expected, found });
+        }
     }
     let packed = archive.into_inner().map_err(wrong())?;
-    packed.finish().and_then(|mut target| target.flush()).map_err(wrong())?;
-    Ok((digest(&bytes), manifest))
+    packed.finish().and_then(|mut target| target.flush()).map_err(wrong())
 }
 
 /// `state.json`: a line breaks after each member, so that two of them can be compared line by line.
@@ -119,16 +136,6 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, path: &str, size: u64, bytes:
     header.set_path(path).map_err(wrong())?;
     header.set_cksum();
     archive.append(&header, bytes).map_err(wrong())
-}
-
-/// Writes a blob, and checks on the way that it is the one it is named.
-fn append_blob<W: Write>(archive: &mut tar::Builder<W>, blobs: &BlobStore, id: &BlobId) -> Result<(), PodError> {
-    let (size, reader) = blobs.open_blob(id)?;
-    let mut hashed = Hashed { reader: reader.take(size), hash: Sha256::new() };
-    let path = format!("{BLOBS}{}", id.hex());
-    append(archive, &path, size, &mut hashed)?;
-    let found = BlobId(hashed.hash.finalize().into());
-    if found == *id { Ok(()) } else { Err(PodError::Digest { path, expected: *id, found }) }
 }
 
 struct Hashed<R> {

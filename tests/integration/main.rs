@@ -37,6 +37,7 @@ mod logs;
 mod neighbours;
 mod pods;
 mod policies;
+mod remotes;
 mod startup;
 mod sweep;
 mod tags;

@@ -3,6 +3,8 @@
 mod commands;
 mod history;
 mod ledger;
+mod merge;
+mod pod_contents;
 mod pods;
 mod properties;
 mod requests;

@@ -56,7 +56,12 @@ pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
 
 /// Whose journal lies in `folder`, from the first segment whose header is whole.
 pub fn any_identity(folder: &Path) -> Result<Identity, LedgerError> {
-    let damage = LedgerError::DamagedJournal { path: folder.to_owned(), offset: 0, sequence: 1, reason: "no segment has a header" };
+    let damage = LedgerError::DamagedJournal {
+        path: folder.to_owned(),
+        offset: 0,
+        sequence: 1,
+        reason: "no segment has a header",
+    };
     for (_, path) in segments(folder)? {
         let bytes = fs::read(&path).map_err(io_error(&path))?;
         if let Ok(identity) = read_header(&bytes, &path) {

@@ -1,5 +1,10 @@
 //! `larder pod`: saves, loads, inspects and verifies pods.
 
+mod library;
+mod pull;
+mod push;
+mod transfers;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,12 +34,22 @@ pub enum Command {
     Verify(Inspect),
     /// Show what differs between two pods
     Diff(Diff),
+    /// List the pods of the library
+    List(library::List),
+    /// List the versions of a pod of the library
+    Versions(library::Versions),
+    /// Delete a pod of the library, or one version of it
+    Delete(library::Delete),
+    /// Send a pod of the library to a remote
+    Push(push::Options),
+    /// Bring a pod from a remote into the library
+    Pull(pull::Options),
 }
 
 /// Options of `larder pod save`.
 #[derive(Debug, Args)]
 pub struct Save {
-    /// The file to write
+    /// The file to write (a path with a `/`, or that ends in .pod), or a name in the pod library
     target: PathBuf,
     /// What you want to say of it
     #[arg(short, long, value_name = "TEXT")]
@@ -48,9 +63,14 @@ pub struct Save {
     /// Take the events along
     #[arg(long)]
     with_history: bool,
+    /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets; may be repeated
+    #[arg(long, value_name = "RULE")]
+    redact: Vec<String>,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    library: transfers::Library,
     #[command(flatten)]
     to: TargetOptions,
 }
@@ -58,7 +78,7 @@ pub struct Save {
 /// Options of `larder pod load`.
 #[derive(Debug, Args)]
 pub struct Load {
-    /// The file to read
+    /// The file to read, or NAME[:VERSION] of the pod library
     source: PathBuf,
     /// How it meets what is there: overwrite, account-region, service or resource
     #[arg(long, default_value = "account-region", value_name = "STRATEGY")]
@@ -66,9 +86,20 @@ pub struct Load {
     /// Tell what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Give a function another name, and all that refers to it: OLD=NEW; may be repeated
+    #[arg(long, value_name = "OLD=NEW")]
+    rename: Vec<String>,
+    /// Bring the pod's accounts into this one
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Bring the pod's regions into this one
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    library: transfers::Library,
     #[command(flatten)]
     to: TargetOptions,
 }
@@ -76,11 +107,13 @@ pub struct Load {
 /// Options of `larder pod inspect` and `larder pod verify`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// The pod
+    /// The file, or NAME[:VERSION] of the pod library
     source: PathBuf,
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    library: transfers::Library,
 }
 
 /// Options of `larder pod diff`.
@@ -93,6 +126,8 @@ pub struct Diff {
     /// As JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    library: transfers::Library,
 }
 
 /// Runs one of them.
@@ -103,13 +138,21 @@ pub async fn run(command: Command) -> Result<(), String> {
         Command::Inspect(options) => inspect(&options),
         Command::Verify(options) => verify(&options),
         Command::Diff(options) => diff(&options),
+        Command::List(options) => library::list(&options),
+        Command::Versions(options) => library::versions(&options),
+        Command::Delete(options) => library::delete(&options),
+        Command::Push(options) => push::run(options).await,
+        Command::Pull(options) => pull::run(options).await,
     }
 }
 
 async fn save(options: Save) -> Result<(), String> {
-    let Save { target, message, only, at, with_history, json, to } = options;
-    let request = SaveRequest { message, at, only, with_history };
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Save { target, message, only, at, with_history, redact, json, library, to } = options;
+    let request = SaveRequest { message, at, only, with_history, redact };
+    let named = library::named(&target);
+    let beside = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = std::env::temp_dir();
+    let folder = if named.is_some() { &temporary } else { beside };
     let problem = |error: std::io::Error| format!("{}: {error}", target.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(problem)?;
     let says = match to.open()? {
@@ -123,7 +166,13 @@ async fn save(options: Save) -> Result<(), String> {
     };
     file.as_file().sync_all().map_err(problem)?;
     let size = file.as_file().metadata().map_err(problem)?.len();
-    file.persist(&target).map_err(|error| problem(error.error))?;
+    let place = match &named {
+        Some(name) => library::keep(&library, name, file.path())?,
+        None => {
+            file.persist(&target).map_err(|error| problem(error.error))?;
+            target.display().to_string()
+        }
+    };
     if json {
         print(&pretty(&says));
         return Ok(());
@@ -131,7 +180,14 @@ async fn save(options: Save) -> Result<(), String> {
     for taken in says["taken_along"].as_array().into_iter().flatten() {
         print(&format!("  with {}, which {} needs", text(&taken["resource"]), text(&taken["needed_by"])));
     }
-    print(&format!("saved {} ({size} bytes, {})", target.display(), text(&says["digest"])));
+    for suspect in says["suspects"].as_array().into_iter().flatten() {
+        eprintln!(
+            "larder: the variable {} of {} looks like a secret and is in the pod; --redact auto leaves such values out",
+            text(&suspect["variable"]),
+            text(&suspect["resource"])
+        );
+    }
+    print(&format!("saved {place} ({size} bytes, {})", text(&says["digest"])));
     Ok(())
 }
 
@@ -147,21 +203,22 @@ async fn download(client: &Client, request: &SaveRequest, file: &mut File) -> Re
 }
 
 async fn load(options: Load) -> Result<(), String> {
-    let Load { source, merge, dry_run, json, to } = options;
+    let Load { source, merge, dry_run, rename, account, region, json, library, to } = options;
     let problem = |error: std::io::Error| format!("{}: {error}", source.display());
     let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
+    let packed = library::packed(&library, &source)?;
+    let path = packed.as_ref().map_or(source.as_path(), |packed| packed.path());
+    let query = LoadQuery { merge: Some(merge), dry_run, source: name, rename: rename.join(","), account, region };
     let loaded = match to.open()? {
         Target::Server(client) => {
-            let file = tokio::fs::File::open(&source).await.map_err(problem)?;
-            let query = [("merge", merge), ("dry_run", dry_run.to_string()), ("source", name.unwrap_or_default())];
+            let file = tokio::fs::File::open(path).await.map_err(problem)?;
             let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file));
             let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(&query).body(body);
             client.send(post).await?.json().await.map_err(|error| error.to_string())?
         }
         Target::Folder(offline) => {
-            let file = BufReader::new(File::open(&source).map_err(problem)?);
+            let file = BufReader::new(File::open(path).map_err(problem)?);
             let (blobs, staging) = (Arc::new(blobs(&offline)?), offline.data_dir.join("staging"));
-            let query = LoadQuery { merge: Some(merge), dry_run, source: name };
             let ledger = Arc::new(offline.ledger);
             let loaded = pods::load_from(&ledger, &blobs, file, &staging, query, cli()).await;
             ledger.close().map_err(|error| error.to_string())?;
@@ -193,6 +250,12 @@ pub fn open(path: &Path) -> Result<Pod, String> {
     pod.map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// Reads a pod from a file or the library.
+fn open_named(library: &transfers::Library, source: &Path) -> Result<Pod, String> {
+    let packed = library::packed(library, source)?;
+    open(packed.as_ref().map_or(source, |packed| packed.path()))
+}
+
 /// The state that a pod holds.
 pub fn state(pod: &Pod) -> State {
     let mut state = State::default();
@@ -203,7 +266,7 @@ pub fn state(pod: &Pod) -> State {
 }
 
 fn inspect(options: &Inspect) -> Result<(), String> {
-    let pod = open(&options.source)?;
+    let pod = open_named(&options.library, &options.source)?;
     if options.json {
         let resources: Vec<_> = pod.resources.iter().map(|resource| resource.arn()).collect();
         print(&pretty(&json!({
@@ -225,7 +288,7 @@ fn inspect(options: &Inspect) -> Result<(), String> {
 }
 
 fn verify(options: &Inspect) -> Result<(), String> {
-    let pod = open(&options.source)?;
+    let pod = open_named(&options.library, &options.source)?;
     let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
     if options.json {
         print(&pretty(&json!({
@@ -238,7 +301,8 @@ fn verify(options: &Inspect) -> Result<(), String> {
 }
 
 fn diff(options: &Diff) -> Result<(), String> {
-    let (from, to) = (state(&open(&options.from)?), state(&open(&options.to)?));
+    let side = |path| open_named(&options.library, path).map(|pod| state(&pod));
+    let (from, to) = (side(&options.from)?, side(&options.to)?);
     let difference = crate::console::history::differences(&from, &to, crate::ledger::difference::Secrets::Masked);
     if options.json {
         print(&pretty(&difference));

@@ -1,0 +1,172 @@
+//! The pod library: every part once by its digest, every version of a name a manifest.
+//!
+//! ```text
+//! parts/sha256/<hex>      a part: state.json, history.jsonl, a blob
+//! names/<name>/<n>.json   the manifest of version n
+//! ```
+//! Parts are there before a manifest that names them; so a crash leaves parts that nobody names, and no half pod.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Manifest, PodError, path_error, read::Pod, write};
+
+/// Bytes of a manifest at most.
+const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
+
+/// What a deletion freed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Freed {
+    /// Parts that nobody named any more.
+    pub parts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Keeps a pod as the next version of a name; says which.
+///
+/// # Errors
+/// The name cannot be one, or the library cannot be written.
+pub fn keep(library: &Path, name: &str, pod: &Pod) -> Result<u64, PodError> {
+    check_name(name)?;
+    for part in &pod.manifest.parts {
+        let target = part_file(library, &part.sha256);
+        if !target.exists() {
+            store(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
+        }
+    }
+    let bytes = pod.manifest.to_bytes()?;
+    let version = numbers(library, name)?.last().map_or(1, |last| last + 1);
+    store(&manifest_file(library, name, version), &mut &bytes[..])?;
+    Ok(version)
+}
+
+/// Writes a version as one file.
+///
+/// # Errors
+/// It is not there, or a part is missing or cannot be read. Whoever reads the pod checks the digests.
+pub fn pack(library: &Path, name: &str, version: u64, target: impl Write) -> Result<(), PodError> {
+    let (bytes, manifest) = manifest(library, name, version)?;
+    write::pack(&bytes, &manifest, target, |part| {
+        let path = part_file(library, &part.sha256);
+        File::open(&path).map_err(path_error(&path))
+    })
+}
+
+/// The names, with the numbers of their versions.
+pub fn list(library: &Path) -> Result<Vec<(String, Vec<u64>)>, PodError> {
+    let folder = library.join("names");
+    let mut names: Vec<_> =
+        entries(&folder)?.into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    names.sort();
+    names.retain(|name| check_name(name).is_ok());
+    names.into_iter().map(|name| numbers(library, &name).map(|numbers| (name, numbers))).collect()
+}
+
+/// The versions of a name.
+///
+/// # Errors
+/// There is no pod of the name.
+pub fn versions(library: &Path, name: &str) -> Result<Vec<(u64, Manifest)>, PodError> {
+    check_name(name)?;
+    let numbers = numbers(library, name)?;
+    if numbers.is_empty() {
+        return Err(PodError::Refused(format!("the pod library {} has no pod {name}", library.display())));
+    }
+    numbers.into_iter().map(|number| manifest(library, name, number).map(|(_, manifest)| (number, manifest))).collect()
+}
+
+/// Deletes a version, or all of them, and the parts that nobody names then.
+///
+/// # Errors
+/// There is no such version; or a manifest of another pod cannot be read, so that nobody knows what it needs.
+pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed, PodError> {
+    let mut deleted = Vec::new();
+    for (number, manifest) in versions(library, name)? {
+        if version.is_none_or(|version| version == number) {
+            let path = manifest_file(library, name, number);
+            fs::remove_file(&path).map_err(path_error(&path))?;
+            deleted.push(manifest);
+        }
+    }
+    if deleted.is_empty() {
+        return Err(PodError::Refused(format!("the pod {name} has no version {}", version.unwrap_or_default())));
+    }
+    if numbers(library, name)?.is_empty() {
+        let folder = library.join("names").join(name);
+        fs::remove_dir_all(&folder).map_err(path_error(&folder))?;
+    }
+    let mut named = BTreeSet::new();
+    for (name, numbers) in list(library)? {
+        for number in numbers {
+            named.extend(manifest(library, &name, number)?.1.parts.into_iter().map(|part| part.sha256));
+        }
+    }
+    let mut freed = Freed::default();
+    let unnamed: BTreeSet<_> =
+        deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect();
+    for digest in unnamed.difference(&named) {
+        let path = part_file(library, digest);
+        if let Ok(metadata) = fs::metadata(&path) {
+            fs::remove_file(&path).map_err(path_error(&path))?;
+            freed = Freed { parts: freed.parts + 1, bytes: freed.bytes + metadata.len() };
+        }
+    }
+    Ok(freed)
+}
+
+/// Names are folders: of plain letters, and none that leads elsewhere.
+fn check_name(name: &str) -> Result<(), PodError> {
+    let fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if fits && !name.is_empty() && name.len() <= 128 && !name.starts_with(['.', '-']) {
+        return Ok(());
+    }
+    let what = "a pod is named by 1 to 128 letters, digits, `.`, `_` or `-`, and begins with a letter or digit";
+    Err(PodError::Refused(format!("{name:?} names no pod: {what}")))
+}
+
+fn part_file(library: &Path, digest: &str) -> PathBuf {
+    library.join("parts/sha256").join(digest)
+}
+
+fn manifest_file(library: &Path, name: &str, version: u64) -> PathBuf {
+    library.join("names").join(name).join(format!("{version}.json"))
+}
+
+fn manifest(library: &Path, name: &str, version: u64) -> Result<(Vec<u8>, Manifest), PodError> {
+    check_name(name)?;
+    let path = manifest_file(library, name, version);
+    let mut bytes = Vec::new();
+    let file = File::open(&path).map_err(path_error(&path))?;
+    file.take(MAX_MANIFEST).read_to_end(&mut bytes).map_err(path_error(&path))?;
+    let manifest = Manifest::read(&bytes)?;
+    Ok((bytes, manifest))
+}
+
+/// The numbers of a name's versions, in order.
+fn numbers(library: &Path, name: &str) -> Result<Vec<u64>, PodError> {
+    let number = |path: PathBuf| path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok();
+    let mut numbers: Vec<u64> = entries(&library.join("names").join(name))?.into_iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, PodError> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry.map_err(path_error(folder))?.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(path_error(folder)(error)),
+    }
+}
+
+/// A temporary file, synced, renamed, its folder synced.
+fn store(target: &Path, source: &mut impl Read) -> Result<(), PodError> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(path_error(folder))?;
+    let mut file = tempfile::Builder::new().prefix(".receiving-").tempfile_in(folder).map_err(path_error(folder))?;
+    std::io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
+    file.persist(target).map_err(|error| path_error(target)(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(path_error(folder))
+}

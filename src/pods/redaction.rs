@@ -1,0 +1,188 @@
+//! Redaction: values of environment variables that shall not travel. A value is never shown.
+
+use std::sync::Arc;
+
+use fancy_regex::Regex;
+
+use crate::model::event::Event;
+use crate::model::event::functions::FunctionEvent;
+use crate::model::event::history::HistoryEvent;
+use crate::model::function::{Function, FunctionConfig, FunctionVersion, Variables};
+use crate::model::qualifier::Version;
+use crate::model::resource::Resource;
+use crate::model::resource_pattern::is_like;
+
+/// What stands in the place of a redacted value.
+pub const REDACTED: &str = "REDACTED";
+
+/// Words in the names of variables that hold secrets.
+const WORDS: [&str; 9] =
+    ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"];
+
+/// Shapes of well-known keys: AWS, PEM, JWT, GitHub, Slack, Stripe.
+const SHAPES: &str = r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}";
+
+/// Which variables lose their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Those whose names match, in any case of letters: `env:GLOB`.
+    Variable(String),
+    /// Those that look like secrets: `auto`.
+    Auto,
+}
+
+impl Rule {
+    /// Reads `auto` or `env:GLOB`.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("env:") {
+            _ if text == "auto" => Ok(Self::Auto),
+            Some(glob) if !glob.is_empty() => Ok(Self::Variable(glob.to_ascii_uppercase())),
+            _ => Err(format!("`{text}` is no redaction: use auto or env:GLOB, such as env:*SECRET*")),
+        }
+    }
+
+    fn meets(&self, name: &str, value: &str) -> bool {
+        match self {
+            Self::Variable(glob) => is_like(&name.to_ascii_uppercase(), glob),
+            Self::Auto => is_suspect(name, value),
+        }
+    }
+}
+
+/// What was redacted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Redacted {
+    /// Function ARN and name of each variable, once.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Whether a variable looks like a secret, by its name or its value.
+fn is_suspect(name: &str, value: &str) -> bool {
+    if value.is_empty() || value == REDACTED {
+        return false;
+    }
+    let name = name.to_ascii_uppercase();
+    let named = WORDS.iter().any(|word| name.contains(word)) || name == "KEY" || name.ends_with("_KEY");
+    let shaped = || Regex::new(SHAPES).is_ok_and(|shapes| shapes.is_match(value).unwrap_or(true));
+    named || shaped()
+}
+
+/// Replaces the values that rules meet, in every version of every function.
+pub fn redact(resources: &mut [Resource], rules: &[Rule]) -> Redacted {
+    let mut redacted = Redacted::default();
+    for resource in resources {
+        let arn = resource.arn();
+        if let Resource::Function(_, function) = resource {
+            for name in redact_function(function, rules) {
+                redacted.variables.push((arn.clone(), name));
+            }
+        }
+    }
+    redacted
+}
+
+/// Replaces the values that rules meet in an event of a history.
+pub fn redact_event(event: &mut Event, rules: &[Rule]) -> Redacted {
+    match event {
+        Event::History(HistoryEvent::StateRestored { changes, .. }) => redact(&mut changes.put, rules),
+        Event::History(HistoryEvent::HistoryCompacted { resources, .. }) => redact(resources, rules),
+        Event::Function(event) => redact_function_event(event, rules),
+        _ => Redacted::default(),
+    }
+}
+
+/// The variables that look like secrets: function ARN and name, each once.
+pub fn suspects(resources: &[Resource]) -> Vec<(String, String)> {
+    redact(&mut resources.to_vec(), &[Rule::Auto]).variables
+}
+
+fn redact_function(function: &mut Arc<Function>, rules: &[Rule]) -> Vec<String> {
+    let changed: Vec<Arc<FunctionVersion>> =
+        function.all_versions().map(|version| redacted_version(version, rules).0).collect();
+    let mut names: Vec<String> =
+        function.all_versions().flat_map(|version| redacted_version(version, rules).1).collect();
+    if names.is_empty() {
+        return names;
+    }
+    let function = Arc::make_mut(function);
+    for version in changed {
+        match version.version {
+            Version::Latest => function.latest = version,
+            Version::LatestPublished => function.latest_published = Some(version),
+            Version::Number(number) => drop(function.versions.insert(number, version)),
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn redacted_version(version: &Arc<FunctionVersion>, rules: &[Rule]) -> (Arc<FunctionVersion>, Vec<String>) {
+    let mut config = Arc::clone(&version.config);
+    let names = redact_config(&mut config, rules);
+    (Arc::new(FunctionVersion { config, ..(**version).clone() }), names)
+}
+
+fn redact_variables(variables: Option<&mut Variables>, rules: &[Rule]) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, value) in variables.into_iter().flat_map(|variables| variables.0.iter_mut()) {
+        if value != REDACTED && rules.iter().any(|rule| rule.meets(name, value)) {
+            REDACTED.clone_into(value);
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn redact_function_event(event: &mut FunctionEvent, rules: &[Rule]) -> Redacted {
+    let arn = event.subject().arn;
+    let names = match event {
+        FunctionEvent::FunctionCreated { latest: version, .. } | FunctionEvent::VersionPublished { version, .. } => {
+            redact_config(&mut version.config, rules)
+        }
+        FunctionEvent::FunctionCodeUpdated { config, .. }
+        | FunctionEvent::FunctionConfigurationUpdated { config, .. } => redact_config(config, rules),
+        _ => Vec::new(),
+    };
+    Redacted { variables: names.into_iter().map(|name| (arn.clone(), name)).collect() }
+}
+
+fn redact_config(config: &mut Arc<FunctionConfig>, rules: &[Rule]) -> Vec<String> {
+    let mut environment = config.environment.clone();
+    let names = redact_variables(environment.as_mut(), rules);
+    if !names.is_empty() {
+        Arc::make_mut(config).environment = environment;
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_told_by_name_and_shape() {
+        for (name, value) in [
+            ("DB_PASSWORD", "x"),
+            ("STRIPE_KEY", "x"),
+            ("ID", "AKIAIOSFODNN7EXAMPLE"),
+            ("PEM", "-----BEGIN RSA PRIVATE KEY-----"),
+            ("HUB", "ghp_0123456789012345678901234567890123456"),
+        ] {
+            assert!(is_suspect(name, value), "{name}");
+        }
+        for (name, value) in [("STAGE", "dev"), ("KEYBOARD", "qwerty"), ("PASSWORD", ""), ("TOKEN", REDACTED)] {
+            assert!(!is_suspect(name, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn rules_read_back() {
+        assert_eq!(Rule::parse("auto"), Ok(Rule::Auto));
+        assert!(Rule::parse("env:*secret*").is_ok_and(|rule| rule.meets("my_Secret_1", "x")));
+        assert!(Rule::parse("secret").is_err() && Rule::parse("env:").is_err());
+    }
+}
