@@ -35,6 +35,7 @@ mod layers;
 mod lifecycle;
 mod logs;
 mod neighbours;
+mod pod_files;
 mod pods;
 mod policies;
 mod remotes;
