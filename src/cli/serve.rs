@@ -40,7 +40,7 @@ fn ephemeral(options: &mut ServeOptions) -> Result<tempfile::TempDir, String> {
     let folder = tempfile::Builder::new().prefix("larder-ephemeral-").tempdir();
     let folder = folder
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
-    options.data_dir = folder.path().to_owned();
+    folder.path().clone_into(&mut options.data_dir);
     options.durability.0 = Durability::Never;
     Ok(folder)
 }
