@@ -1,5 +1,6 @@
 //! Pods: a state as one portable file, with the blobs it needs. docs/pod-format.md describes the format.
 
+pub mod encryption;
 pub mod library;
 mod manifest;
 pub mod mapping;
@@ -72,6 +73,9 @@ pub enum PodError {
         /// Of the bytes.
         found: BlobId,
     },
+    /// It cannot be encrypted or decrypted.
+    #[error("encryption: {0}")]
+    Encryption(String),
     /// A blob of the store cannot be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),

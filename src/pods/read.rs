@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entries, Entry, EntryType};
 
-use super::{BLOBS, MANIFEST, Manifest, Part, PodError, STATE, io_error, path_error};
+use super::{BLOBS, MANIFEST, Manifest, Part, PodError, STATE, encryption, io_error, path_error};
 use crate::blobs::digest;
 use crate::ledger::portable;
 use crate::model::blob::BlobId;
@@ -73,7 +73,12 @@ impl Pod {
 pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, PodError> {
     fs::create_dir_all(staging).map_err(path_error(staging))?;
     let folder = tempfile::TempDir::new_in(staging).map_err(path_error(staging))?;
-    let mut unpacked = zstd::Decoder::new(source).map_err(io_error("the pod cannot be read"))?;
+    let mut source = BufReader::new(source);
+    if encryption::is_sealed(source.fill_buf().map_err(broken)?) {
+        let how = "`larder pod load` decrypts it, with LARDER_POD_PASSPHRASE or --identity";
+        return Err(PodError::Refused(format!("it is encrypted; {how}")));
+    }
+    let mut unpacked = zstd::Decoder::with_buffer(source).map_err(io_error("the pod cannot be read"))?;
     unpacked.window_log_max(WINDOW).map_err(io_error("the pod cannot be read"))?;
     let mut archive = Archive::new(unpacked);
     let (bytes, manifest) = {

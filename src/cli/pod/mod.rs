@@ -1,12 +1,13 @@
 //! `larder pod`: saves, loads, inspects and verifies pods.
 
+mod keys;
 mod library;
 mod pull;
 mod push;
 mod transfers;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use clap::{Args, Subcommand};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
+use self::keys::{Seal, Sink, Unseal};
 use super::history::{change_text, cli, pretty, print, text};
 use super::target::{Client, Offline, Target, TargetOptions};
 use crate::blobs::BlobStore;
@@ -66,6 +68,8 @@ pub struct Save {
     /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets; may be repeated
     #[arg(long, value_name = "RULE")]
     redact: Vec<String>,
+    #[command(flatten)]
+    seal: Seal,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
@@ -95,6 +99,8 @@ pub struct Load {
     /// Bring the pod's regions into this one
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
+    #[command(flatten)]
+    unseal: Unseal,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
@@ -109,6 +115,8 @@ pub struct Load {
 pub struct Inspect {
     /// The file, or NAME[:VERSION] of the pod library
     source: PathBuf,
+    #[command(flatten)]
+    unseal: Unseal,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -123,6 +131,8 @@ pub struct Diff {
     from: PathBuf,
     /// The other
     to: PathBuf,
+    #[command(flatten)]
+    unseal: Unseal,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -147,23 +157,32 @@ pub async fn run(command: Command) -> Result<(), String> {
 }
 
 async fn save(options: Save) -> Result<(), String> {
-    let Save { target, message, only, at, with_history, redact, json, library, to } = options;
+    let Save { target, message, only, at, with_history, redact, seal, json, library, to } = options;
     let request = SaveRequest { message, at, only, with_history, redact };
     let named = library::named(&target);
+    let lock = seal.lock()?;
+    if lock.is_some() && named.is_some() {
+        return Err(format!(
+            "pods of the library share parts and are not encrypted: give a file, as {}.pod",
+            target.display()
+        ));
+    }
     let beside = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = std::env::temp_dir();
     let folder = if named.is_some() { &temporary } else { beside };
     let problem = |error: std::io::Error| format!("{}: {error}", target.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(problem)?;
+    let mut sink = Sink::new(BufWriter::new(file.as_file_mut()), lock.as_ref())?;
     let says = match to.open()? {
-        Target::Server(client) => download(&client, &request, file.as_file_mut()).await?,
+        Target::Server(client) => download(&client, &request, &mut sink).await?,
         Target::Folder(offline) => {
             let blobs = blobs(&offline)?;
-            let out = BufWriter::new(file.as_file_mut());
-            let saved = pods::save_to(&offline.ledger, &blobs, request, out).map_err(|error| error.to_string())?;
+            let saved =
+                pods::save_to(&offline.ledger, &blobs, request, &mut sink).map_err(|error| error.to_string())?;
             pods::saved_json(&saved)
         }
     };
+    sink.finish().map_err(problem)?;
     file.as_file().sync_all().map_err(problem)?;
     let size = file.as_file().metadata().map_err(problem)?.len();
     let place = if let Some(name) = &named {
@@ -190,33 +209,32 @@ async fn save(options: Save) -> Result<(), String> {
     Ok(())
 }
 
-async fn download(client: &Client, request: &SaveRequest, file: &mut File) -> Result<Value, String> {
+async fn download(client: &Client, request: &SaveRequest, target: &mut impl Write) -> Result<Value, String> {
     let post = client.request(reqwest::Method::POST, "/_larder/pods/save").json(request);
     let response = client.send(post).await?;
     let says = response.headers().get("x-larder-pod").and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
     let mut stream = response.bytes_stream();
     while let Some(bytes) = stream.next().await {
-        file.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        target.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     }
     Ok(says.unwrap_or(Value::Null))
 }
 
 async fn load(options: Load) -> Result<(), String> {
-    let Load { source, merge, dry_run, rename, account, region, json, library, to } = options;
-    let problem = |error: std::io::Error| format!("{}: {error}", source.display());
+    let Load { source, merge, dry_run, rename, account, region, unseal, json, library, to } = options;
     let name = source.file_name().map(|name| name.to_string_lossy().into_owned());
     let packed = library::packed(&library, &source)?;
-    let path = packed.as_ref().map_or(source.as_path(), |packed| packed.path());
+    let file = unseal.open(packed.as_ref().map_or(source.as_path(), |packed| packed.path()))?;
     let query = LoadQuery { merge: Some(merge), dry_run, source: name, rename: rename.join(","), account, region };
     let loaded = match to.open()? {
         Target::Server(client) => {
-            let file = tokio::fs::File::open(path).await.map_err(problem)?;
+            let file = tokio::fs::File::from_std(file);
             let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file));
             let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(&query).body(body);
             client.send(post).await?.json().await.map_err(|error| error.to_string())?
         }
         Target::Folder(offline) => {
-            let file = BufReader::new(File::open(path).map_err(problem)?);
+            let file = BufReader::new(file);
             let (blobs, staging) = (Arc::new(blobs(&offline)?), offline.data_dir.join("staging"));
             let ledger = Arc::new(offline.ledger);
             let loaded = pods::load_from(&ledger, &blobs, file, &staging, query, cli()).await;
@@ -244,15 +262,19 @@ fn blobs(offline: &Offline) -> Result<BlobStore, String> {
 
 /// Reads a pod from a file.
 pub fn open(path: &Path) -> Result<Pod, String> {
-    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    whole(path, File::open(path).map_err(|error| format!("{}: {error}", path.display()))?)
+}
+
+fn whole(path: &Path, file: File) -> Result<Pod, String> {
     let pod = read::read(BufReader::new(file), &std::env::temp_dir(), read::MAX_SIZE);
     pod.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Reads a pod from a file or the library.
-fn open_named(library: &transfers::Library, source: &Path) -> Result<Pod, String> {
+fn open_named(library: &transfers::Library, source: &Path, unseal: &Unseal) -> Result<Pod, String> {
     let packed = library::packed(library, source)?;
-    open(packed.as_ref().map_or(source, |packed| packed.path()))
+    let path = packed.as_ref().map_or(source, |packed| packed.path());
+    whole(source, unseal.open(path)?)
 }
 
 /// The state that a pod holds.
@@ -265,7 +287,7 @@ pub fn state(pod: &Pod) -> State {
 }
 
 fn inspect(options: &Inspect) -> Result<(), String> {
-    let pod = open_named(&options.library, &options.source)?;
+    let pod = open_named(&options.library, &options.source, &options.unseal)?;
     if options.json {
         let resources: Vec<_> = pod.resources.iter().map(super::super::model::resource::Resource::arn).collect();
         print(&pretty(&json!({
@@ -287,7 +309,7 @@ fn inspect(options: &Inspect) -> Result<(), String> {
 }
 
 fn verify(options: &Inspect) -> Result<(), String> {
-    let pod = open_named(&options.library, &options.source)?;
+    let pod = open_named(&options.library, &options.source, &options.unseal)?;
     let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
     if options.json {
         print(&pretty(&json!({
@@ -300,7 +322,7 @@ fn verify(options: &Inspect) -> Result<(), String> {
 }
 
 fn diff(options: &Diff) -> Result<(), String> {
-    let side = |path| open_named(&options.library, path).map(|pod| state(&pod));
+    let side = |path| open_named(&options.library, path, &options.unseal).map(|pod| state(&pod));
     let (from, to) = (side(&options.from)?, side(&options.to)?);
     let difference = crate::console::history::differences(&from, &to, crate::ledger::difference::Secrets::Masked);
     if options.json {
