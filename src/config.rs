@@ -39,6 +39,9 @@ pub struct ServeOptions {
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,
+    /// Pod to load at the start, a file; repeated, or a list with commas
+    #[arg(long, env = "AUTO_LOAD_POD", value_delimiter = ',', value_name = "FILE")]
+    pub load_pod: Vec<PathBuf>,
     /// Endpoint for what Larder does not serve: for one service, or for all that have none of their own;
     /// repeated, or a list with commas
     #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]

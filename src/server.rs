@@ -28,6 +28,7 @@ use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerError, Options};
+use crate::model::event::Origin;
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
@@ -82,6 +83,14 @@ pub enum ServerError {
     /// The endpoints of other services cannot be used as they were given.
     #[error("{0}")]
     Upstream(String),
+    /// A pod that shall be loaded at the start cannot be.
+    #[error("the pod {} cannot be loaded: {reason}", path.display())]
+    Pod {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The port cannot be served.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),
@@ -187,6 +196,22 @@ impl Server {
             let _ = writeln!(banner, "  {name:<9} {value}");
         }
         banner.trim_end().to_owned()
+    }
+
+    /// Loads pods, each as `larder pod load` does.
+    pub async fn load_pods(&self, pods: &[PathBuf]) -> Result<(), ServerError> {
+        for path in pods {
+            let wrong = |reason: String| ServerError::Pod { path: path.clone(), reason };
+            let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+            let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let query = console::pods::LoadQuery { source, ..Default::default() };
+            let origin = Origin { request_id: "load-pod".into(), ..Origin::default() };
+            let (ledger, blobs, staging) = (&self.ledger, &self.services.blobs, &self.console.staging);
+            let loading =
+                console::pods::load_from(ledger, blobs, std::io::BufReader::new(file), staging, query, origin);
+            loading.await.map_err(|error| wrong(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Starts what brings the state on without being asked.

@@ -22,6 +22,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
         format!("cannot listen on {listen}: {error}. Is another server there? --listen takes another address.")
     })?;
     let server = Server::open(&options, &listener).await.map_err(|error| error.to_string())?;
+    server.load_pods(&options.load_pod).await.map_err(|error| error.to_string())?;
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
     let stop = async move {
@@ -39,7 +40,7 @@ fn ephemeral(options: &mut ServeOptions) -> Result<tempfile::TempDir, String> {
     let folder = tempfile::Builder::new().prefix("larder-ephemeral-").tempdir();
     let folder = folder
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
-    options.data_dir = folder.path().to_owned();
+    folder.path().clone_into(&mut options.data_dir);
     options.durability.0 = Durability::Never;
     Ok(folder)
 }

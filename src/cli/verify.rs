@@ -1,5 +1,6 @@
 //! `larder verify`.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -77,10 +78,10 @@ fn summary(report: &Value) -> String {
 fn place(damage: &Value) -> String {
     let mut line = format!("damaged: {}", damage["file"].as_str().unwrap_or_default());
     if let Some(offset) = damage["offset"].as_u64() {
-        line += &format!(", byte {offset}");
+        let _ = write!(line, ", byte {offset}");
     }
     if let Some(sequence) = damage["sequence"].as_u64() {
-        line += &format!(", event {sequence}");
+        let _ = write!(line, ", event {sequence}");
     }
     format!("{line}: {}", damage["problem"].as_str().unwrap_or_default())
 }

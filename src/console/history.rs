@@ -153,8 +153,8 @@ pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Ori
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
     let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, now(), origin).await?;
-    let put: Vec<_> = rewound.changes.put.iter().map(|resource| resource.arn()).collect();
-    let removed: Vec<_> = rewound.changes.removed.iter().map(|key| key.arn()).collect();
+    let put: Vec<_> = rewound.changes.put.iter().map(super::super::model::resource::Resource::arn).collect();
+    let removed: Vec<_> = rewound.changes.removed.iter().map(super::super::model::resource::ResourceKey::arn).collect();
     Ok(json!({ "to": rewound.to, "sequence": rewound.sequence, "put": put, "removed": removed }))
 }
 

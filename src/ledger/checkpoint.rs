@@ -40,8 +40,11 @@ pub struct Folder {
     path: PathBuf,
 }
 
+/// A checkpoint's sequence and file, and the state in it.
+pub type Scanned = (u64, PathBuf, Result<State, FrameError>);
+
 /// The checkpoints in a folder with their sequences, oldest first, each read if it can be. Changes nothing.
-pub fn scan(path: &Path) -> Result<Vec<(u64, PathBuf, Result<State, FrameError>)>, LedgerError> {
+pub fn scan(path: &Path) -> Result<Vec<Scanned>, LedgerError> {
     if !path.is_dir() {
         return Ok(Vec::new());
     }

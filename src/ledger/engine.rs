@@ -125,7 +125,9 @@ impl Engine {
                 return self.sync();
             }
             let mut batch = Batch::default();
-            keys.into_iter().for_each(|key| batch.remove(key));
+            for key in keys {
+                batch.remove(key);
+            }
             self.events.apply_batch(batch).map_err(|source| self.error(source))?;
         }
     }

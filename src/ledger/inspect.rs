@@ -211,13 +211,12 @@ pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerEr
             break;
         }
         let (frames, ended) = whole_frames(&path, &record, &mut recovered, to);
-        let journal = match &written {
-            Some(journal) => journal,
-            None => {
-                // Synced as a whole, at the end.
-                let whenever = Durability::Interval(std::time::Duration::MAX);
-                written.insert(Journal::open(&new, whenever, identity.clone(), record.first, 0)?)
-            }
+        let journal = if let Some(journal) = &written {
+            journal
+        } else {
+            // Synced as a whole, at the end.
+            let whenever = Durability::Interval(std::time::Duration::MAX);
+            written.insert(Journal::open(&new, whenever, identity.clone(), record.first, 0)?)
         };
         journal.append(&frames, &[])?;
         journal.append_blobs(&record.blobs)?;

@@ -138,7 +138,8 @@ fn chosen(before: &State, target: &State, only: &[ResourcePattern]) -> Result<Op
         return Ok(None);
     }
     let changes = before.changes_to(target);
-    let changing = changes.put.iter().map(|resource| resource.key()).chain(changes.removed.iter().cloned());
+    let changing =
+        changes.put.iter().map(super::super::model::resource::Resource::key).chain(changes.removed.iter().cloned());
     let changing: Vec<_> = changing.filter(|key| only.iter().any(|pattern| pattern.matches(key))).collect();
     let is_there = |pattern: &ResourcePattern| {
         let mut all = before.resources().chain(target.resources());

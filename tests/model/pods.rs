@@ -31,7 +31,7 @@ fn packed(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    larder::model::blob::BlobId(Sha256::digest(bytes).into()).hex()
 }
 
 fn part(path: &str, bytes: &[u8]) -> Value {

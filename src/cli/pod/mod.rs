@@ -185,12 +185,11 @@ async fn save(options: Save) -> Result<(), String> {
     sink.finish().map_err(problem)?;
     file.as_file().sync_all().map_err(problem)?;
     let size = file.as_file().metadata().map_err(problem)?.len();
-    let place = match &named {
-        Some(name) => library::keep(&library, name, file.path())?,
-        None => {
-            file.persist(&target).map_err(|error| problem(error.error))?;
-            target.display().to_string()
-        }
+    let place = if let Some(name) = &named {
+        library::keep(&library, name, file.path())?
+    } else {
+        file.persist(&target).map_err(|error| problem(error.error))?;
+        target.display().to_string()
     };
     if json {
         print(&pretty(&says));
@@ -290,7 +289,7 @@ pub fn state(pod: &Pod) -> State {
 fn inspect(options: &Inspect) -> Result<(), String> {
     let pod = open_named(&options.library, &options.source, &options.unseal)?;
     if options.json {
-        let resources: Vec<_> = pod.resources.iter().map(|resource| resource.arn()).collect();
+        let resources: Vec<_> = pod.resources.iter().map(super::super::model::resource::Resource::arn).collect();
         print(&pretty(&json!({
             "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
         })));

@@ -38,7 +38,9 @@ impl BlobUses {
                 changes.put.iter().for_each(|resource| self.add_resource(resource));
             }
             Event::History(HistoryEvent::HistoryCompacted { resources, .. }) => {
-                resources.iter().for_each(|resource| self.add_resource(resource));
+                for resource in resources {
+                    self.add_resource(resource);
+                }
             }
             _ => {}
         }

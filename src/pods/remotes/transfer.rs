@@ -192,6 +192,7 @@ fn number_of(path: &Path) -> Option<u64> {
 }
 
 /// The highest number, else `latest`, else the last name.
+#[allow(clippy::needless_pass_by_value, reason = "the list is of no use behind it")]
 fn newest(versions: Vec<String>) -> Option<String> {
     let highest = versions.iter().filter_map(|version| version.parse::<u64>().ok()).max();
     highest.map(|number| number.to_string()).or_else(|| {

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use oci_client::secrets::RegistryAuth;
 use serde_json::Value;
 
-/// The credentials for a registry: LARDER_OCI_USERNAME and LARDER_OCI_PASSWORD, else those that
+/// The credentials for a registry: `LARDER_OCI_USERNAME` and `LARDER_OCI_PASSWORD`, else those that
 /// `docker login` wrote, else none.
 pub(super) fn find(host: &str) -> RegistryAuth {
     let variables = (std::env::var("LARDER_OCI_USERNAME"), std::env::var("LARDER_OCI_PASSWORD"));

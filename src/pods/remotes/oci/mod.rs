@@ -57,6 +57,7 @@ impl Registry {
         Ok(reference)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "it is a `map_err`")]
     fn explained(&self, error: OciDistributionError) -> RemoteError {
         let is_denied = match &error {
             OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => true,
