@@ -1,8 +1,10 @@
 //! The pod's reader against hostile pods, and pods whose bytes changed.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use larder::ledger::SCHEMA;
+use larder::model::resource::ResourceKind;
 use larder::pods::{PodError, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -159,6 +161,21 @@ fn hostile_states_are_refused_with_the_reason() {
         let error = read(&pod(resources)).expect_err(reason).to_string();
         assert!(error.contains(reason), "{reason}: {error}");
     }
+}
+
+#[test]
+fn the_schemas_in_the_docs_name_what_is_written() {
+    let schema = |text: &str| serde_json::from_str::<Value>(text).expect("is JSON");
+    let of_manifest = schema(include_str!("../../docs/pod-manifest.schema.json"));
+    let of_state = schema(include_str!("../../docs/pod-state.schema.json"));
+    let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+    let mut pod = read(&small()).expect("is whole");
+    pod.manifest.message = Some("hello".to_owned());
+    let written = serde_json::to_value(&pod.manifest).expect("is written");
+    assert_eq!(names(&written), names(&of_manifest["properties"]));
+    assert_eq!(names(&written["parts"][0]), names(&of_manifest["properties"]["parts"]["items"]["properties"]));
+    let kinds: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(of_state["$defs"]["kind"]["enum"], json!(kinds));
 }
 
 #[test]
