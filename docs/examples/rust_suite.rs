@@ -12,6 +12,8 @@ use std::time::Instant;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::primitives::Blob;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 const LARDER: &str = env!("CARGO_BIN_EXE_larder");
@@ -85,7 +87,10 @@ impl Larder {
 
 impl Drop for Larder {
     fn drop(&mut self) {
-        let _ = self.server.kill();
+        // Ended in good order, it takes its environments and its folder along.
+        if let Ok(pid) = i32::try_from(self.server.id()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
         let _ = self.server.wait();
     }
 }

@@ -42,6 +42,8 @@ fn ephemeral(options: &mut ServeOptions) -> Result<tempfile::TempDir, String> {
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
     folder.path().clone_into(&mut options.data_dir);
     options.durability.0 = Durability::Never;
+    // No server comes back to these environments.
+    options.environments.grace_s = options.environments.grace_s.min(1);
     Ok(folder)
 }
 
