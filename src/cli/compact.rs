@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::target::{Target, TargetOptions};
+use super::terminal::print;
 use crate::ledger::compact::Keep;
 
 /// Drop history: one event that holds everything takes the place of all events before it.
@@ -41,7 +42,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             json!(compaction)
         }
     };
-    println!("{}", if options.json { compaction.to_string() } else { summary(&compaction) });
+    print(&if options.json { compaction.to_string() } else { summary(&compaction) });
     Ok(())
 }
 

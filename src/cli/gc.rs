@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::target::{Target, TargetOptions};
+use super::terminal::print;
 use crate::blobs::gc;
 
 /// Remove blobs and code trees that no kept event refers to.
@@ -31,7 +32,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             json!(collected)
         }
     };
-    println!("{}", if options.json { collected.to_string() } else { summary(&collected, options.dry_run) });
+    print(&if options.json { collected.to_string() } else { summary(&collected, options.dry_run) });
     Ok(())
 }
 

@@ -2,12 +2,20 @@
 
 mod compact;
 mod demo;
+mod diff;
+mod entry_text;
 mod gc;
-mod history;
+mod log;
+mod mark;
+mod marks;
 mod pod;
 mod recover;
+mod rewind;
 mod serve;
+mod show;
+mod state;
 mod target;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;
@@ -40,19 +48,19 @@ enum Command {
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::Options),
     /// Show history: who changed what, when, field by field
-    Log(history::Log),
+    Log(log::Options),
     /// Show one event
-    Show(history::Show),
+    Show(show::Options),
     /// Show all resources, now or at any point of history
-    State(history::State),
+    State(state::Options),
     /// Show what differs between two points of history, or two data dirs
-    Diff(history::Diff),
+    Diff(diff::Options),
     /// Bring the state back to what it was, by a new event
-    Rewind(history::Rewind),
+    Rewind(rewind::Options),
     /// Name this point of history
-    Mark(history::Mark),
+    Mark(mark::Options),
     /// List the marks
-    Marks(history::Marks),
+    Marks(marks::Options),
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
@@ -80,13 +88,13 @@ pub fn main() -> ExitCode {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
-        Command::Log(options) => runtime.block_on(history::log(options)),
-        Command::Show(options) => runtime.block_on(history::show(options)),
-        Command::State(options) => runtime.block_on(history::state(options)),
-        Command::Diff(options) => runtime.block_on(history::diff(options)),
-        Command::Rewind(options) => runtime.block_on(history::rewind(options)),
-        Command::Mark(options) => runtime.block_on(history::mark(options)),
-        Command::Marks(options) => runtime.block_on(history::marks(options)),
+        Command::Log(options) => runtime.block_on(log::run(options)),
+        Command::Show(options) => runtime.block_on(show::run(options)),
+        Command::State(options) => runtime.block_on(state::run(options)),
+        Command::Diff(options) => runtime.block_on(diff::run(options)),
+        Command::Rewind(options) => runtime.block_on(rewind::run(options)),
+        Command::Mark(options) => runtime.block_on(mark::run(options)),
+        Command::Marks(options) => runtime.block_on(marks::run(options)),
         Command::Verify(options) => {
             return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::terminal::print;
 use crate::blobs::upkeep;
 use crate::server;
 
@@ -40,13 +41,15 @@ pub fn run(options: &Options) -> Result<(), String> {
     let _lock = server::lock(&into).map_err(|error| error.to_string())?;
     let recovery = upkeep::recover(from, options.to.unwrap_or(u64::MAX), &into).map_err(|error| error.to_string())?;
     if options.json {
-        println!("{}", json!({ "into": into, "recovery": recovery }));
+        print(&json!({ "into": into, "recovery": recovery }).to_string());
     } else {
-        println!("events up to {} are in {}", recovery.last, into.display());
+        print(&format!("events up to {} are in {}", recovery.last, into.display()));
         if let Some(ended) = &recovery.ended {
-            println!("it ends there because of {}: {}", ended.file.display(), ended.problem);
+            print(&format!("it ends there because of {}: {}", ended.file.display(), ended.problem));
         }
-        recovery.missing.iter().for_each(|problem| println!("not saved: {problem}"));
+        for problem in &recovery.missing {
+            print(&format!("not saved: {problem}"));
+        }
     }
     match options.to {
         Some(to) if recovery.last < to => Err(format!("there are whole events up to {} only, not {to}", recovery.last)),

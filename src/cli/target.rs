@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::ledger::{Durability, Ledger, Options};
+use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::server;
 
@@ -21,6 +22,20 @@ pub struct TargetOptions {
     /// Data dir to open instead, while no server has it
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+/// How to print, and what.
+#[derive(Debug, Args)]
+pub struct OutputOptions {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show the values of functions' variables
+    #[arg(long)]
+    pub show_secrets: bool,
+    /// Where to look.
+    #[command(flatten)]
+    pub target: TargetOptions,
 }
 
 /// A server, or an opened data dir.
@@ -66,6 +81,12 @@ impl Offline {
         let ledger = Ledger::open(options).map_err(|error| error.to_string())?;
         Ok(Self { ledger, data_dir: data_dir.to_owned(), _lock: lock })
     }
+}
+
+/// Who changes a data dir that no server has: this command.
+pub fn cli() -> Origin {
+    let user_agent = concat!("larder/", env!("CARGO_PKG_VERSION")).to_owned();
+    Origin { request_id: uuid::Uuid::new_v4().to_string(), user_agent, ..Origin::default() }
 }
 
 /// A client of a running server's own endpoints.

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::target::{Client, TargetOptions};
+use super::terminal::print;
 use crate::blobs::upkeep;
 
 /// Check every record, event, checkpoint, blob and reference; exit code 1 on damage.
@@ -44,7 +45,7 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
             json!(report.map_err(|error| error.to_string())?)
         }
     };
-    println!("{}", if options.json { report.to_string() } else { summary(&report) });
+    print(&if options.json { report.to_string() } else { summary(&report) });
     Ok(if report["whole"] == true { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

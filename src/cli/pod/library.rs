@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::transfers::{Library, pod_of};
-use crate::cli::history::{pretty, print};
+use crate::cli::terminal::{pretty, print};
 use crate::pods::library;
 
 /// Options of `larder pod list`.

@@ -16,8 +16,10 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use self::keys::{Seal, Sink, Unseal};
-use super::history::{change_text, cli, pretty, print, text};
+use super::entry_text::change_text;
+use super::target::cli;
 use super::target::{Client, Offline, Target, TargetOptions};
+use super::terminal::{plain, pretty, print};
 use crate::blobs::BlobStore;
 use crate::console::pods::{self, LoadQuery, SaveRequest};
 use crate::model::state::State;
@@ -196,16 +198,16 @@ async fn save(options: Save) -> Result<(), String> {
         return Ok(());
     }
     for taken in says["taken_along"].as_array().into_iter().flatten() {
-        print(&format!("  with {}, which {} needs", text(&taken["resource"]), text(&taken["needed_by"])));
+        print(&format!("  with {}, which {} needs", plain(&taken["resource"]), plain(&taken["needed_by"])));
     }
     for suspect in says["suspects"].as_array().into_iter().flatten() {
         eprintln!(
             "larder: the variable {} of {} looks like a secret and is in the pod; --redact auto leaves such values out",
-            text(&suspect["variable"]),
-            text(&suspect["resource"])
+            plain(&suspect["variable"]),
+            plain(&suspect["resource"])
         );
     }
-    print(&format!("saved {place} ({size} bytes, {})", text(&says["digest"])));
+    print(&format!("saved {place} ({size} bytes, {})", plain(&says["digest"])));
     Ok(())
 }
 
@@ -251,7 +253,7 @@ async fn load(options: Load) -> Result<(), String> {
         print(&change_text(resource));
     }
     let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
-    print(&format!("{count} resources {verb} (merge {}, {})", text(&loaded["merge"]), text(&loaded["digest"])));
+    print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded["merge"]), plain(&loaded["digest"])));
     Ok(())
 }
 
@@ -297,13 +299,13 @@ fn inspect(options: &Inspect) -> Result<(), String> {
     }
     let manifest = &pod.manifest;
     print(&format!("{:<9} {}", "digest", pod.digest));
-    print(&format!("{:<9} {}", "store", text(&manifest.store.as_str().into())));
+    print(&format!("{:<9} {}", "store", plain(&manifest.store.as_str().into())));
     print(&format!("{:<9} {} ({})", "sequence", manifest.sequence, crate::model::time::Timestamp(manifest.time)));
     if let Some(message) = &manifest.message {
-        print(&format!("{:<9} {}", "message", text(&message.as_str().into())));
+        print(&format!("{:<9} {}", "message", plain(&message.as_str().into())));
     }
     for resource in &pod.resources {
-        print(&format!("{:<22} {}", resource.key().kind().name(), text(&resource.arn().into())));
+        print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn().into())));
     }
     Ok(())
 }

@@ -1,0 +1,76 @@
+//! `larder diff`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::entry_text::change_text;
+use super::target::{Offline, OutputOptions, Target, TargetOptions};
+use super::terminal::{pretty, print};
+use crate::console::history;
+use crate::model::state::State;
+
+/// Options of `larder diff`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs
+    #[arg(value_name = "A..B")]
+    range: String,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Prints what differs.
+pub async fn run(options: Options) -> Result<(), String> {
+    let OutputOptions { json, show_secrets, target } = options.output;
+    let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or(
+        "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`",
+    )?;
+    let difference = if is_path(from) || is_path(to) {
+        let secrets = history::secrets(show_secrets);
+        let (from, to) = (side(from, &target).await?, side(to, &target).await?);
+        history::differences(&from, &to, secrets)
+    } else {
+        match target.open()? {
+            Target::Server(client) => {
+                let query =
+                    [("from", from.to_owned()), ("to", to.to_owned()), ("show_secrets", show_secrets.to_string())];
+                client.get("/_larder/diff", &query).await?
+            }
+            Target::Folder(offline) => {
+                history::diff(&offline.ledger, from, to, show_secrets).map_err(|error| error.to_string())?
+            }
+        }
+    };
+    if json {
+        print(&pretty(&difference));
+    } else {
+        for resource in difference["resources"].as_array().into_iter().flatten() {
+            print(&change_text(resource));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a side is a data dir or a pod.
+fn is_path(side: &str) -> bool {
+    side.contains('/') || Path::new(side).exists()
+}
+
+/// One side of a difference with a data dir or a pod.
+async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, String> {
+    let path = Path::new(text);
+    if path.is_file() {
+        return Ok(Arc::new(super::pod::state(&super::pod::open(path)?)));
+    }
+    if is_path(text) {
+        return Ok(Offline::open(path)?.ledger.state());
+    }
+    let Some(folder) = &target.data_dir else {
+        return Err(format!("`{text}` beside a data dir or a pod needs --data-dir, whose history it is a point of"));
+    };
+    let offline = Offline::open(folder)?;
+    let sequence = history::sequence(&offline.ledger, text).map_err(|error| error.to_string())?;
+    offline.ledger.state_at(sequence).map_err(|error| error.to_string())
+}

@@ -1,0 +1,33 @@
+//! `larder marks`.
+
+use clap::Args;
+
+use super::target::{Target, TargetOptions};
+use super::terminal::{plain, pretty, print};
+use crate::console::history;
+
+/// Options of `larder marks`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+/// Prints the marks.
+pub async fn run(options: Options) -> Result<(), String> {
+    let marks = match options.target.open()? {
+        Target::Server(client) => client.get("/_larder/marks", &[]).await?,
+        Target::Folder(offline) => history::marks(&offline.ledger),
+    };
+    if options.json {
+        print(&pretty(&marks));
+        return Ok(());
+    }
+    for mark in marks["marks"].as_array().into_iter().flatten() {
+        print(&format!("mark:{:<24} {:>8}  {}", plain(&mark["mark"]), mark["sequence"], plain(&mark["time"])));
+    }
+    Ok(())
+}

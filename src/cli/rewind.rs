@@ -1,0 +1,57 @@
+//! `larder rewind`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::target::{Target, TargetOptions, cli};
+use super::terminal::{plain, pretty, print};
+use crate::console::history;
+
+/// Options of `larder rewind`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// To a sequence, a time, how long ago, or mark:NAME
+    #[arg(long, value_name = "SEQ|TIME")]
+    to: String,
+    /// Only some resources: an ARN or KIND:NAME, with `*` and `?`; may be repeated
+    #[arg(long, value_name = "RESOURCE")]
+    only: Vec<String>,
+    /// The answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+/// Rewinds, and says what that changed.
+pub async fn run(options: Options) -> Result<(), String> {
+    let rewound = match options.target.open()? {
+        Target::Server(client) => {
+            client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?
+        }
+        Target::Folder(offline) => {
+            let ledger = Arc::new(offline.ledger);
+            let rewound = history::rewind(&ledger, &options.to, &options.only, cli()).await;
+            ledger.close().map_err(|error| error.to_string())?;
+            rewound.map_err(|error| error.to_string())?
+        }
+    };
+    if options.json {
+        print(&pretty(&rewound));
+        return Ok(());
+    }
+    let count = |name: &str| rewound[name].as_array().map_or(0, Vec::len);
+    for (sign, name) in [("+", "put"), ("-", "removed")] {
+        for arn in rewound[name].as_array().into_iter().flatten() {
+            print(&format!("{sign} {}", plain(arn)));
+        }
+    }
+    let (put, removed) = (count("put"), count("removed"));
+    print(&format!(
+        "the state is that of {} again: {put} resources brought back, {removed} removed (now at {})",
+        rewound["to"], rewound["sequence"]
+    ));
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! `larder show`.
+
+use clap::Args;
+
+use super::entry_text::entry_text;
+use super::target::{OutputOptions, Target};
+use super::terminal::{pretty, print};
+use crate::console::history;
+
+/// Options of `larder show`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The event's sequence
+    sequence: u64,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Prints one event.
+pub async fn run(options: Options) -> Result<(), String> {
+    let OutputOptions { json, show_secrets, target } = options.output;
+    let entry = match target.open()? {
+        Target::Server(client) => {
+            let query = [("show_secrets", show_secrets.to_string())];
+            client.get(&format!("/_larder/log/{}", options.sequence), &query).await?
+        }
+        Target::Folder(offline) => {
+            history::show(&offline.ledger, options.sequence, show_secrets).map_err(|error| error.to_string())?
+        }
+    };
+    print(&if json { pretty(&entry) } else { entry_text(&entry) });
+    Ok(())
+}

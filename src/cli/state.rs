@@ -1,0 +1,41 @@
+//! `larder state`.
+
+use clap::Args;
+
+use super::target::{OutputOptions, Target};
+use super::terminal::{plain, pretty, print};
+use crate::console::history;
+
+/// Options of `larder state`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// As it was at a point: a sequence, a time, how long ago, or mark:NAME
+    #[arg(long, value_name = "SEQ|TIME")]
+    at: Option<String>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Prints the resources.
+pub async fn run(options: Options) -> Result<(), String> {
+    let OutputOptions { json, show_secrets, target } = options.output;
+    let state = match target.open()? {
+        Target::Server(client) => {
+            let mut query = vec![("show_secrets", show_secrets.to_string())];
+            query.extend(options.at.map(|at| ("at", at)));
+            client.get("/_larder/state", &query).await?
+        }
+        Target::Folder(offline) => {
+            history::state(&offline.ledger, options.at.as_deref(), show_secrets).map_err(|error| error.to_string())?
+        }
+    };
+    if json {
+        print(&pretty(&state));
+        return Ok(());
+    }
+    print(&format!("sequence {}", state["sequence"]));
+    for resource in state["resources"].as_array().into_iter().flatten() {
+        print(&format!("{:<22} {}", plain(&resource["kind"]), plain(&resource["arn"])));
+    }
+    Ok(())
+}
