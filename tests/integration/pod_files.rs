@@ -92,7 +92,7 @@ async fn fill(client: &Client) {
     let layer = layer.await.expect("published").layer_version_arn().expect("an ARN").to_owned();
     let code = "import os, told\ndef handler(event, context):\n    return [told.WORD, os.environ['GREETING']]\n";
     let variables = Environment::builder().variables("GREETING", "hello").build();
-    let function = creation(client, "golden", Runtime::Python312, python(code)).layers(layer).environment(variables);
+    let function = creation(client, "golden", Runtime::Python311, python(code)).layers(layer).environment(variables);
     function.tags("team", "memory").send().await.expect("created");
     active(client, "golden").await;
     client.publish_version().function_name("golden").description("first").send().await.expect("published");
