@@ -7,6 +7,7 @@
 mod docker;
 mod floors;
 mod http;
+mod load;
 mod package;
 mod report;
 mod runtime_api;
@@ -31,10 +32,14 @@ const SECTIONS: &[Section] = &[
     ("cold", "cold starts: first invocation of a new environment", sections::cold::run),
     ("throughput", "warm invocations over many connections", sections::throughput::run),
     ("create", "CreateFunction of distinct 1 KB packages, durability always", sections::create::run),
+    ("changes", "TagResource, durability always", sections::changes::run),
     ("read", "GetFunction and ListFunctions among 10,000 functions", sections::read::run),
     ("growth", "the same calls among few and among 10,000 functions", sections::growth::run),
     ("restart", "from the start of the process to the first answer", sections::restart::run),
     ("replay", "opening a store without its checkpoints", sections::replay::run),
+    ("rewind", "POST /_larder/rewind to a mark", sections::rewind::run),
+    ("pods", "`larder pod save` and `larder pod load` through a server", sections::pods::run),
+    ("scale", "from 100 to 100,000 functions", sections::scale::run),
     ("memory", "resident memory of the server", sections::memory::run),
     ("init", "the init: size, and start to its hello", sections::init::run),
 ];

@@ -21,31 +21,50 @@ pub const RUNTIME: &str = "python3.11";
 
 /// A package with the echo of exactly 1 KB, made distinct by `number`.
 pub fn zip(number: usize) -> Vec<u8> {
-    let spare = SIZE - archive(ECHO).len();
+    let spare = SIZE - archive(ECHO.as_bytes()).len();
     let mut code = format!("{ECHO}\n# {number:020} ");
     let filler = (ECHO.len() + spare).saturating_sub(code.len());
     code.extend(std::iter::repeat_n('x', filler));
-    archive(&code)
+    archive(code.as_bytes())
 }
 
 /// A stored (not deflated) archive: its size follows from the code's.
-fn archive(code: &str) -> Vec<u8> {
+fn archive(code: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     zip.start_file("handler.py", options).expect("an archive in memory");
-    zip.write_all(code.as_bytes()).expect("an archive in memory");
+    zip.write_all(code).expect("an archive in memory");
     zip.finish().expect("an archive in memory").into_inner()
+}
+
+/// A package of `size` bytes that no compression makes smaller, made distinct by `number`.
+pub fn large(number: usize, size: usize) -> Vec<u8> {
+    let mut code = format!("{ECHO}\n# ").into_bytes();
+    let mut word = number as u64 + 1;
+    while code.len() < size - 1024 {
+        // Xorshift: quick, and noise to a compressor.
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        code.extend(word.to_le_bytes());
+    }
+    archive(&code)
 }
 
 /// The request that creates the function `name` from package `number`.
 pub fn create_request(name: &str, number: usize) -> Vec<u8> {
+    create_request_of(name, &zip(number))
+}
+
+/// The request that creates the function `name` from a package.
+pub fn create_request_of(name: &str, zip: &[u8]) -> Vec<u8> {
     let body = json!({
         "FunctionName": name,
         "Runtime": RUNTIME,
         "Role": "arn:aws:iam::000000000000:role/speed",
         "Handler": "handler.handler",
         "Timeout": 30,
-        "Code": { "ZipFile": STANDARD.encode(zip(number)) },
+        "Code": { "ZipFile": STANDARD.encode(zip) },
     });
     http::request("POST", "/2015-03-31/functions", body.to_string().as_bytes())
 }

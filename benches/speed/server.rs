@@ -69,11 +69,35 @@ impl Server {
 
     /// Resident memory in MB (10^6 bytes).
     pub fn resident_mb(&self) -> Outcome<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        memory_mb(self.child.id(), "VmRSS:").ok_or_else(|| "no VmRSS".into())
     }
+
+    /// The most resident memory since its start, in MB.
+    pub fn peak_mb(&self) -> Outcome<f64> {
+        memory_mb(self.child.id(), "VmHWM:").ok_or_else(|| "no VmHWM".into())
+    }
+}
+
+/// A figure of a process's status in MB; `None` once it has ended.
+fn memory_mb(pid: u32, figure: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure))?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}
+
+/// Runs `larder` with some arguments; the most resident memory that was seen, in MB.
+pub fn command_peak_mb(arguments: &[&str]) -> Outcome<f64> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).stdout(Stdio::null()).spawn()?;
+    let mut peak = 0.0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak = memory_mb(child.id(), "VmHWM:").unwrap_or(peak);
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    if status.success() { Ok(peak) } else { Err(format!("larder {arguments:?} ended with {status}").into()) }
 }
 
 impl Drop for Server {

@@ -12,8 +12,10 @@ use crate::ledger::difference::{self, Difference, Secrets};
 use crate::ledger::point::Point;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{Ledger, LedgerError};
+use crate::model::command::history::HistoryCommand;
 use crate::model::event::{Origin, Recorded};
 use crate::model::history::MarkName;
+use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
@@ -153,8 +155,8 @@ pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Ori
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
     let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, now(), origin).await?;
-    let put: Vec<_> = rewound.changes.put.iter().map(super::super::model::resource::Resource::arn).collect();
-    let removed: Vec<_> = rewound.changes.removed.iter().map(super::super::model::resource::ResourceKey::arn).collect();
+    let put: Vec<_> = rewound.changes.put.iter().map(Resource::arn).collect();
+    let removed: Vec<_> = rewound.changes.removed.iter().map(ResourceKey::arn).collect();
     Ok(json!({ "to": rewound.to, "sequence": rewound.sequence, "put": put, "removed": removed }))
 }
 
@@ -168,7 +170,7 @@ pub async fn mark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Value, 
 /// Forgets a mark.
 pub async fn unmark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Value, HistoryError> {
     let name = MarkName::parse(name).map_err(HistoryError::Invalid)?;
-    let command = crate::model::command::history::HistoryCommand::DeleteMark { name: name.clone() };
+    let command = HistoryCommand::DeleteMark { name: name.clone() };
     ledger.commit(command.into(), origin, None).await.map_err(RewindError::from)?;
     Ok(json!({ "deleted": name.as_str() }))
 }

@@ -8,7 +8,7 @@ use super::{CommitError, Committed, Ledger, LedgerError, replay};
 use crate::model::command::history::HistoryCommand;
 use crate::model::event::{Origin, Recorded};
 use crate::model::history::{Cause, MarkName};
-use crate::model::resource::{Changes, ResourceKey};
+use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
@@ -138,8 +138,7 @@ fn chosen(before: &State, target: &State, only: &[ResourcePattern]) -> Result<Op
         return Ok(None);
     }
     let changes = before.changes_to(target);
-    let changing =
-        changes.put.iter().map(super::super::model::resource::Resource::key).chain(changes.removed.iter().cloned());
+    let changing = changes.put.iter().map(Resource::key).chain(changes.removed.iter().cloned());
     let changing: Vec<_> = changing.filter(|key| only.iter().any(|pattern| pattern.matches(key))).collect();
     let is_there = |pattern: &ResourcePattern| {
         let mut all = before.resources().chain(target.resources());

@@ -1,9 +1,8 @@
 //! `CreateFunction` with durability always: every answer means that event and package are on disk.
 
 use std::path::Path;
-use std::time::Instant;
 
-use crate::http::Connection;
+use crate::load::{self, CONNECTIONS};
 use crate::report::Row;
 use crate::samples::Samples;
 use crate::server::Server;
@@ -14,9 +13,6 @@ const SEQUENTIAL: usize = 1500;
 
 /// Functions created by all connections together.
 const TOGETHER: usize = 6000;
-
-/// Connections at once.
-const CONNECTIONS: usize = 32;
 
 pub fn run(context: &Context) -> Outcome {
     let executor = context.executors[0];
@@ -32,7 +28,7 @@ pub fn run(context: &Context) -> Outcome {
         let server = Server::start(folder.path(), executor)?;
         let among = format!("among {functions}");
         Row::times(format!("sequential, {among}"), &sequential(&server)?).below(0.8).floor(alone.median_ms()).print();
-        let rate = together(&server)?;
+        let rate = load::per_second(&server, &requests(30_000, TOGETHER).collect::<Vec<_>>(), CONNECTIONS)?;
         Row::figure(format!("{CONNECTIONS} connections, {among}"), "/s", rate)
             .at_least(3000.0)
             .floor(per_second)
@@ -49,25 +45,6 @@ fn sequential(server: &Server) -> Outcome<Samples> {
     let requests: Vec<_> = requests(20_000, SEQUENTIAL).collect();
     let mut connection = server.connect()?;
     Samples::of(SEQUENTIAL, |number| connection.succeed(&requests[number]).map(drop))
-}
-
-/// Creations a second. The requests are made before the clock starts.
-fn together(server: &Server) -> Outcome<f64> {
-    let requests: Vec<_> = requests(30_000, TOGETHER).collect();
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = requests
-            .chunks(TOGETHER.div_ceil(CONNECTIONS))
-            .map(|share| scope.spawn(|| send(server, share).map_err(|error| error.to_string())))
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a caller does not panic"))
-    })?;
-    Ok(f64::from(u32::try_from(TOGETHER)?) / began.elapsed().as_secs_f64())
-}
-
-fn send(server: &Server, requests: &[Vec<u8>]) -> Outcome {
-    let mut connection = Connection::to(server.address)?;
-    requests.iter().try_for_each(|request| connection.succeed(request).map(drop))
 }
 
 /// Requests that create functions whose numbers begin at `first`.

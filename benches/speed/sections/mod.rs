@@ -1,12 +1,16 @@
 //! One file a section: what is measured, against which target and floor.
 
+pub mod changes;
 pub mod cold;
 pub mod create;
 pub mod growth;
 pub mod init;
 pub mod memory;
+pub mod pods;
 pub mod read;
 pub mod replay;
 pub mod restart;
+pub mod rewind;
+pub mod scale;
 pub mod throughput;
 pub mod warm;

@@ -11,22 +11,30 @@ const STARTS: usize = 12;
 /// Functions of the larger store.
 const FUNCTIONS: usize = 1000;
 
+/// Functions of the largest, and updates of each, which make its history long.
+const MANY: usize = 10_000;
+const UPDATES: usize = 4;
+const EVENTS: usize = MANY * (2 + 2 * UPDATES);
+
 pub fn run(context: &Context) -> Outcome {
     let floor = floors::process(env!("CARGO_BIN_EXE_larder"), &["--version"])?.median_ms();
     for executor in &context.executors {
         let folder = tempfile::tempdir()?;
         let empty = starts(STARTS, |number| Server::start(&folder.path().join(number.to_string()), executor))?;
         Row::median(format!("{executor}: ready on an empty store"), &empty).below(100.0).floor(floor).print();
-        let full = restarts(executor)?;
+        let full = restarts(executor, FUNCTIONS, 0)?;
         Row::median(format!("{executor}: ready with {FUNCTIONS} functions"), &full).below(60.0).floor(floor).print();
+        let long = restarts(executor, MANY, UPDATES)?;
+        let name = format!("{executor}: ready with {MANY} functions, {EVENTS} events");
+        Row::median(name, &long).below(500.0).floor(floor).print();
     }
     Row::figure("floor, `larder --version`", "ms", floor).print();
     Ok(())
 }
 
-fn restarts(executor: &str) -> Outcome<Samples> {
+fn restarts(executor: &str, functions: usize, updates: usize) -> Outcome<Samples> {
     let folder = tempfile::tempdir()?;
-    store::prepare(&folder.path().join("store"), FUNCTIONS, 0)?;
+    store::prepare(&folder.path().join("store"), functions, updates)?;
     // The first start makes what a store has once: folders, the init.
     drop(Server::start(folder.path(), executor)?);
     starts(STARTS, |_| Server::start(folder.path(), executor))
