@@ -124,8 +124,8 @@ impl BlobStore {
         }
     }
 
-    /// Stores a file whose bytes were checked to have the digest `id`; small ones as [`BlobStore::stage`] does.
-    /// Blocking.
+    /// Stores a file of the same data dir, whose bytes were checked to have the digest `id`; a large one is moved, a
+    /// small one read as [`BlobStore::stage`] does. Blocking.
     pub fn stage_file(&self, id: BlobId, source: &Path) -> Result<Staged, BlobError> {
         let size = fs::metadata(source).map_err(io_error(source))?.len();
         if size <= SMALL as u64 {
@@ -134,10 +134,8 @@ impl BlobStore {
         self.small.held().hold(id);
         let path = self.path(&id);
         if !path.exists() {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error(&self.folder))?;
-            let copied = File::open(source).and_then(|mut source| std::io::copy(&mut source, &mut file));
-            copied.and_then(|_| file.as_file().sync_all()).map_err(io_error(&path))?;
-            file.persist(&path).map_err(|error| BlobError::Io { path, source: error.error })?;
+            File::open(source).and_then(|file| file.sync_all()).map_err(io_error(source))?;
+            fs::rename(source, &path).map_err(io_error(&path))?;
             File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))?;
         }
         Ok(Staged { id, size, attachment: None })

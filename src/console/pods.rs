@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
 
 use super::{Console, history, time_travel};
 use crate::blobs::BlobStore;
@@ -24,6 +25,9 @@ use crate::pods::mapping::{self, Mapping};
 use crate::pods::redaction::Rule;
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Saved};
 use crate::pods::{PodError, read};
+
+/// Bytes that are read from a file at a time: each reading is a trip to another thread.
+pub const CHUNK: usize = 1024 * 1024;
 
 /// The routes.
 pub fn routes() -> Router<Arc<Console>> {
@@ -170,7 +174,7 @@ async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> R
     });
     match written.await {
         Ok(Ok((saved, file))) => {
-            let stream = tokio_util::io::ReaderStream::new(tokio::fs::File::from_std(file));
+            let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
             let mut response = Response::new(Body::from_stream(stream));
             let says = saved_json(&saved);
             let headers = response.headers_mut();

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
 
 use self::keys::{Seal, Sink, Unseal};
 use super::entry_text::change_text;
-use super::target::cli;
-use super::target::{Client, Offline, Target, TargetOptions};
+use super::target::{Client, Offline, Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
 use crate::blobs::BlobStore;
 use crate::console::pods::{self, LoadQuery, SaveRequest};
@@ -231,7 +231,7 @@ async fn load(options: Load) -> Result<(), String> {
     let loaded = match to.open()? {
         Target::Server(client) => {
             let file = tokio::fs::File::from_std(file);
-            let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(file));
+            let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(file, pods::CHUNK));
             let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(&query).body(body);
             client.send(post).await?.json().await.map_err(|error| error.to_string())?
         }
