@@ -34,12 +34,15 @@ pub fn keep(library: &Path, name: &str, pod: &Pod) -> Result<u64, PodError> {
     for part in &pod.manifest.parts {
         let target = part_file(library, &part.sha256);
         if !target.exists() {
-            store(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
+            store_new(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
         }
     }
     let bytes = pod.manifest.to_bytes()?;
-    let version = numbers(library, name)?.last().map_or(1, |last| last + 1);
-    store(&manifest_file(library, name, version), &mut &bytes[..])?;
+    let mut version = numbers(library, name)?.last().map_or(1, |last| last + 1);
+    // Another save of the name may be faster.
+    while !store_new(&manifest_file(library, name, version), &mut &bytes[..])? {
+        version += 1;
+    }
     Ok(version)
 }
 
@@ -161,12 +164,17 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, PodError> {
     }
 }
 
-/// A temporary file, synced, renamed, its folder synced.
-fn store(target: &Path, source: &mut impl Read) -> Result<(), PodError> {
+/// A temporary file, synced, renamed, its folder synced; `false` where there is such a file already.
+fn store_new(target: &Path, source: &mut impl Read) -> Result<bool, PodError> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(path_error(folder))?;
     let mut file = tempfile::Builder::new().prefix(".receiving-").tempfile_in(folder).map_err(path_error(folder))?;
     std::io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
-    file.persist(target).map_err(|error| path_error(target)(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(path_error(folder))
+    match file.persist_noclobber(target) {
+        Ok(_) => {}
+        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(path_error(target)(error.error)),
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(path_error(folder))?;
+    Ok(true)
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entries, Entry, EntryType};
 
@@ -177,7 +177,8 @@ fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Resul
 #[serde(deny_unknown_fields)]
 struct State {
     schema: u32,
-    resources: Vec<Value>,
+    /// Each is parsed when it is its turn.
+    resources: Vec<Box<RawValue>>,
 }
 
 /// The resources of the state, checked: each place once and in order, and every blob there.
@@ -202,7 +203,9 @@ fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodErr
     let mut last: Option<ResourceKey> = None;
     for (index, json) in state.resources.into_iter().enumerate() {
         let wrong = |what: String| PodError::Refused(format!("resource {index} of {STATE} {what}"));
-        let resource = portable::from_json(json).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let resource = serde_json::from_str(json.get()).map_err(|error| error.to_string());
+        let resource = resource.and_then(|json| portable::from_json(json).map_err(|error| error.to_string()));
+        let resource = resource.map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let key = resource.key();
         if !resource.is_in_place() || !is_named_well(&key) {
             return Err(wrong(format!("cannot be at {}", key.arn())));

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 use base64::Engine as _;
-use serde_json::{Value, json};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::{BLOBS, FORMAT, HISTORY, MANIFEST, Manifest, Part, PodError, STATE, io_error};
@@ -96,10 +98,25 @@ pub fn pack<R: Read>(
 
 /// `state.json`: a line breaks after each member, so that two of them can be compared line by line.
 pub fn state_json(resources: &[Resource]) -> Result<Vec<u8>, PodError> {
-    let resources: Result<Vec<Value>, _> = resources.iter().map(portable::to_json).collect();
-    let mut bytes = serde_json::to_vec_pretty(&json!({ "schema": SCHEMA, "resources": resources? }))?;
+    let state = StateJson { schema: SCHEMA, resources: resources.iter().map(ResourceJson).collect() };
+    let mut bytes = serde_json::to_vec_pretty(&state)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+#[derive(Serialize)]
+struct StateJson<'a> {
+    schema: u32,
+    resources: Vec<ResourceJson<'a>>,
+}
+
+/// A resource that becomes JSON when it is its turn: all at once would be many times the state's size.
+struct ResourceJson<'a>(&'a Resource);
+
+impl Serialize for ResourceJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        portable::to_json(self.0).map_err(S::Error::custom)?.serialize(serializer)
+    }
 }
 
 fn history_lines(events: &[Recorded]) -> Result<Vec<u8>, PodError> {

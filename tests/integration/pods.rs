@@ -82,41 +82,6 @@ async fn the_same_state_gives_the_same_bytes_online_and_offline_and_after_a_kill
     server.stop();
 }
 
-#[tokio::test]
-async fn a_kill_while_a_pod_is_loaded_leaves_all_of_it_or_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let pod = folder.path().join("many.pod");
-    let from = Server::start(Options::any());
-    for index in 0..20 {
-        create_python(&from.client(), &format!("f{index}"), &format!("{HELLO}# {index}\n")).await;
-    }
-    assert!(larder(&["pod", "save", text(&pod), "--endpoint", &from.url()]).0);
-    let bytes = std::fs::read(&pod).expect("reads");
-    let mut to = Server::start(Options::any());
-    let kills = std::env::var("LARDER_CRASH_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(5_u64);
-    for kill in 0..kills {
-        let (port, bytes) = (to.port(), bytes.clone());
-        let path =
-            if kill % 2 == 0 { "/_larder/pods/load?merge=overwrite" } else { "/_larder/pods/load?merge=service" };
-        let loading = std::thread::spawn(move || {
-            // The server may end before it answers.
-            std::panic::catch_unwind(|| Request::new("POST", path).body(bytes).send(port).status).ok()
-        });
-        tokio::time::sleep(std::time::Duration::from_millis(kill * 37 % 60)).await;
-        to.kill();
-        let acknowledged = loading.join().expect("ends") == Some(200);
-        to.restart();
-        let functions = to.health()["counts"]["functions"].as_u64();
-        assert!(functions == Some(20) || (functions == Some(0) && !acknowledged), "{functions:?}, {acknowledged}");
-        if functions == Some(20) {
-            let code = to.client().get_function().function_name("f7").send().await.expect("is there");
-            assert!(code.code().is_some());
-            let rewound = Request::new("POST", "/_larder/rewind").body(b"{\"to\": 0}".to_vec()).send(to.port());
-            assert_eq!(rewound.status, 200, "{rewound:?}");
-        }
-    }
-}
-
 #[test]
 fn what_is_no_pod_is_refused_and_changes_nothing() {
     let server = Server::start(Options::any());

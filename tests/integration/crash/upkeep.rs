@@ -1,15 +1,13 @@
 //! SIGKILL inside compaction and garbage collection under load: what was acknowledged is there, with the code
 //! that it needs, and the store is whole.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::client::Worker;
-use super::number;
+use super::{ask, number};
 use crate::support::{Options, Server, http};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,23 +52,9 @@ async fn nothing_is_lost_to_a_kill_inside_compact_and_gc() {
 fn keep_up(port: u16) -> u64 {
     for round in 0.. {
         for (path, body) in [("compact", r#"{"keep_events":5}"#), ("gc", "{}")] {
-            let Ok(answer) = post(port, path, body) else { return round };
+            let Ok(answer) = ask(port, "POST", &format!("/_larder/{path}"), body) else { return round };
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
         }
     }
     unreachable!("the server is killed some time")
-}
-
-/// An answer as it comes; empty where the server was killed meanwhile.
-fn post(port: u16, path: &str, body: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    let length = body.len();
-    write!(
-        stream,
-        "POST /_larder/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
