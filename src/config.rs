@@ -39,9 +39,9 @@ pub struct ServeOptions {
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,
-    /// Pod to load at the start, a file; repeated, or a list with commas
-    #[arg(long, env = "AUTO_LOAD_POD", value_delimiter = ',', value_name = "FILE")]
-    pub load_pod: Vec<PathBuf>,
+    /// Pods at start and end
+    #[command(flatten)]
+    pub pods: PodOptions,
     /// Endpoint for what Larder does not serve: for one service, or for all that have none of their own;
     /// repeated, or a list with commas
     #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
@@ -52,6 +52,21 @@ pub struct ServeOptions {
     /// Quotas
     #[command(flatten)]
     pub limits: LimitOptions,
+}
+
+/// Pods that come and go with the server: files, names in the pod library, or remotes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pods")]
+pub struct PodOptions {
+    /// Pod to load at the start: a file, NAME[:VERSION] of the pod library, or a remote; repeated, or a list with commas
+    #[arg(long, env = "AUTO_LOAD_POD", value_delimiter = ',', value_name = "SOURCE")]
+    pub load_pod: Vec<String>,
+    /// Where to save the state as a pod when the server is stopped: a file, a name in the pod library, or a remote
+    #[arg(long, env = "LARDER_SAVE_POD_ON_EXIT", value_name = "TARGET")]
+    pub save_pod_on_exit: Option<String>,
+    /// Pod library [default: the folder larder/pods of the user's data folder]
+    #[arg(long, env = "LARDER_PODS_DIR", value_name = "DIR")]
+    pub pods_dir: Option<PathBuf>,
 }
 
 /// What runs functions.

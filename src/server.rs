@@ -1,5 +1,7 @@
 //! The server: puts the rooms together, serves them on one port, and takes them apart again.
 
+mod pods;
+
 use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::future::Future;
@@ -28,7 +30,6 @@ use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerError, Options};
-use crate::model::event::Origin;
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
@@ -84,10 +85,20 @@ pub enum ServerError {
     #[error("{0}")]
     Upstream(String),
     /// A pod that shall be loaded at the start cannot be.
-    #[error("the pod {} cannot be loaded: {reason}", path.display())]
-    Pod {
-        /// Its file.
-        path: PathBuf,
+    #[error("the pod {pod} cannot be loaded: {reason}")]
+    LoadPod {
+        /// Where it is.
+        pod: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A pod that shall be saved at the end cannot be.
+    #[error(
+        "the pod {pod} was not saved: {reason}. The store is whole: `larder pod save {pod} --data-dir DIR` tries again"
+    )]
+    SavePod {
+        /// Where it shall be.
+        pod: String,
         /// What is wrong.
         reason: String,
     },
@@ -111,6 +122,7 @@ pub struct Server {
     address: SocketAddr,
     data_dir: PathBuf,
     stop: CancellationToken,
+    pods: pods::SaveOnExit,
     /// Held as long as the server lives: keeps a second one off the data dir.
     _lock: File,
 }
@@ -121,6 +133,7 @@ impl Server {
         let started = Instant::now();
         let address = listener.local_addr().map_err(ServerError::Serve)?;
         let upstream = upstream(options, address)?;
+        let pods = pods::SaveOnExit::new(&options.pods)?;
         let data_dir = make_folder(&options.data_dir)?;
         let lock = lock(&data_dir)?;
         let limits = options.limits.limits();
@@ -173,6 +186,7 @@ impl Server {
             address,
             data_dir,
             stop,
+            pods,
             _lock: lock,
         })
     }
@@ -196,22 +210,6 @@ impl Server {
             let _ = writeln!(banner, "  {name:<9} {value}");
         }
         banner.trim_end().to_owned()
-    }
-
-    /// Loads pods, each as `larder pod load` does.
-    pub async fn load_pods(&self, pods: &[PathBuf]) -> Result<(), ServerError> {
-        for path in pods {
-            let wrong = |reason: String| ServerError::Pod { path: path.clone(), reason };
-            let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-            let source = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let query = console::pods::LoadQuery { source, ..Default::default() };
-            let origin = Origin { request_id: "load-pod".into(), ..Origin::default() };
-            let (ledger, blobs, staging) = (&self.ledger, &self.services.blobs, &self.console.staging);
-            let loading =
-                console::pods::load_from(ledger, blobs, std::io::BufReader::new(file), staging, query, origin);
-            loading.await.map_err(|error| wrong(error.to_string()))?;
-        }
-        Ok(())
     }
 
     /// Starts what brings the state on without being asked.
@@ -273,10 +271,11 @@ impl Server {
         delivery_stop.cancel();
         delivered.close();
         delivered.wait().await;
+        let saved = self.pods.save(&self.ledger, &self.services.blobs).await;
         let ledger = self.ledger;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         closed.map_err(|error| ServerError::Serve(error.into()))??;
-        Ok(())
+        saved
     }
 }
 

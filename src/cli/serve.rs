@@ -22,7 +22,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
         format!("cannot listen on {listen}: {error}. Is another server there? --listen takes another address.")
     })?;
     let server = Server::open(&options, &listener).await.map_err(|error| error.to_string())?;
-    server.load_pods(&options.load_pod).await.map_err(|error| error.to_string())?;
+    server.load_pods(&options.pods).await.map_err(|error| error.to_string())?;
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
     let stop = async move {

@@ -170,14 +170,16 @@ async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> R
         let mut file = tempfile::tempfile_in(&console.staging)?;
         let saved = save_to(&console.ledger, &console.blobs, request, std::io::BufWriter::new(&mut file))?;
         file.rewind()?;
-        Ok::<_, PodsError>((saved, file))
+        let size = file.metadata()?.len();
+        Ok::<_, PodsError>((saved, file, size))
     });
     match written.await {
-        Ok(Ok((saved, file))) => {
+        Ok(Ok((saved, file, size))) => {
             let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
             let mut response = Response::new(Body::from_stream(stream));
             let says = saved_json(&saved);
             let headers = response.headers_mut();
+            headers.insert("content-length", size.into());
             headers.insert("content-type", axum::http::HeaderValue::from_static("application/zstd"));
             let summary = json!({
                 "digest": says["digest"], "taken_along": says["taken_along"], "suspects": says["suspects"],

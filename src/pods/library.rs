@@ -46,6 +46,36 @@ pub fn keep(library: &Path, name: &str, pod: &Pod) -> Result<u64, PodError> {
     Ok(version)
 }
 
+/// The folder of the library: `chosen`, else `larder/pods` in the user's data folder.
+///
+/// # Errors
+/// The user has no such folder.
+pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, PodError> {
+    if let Some(folder) = chosen {
+        return Ok(folder.to_owned());
+    }
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
+    data.map(|data| data.join("larder/pods"))
+        .ok_or_else(|| PodError::Refused("there is no home folder for the pod library: give --pods-dir".to_owned()))
+}
+
+/// Name and version of `NAME` (its newest) or `NAME:VERSION`.
+///
+/// # Errors
+/// There is no such pod.
+pub fn find(library: &Path, pod: &str) -> Result<(String, u64), PodError> {
+    if let Some((name, version)) = pod.split_once(':') {
+        let number = version.parse();
+        let number = number.map_err(|_| PodError::Refused(format!("{pod}: the version {version} is no number")))?;
+        return Ok((name.to_owned(), number));
+    }
+    check_name(pod)?;
+    let newest = numbers(library, pod)?.last().copied();
+    let missing = || PodError::Refused(format!("the pod library {} has no pod {pod}", library.display()));
+    Ok((pod.to_owned(), newest.ok_or_else(missing)?))
+}
+
 /// Writes a version as one file.
 ///
 /// # Errors

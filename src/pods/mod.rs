@@ -2,6 +2,7 @@
 
 pub mod encryption;
 pub mod library;
+pub mod location;
 mod manifest;
 pub mod mapping;
 pub mod read;
@@ -76,6 +77,9 @@ pub enum PodError {
     /// It cannot be encrypted or decrypted.
     #[error("encryption: {0}")]
     Encryption(String),
+    /// A remote cannot be used.
+    #[error(transparent)]
+    Remote(#[from] remotes::RemoteError),
     /// A blob of the store cannot be read or written.
     #[error(transparent)]
     Blob(#[from] BlobError),

@@ -94,3 +94,71 @@ fn what_is_no_pod_is_refused_and_changes_nothing() {
     assert_eq!(answer.status, 400, "{answer:?}");
     assert_eq!(server.sequence(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_is_saved_to_and_loaded_from_remotes_and_the_library() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = folder.path().join("library");
+    let pods_dir = ["--pods-dir", text(&library)];
+    let from = Server::start(Options::any());
+    create_python(&from.client(), "hello", HELLO).await;
+    let parts = format!("file://{}/remote/hello", text(folder.path()));
+    let file = format!("file://{}/remote/hello.pod", text(folder.path()));
+    std::fs::create_dir(folder.path().join("remote")).expect("made");
+    for target in [parts.as_str(), file.as_str(), "hello"] {
+        let (ok, said) = larder(&[&["pod", "save", target, "--endpoint", &from.url()], &pods_dir[..]].concat());
+        assert!(ok && said.contains("saved"), "{target}: {said}");
+    }
+    let bytes = std::fs::read(folder.path().join("remote/hello.pod")).expect("reads");
+    let web = serve_bytes(bytes).await;
+    for source in [parts.as_str(), file.as_str(), "hello", "hello:1", web.as_str()] {
+        let to = Server::start(Options::any());
+        let (ok, said) = larder(&[&["pod", "load", source, "--endpoint", &to.url()], &pods_dir[..]].concat());
+        assert!(ok && said.contains("1 resources changed"), "{source}: {said}");
+        let last = to.events().pop().expect("an event");
+        let origin = last["details"]["cause"]["pod"]["source"].as_str().expect("a source");
+        assert!(source.starts_with(origin), "{source}: {origin}");
+        let (ok, said) = larder(&[&["pod", "verify", source], &pods_dir[..]].concat());
+        assert!(ok, "{source}: {said}");
+    }
+    let sealed = larder(&[&["pod", "save", &parts, "--recipient", "age1x"], &pods_dir[..]].concat());
+    assert!(!sealed.0, "{}", sealed.1);
+    let missing = format!("{web}-not");
+    for (source, reason) in [(missing.as_str(), "404"), ("nobody", "has no pod nobody"), ("gopher://a/b", "gopher")] {
+        let (ok, said) = larder(&[&["pod", "load", source, "--endpoint", &from.url()], &pods_dir[..]].concat());
+        assert!(!ok && said.contains(reason), "{source}: {said}");
+    }
+}
+
+/// The address of a web server that has a file.
+async fn serve_bytes(bytes: Vec<u8>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let routes = axum::Router::new().route("/hello.pod", axum::routing::get(move || async { bytes }));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    format!("http://{address}/hello.pod")
+}
+
+#[tokio::test]
+async fn a_server_leaves_a_pod_at_its_end_and_begins_with_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("last.pod");
+    let mut server = Server::start(Options::any().with("LARDER_SAVE_POD_ON_EXIT", text(&pod)));
+    create_python(&server.client(), "hello", HELLO).await;
+    assert!(server.stop().success());
+    let (ok, said) = larder(&["pod", "verify", text(&pod)]);
+    assert!(ok, "{said}");
+    let next = Server::start(Options::any().with("AUTO_LOAD_POD", text(&pod)));
+    assert!(next.client().get_function().function_name("hello").send().await.is_ok());
+    // One that cannot be saved is no reason to lose anything, and is said.
+    let nowhere = folder.path().join("missing/last.pod");
+    let mut server = Server::start(Options::any().with("LARDER_SAVE_POD_ON_EXIT", text(&nowhere)));
+    create_python(&server.client(), "hello", HELLO).await;
+    let status = server.stop();
+    assert_eq!(status.code(), Some(2), "{}", server.log());
+    assert!(server.log().contains("was not saved"), "{}", server.log());
+    let (ok, said) = larder(&["pod", "save", text(&pod), "--data-dir", text(&server.data_dir())]);
+    assert!(ok, "{said}");
+    // A target that cannot be is refused before anything is served.
+    assert!(Server::try_start(Options::any().with("LARDER_SAVE_POD_ON_EXIT", "gopher://a/b")).is_err());
+}

@@ -1,6 +1,6 @@
 //! Pods of the library: named, in versions that share what they have in common.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -42,30 +42,6 @@ pub struct Delete {
     json: bool,
     #[command(flatten)]
     library: Library,
-}
-
-/// The name that is meant, where no file is.
-pub fn named(target: &Path) -> Option<String> {
-    let text = target.to_str()?;
-    let is_file = text.contains('/') || target.extension().is_some_and(|extension| extension == "pod");
-    (!is_file && !target.exists()).then(|| text.to_owned())
-}
-
-/// Keeps a pod's file as the next version of a name; says which.
-pub fn keep(library: &Library, name: &str, file: &Path) -> Result<String, String> {
-    let pod = super::open(file)?;
-    let version = library::keep(&library.folder()?, name, &pod).map_err(|error| error.to_string())?;
-    Ok(format!("{name}:{version}"))
-}
-
-/// A pod of the library as a file, where the source is one.
-pub fn packed(library: &Library, source: &Path) -> Result<Option<tempfile::NamedTempFile>, String> {
-    let Some(name) = named(source) else { return Ok(None) };
-    let folder = library.folder()?;
-    let (name, version) = pod_of(&folder, &name)?;
-    let file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
-    library::pack(&folder, &name, version, file.as_file()).map_err(|error| error.to_string())?;
-    Ok(Some(file))
 }
 
 /// `larder pod list`.

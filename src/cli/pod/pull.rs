@@ -1,8 +1,10 @@
 //! `larder pod pull`: a pod from a remote into the library.
 
 use clap::Args;
+use serde_json::json;
 
 use super::transfers::{self, Library};
+use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
 /// Options of `larder pod pull`.
@@ -32,11 +34,12 @@ pub async fn run(options: Options) -> Result<(), String> {
     bar.finish_and_clear();
     let pulled = pulled.map_err(|error| error.to_string())?;
     if options.json {
-        return transfers::print(&pulled);
+        print(&pretty(&json!(pulled)));
+        return Ok(());
     }
     let remotes::Pulled { version, downloaded, skipped, bytes, from } = pulled;
-    println!(
+    print(&format!(
         "pulled version {from} of {address} as {name}:{version}: {downloaded} parts received ({bytes} bytes), {skipped} were here"
-    );
+    ));
     Ok(())
 }

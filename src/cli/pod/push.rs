@@ -1,8 +1,10 @@
 //! `larder pod push`: a pod of the library to a remote.
 
 use clap::Args;
+use serde_json::json;
 
 use super::transfers::{self, Library};
+use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
 /// Options of `larder pod push`.
@@ -32,11 +34,12 @@ pub async fn run(options: Options) -> Result<(), String> {
     bar.finish_and_clear();
     let pushed = pushed.map_err(|error| error.to_string())?;
     if options.json {
-        return transfers::print(&pushed);
+        print(&pretty(&json!(pushed)));
+        return Ok(());
     }
     let remotes::Pushed { uploaded, skipped, bytes, version: there } = pushed;
-    println!(
+    print(&format!(
         "pushed {name}:{version} to {address} as version {there}: {uploaded} parts sent ({bytes} bytes), {skipped} were there"
-    );
+    ));
     Ok(())
 }

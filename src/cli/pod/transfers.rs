@@ -1,12 +1,16 @@
-//! What push and pull share: the library, the progress bar, JSON.
+//! What brings pods here and there: the library, whatever a user names as a pod, the progress bar.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
+use super::keys::Unseal;
+use crate::pods::library;
+use crate::pods::location::Location;
+use crate::pods::read::Pod;
 use crate::pods::remotes::Progress;
 
 /// Where the pod library is.
@@ -20,28 +24,37 @@ pub struct Library {
 impl Library {
     /// Its folder.
     pub fn folder(&self) -> Result<PathBuf, String> {
-        if let Some(folder) = &self.pods_dir {
-            return Ok(folder.clone());
-        }
-        let data = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
-        data.map(|data| data.join("larder/pods"))
-            .ok_or_else(|| "there is no home folder for the pod library: give --pods-dir".to_owned())
+        library::folder(self.chosen()).map_err(|error| error.to_string())
+    }
+
+    /// The folder that was given.
+    pub fn chosen(&self) -> Option<&Path> {
+        self.pods_dir.as_deref()
     }
 }
 
 /// Name and version of a pod of the library, the newest where `pod` has no version.
 pub fn pod_of(library: &Path, pod: &str) -> Result<(String, u64), String> {
-    if let Some((name, version)) = pod.split_once(':') {
-        let number = version.parse().map_err(|_| format!("{pod}: the version {version} is no number"))?;
-        return Ok((name.to_owned(), number));
-    }
-    let folder = library.join("names").join(pod);
-    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-    let number = |path: PathBuf| path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok();
-    let newest = entries.filter_map(|entry| number(entry.path())).max();
-    let newest = newest.ok_or_else(|| format!("the pod library {} has no pod {pod}", library.display()))?;
-    Ok((pod.to_owned(), newest))
+    library::find(library, pod).map_err(|error| error.to_string())
+}
+
+/// A pod as an open file of this machine, decrypted if it is encrypted.
+pub async fn bring(location: &Location, library: &Library, unseal: &Unseal) -> Result<File, String> {
+    let bar = bar();
+    let local = location.bring(library.chosen(), |progress| show(&bar, progress)).await;
+    bar.finish_and_clear();
+    unseal.open(local.map_err(|error| error.to_string())?.path())
+}
+
+/// Reads a pod whole, wherever it is.
+pub async fn open(source: &str, library: &Library, unseal: &Unseal) -> Result<Pod, String> {
+    let location = Location::parse(source).map_err(|error| error.to_string())?;
+    let file = bring(&location, library, unseal).await?;
+    let bar = bar();
+    bar.set_length(file.metadata().map_or(0, |about| about.len()));
+    let pod = super::whole(source, bar.wrap_read(file));
+    bar.finish_and_clear();
+    pod
 }
 
 /// A bar where a person looks, and nothing else.
@@ -57,11 +70,4 @@ pub fn bar() -> ProgressBar {
 pub fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_length(progress.total);
     bar.set_position(progress.done);
-}
-
-/// Prints a value as JSON.
-pub fn print(value: &impl Serialize) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    println!("{text}");
-    Ok(())
 }

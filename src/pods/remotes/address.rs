@@ -72,6 +72,11 @@ impl Address {
         self.version.as_deref()
     }
 
+    /// Whether what is there comes and goes in one piece: a pod file, or whatever a web server has.
+    pub fn is_one_file(&self) -> bool {
+        self.is_file() || matches!(self.place, Place::Web(_))
+    }
+
     /// Whether it is a pod file in one piece, rather than a pod in parts.
     pub fn is_file(&self) -> bool {
         matches!(self.place, Place::Web(_)) || has_pod_ending(&self.name)

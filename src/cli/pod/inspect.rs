@@ -1,0 +1,61 @@
+//! `larder pod inspect` and `larder pod verify`: a pod read whole, and what is said of it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::keys::Unseal;
+use super::transfers::{self, Library};
+use crate::cli::terminal::{plain, pretty, print};
+use crate::model::resource::Resource;
+use crate::model::time::Timestamp;
+
+/// Options of `larder pod inspect` and `larder pod verify`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The file, NAME[:VERSION] of the pod library, or a remote
+    source: String,
+    #[command(flatten)]
+    unseal: Unseal,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    library: Library,
+}
+
+/// Shows what a pod holds.
+pub async fn inspect(options: &Options) -> Result<(), String> {
+    let pod = transfers::open(&options.source, &options.library, &options.unseal).await?;
+    if options.json {
+        let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
+        print(&pretty(&json!({
+            "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
+        })));
+        return Ok(());
+    }
+    let manifest = &pod.manifest;
+    print(&format!("{:<9} {}", "digest", pod.digest));
+    print(&format!("{:<9} {}", "store", plain(&manifest.store.as_str().into())));
+    print(&format!("{:<9} {} ({})", "sequence", manifest.sequence, Timestamp(manifest.time)));
+    if let Some(message) = &manifest.message {
+        print(&format!("{:<9} {}", "message", plain(&message.as_str().into())));
+    }
+    for resource in &pod.resources {
+        print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn().into())));
+    }
+    Ok(())
+}
+
+/// Reads all of a pod, and says that it is whole.
+pub async fn verify(options: &Options) -> Result<(), String> {
+    let pod = transfers::open(&options.source, &options.library, &options.unseal).await?;
+    let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
+    if options.json {
+        print(&pretty(&json!({
+            "ok": true, "digest": pod.digest.to_string(), "parts": parts, "resources": resources,
+        })));
+    } else {
+        print(&format!("{} is whole: {parts} parts, {resources} resources ({})", options.source, pod.digest));
+    }
+    Ok(())
+}

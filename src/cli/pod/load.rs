@@ -1,0 +1,98 @@
+//! `larder pod load`.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::Value;
+use tokio_util::io::ReaderStream;
+
+use super::keys::Unseal;
+use super::transfers::{self, Library};
+use crate::cli::entry_text::change_text;
+use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
+use crate::cli::terminal::{plain, pretty, print};
+use crate::console::pods::{self, LoadQuery};
+use crate::pods::location::Location;
+
+/// Options of `larder pod load`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The file to read, NAME[:VERSION] of the pod library, or a remote
+    source: String,
+    /// How it meets what is there: overwrite, account-region, service or resource
+    #[arg(long, default_value = "account-region", value_name = "STRATEGY")]
+    merge: String,
+    /// Tell what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Give a function another name, and all that refers to it: OLD=NEW; may be repeated
+    #[arg(long, value_name = "OLD=NEW")]
+    rename: Vec<String>,
+    /// Bring the pod's accounts into this one
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Bring the pod's regions into this one
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    #[command(flatten)]
+    unseal: Unseal,
+    /// The answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    library: Library,
+    #[command(flatten)]
+    to: TargetOptions,
+}
+
+/// Loads, and says what that changed.
+pub async fn run(options: Options) -> Result<(), String> {
+    let Options { source, merge, dry_run, rename, account, region, unseal, json, library, to } = options;
+    let location = Location::parse(&source).map_err(|error| error.to_string())?;
+    let target = to.open()?;
+    let file = transfers::bring(&location, &library, &unseal).await?;
+    let query = LoadQuery {
+        merge: Some(merge),
+        dry_run,
+        source: Some(location.source()),
+        rename: rename.join(","),
+        account,
+        region,
+    };
+    let loaded = match target {
+        Target::Server(client) => upload(&client, file, &query).await?,
+        Target::Folder(offline) => load_offline(*offline, file, query).await?,
+    };
+    if json {
+        print(&pretty(&loaded));
+        return Ok(());
+    }
+    let resources = loaded["resources"].as_array().cloned().unwrap_or_default();
+    for resource in &resources {
+        print(&change_text(resource));
+    }
+    let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
+    print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded["merge"]), plain(&loaded["digest"])));
+    Ok(())
+}
+
+async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value, String> {
+    let bar = transfers::bar();
+    bar.set_length(file.metadata().map_or(0, |about| about.len()));
+    let file = bar.wrap_async_read(tokio::fs::File::from_std(file));
+    let body = reqwest::Body::wrap_stream(ReaderStream::with_capacity(file, pods::CHUNK));
+    let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(query).body(body);
+    let answer = client.send(post).await;
+    bar.finish_and_clear();
+    answer?.json().await.map_err(|error| error.to_string())
+}
+
+async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<Value, String> {
+    let (blobs, staging) = (Arc::new(super::blobs(&offline)?), offline.data_dir.join("staging"));
+    let ledger = Arc::new(offline.ledger);
+    let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;
+    ledger.close().map_err(|error| error.to_string())?;
+    loaded.map_err(|error| error.to_string())
+}
