@@ -58,7 +58,7 @@ pub struct ServeOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pods")]
 pub struct PodOptions {
-    /// Pod to load at the start: a file, NAME[:VERSION] of the pod library, or a remote; repeated, or a list with commas
+    /// Pod to load at the start: a file, a name in the pod library, or a remote; repeated, or a list with commas
     #[arg(long, env = "AUTO_LOAD_POD", value_delimiter = ',', value_name = "SOURCE")]
     pub load_pod: Vec<String>,
     /// Where to save the state as a pod when the server is stopped: a file, a name in the pod library, or a remote

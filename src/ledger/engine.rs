@@ -138,12 +138,14 @@ impl Engine {
         Ok(last.and_then(|(key, _)| sequence(&key)).unwrap_or(0))
     }
 
+    /// The events and small blobs, for another thread.
+    pub fn event_frames(&self) -> EventFrames {
+        EventFrames { path: self.path.clone(), events: self.events.clone(), blobs: self.blobs.clone() }
+    }
+
     /// The frames from `from` on, in order, with their sequences.
-    pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + '_ {
-        self.events.range(from.to_be_bytes()..).map(|entry| {
-            let (key, frame) = entry.map_err(|source| self.error(source))?;
-            Ok((sequence(&key).unwrap_or_default(), frame.to_vec()))
-        })
+    pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + use<> {
+        self.event_frames().frames_from(from)
     }
 
     /// The events from `from` on, each decoded and checked, in order and without gaps.
@@ -160,12 +162,8 @@ impl Engine {
     }
 
     /// All small blobs.
-    pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + '_ {
-        self.blobs.iter().map(|entry| {
-            let (id, bytes) = entry.map_err(|source| self.error(source))?;
-            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
-            Ok((BlobId(id), bytes.to_vec().into()))
-        })
+    pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + use<> {
+        self.event_frames().all_blobs()
     }
 
     /// Brings everything written to the engine's files.
@@ -191,6 +189,34 @@ impl Engine {
 
 fn sequence(key: &[u8]) -> Option<u64> {
     key.try_into().map(u64::from_be_bytes).ok()
+}
+
+/// The engine's events and small blobs.
+pub struct EventFrames {
+    path: PathBuf,
+    events: Tree,
+    blobs: Tree,
+}
+
+impl EventFrames {
+    /// The frames from `from` on, in order, with their sequences.
+    pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + use<> {
+        let path = self.path.clone();
+        self.events.range(from.to_be_bytes()..).map(move |entry| {
+            let (key, frame) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
+            Ok((sequence(&key).unwrap_or_default(), frame.to_vec()))
+        })
+    }
+
+    /// All small blobs.
+    pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + use<> {
+        let path = self.path.clone();
+        self.blobs.iter().map(move |entry| {
+            let (id, bytes) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
+            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
+            Ok((BlobId(id), bytes.to_vec().into()))
+        })
+    }
 }
 
 /// Blobs too small to be worth a file: they are stored and flushed together with their event.

@@ -193,7 +193,7 @@ pub struct Recovered {
 /// The files cannot be read or written, or not even the beginning is whole.
 pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerError> {
     let folder = journal_folder(store);
-    let identity = journal::any_identity(&folder)?;
+    let identity = journal::identity(&folder)?.ok_or(LedgerError::DamagedMeta("there is no journal"))?;
     let new = into.join("journal");
     fs::create_dir_all(&new).map_err(super::io_error(&new))?;
     let mut written: Option<Journal> = None;

@@ -15,6 +15,7 @@ use sled::Tree;
 use super::codec::FrameError;
 use super::engine::{Engine, SmallBlobs};
 use super::journal::{self, Identity, Journal};
+use super::scrub::Scrubber;
 use super::{Attachment, Durability, LedgerError, compact, io_error};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
@@ -32,7 +33,8 @@ pub struct Log {
     /// Sequence of the oldest event.
     begins: AtomicU64,
     /// Held by whoever appends or compacts.
-    writing: Mutex<()>,
+    writing: Arc<Mutex<()>>,
+    scrubber: Option<Scrubber>,
     _syncer: Option<Syncer>,
 }
 
@@ -48,7 +50,10 @@ impl Log {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let (journal_folder, engine_folder) = (path.join("journal"), path.join("sled"));
         compact::settle(path)?;
-        let written = journal::identity(&journal_folder)?;
+        let (written, header_damage) = match journal::identity(&journal_folder) {
+            Err(error @ LedgerError::DamagedJournal { .. }) => (None, Some(error)),
+            written => (written?, None),
+        };
         let engine = match Engine::open(&engine_folder) {
             Ok(engine) => engine,
             Err(error @ LedgerError::Engine { .. }) if written.is_some() && !is_held(&error) => {
@@ -58,6 +63,10 @@ impl Log {
             Err(error) => return Err(error),
         };
         let stored = engine.identity()?;
+        if let (Some(error), None) = (header_damage, &stored) {
+            // Neither says whose store it is: no new one may take its place.
+            return Err(error);
+        }
         let identity = written.or_else(|| stored.clone()).unwrap_or_else(new_identity);
         let engine = match &stored {
             Some(other) if *other != identity => {
@@ -81,13 +90,20 @@ impl Log {
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
         let begins = AtomicU64::new(journal.begins()?);
-        let writing = Mutex::default();
+        let writing = Arc::default();
         let path = path.to_owned();
-        let log = Self { path, journal, engine, store_id, durability, begins, writing, _syncer: syncer };
+        let mut log =
+            Self { path, journal, engine, store_id, durability, begins, writing, scrubber: None, _syncer: syncer };
         log.extend_journal()?;
         log.follow()?;
         compact::finish(&log)?;
+        log.start_scrubber();
         Ok(log)
+    }
+
+    fn start_scrubber(&mut self) {
+        let (journal, writing) = (Arc::clone(&self.journal), Arc::clone(&self.writing));
+        self.scrubber = Some(Scrubber::start(journal, self.engine.event_frames(), writing));
     }
 
     /// Id of the store.
@@ -202,10 +218,14 @@ impl Log {
 
     /// Makes the engine's files anew from the journal, after the engine gave an event that is damaged.
     pub fn rebuild(&mut self) -> Result<(), LedgerError> {
+        // It has the engine's files open.
+        self.scrubber = None;
         let engine = fresh_engine(&self.path.join("sled"))?;
         engine.set_identity(self.journal.identity())?;
         self.engine = engine;
-        self.follow()
+        self.follow()?;
+        self.start_scrubber();
+        Ok(())
     }
 
     /// Brings everything written to disk.

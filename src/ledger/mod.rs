@@ -20,6 +20,7 @@ pub mod point;
 pub mod portable;
 pub mod queue;
 mod replay;
+mod scrub;
 mod shapes;
 pub mod time_travel;
 mod writer;

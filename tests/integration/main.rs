@@ -22,6 +22,7 @@ mod cli;
 mod code_signing;
 mod concurrency;
 mod crash;
+mod disk_full;
 mod durable_executions;
 mod event_invoke;
 mod event_sources;

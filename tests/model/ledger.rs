@@ -31,7 +31,7 @@ fn try_open(folder: &Path) -> Result<Ledger, LedgerError> {
 }
 
 /// Tries until the file is free, some seconds at most.
-fn when_free<T, E>(open: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
+pub fn when_free<T, E>(open: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match open() {

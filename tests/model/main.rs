@@ -8,3 +8,4 @@ mod pod_contents;
 mod pods;
 mod properties;
 mod requests;
+mod segments;

@@ -4,14 +4,19 @@
 //! from here, and it may flush lazily. One `pwrite` and one `fdatasync` a batch is also the cheapest way to
 //! the disk: segments are filled with zeros ahead, so that an append changes no length and no block list.
 
+mod active;
+#[cfg(test)]
+mod faults;
+mod file;
+pub mod sealed;
 mod segment;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 
+use self::active::{Active, begin, reopen};
 use super::{Attachment, Durability, LedgerError, SCHEMA, io_error};
 
 pub use segment::{Identity, Record};
@@ -19,56 +24,33 @@ pub use segment::{Identity, Record};
 /// Bytes after which a segment is closed.
 const SEGMENT: u64 = 16 * 1024 * 1024;
 
-/// Bytes of zeros that are written ahead at a time.
-const AHEAD: u64 = 1024 * 1024;
-
 /// The open journal.
 pub struct Journal {
     folder: PathBuf,
     identity: Identity,
     durability: Durability,
     active: Mutex<Active>,
-}
-
-/// The segment that is written.
-struct Active {
-    file: File,
-    path: PathBuf,
-    /// Where the next record goes.
-    end: u64,
-    /// Up to where there are zeros.
-    filled: u64,
-    /// Sequence of the next event.
-    next: u64,
-    /// A record that could not be written may or may not be on disk: nothing can follow it.
-    broken: bool,
+    /// Is told when a segment was sealed.
+    on_seal: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 /// A segment's file and its first sequence.
-type Segment = (u64, PathBuf);
+pub type Segment = (u64, PathBuf);
 
-/// Whose journal lies in `folder`; `None` if there is none.
+/// Whose journal lies in `folder`, by the newest segment whose header is whole; `None` if there is no segment.
+///
+/// # Errors
+/// No header is whole, or a later schema wrote one.
 pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
-    let Some((_, path)) = segments(folder)?.pop() else { return Ok(None) };
-    let bytes = fs::read(&path).map_err(io_error(&path))?;
-    read_header(&bytes, &path).map(Some)
-}
-
-/// Whose journal lies in `folder`, from the first segment whose header is whole.
-pub fn any_identity(folder: &Path) -> Result<Identity, LedgerError> {
-    let damage = LedgerError::DamagedJournal {
-        path: folder.to_owned(),
-        offset: 0,
-        sequence: 1,
-        reason: "no segment has a header",
-    };
-    for (_, path) in segments(folder)? {
-        let bytes = fs::read(&path).map_err(io_error(&path))?;
-        if let Ok(identity) = read_header(&bytes, &path) {
-            return Ok(identity);
+    let mut damage = None;
+    for (_, path) in segments(folder)?.into_iter().rev() {
+        match sealed::bytes(&path).and_then(|bytes| read_header(&bytes, &path)) {
+            Ok(identity) => return Ok(Some(identity)),
+            Err(error @ LedgerError::DamagedJournal { .. }) => damage = damage.or(Some(error)),
+            Err(error) => return Err(error),
         }
     }
-    Err(damage)
+    damage.map_or(Ok(None), Err)
 }
 
 fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
@@ -87,22 +69,25 @@ fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
 
 /// The first sequence of a segment, which is its name.
 fn first_of(path: &Path) -> Option<u64> {
-    path.file_stem()?.to_str()?.parse().ok()
+    path.file_name()?.to_str()?.split('.').next()?.parse().ok()
 }
 
 /// The segments of a folder, oldest first.
-fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
+pub fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
     fs::create_dir_all(folder).map_err(io_error(folder))?;
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_error(folder))? {
         let path = entry.map_err(io_error(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "segment")
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if (name.ends_with(".segment") || name.ends_with(".segment.zst"))
             && let Some(first) = first_of(&path)
         {
             found.push((first, path));
         }
     }
     found.sort();
+    // A crash may leave both forms of a segment: the plain one is whole, too.
+    found.dedup_by_key(|(first, _)| *first);
     Ok(found)
 }
 
@@ -130,10 +115,28 @@ impl Journal {
         known: u64,
     ) -> Result<Self, LedgerError> {
         let active = match segments(folder)?.pop() {
-            Some((first, path)) => reopen(first, path, known)?,
+            // Only where the segment behind it was lost: nothing is written to a compressed one.
+            Some((first, path)) if sealed::is_compressed(&path) => begin(folder, &identity, end(first, &path)?)?,
+            Some((first, path)) => reopen(first, path, known, &identity)?,
             None => begin(folder, &identity, next)?,
         };
-        Ok(Self { folder: folder.to_owned(), identity, durability, active: Mutex::new(active) })
+        let (active, on_seal) = (Mutex::new(active), Mutex::default());
+        Ok(Self { folder: folder.to_owned(), identity, durability, active, on_seal })
+    }
+
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Has somebody told whenever a segment was sealed.
+    pub fn tell_sealed(&self, to: mpsc::Sender<()>) {
+        *self.on_seal.lock().expect("no holder of this lock panics") = Some(to);
+    }
+
+    /// Tells nobody any more.
+    pub fn tell_nobody(&self) {
+        *self.on_seal.lock().expect("no holder of this lock panics") = None;
     }
 
     /// Whose it is.
@@ -154,7 +157,7 @@ impl Journal {
         active.broken = true;
         switch()?;
         let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
-        *active = reopen(first, path, 0)?;
+        *active = reopen(first, path, 0, &self.identity)?;
         Ok(())
     }
 
@@ -205,7 +208,12 @@ impl Journal {
 
     fn next_segment(&self, active: &Active) -> Result<Active, LedgerError> {
         active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(io_error(&active.path))?;
-        begin(&self.folder, &self.identity, active.next)
+        let next = begin(&self.folder, &self.identity, active.next)?;
+        if let Some(told) = &*self.on_seal.lock().expect("no holder of this lock panics") {
+            // Nobody may listen any more.
+            let _ = told.send(());
+        }
+        Ok(next)
     }
 
     /// Brings everything written to disk.
@@ -234,94 +242,19 @@ impl Journal {
     }
 }
 
-impl Active {
-    fn write(&mut self, record: &[u8], wait: bool) -> io::Result<()> {
-        let end = self.end + record.len() as u64;
-        // A length word of zeros must follow the record.
-        if end + 4 > self.filled {
-            self.fill(end.div_ceil(AHEAD) * AHEAD + AHEAD)?;
-        }
-        self.file.write_all_at(record, self.end)?;
-        if wait { self.file.sync_data() } else { Ok(()) }
-    }
-
-    fn fill(&mut self, to: u64) -> io::Result<()> {
-        let zeros = vec![0; usize::try_from(to - self.filled).map_err(io::Error::other)?];
-        self.file.write_all_at(&zeros, self.filled)?;
-        self.file.sync_all()?;
-        self.filled = to;
-        Ok(())
-    }
-
-    /// Makes a record that was not written, or not surely, no record. Where even that fails, nothing may
-    /// follow.
-    fn take_back(&mut self) {
-        let undone = self.file.write_all_at(&[0; 24], self.end).and_then(|()| self.file.sync_data());
-        self.broken = undone.is_err();
-        if let Err(error) = undone {
-            tracing::error!(%error, journal = %self.path.display(), "a failed write could not be taken back; no change is taken until it can");
-        }
-    }
-}
-
 fn path_of(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.segment"))
 }
 
-/// Begins a segment. It has its name when it is whole: a crash or a full disk leaves no half of one.
-fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
-    let path = path_of(folder, first);
-    let new = path.with_extension("new");
-    let make = || {
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(&new)?;
-        let mut bytes = segment::header(identity, first);
-        bytes.resize(usize::try_from(AHEAD).map_err(io::Error::other)?, 0);
-        file.write_all_at(&bytes, 0)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()?;
-        Ok(file)
-    };
-    let file = make().inspect_err(|_| drop(fs::remove_file(&new))).map_err(io_error(&path))?;
-    Ok(Active { file, path, end: segment::HEADER as u64, filled: AHEAD, next: first, broken: false })
-}
-
-/// Goes on with the newest segment, behind its last whole record.
-fn reopen(first: u64, path: PathBuf, known: u64) -> Result<Active, LedgerError> {
-    let bytes = fs::read(&path).map_err(io_error(&path))?;
-    let (mut offset, mut next) = (segment::HEADER, first);
-    let damage = loop {
-        match segment::read(&bytes, offset) {
-            segment::Found::Record(record, after) => {
-                next = record.first + record.frames.len() as u64;
-                offset = after;
-            }
-            segment::Found::End => break None,
-            segment::Found::Damage(reason) => break Some(reason),
-        }
-    };
-    let file = File::options().read(true).write(true).open(&path).map_err(io_error(&path))?;
-    if let Some(reason) = damage {
-        if let Some(last) = segment::last_behind(&bytes, offset, next) {
-            // Bytes that whole records follow are no torn write: those records were acknowledged.
-            if last > known {
-                return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
-            }
-            let aside = path.with_extension("damaged");
-            fs::copy(&path, &aside).map_err(io_error(&aside))?;
-            tracing::warn!(journal = %path.display(), offset, sequence = next, reason, kept = %aside.display(), "the journal is damaged; it is mended from the engine");
-        }
-        tracing::warn!(journal = %path.display(), offset, reason, next, known, "the journal ends in bytes that are no record; they are cut");
-        file.set_len(offset as u64).map_err(io_error(&path))?;
-    }
-    let filled = if damage.is_some() { offset } else { bytes.len() };
-    Ok(Active { file, path, end: offset as u64, filled: filled as u64, next, broken: false })
+/// The sequence behind a sealed segment.
+fn end(first: u64, path: &Path) -> Result<u64, LedgerError> {
+    records(path).try_fold(first, |_, record| record.map(|record| record.first + record.frames.len() as u64))
 }
 
 /// The records of a segment; damage ends them with its place.
-fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>> + use<> {
+pub fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>> + use<> {
     let path = path.to_owned();
-    let read = fs::read(&path).map_err(io_error(&path)).and_then(|bytes| read_header(&bytes, &path).map(|_| bytes));
+    let read = sealed::bytes(&path).and_then(|bytes| read_header(&bytes, &path).map(|_| bytes));
     let (bytes, mut failure) = match read {
         Ok(bytes) => (bytes, None),
         Err(error) => (Vec::new(), Some(error)),

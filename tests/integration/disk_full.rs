@@ -1,0 +1,122 @@
+//! A disk without room: changes are refused with AWS's error, nothing is half there, reading goes on, and so does
+//! everything when there is room again.
+//!
+//! It needs a small file system of its own, which only root can mount; elsewhere it says so and passes.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::unistd::geteuid;
+use serde_json::{Value, json};
+
+use crate::support::functions::{create_some, some};
+use crate::support::http::{self, Request};
+use crate::support::{Options, Server};
+
+/// Bytes of the file system.
+const SIZE: u64 = 48 << 20;
+
+/// A small file system that ends with the test.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Path) -> Self {
+        let size = format!("size={SIZE}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder).status();
+        assert!(mounted.expect("mount runs").success());
+        Self(folder.to_owned())
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).expect("a file");
+        for bytes in [vec![1; 1 << 20], vec![1; 4096], vec![1]] {
+            while file.write_all(&bytes).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_changes_and_loses_nothing() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can mount the small disk that this needs");
+        return;
+    }
+    let mut server = Server::start(Options::any());
+    server.stop();
+    let disk = SmallDisk::mount(&server.data_dir());
+    server.restart();
+    create_some(&server.client(), "kept").await;
+    let mut tags = 0;
+    assert_eq!(tag(&server, tags), 204);
+    let filler = disk.fill();
+    // What lies ready takes some changes more; then each is refused.
+    let mut refused = 0;
+    for number in 1..20_000 {
+        match tag(&server, number) {
+            204 => tags = number,
+            status => {
+                assert_eq!(status, 500);
+                refused += 1;
+            }
+        }
+        if refused == 5 {
+            break;
+        }
+    }
+    assert_eq!(refused, 5, "the disk never was full");
+    let answer = create(&server, "too-large");
+    assert_eq!((answer.status, answer.error()), (500, "ServiceException"), "{}", answer.message());
+    assert_eq!(current_tag(&server), json!(tags.to_string()), "reading goes on, and shows what was acknowledged");
+    assert_eq!(http::get(server.port(), "/2015-03-31/functions/too-large").status, 404);
+    std::fs::remove_file(filler).expect("is removed");
+    tags += 1;
+    assert_eq!(tag(&server, tags), 204, "there is room again");
+    assert_eq!(create(&server, "fits").status, 201);
+    let log = http::get(server.port(), "/_larder/log?since=1");
+    assert_eq!(log.status, 200, "history is read: {}", log.json());
+    server.kill();
+    server.restart();
+    assert_eq!(current_tag(&server), json!(tags.to_string()));
+    for (name, status) in [("kept", 200), ("fits", 200), ("too-large", 404)] {
+        assert_eq!(http::get(server.port(), &format!("/2015-03-31/functions/{name}")).status, status, "{name}");
+    }
+    let report = http::get(server.port(), "/_larder/verify?deep=true").json();
+    assert_eq!(report["whole"], true, "{report:#}");
+    server.stop();
+    drop(disk);
+}
+
+const TAGS: &str = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Akept";
+
+fn tag(server: &Server, number: u64) -> u16 {
+    let answer = Request::json("POST", TAGS, &json!({ "Tags": { "number": number.to_string() } })).send(server.port());
+    if answer.status >= 500 {
+        assert_eq!(answer.error(), "ServiceException", "{}", answer.message());
+    }
+    answer.status
+}
+
+fn current_tag(server: &Server) -> Value {
+    http::get(server.port(), TAGS).json()["Tags"]["number"].clone()
+}
+
+fn create(server: &Server, name: &str) -> http::Answer {
+    use base64::Engine as _;
+    let zip = base64::engine::general_purpose::STANDARD.encode(some(&"x".repeat(300_000)));
+    let body = json!({
+        "FunctionName": name, "Runtime": "python3.11", "Role": "arn:aws:iam::000000000000:role/any",
+        "Handler": "handler.handler", "Code": { "ZipFile": zip },
+    });
+    Request::json("POST", "/2015-03-31/functions", &body).send(server.port())
+}
