@@ -44,5 +44,6 @@ mod startup;
 mod sweep;
 mod tags;
 mod terraform;
+mod upkeep;
 mod upstream;
 mod urls;

@@ -1,0 +1,92 @@
+//! `larder compact`, `gc` and `recover` on stores that functions lived in.
+
+use std::path::Path;
+use std::process::Command;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::Value;
+
+use crate::support::functions::{create, create_some, update, zip};
+use crate::support::{Options, Server};
+
+/// A package whose blob is a file of its own, as it is too large to lie beside its event.
+fn large(seed: u64) -> Vec<u8> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let noise: Vec<u8> = (0..100_000).map(|_| random.random()).collect();
+    zip(&[("handler.py", b"def handler(event, context):\n    return 1\n"), ("noise", &noise)])
+}
+
+/// Runs the command line, which must succeed; what it said as JSON.
+fn larder(arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).arg("--json").output();
+    let output = output.expect("larder runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("is JSON")
+}
+
+fn blobs(data_dir: &Path) -> usize {
+    std::fs::read_dir(data_dir.join("blobs/sha256")).expect("reads").count()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("is text")
+}
+
+#[tokio::test]
+async fn compact_and_gc_free_what_no_kept_event_needs() {
+    let mut server = Server::start(Options::any());
+    let client = server.client();
+    create(&client, "f", aws_sdk_lambda::types::Runtime::Python311, large(1)).await;
+    update(&client, "f", large(2)).await;
+    create(&client, "gone", aws_sdk_lambda::types::Runtime::Python311, large(3)).await;
+    client.delete_function().function_name("gone").send().await.expect("is deleted");
+    // Nothing is held any more by a server that has just started.
+    server.kill();
+    let data_dir = server.data_dir();
+    let offline = ["--data-dir", text(&data_dir)];
+    assert_eq!(blobs(&data_dir), 3);
+    let collected = larder(&[&["gc"], &offline[..]].concat());
+    assert_eq!((collected["blobs"].as_u64(), blobs(&data_dir)), (Some(0), 3), "history needs them all");
+    let kept = larder(&[&["compact", "--keep-days", "1"], &offline[..]].concat());
+    assert_eq!(kept["dropped"], 0, "all of it is of today");
+    let compacted = larder(&[&["compact"], &offline[..]].concat());
+    assert!(compacted["dropped"].as_u64() > Some(0), "{compacted}");
+    let trial = larder(&[&["gc", "--dry-run"], &offline[..]].concat());
+    assert_eq!((trial["blobs"].as_u64(), blobs(&data_dir)), (Some(2), 3), "a trial removes nothing");
+    let collected = larder(&[&["gc"], &offline[..]].concat());
+    assert_eq!((collected["blobs"].as_u64(), blobs(&data_dir)), (Some(2), 1));
+    assert!(collected["freed_bytes"].as_u64() > Some(150_000), "{collected}");
+    assert_eq!(collected["freed_bytes"], trial["freed_bytes"]);
+    assert_eq!(larder(&[&["verify", "--deep"], &offline[..]].concat())["whole"], true);
+    server.restart();
+    let found = server.client().get_function().function_name("f").send().await.expect("is there");
+    assert_eq!(found.configuration().expect("one").code_size(), i64::try_from(large(2).len()).expect("fits"));
+}
+
+#[tokio::test]
+async fn recover_writes_a_store_as_it_was_and_leaves_the_old_one() {
+    let mut server = Server::start(Options::any());
+    let mut sequences = Vec::new();
+    for name in ["a", "b", "c"] {
+        create_some(&server.client(), name).await;
+        sequences.push(server.sequence());
+    }
+    server.kill();
+    let (data_dir, folder) = (server.data_dir(), tempfile::tempdir().expect("a folder"));
+    let into = folder.path().join("recovered");
+    let to = sequences[1].to_string();
+    let arguments = ["recover", "--data-dir", text(&data_dir), "--into", text(&into), "--to", &to];
+    assert_eq!(larder(&arguments)["recovery"]["last"], sequences[1]);
+    let resources = |dir: &Path| {
+        let state = larder(&["state", "--data-dir", text(dir)]);
+        state["resources"].as_array().expect("resources").len()
+    };
+    assert_eq!((resources(&into), resources(&data_dir)), (2, 3));
+    assert_eq!(larder(&["verify", "--deep", "--data-dir", text(&into)])["whole"], true);
+    // It is a store of its own from there on, and the same folder is not written twice.
+    let again = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).output().expect("larder runs");
+    assert_eq!(again.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is not empty"));
+    server.restart();
+}
