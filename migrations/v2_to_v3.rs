@@ -42,7 +42,8 @@ type Updated = (Head, Key, Code);
 /// Lifts the payload of an event; see [`super::lift`]. What follows the code is the same in both versions.
 pub fn lift(kind: u16, payload: &[u8]) -> bincode::Result<Vec<u8>> {
     let mut rest = payload;
-    let options = bincode::options().with_fixint_encoding();
+    // A length that the payload cannot have would be asked of the memory.
+    let options = bincode::options().with_fixint_encoding().with_limit(payload.len() as u64);
     match kind {
         // A function and a published version: the version's number, then its code.
         1 | 6 => drop(options.deserialize_from::<_, Versioned>(&mut rest)?),

@@ -168,6 +168,7 @@ impl Server {
             ledger: Arc::clone(&ledger),
             blobs: Arc::clone(&services.blobs),
             staging: make_folder(&data_dir.join("staging"))?,
+            pods_dir: options.pods.pods_dir.clone(),
             pool: Arc::clone(&pool),
             executor_reason,
             data_dir: data_dir.clone(),

@@ -5,7 +5,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::target::{Target, TargetOptions};
-use super::terminal::print;
+use super::terminal::{print, spinner};
 use crate::ledger::compact::Keep;
 
 /// Drop history: one event that holds everything takes the place of all events before it.
@@ -26,7 +26,9 @@ pub struct Options {
 
 /// Compacts, and says what was freed.
 pub async fn run(options: Options) -> Result<(), String> {
-    let compaction = match options.target.open()? {
+    let target = options.target.open()?;
+    let spinner = spinner("compacting");
+    let compaction = match target {
         Target::Server(client) => {
             let keep = json!({ "keep_days": options.keep_days, "keep_events": options.keep_events });
             client.post("/_larder/compact", &keep).await?
@@ -42,6 +44,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             json!(compaction)
         }
     };
+    spinner.finish_and_clear();
     print(&if options.json { compaction.to_string() } else { summary(&compaction) });
     Ok(())
 }

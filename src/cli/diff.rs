@@ -62,7 +62,7 @@ fn is_path(side: &str) -> bool {
 async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, String> {
     let path = Path::new(text);
     if path.is_file() {
-        return Ok(Arc::new(super::pod::state(&super::pod::open(path)?)));
+        return Ok(Arc::new(super::pod::open(path)?.state()));
     }
     if is_path(text) {
         return Ok(Offline::open(path)?.ledger.state());

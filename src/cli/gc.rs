@@ -5,7 +5,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::target::{Target, TargetOptions};
-use super::terminal::print;
+use super::terminal::{print, spinner};
 use crate::blobs::gc;
 
 /// Remove blobs and code trees that no kept event refers to.
@@ -23,7 +23,9 @@ pub struct Options {
 
 /// Collects, and says what was freed.
 pub async fn run(options: Options) -> Result<(), String> {
-    let collected = match options.target.open()? {
+    let target = options.target.open()?;
+    let spinner = spinner("collecting");
+    let collected = match target {
         Target::Server(client) => client.post("/_larder/gc", &json!({ "dry_run": options.dry_run })).await?,
         Target::Folder(offline) => {
             let collected = gc::collect(&offline.data_dir, &offline.ledger, options.dry_run);
@@ -32,6 +34,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             json!(collected)
         }
     };
+    spinner.finish_and_clear();
     print(&if options.json { collected.to_string() } else { summary(&collected, options.dry_run) });
     Ok(())
 }

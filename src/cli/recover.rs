@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::terminal::print;
+use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
 use crate::server;
 
@@ -39,7 +39,9 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     fs::create_dir_all(&into).map_err(|error| format!("{}: {error}", into.display()))?;
     let _lock = server::lock(&into).map_err(|error| error.to_string())?;
+    let spinner = spinner("recovering");
     let recovery = upkeep::recover(from, options.to.unwrap_or(u64::MAX), &into).map_err(|error| error.to_string())?;
+    spinner.finish_and_clear();
     if options.json {
         print(&json!({ "into": into, "recovery": recovery }).to_string());
     } else {

@@ -1,7 +1,9 @@
 //! Lines for people and for pipes.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 /// Text without what a terminal would obey.
@@ -19,4 +21,14 @@ pub fn pretty(value: &Value) -> String {
 /// any more.
 pub fn print(line: &str) -> bool {
     writeln!(anstream::stdout(), "{line}").is_ok()
+}
+
+/// Shows where somebody sees it that something goes on, whose end is not known ahead.
+pub fn spinner(message: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }

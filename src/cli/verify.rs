@@ -1,15 +1,13 @@
 //! `larder verify`.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::target::{Client, TargetOptions};
-use super::terminal::print;
+use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
 
 /// Check every record, event, checkpoint, blob and reference; exit code 1 on damage.
@@ -36,7 +34,7 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
             if !folder.join("store").is_dir() {
                 return Err(format!("{} is no data dir of larder: it has no folder `store`", folder.display()));
             }
-            let bar = progress();
+            let bar = spinner("");
             let report = upkeep::verify(folder, None, options.deep, |what, count| {
                 bar.set_message(what);
                 bar.set_position(count);
@@ -47,11 +45,6 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
     };
     print(&if options.json { report.to_string() } else { summary(&report) });
     Ok(if report["whole"] == true { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// A bar where somebody sees it. How much there is to do is not known ahead.
-fn progress() -> ProgressBar {
-    if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
 }
 
 fn summary(report: &Value) -> String {

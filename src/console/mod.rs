@@ -2,6 +2,7 @@
 
 mod event_view;
 pub mod history;
+mod pod_library;
 pub mod pods;
 mod time_travel;
 mod upkeep;
@@ -34,6 +35,8 @@ pub struct Console {
     pub blobs: Arc<BlobStore>,
     /// Where pods lie while they come and go.
     pub staging: PathBuf,
+    /// The pod library; `None`: the user's.
+    pub pods_dir: Option<PathBuf>,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Why the executor is the one it is.
@@ -52,6 +55,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/runtimes", get(runtimes))
         .merge(time_travel::routes())
         .merge(pods::routes())
+        .merge(pod_library::routes())
         .merge(upkeep::routes())
         .with_state(console)
 }

@@ -214,7 +214,7 @@ async fn load(
 }
 
 /// The body in a temporary file.
-async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsError> {
+pub async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsError> {
     let mut file = tempfile::tempfile_in(staging)?;
     let (mut stream, mut size) = (body.into_data_stream(), 0_u64);
     while let Some(bytes) = stream.next().await {
@@ -230,13 +230,18 @@ async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsError
     Ok(file)
 }
 
-fn refuse(error: &PodsError) -> Response {
+/// What is wrong, as `{"error": …}`.
+pub fn refuse(error: &PodsError) -> Response {
     let status = match error {
         PodsError::History(error) => return time_travel::refuse(error),
         PodsError::Load(LoadError::Commit(CommitError::Refused(_))) => StatusCode::CONFLICT,
         PodsError::Invalid(_)
         | PodsError::Pod(
-            PodError::Broken(_) | PodError::Refused(_) | PodError::Newer { .. } | PodError::Digest { .. },
+            PodError::Broken(_)
+            | PodError::Refused(_)
+            | PodError::Remote(_)
+            | PodError::Newer { .. }
+            | PodError::Digest { .. },
         ) => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };

@@ -134,6 +134,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever bytes there are, with the checksum that they should have: no panic, and only events come out.
+        #[test]
+        fn any_bytes_are_decoded_without_harm(
+            kind in 0..200_u16,
+            version in 0..6_u16,
+            payload in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        ) {
+            let mut bytes = frame(kind, version, &()).expect("encodes");
+            bytes.extend_from_slice(&payload);
+            bytes[..4].copy_from_slice(&u32::try_from(payload.len()).expect("fits").to_le_bytes());
+            let checksum = crc32fast::hash(&bytes[8..]);
+            bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+            proptest::prop_assert_eq!(unframe(&bytes).expect("checks").payload, &payload[..]);
+            let _ = decode(1, &bytes);
+            let _ = decode(1, &payload);
+        }
+    }
+
     #[test]
     fn bytes_behind_a_payload_are_refused() {
         let bytes = frame(7, 1, &("hello", 1_u8)).expect("encodes");

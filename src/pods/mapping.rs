@@ -1,4 +1,4 @@
-//! Mapping: resources moved to another account, region or function name, with all ARNs that follow. Values of
+//! Mapping: resources moved to another account, region or function name, with all ARNs that follow. Tags and values of
 //! environment variables stay as they are, also where they hold ARNs: they are the user's own text.
 
 use std::collections::BTreeSet;
@@ -97,7 +97,7 @@ impl Walk<'_> {
     fn members(&self, members: &mut Map<String, Value>) {
         self.place(members);
         for (name, value) in members.iter_mut() {
-            if name != "environment" {
+            if !["environment", "tags"].contains(&name.as_str()) {
                 self.value(value);
             }
         }

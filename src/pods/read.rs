@@ -14,7 +14,8 @@ use super::{BLOBS, MANIFEST, Manifest, Part, PodError, STATE, encryption, io_err
 use crate::blobs::digest;
 use crate::ledger::portable;
 use crate::model::blob::BlobId;
-use crate::model::resource::{Resource, ResourceKey};
+use crate::model::resource::{Changes, Resource, ResourceKey};
+use crate::model::state;
 
 /// Bytes of a manifest at most.
 const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
@@ -58,6 +59,14 @@ impl Pod {
         }
         self.resources = resources;
         Ok(())
+    }
+
+    /// The state that it holds.
+    pub fn state(&self) -> state::State {
+        let mut state = state::State::default();
+        state.make(&Changes { put: self.resources.clone(), removed: Vec::new() });
+        state.sequence = self.manifest.sequence;
+        state
     }
 
     /// The blobs it holds.

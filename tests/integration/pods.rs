@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    DestinationConfig, Environment, FunctionUrlAuthType, LayerVersionContentInput, OnFailure, Runtime,
+};
 use serde_json::json;
 
 use crate::on_each_executor;
-use crate::support::functions::create_python;
+use crate::support::functions::{active, create_python, creation, python, zip};
 use crate::support::http::Request;
 use crate::support::invoke::invoke;
 use crate::support::{Options, Server};
@@ -161,4 +165,127 @@ async fn a_server_leaves_a_pod_at_its_end_and_begins_with_one() {
     assert!(ok, "{said}");
     // A target that cannot be is refused before anything is served.
     assert!(Server::try_start(Options::any().with("LARDER_SAVE_POD_ON_EXIT", "gopher://a/b")).is_err());
+}
+
+#[tokio::test]
+async fn the_library_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Options::any().with("LARDER_PODS_DIR", text(folder.path())));
+    let port = server.port();
+    create_python(&server.client(), "hello", HELLO).await;
+    let call = |method: &str, path: &str, body: serde_json::Value| {
+        let answer = Request::json(method, &format!("/_larder/pods{path}"), &body).send(port);
+        (answer.status, answer.json())
+    };
+    let (status, saved) = call("POST", "/library/a", json!({ "message": "one" }));
+    assert_eq!((status, saved["saved"].as_str()), (200, Some("a:1")), "{saved}");
+    server.client().delete_function().function_name("hello").send().await.expect("is deleted");
+    assert_eq!(call("POST", "/library/a", json!({})).1["saved"], "a:2");
+    assert_eq!(call("GET", "", json!(null)).1["pods"], json!([{ "name": "a", "versions": [1, 2] }]));
+    let versions = call("GET", "/library/a", json!(null)).1;
+    assert_eq!(versions["versions"][0]["manifest"]["message"], "one");
+    let differs = call("GET", "/diff?from=a:1&to=a:2", json!(null)).1;
+    assert_eq!(differs["resources"][0]["change"], "removed", "{differs}");
+    let trial = call("POST", "/library/a:1/load?dry_run=true", json!(null)).1;
+    assert_eq!(trial["dry_run"], true, "{trial}");
+    assert!(server.client().get_function().function_name("hello").send().await.is_err());
+    let (status, loaded) = call("POST", "/library/a:1/load?merge=service", json!(null));
+    assert_eq!(status, 200, "{loaded}");
+    assert!(server.client().get_function().function_name("hello").send().await.is_ok());
+    let pod = Request::new("POST", "/_larder/pods/save").send(port);
+    let about = Request::new("POST", "/_larder/pods/inspect").body(pod.body).send(port).json();
+    assert_eq!(about["resources"].as_array().map(Vec::len), Some(1), "{about}");
+    let refused = [
+        ("POST", "/library/nobody/load", json!(null), "has no pod nobody"),
+        ("POST", "/library/..%2fx", json!({}), "names no pod"),
+        ("POST", "/library/a:x/load", json!(null), "is no number"),
+        ("POST", "/library/a/push", json!({ "remote": "file:///tmp/x" }), "a folder is no remote here"),
+        ("POST", "/library/a/push", json!({ "remote": "/tmp/x" }), "a folder is no remote here"),
+        ("POST", "/library/a/pull", json!({}), "names no remote"),
+        ("POST", "/inspect", json!({}), "no whole pod"),
+        ("GET", "/diff?from=a:1&to=b", json!(null), "has no pod b"),
+        ("DELETE", "/library/a:7", json!(null), "no version 7"),
+    ];
+    for (method, path, body, reason) in refused {
+        let (status, said) = call(method, path, body);
+        let text = said["error"].as_str().unwrap_or_default();
+        assert!(status == 400 && text.contains(reason), "{method} {path}: {status} {said}");
+    }
+    assert_eq!(call("DELETE", "/library/a:1", json!(null)).0, 200);
+    assert_eq!(call("DELETE", "/library/a", json!(null)).0, 200);
+    assert_eq!(call("GET", "", json!(null)).1["pods"], json!([]));
+}
+
+/// A function with all that hangs on it, in another account and region and under another name.
+#[tokio::test]
+async fn what_is_moved_refers_to_what_is_moved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("moved.pod");
+    let from = Server::start(Options::any());
+    fill(&from).await;
+    let (ok, said) = larder(&["pod", "save", text(&pod), "--endpoint", &from.url()]);
+    assert!(ok, "{said}");
+    let to = Server::start(Options::any());
+    let mapping = ["--account", "111111111111", "--region", "eu-west-1", "--rename", "orders=bills"];
+    let (ok, said) = larder(&[&["pod", "load", text(&pod), "--endpoint", &to.url()], &mapping[..]].concat());
+    assert!(ok, "{said}");
+    let client = to.client_of("111111111111", "eu-west-1");
+    let arn = "arn:aws:lambda:eu-west-1:111111111111:function:bills";
+    let found = client.get_function().function_name("bills").send().await.expect("is there");
+    let configuration = found.configuration().expect("one");
+    assert_eq!(configuration.function_arn(), Some(arn));
+    assert_eq!(configuration.layers()[0].arn(), Some("arn:aws:lambda:eu-west-1:111111111111:layer:words:1"));
+    assert_eq!(configuration.role(), Some("arn:aws:iam::111111111111:role/any"));
+    let variables = configuration.environment().and_then(|environment| environment.variables()).expect("variables");
+    assert_eq!(variables["SELF"], "arn:aws:lambda:us-east-1:000000000000:function:orders", "the user's own text");
+    assert_eq!(found.tags().expect("tags")["account"], "000000000000", "so are tags");
+    let alias = client.get_alias().function_name("bills").name("live").send().await.expect("is there");
+    assert_eq!(alias.alias_arn(), Some(&*format!("{arn}:live")));
+    let policy = client.get_policy().function_name("bills").send().await.expect("is there");
+    assert!(policy.policy().expect("one").contains(&format!("\"Resource\":\"{arn}\"")), "{policy:?}");
+    let mappings = client.list_event_source_mappings().send().await.expect("lists");
+    assert_eq!(mappings.event_source_mappings()[0].function_arn(), Some(arn));
+    let source = mappings.event_source_mappings()[0].event_source_arn();
+    assert_eq!(source, Some("arn:aws:sqs:eu-west-1:111111111111:queue"));
+    let config = client.get_function_event_invoke_config().function_name("bills").send().await.expect("is there");
+    let destination = config.destination_config().and_then(|config| config.on_failure()).expect("one");
+    assert_eq!(destination.destination(), Some("arn:aws:sqs:eu-west-1:111111111111:dead"));
+    let urls = client.list_function_url_configs().function_name("bills").send().await.expect("lists");
+    assert_eq!(urls.function_url_configs()[0].function_arn(), arn);
+    // Nothing is left under the old names, and a second load changes nothing.
+    assert!(to.client().list_functions().send().await.expect("lists").functions().is_empty());
+    let (ok, said) = larder(&[&["pod", "load", text(&pod), "--endpoint", &to.url()], &mapping[..]].concat());
+    assert!(ok && said.contains("0 resources changed"), "{said}");
+    for (mapping, reason) in [("orders=", "OLD=NEW"), ("nobody=x", "no function nobody"), ("orders=a b", "cannot name")]
+    {
+        let (ok, said) = larder(&["pod", "load", text(&pod), "--rename", mapping, "--endpoint", &to.url()]);
+        assert!(!ok && said.contains(reason), "{mapping}: {said}");
+    }
+}
+
+async fn fill(server: &Server) {
+    let client = server.client();
+    let content = LayerVersionContentInput::builder().zip_file(Blob::new(zip(&[("python/words.py", b"A = 1\n")])));
+    let layer = client.publish_layer_version().layer_name("words").content(content.build()).send().await;
+    let layer = layer.expect("published").layer_version_arn().expect("an ARN").to_owned();
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:orders";
+    let environment = Environment::builder().variables("SELF", arn).build();
+    let function =
+        creation(&client, "orders", Runtime::Python311, python(HELLO)).layers(layer).environment(environment);
+    let function = function.role("arn:aws:iam::000000000000:role/any");
+    let function = function.tags("account", "000000000000").tags("region", "us-east-1");
+    function.send().await.expect("created");
+    active(&client, "orders").await;
+    client.publish_version().function_name("orders").send().await.expect("published");
+    client.create_alias().function_name("orders").name("live").function_version("1").send().await.expect("made");
+    let permission = client.add_permission().function_name("orders").statement_id("s").action("lambda:InvokeFunction");
+    permission.principal("s3.amazonaws.com").send().await.expect("added");
+    let mapping = client.create_event_source_mapping().function_name("orders").enabled(false);
+    mapping.event_source_arn("arn:aws:sqs:us-east-1:000000000000:queue").send().await.expect("made");
+    let dead = OnFailure::builder().destination("arn:aws:sqs:us-east-1:000000000000:dead").build();
+    let config = client.put_function_event_invoke_config().function_name("orders");
+    let config = config.destination_config(DestinationConfig::builder().on_failure(dead).build());
+    config.send().await.expect("put");
+    let url = client.create_function_url_config().function_name("orders").auth_type(FunctionUrlAuthType::None);
+    url.send().await.expect("made");
 }

@@ -29,7 +29,7 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<(), String> {
     let from = transfers::open(&options.from, &options.library, &options.unseal).await?;
     let to = transfers::open(&options.to, &options.library, &options.unseal).await?;
-    let difference = history::differences(&super::state(&from), &super::state(&to), Secrets::Masked);
+    let difference = history::differences(&from.state(), &to.state(), Secrets::Masked);
     if options.json {
         print(&pretty(&difference));
         return Ok(());

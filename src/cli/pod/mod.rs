@@ -18,8 +18,6 @@ use clap::Subcommand;
 
 use super::target::Offline;
 use crate::blobs::BlobStore;
-use crate::model::resource::Changes;
-use crate::model::state::State;
 use crate::pods::read::{self, Pod};
 
 /// What to do with pods.
@@ -78,13 +76,4 @@ pub fn open(path: &Path) -> Result<Pod, String> {
 fn whole(name: &str, source: impl Read) -> Result<Pod, String> {
     let pod = read::read(BufReader::new(source), &std::env::temp_dir(), read::MAX_SIZE);
     pod.map_err(|error| format!("{name}: {error}"))
-}
-
-/// The state that a pod holds.
-pub fn state(pod: &Pod) -> State {
-    let mut state = State::default();
-    let put = pod.resources.clone();
-    state.make(&Changes { put, removed: Vec::new() });
-    state.sequence = pod.manifest.sequence;
-    state
 }

@@ -214,6 +214,27 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever bytes there are, real ones among them: no panic, no record that reaches beyond them.
+        #[test]
+        fn any_bytes_are_read_without_harm(
+            before in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            edits in proptest::collection::vec((0..400_usize, proptest::prelude::any::<u8>()), 0..8),
+            at in 0..400_usize,
+        ) {
+            let mut bytes = [before, sample(), sample()].concat();
+            for (place, byte) in edits {
+                let length = bytes.len();
+                bytes[place % length] = byte;
+            }
+            if let Found::Record(record, next) = read(&bytes, at) {
+                assert!(next <= bytes.len() && record.frames.iter().map(Vec::len).sum::<usize>() <= bytes.len());
+            }
+            last_behind(&bytes, at.min(bytes.len()), 0);
+            read_header(&bytes);
+        }
+    }
+
     #[test]
     fn records_behind_damage_are_found() {
         let mut bytes = sample();
