@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::keys::Unseal;
-use super::transfers::{self, Library};
+use super::transfers::Reading;
 use crate::cli::entry_text::change_text;
 use crate::cli::terminal::{pretty, print};
 use crate::console::history;
@@ -17,20 +16,15 @@ pub struct Options {
     /// The other
     to: String,
     #[command(flatten)]
-    unseal: Unseal,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    library: Library,
+    reading: Reading,
 }
 
 /// Shows what differs.
 pub async fn run(options: &Options) -> Result<(), String> {
-    let from = transfers::open(&options.from, &options.library, &options.unseal).await?;
-    let to = transfers::open(&options.to, &options.library, &options.unseal).await?;
+    let from = options.reading.open(&options.from).await?;
+    let to = options.reading.open(&options.to).await?;
     let difference = history::differences(&from.state(), &to.state(), Secrets::Masked);
-    if options.json {
+    if options.reading.json {
         print(&pretty(&difference));
         return Ok(());
     }

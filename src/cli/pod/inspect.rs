@@ -3,8 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::keys::Unseal;
-use super::transfers::{self, Library};
+use super::transfers::Reading;
 use crate::cli::terminal::{plain, pretty, print};
 use crate::model::resource::Resource;
 use crate::model::time::Timestamp;
@@ -15,18 +14,13 @@ pub struct Options {
     /// The file, NAME[:VERSION] of the pod library, or a remote
     source: String,
     #[command(flatten)]
-    unseal: Unseal,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    library: Library,
+    reading: Reading,
 }
 
 /// Shows what a pod holds.
 pub async fn inspect(options: &Options) -> Result<(), String> {
-    let pod = transfers::open(&options.source, &options.library, &options.unseal).await?;
-    if options.json {
+    let pod = options.reading.open(&options.source).await?;
+    if options.reading.json {
         let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
         print(&pretty(&json!({
             "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
@@ -48,9 +42,9 @@ pub async fn inspect(options: &Options) -> Result<(), String> {
 
 /// Reads all of a pod, and says that it is whole.
 pub async fn verify(options: &Options) -> Result<(), String> {
-    let pod = transfers::open(&options.source, &options.library, &options.unseal).await?;
+    let pod = options.reading.open(&options.source).await?;
     let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
-    if options.json {
+    if options.reading.json {
         print(&pretty(&json!({
             "ok": true, "digest": pod.digest.to_string(), "parts": parts, "resources": resources,
         })));

@@ -8,8 +8,7 @@ use clap::Args;
 use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
-use super::keys::Unseal;
-use super::transfers::{self, Library};
+use super::transfers::{self, Reading};
 use crate::cli::entry_text::change_text;
 use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
 use crate::cli::terminal::{plain, pretty, print};
@@ -37,22 +36,17 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
     #[command(flatten)]
-    unseal: Unseal,
-    /// The answer as JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    library: Library,
+    reading: Reading,
     #[command(flatten)]
     to: TargetOptions,
 }
 
 /// Loads, and says what that changed.
 pub async fn run(options: Options) -> Result<(), String> {
-    let Options { source, merge, dry_run, rename, account, region, unseal, json, library, to } = options;
+    let Options { source, merge, dry_run, rename, account, region, reading, to } = options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
-    let file = transfers::bring(&location, &library, &unseal).await?;
+    let file = reading.bring(&location).await?;
     let query = LoadQuery {
         merge: Some(merge),
         dry_run,
@@ -65,7 +59,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         Target::Server(client) => upload(&client, file, &query).await?,
         Target::Folder(offline) => load_offline(*offline, file, query).await?,
     };
-    if json {
+    if reading.json {
         print(&pretty(&loaded));
         return Ok(());
     }

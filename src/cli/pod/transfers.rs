@@ -38,23 +38,37 @@ pub fn pod_of(library: &Path, pod: &str) -> Result<(String, u64), String> {
     library::find(library, pod).map_err(|error| error.to_string())
 }
 
-/// A pod as an open file of this machine, decrypted if it is encrypted.
-pub async fn bring(location: &Location, library: &Library, unseal: &Unseal) -> Result<File, String> {
-    let bar = bar();
-    let local = location.bring(library.chosen(), |progress| show(&bar, progress)).await;
-    bar.finish_and_clear();
-    unseal.open(local.map_err(|error| error.to_string())?.path())
+/// How pods that are read are found and opened, and what is said of them.
+#[derive(Debug, Args)]
+pub struct Reading {
+    #[command(flatten)]
+    unseal: Unseal,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    library: Library,
 }
 
-/// Reads a pod whole, wherever it is.
-pub async fn open(source: &str, library: &Library, unseal: &Unseal) -> Result<Pod, String> {
-    let location = Location::parse(source).map_err(|error| error.to_string())?;
-    let file = bring(&location, library, unseal).await?;
-    let bar = bar();
-    bar.set_length(file.metadata().map_or(0, |about| about.len()));
-    let pod = super::whole(source, bar.wrap_read(file));
-    bar.finish_and_clear();
-    pod
+impl Reading {
+    /// A pod as an open file of this machine, decrypted if it is encrypted.
+    pub async fn bring(&self, location: &Location) -> Result<File, String> {
+        let bar = bar();
+        let local = location.bring(self.library.chosen(), |progress| show(&bar, progress)).await;
+        bar.finish_and_clear();
+        self.unseal.open(local.map_err(|error| error.to_string())?.path())
+    }
+
+    /// Reads a pod whole, wherever it is.
+    pub async fn open(&self, source: &str) -> Result<Pod, String> {
+        let location = Location::parse(source).map_err(|error| error.to_string())?;
+        let file = self.bring(&location).await?;
+        let bar = bar();
+        bar.set_length(file.metadata().map_or(0, |about| about.len()));
+        let pod = super::whole(source, bar.wrap_read(file));
+        bar.finish_and_clear();
+        pod
+    }
 }
 
 /// A bar where a person looks, and nothing else.
