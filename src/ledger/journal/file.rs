@@ -19,21 +19,21 @@ impl SegmentFile {
     /// Writes all of some bytes at a place. An error may leave any part of them there.
     pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         #[cfg(test)]
-        let bytes = faults::write(bytes, |part| self.0.write_all_at(part, offset))?;
+        let bytes = faults::write(&self.0, bytes, offset)?;
         self.0.write_all_at(bytes, offset)
     }
 
     /// Brings the bytes to disk.
     pub fn sync_data(&self) -> io::Result<()> {
         #[cfg(test)]
-        faults::sync()?;
+        faults::sync(&self.0)?;
         self.0.sync_data()
     }
 
     /// Brings bytes and length to disk.
     pub fn sync_all(&self) -> io::Result<()> {
         #[cfg(test)]
-        faults::sync()?;
+        faults::sync(&self.0)?;
         self.0.sync_all()
     }
 
