@@ -6,6 +6,7 @@ use serde_json::json;
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::print;
 use crate::console::history;
+use crate::model::history::MarkName;
 
 /// Options of `larder mark`.
 #[derive(Debug, Args)]
@@ -21,6 +22,7 @@ pub struct Options {
 
 /// Puts or forgets the mark.
 pub async fn run(options: Options) -> Result<(), String> {
+    MarkName::parse(&options.name)?;
     let path = format!("/_larder/marks/{}", options.name);
     let answer = match options.target.open()? {
         Target::Server(client) if options.delete => client

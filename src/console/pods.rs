@@ -150,6 +150,9 @@ fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool) -> Value
     })
 }
 
+/// Entries of each list that a header takes along: there may be thousands, and clients take some hundred kilobytes.
+const LISTED: usize = 50;
+
 /// What was saved, as JSON.
 pub fn saved_json(saved: &Saved) -> Value {
     let taken_along = saved.taken_along.iter().map(|(key, by)| json!({ "resource": key.arn(), "needed_by": by.arn() }));
@@ -157,6 +160,19 @@ pub fn saved_json(saved: &Saved) -> Value {
     json!({
         "digest": saved.digest.to_string(), "manifest": saved.manifest,
         "taken_along": taken_along.collect::<Vec<_>>(), "suspects": suspects.collect::<Vec<_>>(),
+    })
+}
+
+/// What a header says of a pod: the lists are cut, and the counts say how long they were.
+fn header_summary(says: &Value) -> Value {
+    let list = |name: &str| {
+        let entries = says[name].as_array().map_or(&[][..], Vec::as_slice);
+        (json!(&entries[..entries.len().min(LISTED)]), entries.len())
+    };
+    let ((taken_along, taken), (suspects, suspected)) = (list("taken_along"), list("suspects"));
+    json!({
+        "digest": says["digest"], "taken_along": taken_along, "suspects": suspects,
+        "counts": { "taken_along": taken, "suspects": suspected },
     })
 }
 
@@ -181,10 +197,7 @@ async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> R
             let headers = response.headers_mut();
             headers.insert("content-length", size.into());
             headers.insert("content-type", axum::http::HeaderValue::from_static("application/zstd"));
-            let summary = json!({
-                "digest": says["digest"], "taken_along": says["taken_along"], "suspects": says["suspects"],
-            })
-            .to_string();
+            let summary = header_summary(&says).to_string();
             if let Ok(summary) = axum::http::HeaderValue::from_str(&summary) {
                 headers.insert("x-larder-pod", summary);
             }
@@ -219,6 +232,9 @@ pub async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsE
     let (mut stream, mut size) = (body.into_data_stream(), 0_u64);
     while let Some(bytes) = stream.next().await {
         let bytes = bytes.map_err(std::io::Error::other)?;
+        if size == 0 && !read::may_begin_a_pod(&bytes) {
+            return Err(PodError::Broken("it does not begin as one".to_owned()).into());
+        }
         size += bytes.len() as u64;
         if size > read::MAX_SIZE {
             return Err(PodsError::Invalid(format!("the pod has more than {} bytes", read::MAX_SIZE)));
@@ -235,6 +251,7 @@ pub fn refuse(error: &PodsError) -> Response {
     let status = match error {
         PodsError::History(error) => return time_travel::refuse(error),
         PodsError::Load(LoadError::Commit(CommitError::Refused(_))) => StatusCode::CONFLICT,
+        PodsError::Pod(PodError::Library(_)) => StatusCode::NOT_FOUND,
         PodsError::Invalid(_)
         | PodsError::Pod(
             PodError::Broken(_)

@@ -57,7 +57,7 @@ pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, PodError> {
     let data = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")));
     data.map(|data| data.join("larder/pods"))
-        .ok_or_else(|| PodError::Refused("there is no home folder for the pod library: give --pods-dir".to_owned()))
+        .ok_or_else(|| PodError::Library("there is no home folder for the pod library: give --pods-dir".to_owned()))
 }
 
 /// Name and version of `NAME` (its newest) or `NAME:VERSION`.
@@ -67,12 +67,12 @@ pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, PodError> {
 pub fn find(library: &Path, pod: &str) -> Result<(String, u64), PodError> {
     if let Some((name, version)) = pod.split_once(':') {
         let number = version.parse();
-        let number = number.map_err(|_| PodError::Refused(format!("{pod}: the version {version} is no number")))?;
+        let number = number.map_err(|_| PodError::Library(format!("{pod}: the version {version} is no number")))?;
         return Ok((name.to_owned(), number));
     }
     check_name(pod)?;
     let newest = numbers(library, pod)?.last().copied();
-    let missing = || PodError::Refused(format!("the pod library {} has no pod {pod}", library.display()));
+    let missing = || PodError::Library(format!("the pod library {} has no pod {pod}", library.display()));
     Ok((pod.to_owned(), newest.ok_or_else(missing)?))
 }
 
@@ -106,7 +106,7 @@ pub fn versions(library: &Path, name: &str) -> Result<Vec<(u64, Manifest)>, PodE
     check_name(name)?;
     let numbers = numbers(library, name)?;
     if numbers.is_empty() {
-        return Err(PodError::Refused(format!("the pod library {} has no pod {name}", library.display())));
+        return Err(PodError::Library(format!("the pod library {} has no pod {name}", library.display())));
     }
     numbers.into_iter().map(|number| manifest(library, name, number).map(|(_, manifest)| (number, manifest))).collect()
 }
@@ -125,7 +125,7 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         }
     }
     if deleted.is_empty() {
-        return Err(PodError::Refused(format!("the pod {name} has no version {}", version.unwrap_or_default())));
+        return Err(PodError::Library(format!("the pod {name} has no version {}", version.unwrap_or_default())));
     }
     if numbers(library, name)?.is_empty() {
         let folder = library.join("names").join(name);
@@ -157,7 +157,7 @@ fn check_name(name: &str) -> Result<(), PodError> {
         return Ok(());
     }
     let what = "a pod is named by 1 to 128 letters, digits, `.`, `_` or `-`, and begins with a letter or digit";
-    Err(PodError::Refused(format!("{name:?} names no pod: {what}")))
+    Err(PodError::Library(format!("{name:?} names no pod: {what}")))
 }
 
 fn part_file(library: &Path, digest: &str) -> PathBuf {

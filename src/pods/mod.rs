@@ -52,6 +52,9 @@ pub enum PodError {
     /// The pod says what cannot be.
     #[error("the pod is refused: {0}")]
     Refused(String),
+    /// The pod library has no such pod, or there is none.
+    #[error("{0}")]
+    Library(String),
     /// A later Larder wrote it.
     #[error(
         "the pod has {what} {found}, but this larder knows up to {known}; use the larder that wrote it, or a later one"

@@ -26,6 +26,9 @@ const MAX_STATE: u64 = 256 * 1024 * 1024;
 /// Window of the compression at most, as a power of two: 8 MiB, which is what levels up to 19 use.
 const WINDOW: u32 = 23;
 
+/// What a zstd file begins with.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// Bytes of all parts at most, unless the caller says otherwise.
 pub const MAX_SIZE: u64 = 64 * 1024 * 1024 * 1024;
 
@@ -111,6 +114,12 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
     drain(&mut archive.into_inner())?;
     let resources = resources(&manifest, folder.path())?;
     Ok(Pod { digest: digest(&bytes), manifest, resources, folder })
+}
+
+/// Whether bytes may be the first of a pod: all else need not be brought here to be refused.
+pub fn may_begin_a_pod(beginning: &[u8]) -> bool {
+    let length = beginning.len().min(ZSTD.len());
+    beginning[..length] == ZSTD[..length] || encryption::is_sealed(beginning)
 }
 
 /// The compressed stream must end whole: its checksum is behind the last byte.

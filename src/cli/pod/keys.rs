@@ -9,6 +9,7 @@ use age::stream::StreamWriter;
 use clap::Args;
 
 use crate::pods::encryption::{Keys, Lock, is_sealed};
+use crate::pods::read::may_begin_a_pod;
 
 /// Where scripts put the passphrase: an argument would be seen by every user of the machine.
 const PASSPHRASE: &str = "LARDER_POD_PASSPHRASE";
@@ -51,7 +52,11 @@ impl Unseal {
     pub fn open(&self, path: &Path) -> Result<File, String> {
         let problem = |error: io::Error| format!("{}: {error}", path.display());
         let mut file = BufReader::new(File::open(path).map_err(problem)?);
-        if !is_sealed(file.fill_buf().map_err(problem)?) {
+        let beginning = file.fill_buf().map_err(problem)?;
+        if !may_begin_a_pod(beginning) {
+            return Err(format!("{} is no whole pod: it does not begin as one", path.display()));
+        }
+        if !is_sealed(beginning) {
             file.rewind().map_err(problem)?;
             return Ok(file.into_inner());
         }

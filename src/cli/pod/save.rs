@@ -80,20 +80,36 @@ pub async fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Entries of a list that are shown.
+const SHOWN: usize = 20;
+
 fn summary(says: &Value, place: &str, size: u64) -> String {
     let mut lines = Vec::new();
-    for taken in says["taken_along"].as_array().into_iter().flatten() {
+    for taken in says["taken_along"].as_array().into_iter().flatten().take(SHOWN) {
         lines.push(format!("  with {}, which {} needs", plain(&taken["resource"]), plain(&taken["needed_by"])));
     }
-    for suspect in says["suspects"].as_array().into_iter().flatten() {
+    if let Some(more) = more(says, "taken_along") {
+        lines.push(format!("  and {more} more that others need"));
+    }
+    for suspect in says["suspects"].as_array().into_iter().flatten().take(SHOWN) {
         eprintln!(
             "larder: the variable {} of {} looks like a secret and is in the pod; --redact auto leaves such values out",
             plain(&suspect["variable"]),
             plain(&suspect["resource"])
         );
     }
+    if let Some(more) = more(says, "suspects") {
+        eprintln!("larder: {more} more variables look like secrets");
+    }
     lines.push(format!("saved {place} ({size} bytes, {})", plain(&says["digest"])));
     lines.join("\n")
+}
+
+/// How many entries of a list are not shown.
+fn more(says: &Value, list: &str) -> Option<u64> {
+    let here = says[list].as_array().map_or(0, Vec::len) as u64;
+    let all = says["counts"][list].as_u64().unwrap_or(here);
+    all.checked_sub(SHOWN as u64).filter(|more| *more > 0)
 }
 
 async fn download(
