@@ -32,7 +32,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?
         }
         Target::Folder(offline) => {
-            let ledger = Arc::new(offline.ledger);
+            let ledger = Arc::clone(&offline.ledger);
             let rewound = history::rewind(&ledger, &options.to, &options.only, cli()).await;
             ledger.close().map_err(|error| error.to_string())?;
             rewound.map_err(|error| error.to_string())?

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub enum Target {
 #[derive(Debug)]
 pub struct Offline {
     /// Its ledger.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// The folder.
     pub data_dir: PathBuf,
     _lock: File,
@@ -77,9 +78,32 @@ impl Offline {
         let lock = server::lock(data_dir).map_err(|error| {
             format!("{error} (to ask a running server, leave --data-dir out, or give --endpoint its address)")
         })?;
-        let options = Options { path: store, durability: Durability::Always, limits: Limits::default() };
-        let ledger = Ledger::open(options).map_err(|error| error.to_string())?;
+        let ledger = Arc::new(open_free(&store)?);
         Ok(Self { ledger, data_dir: data_dir.to_owned(), _lock: lock })
+    }
+}
+
+impl Drop for Offline {
+    fn drop(&mut self) {
+        // Who changed something has closed it already, and heard of any error.
+        let _ = self.ledger.close();
+    }
+}
+
+/// How long the engine of a store that was just closed may hold its files.
+const LET_GO: Duration = Duration::from_secs(5);
+
+/// Opens a store that this process may have closed a moment ago.
+fn open_free(store: &Path) -> Result<Ledger, String> {
+    let started = Instant::now();
+    loop {
+        let options = Options { path: store.to_owned(), durability: Durability::Always, limits: Limits::default() };
+        match Ledger::open(options) {
+            Err(error) if error.is_held() && started.elapsed() < LET_GO => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            opened => return opened.map_err(|error| error.to_string()),
+        }
     }
 }
 

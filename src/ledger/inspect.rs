@@ -110,11 +110,13 @@ fn checkpoints(store: &Path, found: &mut Inspected) -> Result<Checkpoints, Ledge
 }
 
 fn place(path: &Path, error: &LedgerError) -> Damage {
-    let (offset, problem) = match error {
-        LedgerError::DamagedJournal { offset, reason, .. } => (Some(*offset), (*reason).to_owned()),
-        other => (None, other.to_string()),
+    let (offset, sequence, problem) = match error {
+        LedgerError::DamagedJournal { offset, sequence, reason, .. } => {
+            (Some(*offset), Some(*sequence), (*reason).to_owned())
+        }
+        other => (None, None, other.to_string()),
     };
-    Damage { file: path.to_owned(), offset, sequence: None, problem }
+    Damage { file: path.to_owned(), offset, sequence, problem }
 }
 
 impl Inspected {

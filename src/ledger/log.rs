@@ -15,7 +15,7 @@ use sled::Tree;
 use super::codec::FrameError;
 use super::engine::{Engine, SmallBlobs};
 use super::journal::{self, Identity, Journal};
-use super::scrub::Scrubber;
+use super::scrub::{self, Scrubber};
 use super::{Attachment, Durability, LedgerError, compact, io_error};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
@@ -56,7 +56,7 @@ impl Log {
         };
         let engine = match Engine::open(&engine_folder) {
             Ok(engine) => engine,
-            Err(error @ LedgerError::Engine { .. }) if written.is_some() && !is_held(&error) => {
+            Err(error @ LedgerError::Engine { .. }) if written.is_some() && !error.is_held() => {
                 tracing::warn!(%error, "the engine cannot open its files; they are made anew from the journal");
                 fresh_engine(&engine_folder)?
             }
@@ -220,6 +220,8 @@ impl Log {
     pub fn rebuild(&mut self) -> Result<(), LedgerError> {
         // It has the engine's files open.
         self.scrubber = None;
+        // What the journal lost in other places than the engine is still to be had from it.
+        scrub::now(&self.journal, self.engine.event_frames(), &self.writing);
         let engine = fresh_engine(&self.path.join("sled"))?;
         engine.set_identity(self.journal.identity())?;
         self.engine = engine;
@@ -270,11 +272,6 @@ impl Log {
         let recorded = if last == 0 { None } else { self.events_from(last).next().transpose()? };
         Ok(recorded.map(|recorded| recorded.time).unwrap_or_default())
     }
-}
-
-/// Whether another process has the engine's files.
-fn is_held(error: &LedgerError) -> bool {
-    error.to_string().contains("could not acquire lock")
 }
 
 /// A new engine; the old one's files stay beside it, for a look at what happened.

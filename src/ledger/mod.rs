@@ -105,7 +105,9 @@ pub enum LedgerError {
         known: u32,
     },
     /// An event is not as it was written.
-    #[error("event {sequence} of the store is damaged: {source}")]
+    #[error(
+        "event {sequence} of the store is damaged: {source}. `larder verify` tells more, `larder recover` saves what is whole"
+    )]
     DamagedEvent {
         /// Its place.
         sequence: u64,
@@ -113,7 +115,9 @@ pub enum LedgerError {
         source: FrameError,
     },
     /// An event is not there.
-    #[error("the store has no event {expected} (the next one is {found})")]
+    #[error(
+        "the store has no event {expected} (the next one is {found}). `larder verify` tells more, `larder recover` saves what is whole"
+    )]
     MissingEvent {
         /// The place that is empty.
         expected: u64,
@@ -164,6 +168,11 @@ impl LedgerError {
     /// Whether the engine is at fault, so that the journal may help.
     fn is_the_engines(&self) -> bool {
         matches!(self, Self::Engine { .. } | Self::DamagedEvent { .. } | Self::MissingEvent { .. })
+    }
+
+    /// Whether somebody still has the engine's files: its own threads let go of them a little after the store is closed.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Engine { .. }) && self.to_string().contains("could not acquire lock")
     }
 }
 

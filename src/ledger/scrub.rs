@@ -5,16 +5,21 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+
+use sha2::{Digest as _, Sha256};
 
 use super::engine::EventFrames;
 use super::journal::{Journal, Record, sealed, segments};
 use super::{LedgerError, codec, io_error};
+use crate::model::blob::BlobId;
 
-/// The thread, which ends with this.
+/// The thread, which ends with this, at the next segment.
 pub struct Scrubber {
     wake: Option<mpsc::Sender<()>>,
+    stop: Arc<AtomicBool>,
     journal: Arc<Journal>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,6 +30,12 @@ struct Scrub {
     engine: EventFrames,
     /// Held by whoever appends or compacts: the folder is another one after a compaction.
     writing: Arc<Mutex<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Looks after all segments, here and now.
+pub fn now(journal: &Arc<Journal>, engine: EventFrames, writing: &Arc<Mutex<()>>) {
+    Scrub { journal: Arc::clone(journal), engine, writing: Arc::clone(writing), stop: Arc::default() }.all(true);
 }
 
 impl Scrubber {
@@ -32,7 +43,8 @@ impl Scrubber {
     pub fn start(journal: Arc<Journal>, engine: EventFrames, writing: Arc<Mutex<()>>) -> Self {
         let (wake, woken) = mpsc::channel();
         journal.tell_sealed(wake.clone());
-        let scrub = Scrub { journal: Arc::clone(&journal), engine, writing };
+        let stop = Arc::<AtomicBool>::default();
+        let scrub = Scrub { journal: Arc::clone(&journal), engine, writing, stop: Arc::clone(&stop) };
         let run = move || {
             scrub.all(true);
             while let Ok(()) = woken.recv() {
@@ -41,12 +53,13 @@ impl Scrubber {
         };
         // Without it the journal is as good, only larger.
         let thread = std::thread::Builder::new().name("scrub".into()).spawn(run).ok();
-        Self { wake: Some(wake), journal, thread }
+        Self { wake: Some(wake), stop, journal, thread }
     }
 }
 
 impl Drop for Scrubber {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         self.journal.tell_nobody();
         drop(self.wake.take());
         if let Some(thread) = self.thread.take() {
@@ -61,6 +74,9 @@ impl Scrub {
         let Ok(segments) = segments(self.journal.folder()) else { return };
         for pair in segments.windows(2) {
             let [(first, path), (next, _)] = pair else { continue };
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
             if (check || !sealed::is_compressed(path))
                 && let Err(error) = self.one(*first, path, *next)
             {
@@ -82,7 +98,10 @@ impl Scrub {
                 let bytes = fs::read(path).map_err(io_error(path))?;
                 self.replace(path, inode, &bytes, false)?;
             }
-            None => {}
+            None => {
+                // What a crash left between the two steps of an earlier compression.
+                let _ = fs::remove_file(path.with_extension(""));
+            }
         }
         Ok(())
     }
@@ -125,14 +144,15 @@ impl Scrub {
         let elsewhere = self.blobs_elsewhere(path)?;
         for entry in self.engine.all_blobs() {
             let (id, bytes) = entry?;
-            if !elsewhere.contains(&id) {
+            // A blob that the engine garbled must not get a checksum that fits.
+            if !elsewhere.contains(&id) && Sha256::digest(&bytes)[..] == id.0 {
                 records.push(Record { first: next, frames: Vec::new(), blobs: vec![(id, bytes)] });
             }
         }
         Ok(sealed::assemble(self.journal.identity(), first, &records))
     }
 
-    fn blobs_elsewhere(&self, path: &Path) -> Result<HashSet<crate::model::blob::BlobId>, LedgerError> {
+    fn blobs_elsewhere(&self, path: &Path) -> Result<HashSet<BlobId>, LedgerError> {
         let mut found = HashSet::new();
         let others: Vec<PathBuf> = segments(self.journal.folder())?.into_iter().map(|(_, path)| path).collect();
         for other in others.iter().filter(|other| *other != path) {

@@ -90,3 +90,77 @@ async fn recover_writes_a_store_as_it_was_and_leaves_the_old_one() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("is not empty"));
     server.restart();
 }
+
+/// Flips a bit of every file of a folder, at a place between 0 and 1000 thousandths of it.
+fn flip(folder: &Path, thousandths: usize) -> usize {
+    let files: Vec<_> =
+        std::fs::read_dir(folder).expect("reads").map(|entry| entry.expect("an entry").path()).collect();
+    for file in &files {
+        let mut bytes = std::fs::read(file).expect("reads");
+        // One that was being written when the server was killed may be empty.
+        let Some(used) = bytes.iter().rposition(|byte| *byte != 0) else { continue };
+        bytes[used * thousandths / 1000] ^= 0x10;
+        std::fs::write(file, bytes).expect("writes");
+    }
+    files.len()
+}
+
+#[tokio::test]
+async fn damaged_checkpoints_are_skipped() {
+    let mut server = Server::start(Options::any().with("LARDER_CHECKPOINT_EVENTS", 2));
+    for name in ["a", "b", "c", "d"] {
+        create_some(&server.client(), name).await;
+    }
+    for thousandths in [0, 10, 300, 700, 1000] {
+        server.kill();
+        let (store, sequence) = (server.data_dir().join("store"), larder_state(&server)["sequence"].clone());
+        assert!(flip(&store.join("checkpoints"), thousandths) > 0);
+        server.restart();
+        assert_eq!(server.health()["sequence"], sequence);
+        assert_eq!(server.health()["counts"]["functions"], 4);
+        create_some(&server.client(), &format!("f{thousandths}")).await;
+        server.client().delete_function().function_name(format!("f{thousandths}")).send().await.expect("is deleted");
+    }
+    assert!(server.log().contains("checkpoint"), "{}", server.log());
+}
+
+fn larder_state(server: &Server) -> Value {
+    larder(&["state", "--data-dir", text(&server.data_dir())])
+}
+
+#[tokio::test]
+async fn what_neither_has_is_told_and_the_rest_recovered() {
+    let mut server = Server::start(Options::any());
+    for name in ["a", "b", "c"] {
+        create_some(&server.client(), name).await;
+    }
+    server.kill();
+    let (data_dir, folder) = (server.data_dir(), tempfile::tempdir().expect("a folder"));
+    let store = data_dir.join("store");
+    // A data dir can be asked twice in one command, and again at once.
+    let same = format!("{0}..{0}", text(&data_dir));
+    for _ in 0..2 {
+        assert_eq!(larder(&["diff", &same])["resources"].as_array().map(Vec::len), Some(0));
+    }
+    flip(&store.join("journal"), 600);
+    for gone in ["sled", "checkpoints"] {
+        std::fs::remove_dir_all(store.join(gone)).expect("is removed");
+    }
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).output().expect("larder runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", text(&data_dir)]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("larder verify") && said.contains("larder recover") && said.contains(".segment"), "{said}");
+    assert_eq!(run(&["verify", "--data-dir", text(&data_dir)]).0, Some(1));
+    let into = folder.path().join("recovered");
+    let recovery = larder(&["recover", "--data-dir", text(&data_dir), "--into", text(&into)]);
+    let last = recovery["recovery"]["last"].as_u64().expect("a sequence");
+    assert!(last > 0 && recovery["recovery"]["ended"]["sequence"].as_u64() == Some(last + 1), "{recovery}");
+    let functions = larder(&["state", "--data-dir", text(&into)])["resources"].as_array().map_or(0, Vec::len);
+    assert!((1..3).contains(&functions), "{functions}");
+    // The test's own end looks for a server's leftovers only.
+    std::fs::remove_dir_all(&store).expect("is removed");
+    server.restart();
+}

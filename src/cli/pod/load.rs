@@ -85,7 +85,7 @@ async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value,
 
 async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<Value, String> {
     let (blobs, staging) = (Arc::new(super::blobs(&offline)?), offline.data_dir.join("staging"));
-    let ledger = Arc::new(offline.ledger);
+    let ledger = Arc::clone(&offline.ledger);
     let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;
     ledger.close().map_err(|error| error.to_string())?;
     loaded.map_err(|error| error.to_string())

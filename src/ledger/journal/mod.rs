@@ -21,8 +21,8 @@ use super::{Attachment, Durability, LedgerError, SCHEMA, io_error};
 
 pub use segment::{Identity, Record};
 
-/// Bytes after which a segment is closed.
-const SEGMENT: u64 = 16 * 1024 * 1024;
+/// Bytes after which a segment is closed; few in unit tests, so that they seal some.
+const SEGMENT: u64 = if cfg!(test) { 64 * 1024 } else { 16 * 1024 * 1024 };
 
 /// The open journal.
 pub struct Journal {
@@ -85,8 +85,9 @@ pub fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
             found.push((first, path));
         }
     }
-    found.sort();
-    // A crash may leave both forms of a segment: the plain one is whole, too.
+    // A crash may leave both forms of a segment. The compressed one was synced whole before it had its name; the plain
+    // one may be what it was mended from.
+    found.sort_by_key(|(first, path)| (*first, !sealed::is_compressed(path)));
     found.dedup_by_key(|(first, _)| *first);
     Ok(found)
 }

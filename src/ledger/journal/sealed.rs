@@ -2,7 +2,7 @@
 //! smaller. Plain ones, as older Larders left them, are read all the same.
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Record, first_of, segment};
@@ -10,6 +10,9 @@ use crate::ledger::{LedgerError, io_error};
 
 /// What the name of a compressed segment ends with.
 pub const COMPRESSED: &str = "zst";
+
+/// Bytes of a segment at most: its last record is one batch, whose length has four bytes.
+const LARGEST: u64 = 5 << 30;
 
 /// How hard: sealing is work in the background of a server that answers calls.
 const LEVEL: i32 = 3;
@@ -36,7 +39,10 @@ fn bytes_of_compressed(path: &Path) -> Result<Vec<u8>, LedgerError> {
 }
 
 fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, LedgerError> {
-    zstd::stream::decode_all(bytes).map_err(|_| LedgerError::DamagedJournal {
+    let mut unpacked = Vec::new();
+    let read = zstd::Decoder::new(bytes).and_then(|decoder| decoder.take(LARGEST).read_to_end(&mut unpacked));
+    let is_whole = read.is_ok_and(|length| (length as u64) < LARGEST);
+    is_whole.then_some(unpacked).ok_or_else(|| LedgerError::DamagedJournal {
         path: path.to_owned(),
         offset: 0,
         sequence: first_of(path).unwrap_or(1),
