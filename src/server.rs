@@ -1,5 +1,6 @@
 //! The server: puts the rooms together, serves them on one port, and takes them apart again.
 
+mod error;
 mod pods;
 
 use std::fmt::Write as _;
@@ -20,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, Services, code};
+use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
-use crate::blobs::{BlobError, BlobStore};
 use crate::config::{ExecutorChoice, ServeOptions};
 use crate::console::{self, Console};
 use crate::environments::executor::{Executor, ExecutorError};
@@ -29,10 +30,12 @@ use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engi
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
 use crate::invoke::{Invoker, event_sources};
-use crate::ledger::{CheckpointPolicy, Ledger, LedgerError, Options};
+use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
+
+pub use error::ServerError;
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
@@ -42,70 +45,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// How long environments may take to end at the stop.
 const ENVIRONMENTS_END: Duration = Duration::from_secs(10);
-
-/// Why a server cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// A file or folder cannot be used.
-    #[error("{}: {source}. --data-dir takes another folder.", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Another server has the data dir.
-    #[error("the data dir {} is in use by another larder; stop it, or give this one another --data-dir", .0.display())]
-    InUse(PathBuf),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The blobs cannot be opened.
-    #[error(transparent)]
-    Blobs(#[from] BlobError),
-    /// The executor that was asked for is not to be had.
-    #[error("the {name} executor cannot be used: {reason}")]
-    Executor {
-        /// Its name.
-        name: &'static str,
-        /// Why not.
-        reason: String,
-    },
-    /// The address for a remote engine's environments cannot be listened on.
-    #[error(
-        "cannot listen on {address} for environments: {source}. --link-address must be an address of this machine."
-    )]
-    Link {
-        /// Which.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The endpoints of other services cannot be used as they were given.
-    #[error("{0}")]
-    Upstream(String),
-    /// A pod that shall be loaded at the start cannot be.
-    #[error("the pod {pod} cannot be loaded: {reason}")]
-    LoadPod {
-        /// Where it is.
-        pod: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A pod that shall be saved at the end cannot be.
-    #[error(
-        "the pod {pod} was not saved: {reason}. The store is whole: `larder pod save {pod} --data-dir DIR` tries again"
-    )]
-    SavePod {
-        /// Where it shall be.
-        pod: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The port cannot be served.
-    #[error("cannot serve: {0}")]
-    Serve(std::io::Error),
-}
 
 /// A server that is ready to run.
 #[derive(Debug)]
