@@ -13,11 +13,11 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::pods::{LoadQuery, PodsError, SaveRequest, load_from, received, refuse, save_to, saved_json};
+use super::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, received, refuse, save_to, saved_json};
 use super::{Console, history, time_travel};
 use crate::ledger::difference::Secrets;
-use crate::model::resource::Resource;
-use crate::pods::location::Location;
+use crate::pods::location::{Local, Location};
+use crate::pods::read::Pod;
 use crate::pods::remotes::{self, Address, Place};
 use crate::pods::{PodError, library, read};
 
@@ -28,6 +28,7 @@ pub fn routes() -> Router<Arc<Console>> {
         .route("/_larder/pods/inspect", post(inspect))
         .route("/_larder/pods/diff", get(diff))
         .route("/_larder/pods/library/{pod}", get(versions).post(save).delete(delete))
+        .route("/_larder/pods/library/{pod}/inspect", get(inspect_kept))
         .route("/_larder/pods/library/{pod}/load", post(load))
         .route("/_larder/pods/library/{pod}/push", post(push))
         .route("/_larder/pods/library/{pod}/pull", post(pull))
@@ -132,12 +133,20 @@ async fn inspect(State(console): State<Arc<Console>>, body: Body) -> Response {
         Ok(file) => file,
         Err(error) => return refuse(&error),
     };
-    blocking(move || {
-        let pod = read::read(file, &console.staging, read::MAX_SIZE)?;
-        let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
-        Ok(json!({ "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources }))
-    })
-    .await
+    blocking(move || Ok(inspected(&read::read(file, &console.staging, read::MAX_SIZE)?))).await
+}
+
+/// The same for a pod of the library.
+async fn inspect_kept(State(console): State<Arc<Console>>, Path(pod): Path<String>) -> Response {
+    match Location::Library(pod).bring(console.pods_dir.as_deref(), |_| {}).await {
+        Ok(local) => blocking(move || Ok(inspected(&whole(&local, &console.staging)?))).await,
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+/// Reads a pod that was brought here. Blocking.
+fn whole(local: &Local, staging: &std::path::Path) -> Result<Pod, PodsError> {
+    Ok(read::read(std::fs::File::open(local.path())?, staging, read::MAX_SIZE)?)
 }
 
 /// Two pods of the library, each `NAME` or `NAME:VERSION`.
@@ -153,8 +162,9 @@ async fn diff(State(console): State<Arc<Console>>, Query(sides): Query<Sides>) -
         let mut states = Vec::with_capacity(2);
         for side in [sides.from, sides.to] {
             let local = Location::Library(side).bring(console.pods_dir.as_deref(), |_| {}).await?;
-            let file = std::fs::File::open(local.path())?;
-            states.push(read::read(file, &console.staging, read::MAX_SIZE)?.state());
+            let staging = console.staging.clone();
+            let reading = tokio::task::spawn_blocking(move || whole(&local, &staging).map(|pod| pod.state()));
+            states.push(reading.await.map_err(std::io::Error::other)??);
         }
         Ok(history::differences(&states[0], &states[1], Secrets::Masked))
     };

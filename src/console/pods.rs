@@ -20,8 +20,10 @@ use crate::blobs::BlobStore;
 use crate::ledger::{CommitError, Ledger};
 use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
+use crate::model::resource::Resource;
 use crate::model::resource_pattern::ResourcePattern;
 use crate::pods::mapping::{self, Mapping};
+use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Saved};
 use crate::pods::{PodError, read};
@@ -150,6 +152,12 @@ fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool) -> Value
     })
 }
 
+/// What a pod holds, as JSON.
+pub fn inspected(pod: &Pod) -> Value {
+    let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
+    json!({ "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources })
+}
+
 /// Entries of each list that a header takes along: there may be thousands, and clients take some hundred kilobytes.
 const LISTED: usize = 50;
 
@@ -250,12 +258,15 @@ pub async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsE
 pub fn refuse(error: &PodsError) -> Response {
     let status = match error {
         PodsError::History(error) => return time_travel::refuse(error),
-        PodsError::Load(LoadError::Commit(CommitError::Refused(_))) => StatusCode::CONFLICT,
+        PodsError::Load(LoadError::Commit(CommitError::Refused(_))) | PodsError::Pod(PodError::Busy(_)) => {
+            StatusCode::CONFLICT
+        }
         PodsError::Pod(PodError::Library(_)) => StatusCode::NOT_FOUND,
         PodsError::Invalid(_)
         | PodsError::Pod(
             PodError::Broken(_)
             | PodError::Refused(_)
+            | PodError::Name(_)
             | PodError::Remote(_)
             | PodError::Newer { .. }
             | PodError::Digest { .. },

@@ -3,13 +3,16 @@
 //! ```text
 //! parts/sha256/<hex>      a part: state.json, history.jsonl, a blob
 //! names/<name>/<n>.json   the manifest of version n
+//! lock                    held by those who add (shared) and who delete (alone)
 //! ```
 //! Parts are there before a manifest that names them; so a crash leaves parts that nobody names, and no half pod.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use super::{Manifest, PodError, path_error, read::Pod, write};
 
@@ -25,25 +28,73 @@ pub struct Freed {
     pub bytes: u64,
 }
 
-/// Keeps a pod as the next version of a name; says which.
+/// Keeps a pod as the next version of a name; says which. A part that is there is kept if its bytes are what its name
+/// says, and replaced if they are not.
 ///
 /// # Errors
 /// The name cannot be one, or the library cannot be written.
 pub fn keep(library: &Path, name: &str, pod: &Pod) -> Result<u64, PodError> {
     check_name(name)?;
+    let _held = hold(library)?;
     for part in &pod.manifest.parts {
         let target = part_file(library, &part.sha256);
-        if !target.exists() {
-            store_new(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
+        if is_whole(&target, &part.sha256, part.size) {
+            continue;
         }
+        match fs::remove_file(&target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(path_error(&target)(error)),
+            _ => {}
+        }
+        store_new(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
     }
-    let bytes = pod.manifest.to_bytes()?;
+    add_version(library, name, &pod.manifest.to_bytes()?)
+}
+
+/// Adds a manifest, whose parts are all there, as the next version of a name; says which.
+///
+/// # Errors
+/// The name cannot be one, or the library cannot be written.
+pub(super) fn add_version(library: &Path, name: &str, manifest: &[u8]) -> Result<u64, PodError> {
+    check_name(name)?;
     let mut version = numbers(library, name)?.last().map_or(1, |last| last + 1);
     // Another save of the name may be faster.
-    while !store_new(&manifest_file(library, name, version), &mut &bytes[..])? {
+    while !store_new(&manifest_file(library, name, version), &mut &manifest[..])? {
         version += 1;
     }
     Ok(version)
+}
+
+/// The newest version of a name that has this manifest.
+pub(super) fn version_with(library: &Path, name: &str, manifest: &[u8]) -> Result<Option<u64>, PodError> {
+    check_name(name)?;
+    let is_it = |number: &u64| fs::read(manifest_file(library, name, *number)).is_ok_and(|found| found == manifest);
+    Ok(numbers(library, name)?.into_iter().rev().find(is_it))
+}
+
+/// Holds what is being added, until the file is dropped: what no manifest names yet is not deleted. Waits for a
+/// deletion, which is short.
+pub(super) fn hold(library: &Path) -> Result<File, PodError> {
+    let file = lock_file(library)?;
+    file.lock_shared().map_err(path_error(library))?;
+    Ok(file)
+}
+
+fn lock_file(library: &Path) -> Result<File, PodError> {
+    fs::create_dir_all(library).map_err(path_error(library))?;
+    let path = library.join("lock");
+    File::options().create(true).truncate(false).write(true).open(&path).map_err(path_error(&path))
+}
+
+/// Whether a part is there, with the bytes that its name says.
+pub(super) fn is_whole(file: &Path, sha256: &str, size: u64) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.len() == size) && hashed(file).is_ok_and(|(found, _)| found == sha256)
+}
+
+/// SHA-256, in hex, and size of a file.
+pub(super) fn hashed(file: &Path) -> io::Result<(String, u64)> {
+    let (mut file, mut digest) = (File::open(file)?, Sha256::new());
+    let size = io::copy(&mut file, &mut digest)?;
+    Ok((format!("{:x}", digest.finalize()), size))
 }
 
 /// The folder of the library: `chosen`, else `larder/pods` in the user's data folder.
@@ -67,13 +118,21 @@ pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, PodError> {
 pub fn find(library: &Path, pod: &str) -> Result<(String, u64), PodError> {
     if let Some((name, version)) = pod.split_once(':') {
         let number = version.parse();
-        let number = number.map_err(|_| PodError::Library(format!("{pod}: the version {version} is no number")))?;
-        return Ok((name.to_owned(), number));
+        let number = number.map_err(|_| PodError::Name(format!("{pod}: the version {version} is no number")))?;
+        check_name(name)?;
+        if numbers(library, name)?.contains(&number) {
+            return Ok((name.to_owned(), number));
+        }
+        return Err(missing(library, pod));
     }
     check_name(pod)?;
     let newest = numbers(library, pod)?.last().copied();
-    let missing = || PodError::Library(format!("the pod library {} has no pod {pod}", library.display()));
-    Ok((pod.to_owned(), newest.ok_or_else(missing)?))
+    Ok((pod.to_owned(), newest.ok_or_else(|| missing(library, pod))?))
+}
+
+fn missing(library: &Path, pod: &str) -> PodError {
+    let how = "`larder pod list` and `larder pod versions` show what it has";
+    PodError::Library(format!("the pod library {} has no pod {pod}; {how}", library.display()))
 }
 
 /// Writes a version as one file.
@@ -106,7 +165,7 @@ pub fn versions(library: &Path, name: &str) -> Result<Vec<(u64, Manifest)>, PodE
     check_name(name)?;
     let numbers = numbers(library, name)?;
     if numbers.is_empty() {
-        return Err(PodError::Library(format!("the pod library {} has no pod {name}", library.display())));
+        return Err(missing(library, name));
     }
     numbers.into_iter().map(|number| manifest(library, name, number).map(|(_, manifest)| (number, manifest))).collect()
 }
@@ -114,10 +173,18 @@ pub fn versions(library: &Path, name: &str) -> Result<Vec<(u64, Manifest)>, PodE
 /// Deletes a version, or all of them, and the parts that nobody names then.
 ///
 /// # Errors
-/// There is no such version; or a manifest of another pod cannot be read, so that nobody knows what it needs.
+/// There is no such version; something is just being added; or a manifest of another pod cannot be read, so that nobody
+/// knows what it needs.
 pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed, PodError> {
+    let versions = versions(library, name)?;
+    let held = lock_file(library)?;
+    match held.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(PodError::Busy(library.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(path_error(library)(error)),
+    }
     let mut deleted = Vec::new();
-    for (number, manifest) in versions(library, name)? {
+    for (number, manifest) in versions {
         if version.is_none_or(|version| version == number) {
             let path = manifest_file(library, name, number);
             fs::remove_file(&path).map_err(path_error(&path))?;
@@ -131,6 +198,11 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         let folder = library.join("names").join(name);
         fs::remove_dir_all(&folder).map_err(path_error(&folder))?;
     }
+    drop_unnamed(library, deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect())
+}
+
+/// Removes those of the parts that no manifest names.
+fn drop_unnamed(library: &Path, parts: BTreeSet<String>) -> Result<Freed, PodError> {
     let mut named = BTreeSet::new();
     for (name, numbers) in list(library)? {
         for number in numbers {
@@ -138,9 +210,7 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         }
     }
     let mut freed = Freed::default();
-    let unnamed: BTreeSet<_> =
-        deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect();
-    for digest in unnamed.difference(&named) {
+    for digest in parts.difference(&named) {
         let path = part_file(library, digest);
         if let Ok(metadata) = fs::metadata(&path) {
             fs::remove_file(&path).map_err(path_error(&path))?;
@@ -157,7 +227,7 @@ fn check_name(name: &str) -> Result<(), PodError> {
         return Ok(());
     }
     let what = "a pod is named by 1 to 128 letters, digits, `.`, `_` or `-`, and begins with a letter or digit";
-    Err(PodError::Library(format!("{name:?} names no pod: {what}")))
+    Err(PodError::Name(format!("{name:?} names no pod: {what}")))
 }
 
 fn part_file(library: &Path, digest: &str) -> PathBuf {
@@ -189,7 +259,7 @@ fn numbers(library: &Path, name: &str) -> Result<Vec<u64>, PodError> {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, PodError> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| Ok(entry.map_err(path_error(folder))?.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(path_error(folder)(error)),
     }
 }
@@ -199,10 +269,10 @@ fn store_new(target: &Path, source: &mut impl Read) -> Result<bool, PodError> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(path_error(folder))?;
     let mut file = tempfile::Builder::new().prefix(".receiving-").tempfile_in(folder).map_err(path_error(folder))?;
-    std::io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
+    io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
     match file.persist_noclobber(target) {
         Ok(_) => {}
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(error) => return Err(path_error(target)(error.error)),
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(path_error(folder))?;

@@ -84,7 +84,7 @@ impl Location {
             Self::Library(pod) => {
                 let library = library::folder(pods_dir)?;
                 let (name, version) = library::find(&library, pod)?;
-                pack(&library, &name, version, &path)?;
+                pack(library, name, version, path.clone()).await?;
             }
             Self::Remote(address) if address.is_one_file() => {
                 remotes::fetch(address, &path, FetchOptions::default(), progress).await?;
@@ -92,7 +92,7 @@ impl Location {
             Self::Remote(address) => {
                 let parts = folder.path().join("library");
                 let pulled = remotes::pull(address, &parts, "pulled", progress).await?;
-                pack(&parts, "pulled", pulled.version, &path)?;
+                pack(parts, "pulled".to_owned(), pulled.version, path.clone()).await?;
             }
         }
         Ok(Local { path, _folder: Some(folder) })
@@ -126,7 +126,7 @@ impl Location {
                 Ok(path.display().to_string())
             }
             Self::Library(name) => {
-                let version = keep(&library::folder(pods_dir)?, name, file.path())?;
+                let version = keep(library::folder(pods_dir)?, name.clone(), file).await?;
                 Ok(format!("{name}:{version}"))
             }
             Self::Remote(address) if address.is_one_file() => {
@@ -135,7 +135,7 @@ impl Location {
             }
             Self::Remote(address) => {
                 let parts = TempDir::new().map_err(io_error("a temporary folder"))?;
-                let version = keep(parts.path(), "pushed", file.path())?;
+                let version = keep(parts.path().to_owned(), "pushed".to_owned(), file).await?;
                 let pushed = remotes::push(parts.path(), "pushed", version, address, progress).await?;
                 Ok(format!("{address} as version {}", pushed.version))
             }
@@ -143,15 +143,30 @@ impl Location {
     }
 }
 
-fn pack(library: &Path, name: &str, version: u64, to: &Path) -> Result<(), PodError> {
-    let file = std::fs::File::create(to).map_err(path_error(to))?;
-    library::pack(library, name, version, std::io::BufWriter::new(file))
+/// Writes a version of a library as one file, off the threads that serve.
+async fn pack(library: PathBuf, name: String, version: u64, to: PathBuf) -> Result<(), PodError> {
+    blocking(move || {
+        let file = std::fs::File::create(&to).map_err(path_error(&to))?;
+        library::pack(&library, &name, version, std::io::BufWriter::new(file))
+    })
+    .await
 }
 
-fn keep(library: &Path, name: &str, file: &Path) -> Result<u64, PodError> {
-    let source = std::fs::File::open(file).map_err(path_error(file))?;
-    let pod = read::read(source, &std::env::temp_dir(), read::MAX_SIZE)?;
-    library::keep(library, name, &pod)
+/// Keeps a pod's file as the next version of a name, off the threads that serve.
+async fn keep(library: PathBuf, name: String, file: NamedTempFile) -> Result<u64, PodError> {
+    blocking(move || {
+        let source = std::fs::File::open(file.path()).map_err(path_error(file.path()))?;
+        let pod = read::read(source, &std::env::temp_dir(), read::MAX_SIZE)?;
+        library::keep(&library, &name, &pod)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PodError> + Send + 'static,
+) -> Result<T, PodError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| io_error("the pod library")(std::io::Error::other(error)))?
 }
 
 #[cfg(test)]

@@ -55,6 +55,12 @@ pub enum PodError {
     /// The pod library has no such pod, or there is none.
     #[error("{0}")]
     Library(String),
+    /// What cannot name a pod of the library.
+    #[error("{0}")]
+    Name(String),
+    /// The pod library is being added to, so that nothing of it can be deleted.
+    #[error("the pod library {0} is just being added to: try again when that has ended")]
+    Busy(PathBuf),
     /// A later Larder wrote it.
     #[error(
         "the pod has {what} {found}, but this larder knows up to {known}; use the larder that wrote it, or a later one"

@@ -37,6 +37,7 @@ mod lifecycle;
 mod logs;
 mod neighbours;
 mod pod_files;
+mod pod_library;
 mod pods;
 mod policies;
 mod remotes;

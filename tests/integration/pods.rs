@@ -195,8 +195,11 @@ async fn the_library_is_served() {
     let pod = Request::new("POST", "/_larder/pods/save").send(port);
     let about = Request::new("POST", "/_larder/pods/inspect").body(pod.body).send(port).json();
     assert_eq!(about["resources"].as_array().map(Vec::len), Some(1), "{about}");
+    assert_eq!(call("GET", "/library/a:1/inspect", json!(null)).1["resources"], about["resources"]);
     let refused = [
         ("POST", "/library/nobody/load", json!(null), "has no pod nobody"),
+        ("POST", "/library/a:7/load", json!(null), "has no pod a:7"),
+        ("GET", "/library/a:7/inspect", json!(null), "has no pod a:7"),
         ("POST", "/library/..%2fx", json!({}), "names no pod"),
         ("POST", "/library/a:x/load", json!(null), "is no number"),
         ("POST", "/library/a/push", json!({ "remote": "file:///tmp/x" }), "a folder is no remote here"),
@@ -204,14 +207,13 @@ async fn the_library_is_served() {
         ("POST", "/library/a/pull", json!({}), "names no remote"),
         ("POST", "/inspect", json!({}), "no whole pod"),
         ("GET", "/diff?from=a:1&to=b", json!(null), "has no pod b"),
-        ("DELETE", "/library/a:7", json!(null), "no version 7"),
+        ("DELETE", "/library/a:7", json!(null), "has no pod a:7"),
     ];
     for (method, path, body, reason) in refused {
         let (status, said) = call(method, path, body);
         let text = said["error"].as_str().unwrap_or_default();
-        let expected = if reason.starts_with("has no") || reason.starts_with("no version") { 404 } else { 400 };
-        let is_named = !reason.starts_with("names no pod") && !reason.starts_with("is no number");
-        assert!(text.contains(reason) && (status == expected || !is_named), "{method} {path}: {status} {said}");
+        let expected = if reason.starts_with("has no") { 404 } else { 400 };
+        assert!(text.contains(reason) && status == expected, "{method} {path}: {status} {said}");
     }
     assert_eq!(call("DELETE", "/library/a:1", json!(null)).0, 200);
     assert_eq!(call("DELETE", "/library/a", json!(null)).0, 200);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::transfers::Reading;
 use crate::cli::terminal::{plain, pretty, print};
-use crate::model::resource::Resource;
+use crate::console::pods::inspected;
 use crate::model::time::Timestamp;
 
 /// Options of `larder pod inspect` and `larder pod verify`.
@@ -21,10 +21,7 @@ pub struct Options {
 pub async fn inspect(options: &Options) -> Result<(), String> {
     let pod = options.reading.open(&options.source).await?;
     if options.reading.json {
-        let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
-        print(&pretty(&json!({
-            "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
-        })));
+        print(&pretty(&inspected(&pod)));
         return Ok(());
     }
     let manifest = &pod.manifest;

@@ -82,13 +82,6 @@ pub(super) async fn receive_file(
     Ok(size)
 }
 
-/// Writes a small file: temporary file, fsync, rename.
-pub(super) async fn write_small(bytes: &[u8], to: &Path) -> Result<(), RemoteError> {
-    let mut written = Written::begin(to)?;
-    written.file.write_all(bytes).await.map_err(|error| RemoteError::local(to, &error))?;
-    written.end(to).await
-}
-
 /// A file that is being written, and vanishes unless it is ended.
 struct Written {
     temporary: NamedTempFile,

@@ -1,6 +1,6 @@
 //! Push, pull, list: what is the same for all remotes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
@@ -9,8 +9,10 @@ use super::address::{Address, Place, check_name};
 use super::error::RemoteError;
 use super::manifest::{self, Part};
 use super::object_store::Objects;
-use super::received::{receive_file, receive_part, write_small};
+use super::received::{receive_file, receive_part};
 use super::{Remote, http, open, path};
+use crate::pods::read::MAX_SIZE;
+use crate::pods::{PodError, library};
 
 /// How far a push or a pull is, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +148,11 @@ pub async fn pull(
     let parts = manifest::parts(&manifest, &from.to_string())?;
     let distinct = manifest::distinct(&parts);
     let total = distinct.iter().map(|part| part.size).fold(0, u64::saturating_add);
+    if total > MAX_SIZE {
+        return Err(from.refused(format!("its parts have {total} bytes, more than the limit of {MAX_SIZE}")));
+    }
+    // What came in is not deleted before the manifest names it.
+    let _held = library::hold(library).map_err(|error| from.refused(error))?;
     let mut pulled = Pulled { from: version, version: 0, downloaded: 0, skipped: 0, bytes: 0 };
     let done = AtomicU64::new(0);
     let seen = |bytes| {
@@ -154,7 +161,7 @@ pub async fn pull(
     };
     for part in distinct {
         let path = part.file(library);
-        if std::fs::metadata(&path).is_ok_and(|found| found.len() == part.size) {
+        if is_here(part, &path).await? {
             pulled.skipped += 1;
             seen(part.size);
             continue;
@@ -164,31 +171,23 @@ pub async fn pull(
         pulled.downloaded += 1;
         pulled.bytes += part.size;
     }
-    pulled.version = add_version(library, name, &manifest).await?;
+    pulled.version = add_version(library, name, &manifest).map_err(|error| from.refused(error))?;
     Ok(pulled)
 }
 
-/// The version of `name` with this manifest: one that is there, else the next.
-async fn add_version(library: &Path, name: &str, manifest: &[u8]) -> Result<u64, RemoteError> {
-    let folder = library.join("names").join(name);
-    std::fs::create_dir_all(&folder).map_err(|error| RemoteError::local(&folder, &error))?;
-    let entries = std::fs::read_dir(&folder).map_err(|error| RemoteError::local(&folder, &error))?;
-    let numbers = entries.filter_map(|entry| number_of(&entry.ok()?.path()));
-    let mut numbers: Vec<u64> = numbers.collect();
-    numbers.sort_unstable();
-    let file = |number: u64| -> PathBuf { folder.join(format!("{number}.json")) };
-    if let Some(same) =
-        numbers.iter().rev().find(|number| std::fs::read(file(**number)).is_ok_and(|found| found == manifest))
-    {
-        return Ok(*same);
-    }
-    let next = numbers.last().map_or(1, |last| last + 1);
-    write_small(manifest, &file(next)).await?;
-    Ok(next)
+/// Whether the library has a part; one whose bytes are not what its name says is fetched again.
+async fn is_here(part: &Part, path: &Path) -> Result<bool, RemoteError> {
+    let (part, path) = (part.clone(), path.to_owned());
+    let looked = tokio::task::spawn_blocking(move || library::is_whole(&path, &part.sha256, part.size));
+    looked.await.map_err(|error| RemoteError::new(error.to_string()))
 }
 
-fn number_of(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_suffix(".json")?.parse().ok()
+/// The version of `name` with this manifest: one that is there, else the next.
+fn add_version(library: &Path, name: &str, manifest: &[u8]) -> Result<u64, PodError> {
+    match library::version_with(library, name, manifest)? {
+        Some(same) => Ok(same),
+        None => library::add_version(library, name, manifest),
+    }
 }
 
 /// The highest number, else `latest`, else the last name.
@@ -255,14 +254,9 @@ pub async fn store(from: &Path, to: &Address) -> Result<u64, RemoteError> {
 
 /// What a local file has to be when it has arrived.
 async fn part_of(file: &Path) -> std::io::Result<Part> {
-    use sha2::Digest;
     let path = file.to_owned();
-    let hashed = tokio::task::spawn_blocking(move || {
-        let (mut file, mut digest) = (std::fs::File::open(path)?, sha2::Sha256::new());
-        let size = std::io::copy(&mut file, &mut digest)?;
-        Ok::<_, std::io::Error>((format!("{:x}", digest.finalize()), size))
-    });
-    let (sha256, size) = hashed.await.map_err(std::io::Error::other)??;
+    let hashed = tokio::task::spawn_blocking(move || library::hashed(&path)).await;
+    let (sha256, size) = hashed.map_err(std::io::Error::other)??;
     Ok(Part { path: file.display().to_string(), sha256, size })
 }
 
