@@ -97,7 +97,7 @@ impl Walk<'_> {
     fn members(&self, members: &mut Map<String, Value>) {
         self.place(members);
         for (name, value) in members.iter_mut() {
-            if !["environment", "tags"].contains(&name.as_str()) {
+            if !is_users_text(name, value) {
                 self.value(value);
             }
         }
@@ -105,14 +105,12 @@ impl Walk<'_> {
 
     /// Rewrites what is a place rather than a text: `{account, …}`, and `{scope, name}` of functions.
     fn place(&self, members: &mut Map<String, Value>) {
-        let is_account = |value: &Value| value.as_str().is_some_and(|account| self.accounts.contains(account));
-        let account = self.mapping.account.as_ref().filter(|_| members.get("account").is_some_and(is_account));
-        let is_scope = members.len() == 2 && members.contains_key("account") && members.contains_key("region");
-        if let (true, Some(region)) = (is_scope, &self.mapping.region) {
-            members.insert("region".to_owned(), region.as_str().into());
-        }
-        if let Some(account) = account {
+        let own = members.get("account").and_then(Value::as_str).is_some_and(|it| self.accounts.contains(it));
+        if let (true, Some(account)) = (own, &self.mapping.account) {
             members.insert("account".to_owned(), account.as_str().into());
+        }
+        if let (true, Some(Value::String(region)), Some(new)) = (own, members.get_mut("region"), &self.mapping.region) {
+            new.as_str().clone_into(region);
         }
         // The function itself, and where a mapping's target says which it is.
         if let Some(Value::Object(function)) = members.get_mut("function") {
@@ -144,18 +142,30 @@ impl Walk<'_> {
         self.mapping.renames.iter().find(|(name, _)| name == old).map(|(_, new)| new.as_str())
     }
 
-    /// Rewrites the ARNs in a text, which may be a whole policy.
+    /// Rewrites the ARNs in a text, which may be a whole policy, and what else names a place in it: accounts in
+    /// quotation marks, and the log group that is a renamed function's own.
     fn text(&self, text: &str) -> String {
+        if let Some(group) = self.log_group(text) {
+            return group;
+        }
         let mut result = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find("arn:") {
             result.push_str(&rest[..start]);
-            let end = rest[start..].find(|letter: char| letter.is_whitespace() || "\"'\\,".contains(letter));
-            let end = end.map_or(rest.len(), |end| start + end);
-            result.push_str(&self.arn(&rest[start..end]));
-            rest = &rest[end..];
+            let arn = &rest[start..];
+            let end = arn.find(|letter: char| letter.is_whitespace() || "\"'\\,".contains(letter));
+            let end = end.unwrap_or(arn.len());
+            // One may hold another: `arn:aws:apigateway:REGION:lambda:path/…/functions/ARN/invocations`.
+            let end = arn[..end].find("/arn:").map_or(end, |slash| slash + 1);
+            result.push_str(&self.arn(&arn[..end]));
+            rest = &arn[end..];
         }
         result.push_str(rest);
+        if let Some(account) = &self.mapping.account {
+            for own in &self.accounts {
+                result = result.replace(&format!("\"{own}\""), &format!("\"{account}\""));
+            }
+        }
         result
     }
 
@@ -170,13 +180,40 @@ impl Walk<'_> {
         let new_region = self.mapping.region.as_ref().filter(|_| !region.is_empty());
         let partition = new_region.map_or(old_partition, |region| partition(region));
         let region = new_region.map_or(region, Region::as_str);
-        let resource = if service == "lambda" { self.resource(resource) } else { resource.to_owned() };
+        let resource = match service {
+            "lambda" => self.function(resource),
+            "logs" => self.log_group_resource(resource),
+            _ => resource.to_owned(),
+        };
         format!("{head}:{partition}:{service}:{region}:{account}:{resource}")
     }
 
-    fn resource(&self, resource: &str) -> String {
+    /// `function:NAME`, and what follows it.
+    fn function(&self, resource: &str) -> String {
         let Some(function) = resource.strip_prefix("function:") else { return resource.to_owned() };
-        let (name, qualifier) = function.split_at(function.find(':').unwrap_or(function.len()));
-        format!("function:{}{qualifier}", self.new_name(name).unwrap_or(name))
+        let (name, rest) = function.split_at(function.find([':', '/']).unwrap_or(function.len()));
+        format!("function:{}{rest}", self.new_name(name).unwrap_or(name))
     }
+
+    /// `log-group:NAME`, and what follows it.
+    fn log_group_resource(&self, resource: &str) -> String {
+        let Some(group) = resource.strip_prefix("log-group:") else { return resource.to_owned() };
+        let (name, rest) = group.split_at(group.find(':').unwrap_or(group.len()));
+        format!("log-group:{}{rest}", self.log_group(name).as_deref().unwrap_or(name))
+    }
+
+    /// The log group of a renamed function's own, where `name` is it.
+    fn log_group(&self, name: &str) -> Option<String> {
+        let function = name.strip_prefix(LOG_GROUPS)?;
+        self.new_name(function).map(|new| format!("{LOG_GROUPS}{new}"))
+    }
+}
+
+/// What the log groups that AWS gives to functions begin with.
+const LOG_GROUPS: &str = "/aws/lambda/";
+
+/// Whether a member holds variables or tags: texts of the user's own. An alias may have such a name too.
+fn is_users_text(name: &str, value: &Value) -> bool {
+    let texts = |members: &Map<String, Value>| members.values().all(Value::is_string);
+    ["environment", "tags"].contains(&name) && value.as_object().is_some_and(texts)
 }

@@ -247,6 +247,9 @@ async fn what_is_moved_refers_to_what_is_moved() {
     assert_eq!(alias.alias_arn(), Some(&*format!("{arn}:live")));
     let policy = client.get_policy().function_name("bills").send().await.expect("is there");
     assert!(policy.policy().expect("one").contains(&format!("\"Resource\":\"{arn}\"")), "{policy:?}");
+    assert!(policy.policy().expect("one").contains("\"AWS:SourceAccount\":\"111111111111\""), "{policy:?}");
+    let group = configuration.logging_config().and_then(|logging| logging.log_group());
+    assert_eq!(group, Some("/aws/lambda/bills"), "its own log group goes with it");
     let mappings = client.list_event_source_mappings().send().await.expect("lists");
     assert_eq!(mappings.event_source_mappings()[0].function_arn(), Some(arn));
     let source = mappings.event_source_mappings()[0].event_source_arn();
@@ -283,7 +286,7 @@ async fn fill(server: &Server) {
     client.publish_version().function_name("orders").send().await.expect("published");
     client.create_alias().function_name("orders").name("live").function_version("1").send().await.expect("made");
     let permission = client.add_permission().function_name("orders").statement_id("s").action("lambda:InvokeFunction");
-    permission.principal("s3.amazonaws.com").send().await.expect("added");
+    permission.principal("s3.amazonaws.com").source_account("000000000000").send().await.expect("added");
     let mapping = client.create_event_source_mapping().function_name("orders").enabled(false);
     mapping.event_source_arn("arn:aws:sqs:us-east-1:000000000000:queue").send().await.expect("made");
     let dead = OnFailure::builder().destination("arn:aws:sqs:us-east-1:000000000000:dead").build();

@@ -72,6 +72,13 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     (functions, rest).prop_map(|(functions, rest)| [functions, rest].concat())
 }
 
+/// Functions and what they shall read: few mappings that are tried can be made.
+pub fn mappings() -> impl Strategy<Value = Vec<Step>> {
+    let functions = prop::collection::vec(functions::command().prop_map(|command| Step::Do(command.into())), 4..12);
+    let mappings = prop::collection::vec(event_sources::create().prop_map(|command| Step::Do(command.into())), 40..80);
+    (functions, mappings).prop_map(|(functions, mappings)| [functions, mappings].concat())
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => functions::command().prop_map(|command| Step::Do(command.into())),
