@@ -14,10 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Manifest, PodError, path_error, read::Pod, write};
-
-/// Bytes of a manifest at most.
-const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
+use super::{MAX_MANIFEST, Manifest, PodError, path_error, read::Pod, write};
 
 /// What a deletion freed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ pub mod read;
 pub mod redaction;
 pub mod remotes;
 pub mod selection;
+mod state_file;
 pub mod transfer;
 pub mod write;
 
@@ -34,6 +35,16 @@ const HISTORY: &str = "history.jsonl";
 
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";
+
+/// Bytes of a manifest at most: one of 100,000 functions, each with code of its own, takes 21 MB.
+const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
+
+/// Bytes of a state at most: that of 100,000 functions takes about 260 MB.
+const MAX_STATE: u64 = 512 * 1024 * 1024;
+
+/// Bytes of a resource in the state at most: a function of 5,000 versions with all the variables that it may have takes as
+/// many. As a tree of JSON it may take sixteen times its bytes.
+const MAX_RESOURCE: u64 = 32 * 1024 * 1024;
 
 /// Why a pod cannot be written or read.
 #[derive(Debug, thiserror::Error)]

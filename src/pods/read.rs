@@ -1,27 +1,18 @@
 //! Reads a pod, and believes nothing: every part is checked against the manifest before any of it is used.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entries, Entry, EntryType};
 
-use super::{BLOBS, MANIFEST, Manifest, Part, PodError, STATE, encryption, io_error, path_error};
+use super::state_file::{self, is_named_well};
+use super::{BLOBS, MANIFEST, MAX_MANIFEST, Manifest, Part, PodError, encryption, io_error, path_error};
 use crate::blobs::digest;
-use crate::ledger::portable;
 use crate::model::blob::BlobId;
-use crate::model::resource::{Changes, Resource, ResourceKey};
+use crate::model::resource::{Changes, Resource};
 use crate::model::state;
-
-/// Bytes of a manifest at most.
-const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
-
-/// Bytes of a state at most.
-const MAX_STATE: u64 = 256 * 1024 * 1024;
 
 /// Window of the compression at most, as a power of two: 8 MiB, which is what levels up to 19 use.
 const WINDOW: u32 = 23;
@@ -112,7 +103,7 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
         (bytes, manifest)
     };
     drain(&mut archive.into_inner())?;
-    let resources = resources(&manifest, folder.path())?;
+    let resources = state_file::resources(&manifest, folder.path())?;
     Ok(Pod { digest: digest(&bytes), manifest, resources, folder })
 }
 
@@ -189,72 +180,4 @@ fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Resul
     }
     let found = BlobId(hash.finalize().into());
     if found == expected { Ok(()) } else { Err(PodError::Digest { path: part.path.clone(), expected, found }) }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    schema: u32,
-    /// Each is parsed when it is its turn.
-    resources: Vec<Box<RawValue>>,
-}
-
-/// The resources of the state, checked: each place once and in order, and every blob there.
-fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodError> {
-    let part = manifest.parts.iter().find(|part| part.path == STATE);
-    let part = part.ok_or_else(|| PodError::Refused(format!("it has no {STATE}")))?;
-    if part.size > MAX_STATE {
-        return Err(PodError::Refused(format!("{STATE} has more than {MAX_STATE} bytes")));
-    }
-    let path = folder.join(part.digest().hex());
-    let bytes = fs::read(&path).map_err(path_error(&path))?;
-    let state: State = serde_json::from_slice(&bytes).map_err(|error| PodError::Broken(format!("{STATE}: {error}")))?;
-    if state.schema != manifest.schema {
-        return Err(PodError::Refused(format!(
-            "{STATE} has schema {}, its manifest {}",
-            state.schema, manifest.schema
-        )));
-    }
-    let blobs: BTreeSet<_> =
-        manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest).collect();
-    let mut resources = Vec::with_capacity(state.resources.len());
-    let mut last: Option<ResourceKey> = None;
-    for (index, json) in state.resources.into_iter().enumerate() {
-        let wrong = |what: String| PodError::Refused(format!("resource {index} of {STATE} {what}"));
-        let resource = serde_json::from_str(json.get()).map_err(|error| error.to_string());
-        let resource = resource.and_then(|json| portable::from_json(json).map_err(|error| error.to_string()));
-        let resource = resource.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let key = resource.key();
-        if !resource.is_in_place() || !is_named_well(&key) {
-            return Err(wrong(format!("cannot be at {}", key.arn())));
-        }
-        if last.is_some_and(|last| last >= key) {
-            return Err(wrong(format!("({}) comes twice or out of order", key.arn())));
-        }
-        if let Some(missing) = resource.blobs().into_iter().find(|id| !blobs.contains(id)) {
-            return Err(wrong(format!("({}) needs {missing}, which the pod has not", key.arn())));
-        }
-        last = Some(key);
-        resources.push(resource);
-    }
-    Ok(resources)
-}
-
-/// Whether account, region and name are such as AWS has: they end up in paths, labels and ARNs.
-fn is_named_well(key: &ResourceKey) -> bool {
-    let is_account =
-        key.account().as_str().len() == 12 && key.account().as_str().bytes().all(|byte| byte.is_ascii_digit());
-    let is_region = key.region().is_none_or(|region| {
-        let text = region.as_str();
-        !text.is_empty() && text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    });
-    let allows = |letter: char| match key {
-        ResourceKey::LogGroup(_) | ResourceKey::LogStream(_) => !letter.is_control(),
-        ResourceKey::Role(_) | ResourceKey::Policy(_) | ResourceKey::InstanceProfile(_) => {
-            letter.is_ascii_alphanumeric() || "+=,.@-_".contains(letter)
-        }
-        _ => letter.is_ascii_alphanumeric() || "-_".contains(letter),
-    };
-    let name = key.name();
-    is_account && is_region && !name.is_empty() && name.len() <= 1100 && name.chars().all(allows)
 }

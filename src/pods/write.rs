@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{BLOBS, FORMAT, HISTORY, MANIFEST, Manifest, Part, PodError, STATE, io_error};
+use super::{BLOBS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, Manifest, Part, PodError, STATE, io_error};
 use crate::blobs::{BlobStore, digest};
 use crate::ledger::{SCHEMA, portable};
 use crate::model::blob::BlobId;
@@ -39,7 +39,7 @@ pub struct Contents {
 /// Writes a pod; its digest is that of its manifest, which names all else.
 ///
 /// # Errors
-/// A blob is missing or damaged, or the target cannot be written.
+/// A blob is missing or damaged, the target cannot be written, or no reader would take so large a pod.
 pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Result<(BlobId, Manifest), PodError> {
     let state = state_json(&contents.resources)?;
     let history = contents.history.as_deref().map(history_lines).transpose()?;
@@ -62,6 +62,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         parts,
     };
     let bytes = manifest.to_bytes()?;
+    check_sizes(state.len(), bytes.len())?;
     pack(&bytes, &manifest, target, |part| -> Result<Box<dyn Read>, PodError> {
         Ok(match part.path.as_str() {
             STATE => Box::new(&state[..]),
@@ -70,6 +71,18 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         })
     })?;
     Ok((digest(&bytes), manifest))
+}
+
+/// Refuses what a reader would refuse.
+fn check_sizes(state: usize, manifest: usize) -> Result<(), PodError> {
+    for (what, size, limit) in [(STATE, state, MAX_STATE), (MANIFEST, manifest, MAX_MANIFEST)] {
+        if size as u64 > limit {
+            return Err(PodError::Refused(format!(
+                "{what} would have {size} bytes, more than the limit of {limit}: --only chooses a part of the state"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Writes the file of a manifest and its parts, each checked on the way.

@@ -7,6 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionUrlAuthType, LayerVersionContentInput, Runtime};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::on_each_executor;
 use crate::support::functions::{active, create_python, creation, python, zip};
@@ -78,6 +79,49 @@ async fn an_encrypted_pod_is_read_with_its_key_alone() {
     assert!(!ok, "a cut file is refused");
     let (ok, said) = larder("x", &["pod", "save", "named", "--encrypt", "--endpoint", &url]);
     assert!(!ok && said.contains("not encrypted"), "{said}");
+}
+
+/// The file of a pod with this state.
+fn pod_of_state(file: &Path, state: &[u8]) {
+    let digest = format!("{:x}", Sha256::digest(state));
+    let part = json!({ "path": "state.json", "sha256": digest, "size": state.len() });
+    let manifest = json!({
+        "format": 1, "schema": 3, "larder": "0", "store": "s", "sequence": 1, "time": 1, "counts": {}, "parts": [part],
+    });
+    let target = std::fs::File::create(file).expect("makes");
+    let mut archive = tar::Builder::new(zstd::Encoder::new(target, 1).expect("an encoder"));
+    for (name, bytes) in [("manifest.json", manifest.to_string().as_bytes()), ("state.json", state)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, bytes).expect("appends");
+    }
+    archive.into_inner().expect("ends").finish().expect("ends");
+}
+
+/// Small files that are large inside are refused within a limit of memory, which trees of JSON would exceed.
+#[test]
+fn a_hostile_pod_takes_no_more_memory_than_its_state() {
+    const BYTES: usize = 100_000_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("bomb.pod");
+    let begin = br#"{"schema": 3, "resources": ["#;
+    let many = [&begin[..], "1,".repeat(BYTES / 2).as_bytes(), b"1]}"].concat();
+    let large = [&begin[..], b"[", "1,".repeat(BYTES / 2).as_bytes(), b"1]]}"].concat();
+    for (state, reason) in [(many, "resource 0 cannot be read"), (large, "has more than 33554432 bytes")] {
+        pod_of_state(&pod, &state);
+        assert!(std::fs::metadata(&pod).expect("is there").len() < 1_000_000);
+        let mut limited = Command::new("sh");
+        limited.args([
+            "-c",
+            "ulimit -v 800000; exec \"$0\" pod verify \"$1\"",
+            env!("CARGO_BIN_EXE_larder"),
+            text(&pod),
+        ]);
+        let output = limited.output().expect("sh runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(reason), "{:?}: {said}", output.status);
+    }
 }
 
 fn fixtures() -> PathBuf {

@@ -5,6 +5,7 @@ mod history;
 mod ledger;
 mod merge;
 mod pod_contents;
+mod pod_fuzz;
 mod pods;
 mod properties;
 mod requests;
