@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::PATIENCE;
+use crate::support::functions::create_python;
 use crate::support::http::Request;
 use crate::support::python::Moto;
+use crate::support::{Options, PATIENCE, Server};
 
 const PASSWORD: &str = "open sesame";
 /// `PASSWORD` as htpasswd keeps it.
@@ -154,6 +155,44 @@ fn goes_there_and_back(remote: &str, variables: &[(String, String)]) {
     let other = library(&[second]);
     let said = refused(&larder(other.path(), variables, &["push", "orders:1", remote]));
     assert!(said.contains("other content"), "{said}");
+}
+
+/// A server and the command line save to a remote, each in its own way, and other servers begin with what they saved.
+async fn is_saved_and_loaded(remote: &str, variables: &[(String, String)]) {
+    let library = tempfile::tempdir().expect("a folder");
+    let at_exit = format!("{remote}-at-exit");
+    let options = || {
+        let options = Options::any().with("LARDER_PODS_DIR", library.path().display());
+        variables.iter().fold(options, |options, (name, value)| options.with(name, value))
+    };
+    let mut from = Server::start(options().with("LARDER_SAVE_POD_ON_EXIT", &at_exit));
+    create_python(&from.client(), "hello", "def handler(event, context):\n    return 1\n").await;
+    done(&larder(library.path(), variables, &["save", remote, "--endpoint", &from.url()]));
+    assert!(from.stop().success(), "{}", from.log());
+    for pod in [remote, &at_exit] {
+        let to = Server::start(options().with("AUTO_LOAD_POD", pod));
+        assert!(to.client().get_function().function_name("hello").send().await.is_ok(), "{pod}");
+        let (exchange, port) = (json!({ "remote": pod }), to.port());
+        let call = |path: &str| Request::json("POST", &format!("/_larder/pods/library/x/{path}"), &exchange).send(port);
+        let (pulled, pushed) = (call("pull"), call("push"));
+        assert_eq!((pulled.status, pushed.status), (200, 200), "{pulled:?} {pushed:?}");
+        assert_eq!(pushed.json()["uploaded"], 0, "it is there");
+        let dry = ["load", pod, "--dry-run", "--endpoint", &to.url()];
+        assert_eq!(done(&larder(library.path(), variables, &dry))["resources"], json!([]), "it is the same state");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_saves_to_and_loads_from_s3() {
+    let (_moto, url) = tokio::task::spawn_blocking(moto).await.expect("moto");
+    is_saved_and_loaded("s3://pods/team/hello", &s3_variables(&url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_saves_to_and_loads_from_a_registry() {
+    let Some(registry) = Registry::start() else { return };
+    let remote = format!("oci://127.0.0.1:{}/team/hello", registry.port);
+    is_saved_and_loaded(&remote, &Registry::variables()).await;
 }
 
 #[test]
