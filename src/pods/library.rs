@@ -195,11 +195,12 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         let folder = library.join("names").join(name);
         fs::remove_dir_all(&folder).map_err(path_error(&folder))?;
     }
-    drop_unnamed(library, deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect())
+    let parts = deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect();
+    drop_unnamed(library, &parts)
 }
 
 /// Removes those of the parts that no manifest names.
-fn drop_unnamed(library: &Path, parts: BTreeSet<String>) -> Result<Freed, PodError> {
+fn drop_unnamed(library: &Path, parts: &BTreeSet<String>) -> Result<Freed, PodError> {
     let mut named = BTreeSet::new();
     for (name, numbers) in list(library)? {
         for number in numbers {

@@ -123,6 +123,9 @@ impl Location {
             Self::File(path) => {
                 file.as_file().sync_all().map_err(path_error(path))?;
                 file.persist(path).map_err(|error| path_error(path)(error.error))?;
+                let folder = self.workshop();
+                let synced = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
+                synced.map_err(path_error(&folder))?;
                 Ok(path.display().to_string())
             }
             Self::Library(name) => {

@@ -68,10 +68,10 @@ impl<'de> Visitor<'de> for InOrder {
         f.write_str("a list of resources")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut resources = Vec::new();
         let mut last: Option<ResourceKey> = None;
-        while let Some(json) = list.next_element::<&RawValue>()? {
+        while let Some(json) = entries.next_element::<&RawValue>()? {
             let wrong = |what: String| A::Error::custom(format!("resource {} {what}", resources.len()));
             let resource = resource(json.get()).map_err(|what| wrong(format!("cannot be read: {what}")))?;
             let key = resource.key();

@@ -66,8 +66,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 /// Whether a text names the old account, region or function. The pinned runtimes are AWS's.
-fn is_old(text: &&String) -> bool {
-    let text = text.as_str();
+fn is_old(text: &str) -> bool {
     let function = text.contains(":function:a:") || text.ends_with(":function:a");
     let account = text == "000000000000" || [":000000000000:", "\"000000000000\""].iter().any(|it| text.contains(it));
     (account || text.contains("us-east-1") || function) && !text.contains("::runtime:")
@@ -94,7 +93,7 @@ fn every_kind_moves_whole_and_comes_back() {
         for resource in &away {
             let (key, mut found) = (resource.key(), Vec::new());
             texts(&portable::to_json(resource).expect("is JSON"), &mut found);
-            let left = found.iter().find(is_old);
+            let left = found.iter().find(|text| is_old(text));
             assert_eq!(left, None, "in {}", key.arn());
             assert!(key.region().is_none_or(|region| region.as_str() == "ap-south-2"), "{}", key.arn());
             kinds.insert(key.kind().name());
