@@ -36,8 +36,7 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
             }
             let bar = spinner("");
             let report = upkeep::verify(folder, None, options.deep, |what, count| {
-                bar.set_message(what);
-                bar.set_position(count);
+                bar.set_message(format!("{what} {count}"));
             });
             bar.finish_and_clear();
             json!(report.map_err(|error| error.to_string())?)

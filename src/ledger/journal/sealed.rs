@@ -1,5 +1,5 @@
-//! Sealed segments, to which nothing is written any more: compressed with zstd, which makes events about five times
-//! smaller. Plain ones, as older Larders left them, are read all the same.
+//! Sealed segments, to which nothing is written any more: compressed with zstd. Plain ones, as older Larders left them,
+//! are read all the same.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
