@@ -127,6 +127,12 @@ pub struct EnvironmentOptions {
     /// Milliseconds a function stays Pending (or its update `InProgress`) at least, as clients expect of AWS
     #[arg(long, env = "LARDER_STATE_DELAY_MS", default_value_t = 100, value_name = "MS")]
     pub state_delay_ms: u64,
+    /// Whether a function's processes are stopped between invocations, as on AWS: 1 or 0
+    #[arg(long, env = "LARDER_FREEZE", default_value = "1", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub freeze: bool,
+    /// X-Ray daemon that traces are sent to, over UDP
+    #[arg(long, env = "LARDER_XRAY_DAEMON", value_name = "ADDRESS")]
+    pub xray_daemon: Option<SocketAddr>,
     /// Executable to use as the init instead of the one inside larder
     #[arg(long, env = "LARDER_INIT_BIN", value_name = "FILE")]
     pub init_bin: Option<PathBuf>,

@@ -263,6 +263,8 @@ fn settings(options: &ServeOptions, data_dir: &Path) -> Settings {
         state_delay: Duration::from_millis(environments.state_delay_ms),
         max_response_bytes: options.limits.payload_size,
         concurrency: options.limits.concurrent_executions,
+        freeze: environments.freeze,
+        xray_daemon: environments.xray_daemon,
     }
 }
 

@@ -10,8 +10,10 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::platform::PlatformEvent;
+
 /// Version of the frames below; a server refuses an init that speaks another one.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -49,8 +51,39 @@ pub enum FromInit {
         /// Raw bytes of stdout or stderr.
         data: Bytes,
     },
+    /// A part of a streamed response, in order.
+    Chunk {
+        /// The invocation's request id.
+        request_id: String,
+        /// The bytes.
+        data: Bytes,
+    },
+    /// The runtime answered, while extensions still work on the event: the caller need not wait for
+    /// them. [`FromInit::Finished`] with [`Outcome::Answered`] follows.
+    Answered {
+        /// The invocation's request id.
+        request_id: String,
+        /// What came out.
+        outcome: Outcome,
+    },
     /// The invocation ended; the environment is idle again.
     Finished(Finished),
+    /// The init phase failed with no invocation to tell it to; the next one tries again.
+    InitFailed {
+        /// Lambda's type of the error; empty where it has none.
+        error_type: String,
+    },
+    /// Something that Lambda itself logs.
+    Platform(PlatformEvent),
+    /// A whole line that the runtime did not write: of an extension, or of Lambda without an event.
+    Line {
+        /// When it was read, in milliseconds since the epoch.
+        time_ms: u64,
+        /// Raw bytes, with the line end.
+        data: Bytes,
+    },
+    /// A datagram that the function sent to its X-Ray daemon.
+    Trace(Bytes),
 }
 
 /// Who is dialling, and what it is doing.
@@ -100,10 +133,12 @@ pub struct Finished {
     pub request_id: String,
     /// What came out.
     pub outcome: Outcome,
-    /// Microseconds from handing the event to the runtime to its answer.
+    /// Microseconds from handing the event to the runtime until it and the extensions were done.
     pub duration_us: u64,
-    /// Microseconds of the init phase, where this was the first invocation of a started runtime.
+    /// Microseconds of the init phase, where this was the first invocation of the environment.
     pub init_us: Option<u64>,
+    /// Microseconds of the restore phase, where this was the first invocation after it.
+    pub restore_us: Option<u64>,
     /// Peak memory of the runtime's processes so far, in bytes.
     pub max_memory_bytes: u64,
 }
@@ -138,9 +173,24 @@ pub enum Outcome {
     },
     /// The runtime could not be started at all (no such program, no permission).
     NotStarted {
+        /// Lambda's type, such as `Runtime.InvalidEntrypoint`.
+        error_type: String,
         /// Why, for a person.
         reason: String,
     },
+    /// The kernel ended the runtime because the environment was out of memory.
+    OutOfMemory,
+    /// An extension failed, and the environment with it.
+    ExtensionFailed {
+        /// Lambda's type, such as `Extension.Crash`.
+        error_type: String,
+        /// Why, in Lambda's words.
+        reason: String,
+    },
+    /// The response was streamed whole in [`FromInit::Chunk`]s.
+    Streamed,
+    /// The caller was told by [`FromInit::Answered`].
+    Answered,
 }
 
 /// A frame from the server to the init.
@@ -173,10 +223,43 @@ pub struct Start {
     pub user: Option<(u32, u32)>,
     /// Address the init binds the Runtime API to; port 0 takes any free one.
     pub runtime_api: String,
+    /// Address the init binds the X-Ray daemon's ports to; port 0 takes any free one.
+    pub xray_daemon: String,
     /// Limit of the init phase in milliseconds (10 s on AWS).
     pub init_timeout_ms: u64,
     /// Largest response in bytes (6 291 556 on AWS).
     pub max_response_bytes: u64,
+    /// Largest streamed response in bytes (200 MB on AWS).
+    pub max_stream_bytes: u64,
+    /// Whether processes are stopped between invocations.
+    pub freeze: bool,
+    /// Whose runtime it is: what extensions and telemetry are told.
+    pub function: FunctionFacts,
+}
+
+/// What extensions and telemetry are told of the function.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FunctionFacts {
+    /// Its name.
+    pub name: String,
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// ARN of the version.
+    pub arn: String,
+    /// The account.
+    pub account_id: String,
+    /// The handler.
+    pub handler: String,
+    /// `MemorySize` in MB.
+    pub memory_mb: u64,
+    /// `on-demand`, `provisioned-concurrency` or `snap-start`.
+    pub initialization_type: String,
+    /// Version of the runtime, such as `python:3.12.v1`; empty for an image.
+    pub runtime_version: String,
+    /// ARN of that version.
+    pub runtime_version_arn: String,
+    /// Whether the function logs JSON (`LogFormat`).
+    pub json_logs: bool,
 }
 
 impl std::fmt::Debug for Start {
@@ -203,6 +286,8 @@ pub struct Invoke {
     pub tenant_id: Option<String>,
     /// The function's timeout in milliseconds; it starts when the event is handed to the runtime.
     pub timeout_ms: u64,
+    /// Whether the caller takes the response in [`FromInit::Chunk`]s, should the runtime stream it.
+    pub streams: bool,
     /// The event.
     pub payload: Bytes,
 }

@@ -5,16 +5,21 @@ use std::process::ExitCode;
 
 mod api;
 mod dial;
+mod extensions;
+mod lines;
 mod memory;
+mod oom;
 mod outbox;
 mod output;
+mod program;
 mod reaper;
 mod run;
-mod runtime_process;
 mod sandbox;
 mod server_link;
 mod settings;
 mod supervisor;
+mod telemetry;
+mod xray;
 
 /// Exit code of a command line or an environment that makes no sense.
 const USAGE: u8 = 2;

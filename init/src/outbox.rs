@@ -13,6 +13,9 @@ const LOG_ROOM: usize = 256 * 1024;
 /// lies above [`LOG_ROOM`] by what a drain at the end of an invocation may add.
 const LOG_LIMIT: usize = 2 * 1024 * 1024;
 
+/// Waiting bytes of a streamed response at which no more are taken.
+const CHUNK_ROOM: usize = 1024 * 1024;
+
 /// Bytes one queued frame costs beside its text, so that many tiny ones are bounded as well.
 const FRAME_COST: usize = 96;
 
@@ -24,8 +27,10 @@ const UNREAD: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Hello,
+    /// A word on the phase of the environment.
     Ready,
     Log,
+    Chunk,
     Finished,
 }
 
@@ -40,8 +45,9 @@ impl Parcel {
     fn new(frame: &FromInit) -> Result<Self, FrameError> {
         let kind = match frame {
             FromInit::Hello(_) => Kind::Hello,
-            FromInit::Ready { .. } => Kind::Ready,
-            FromInit::Log { .. } => Kind::Log,
+            FromInit::Ready { .. } | FromInit::InitFailed { .. } | FromInit::Answered { .. } => Kind::Ready,
+            FromInit::Log { .. } | FromInit::Platform(_) | FromInit::Line { .. } | FromInit::Trace(_) => Kind::Log,
+            FromInit::Chunk { .. } => Kind::Chunk,
             FromInit::Finished(_) => Kind::Finished,
         };
         Ok(Self { kind, bytes: link::encode(frame)? })
@@ -49,6 +55,10 @@ impl Parcel {
 
     fn log_cost(&self) -> usize {
         if self.kind == Kind::Log { self.bytes.len() + FRAME_COST } else { 0 }
+    }
+
+    fn chunk_cost(&self) -> usize {
+        if self.kind == Kind::Chunk { self.bytes.len() } else { 0 }
     }
 }
 
@@ -59,6 +69,7 @@ pub struct Outbox {
     /// Bytes of the first parcel that are written already.
     written: usize,
     log_bytes: usize,
+    chunk_bytes: usize,
     /// The last result, until the server shows that it reads on.
     last_result: Option<(Parcel, Instant)>,
 }
@@ -68,6 +79,7 @@ impl Outbox {
     pub fn push(&mut self, frame: &FromInit) -> Result<(), FrameError> {
         let parcel = Parcel::new(frame)?;
         self.log_bytes += parcel.log_cost();
+        self.chunk_bytes += parcel.chunk_cost();
         self.parcels.push_back(parcel);
         self.drop_old_logs();
         Ok(())
@@ -104,7 +116,9 @@ impl Outbox {
     /// that the server may not have read.
     pub fn reconnect(&mut self) {
         self.written = 0;
-        self.parcels.retain(|parcel| parcel.kind != Kind::Hello);
+        // Nobody waits any more for the rest of a stream.
+        self.parcels.retain(|parcel| !matches!(parcel.kind, Kind::Hello | Kind::Chunk));
+        self.chunk_bytes = 0;
         if let Some((result, at)) = self.last_result.take()
             && at.elapsed() < UNREAD
         {
@@ -115,6 +129,11 @@ impl Outbox {
     /// True when nothing waits.
     pub fn is_empty(&self) -> bool {
         self.parcels.is_empty()
+    }
+
+    /// True when more of a streamed response should be taken.
+    pub fn has_chunk_room(&self) -> bool {
+        self.chunk_bytes < CHUNK_ROOM
     }
 
     /// True when more output should be read while the server is connected.
@@ -129,6 +148,7 @@ impl Outbox {
             return;
         };
         self.log_bytes -= parcel.log_cost();
+        self.chunk_bytes -= parcel.chunk_cost();
         if parcel.kind == Kind::Finished {
             self.last_result = Some((parcel, Instant::now()));
         }
@@ -161,6 +181,7 @@ mod tests {
             outcome: Outcome::TimedOut,
             duration_us: 1,
             init_us: None,
+            restore_us: None,
             max_memory_bytes: 0,
         })
     }

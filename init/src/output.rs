@@ -10,6 +10,7 @@ use tokio::net::unix::pipe::Receiver;
 pub const CHUNK: usize = 64 * 1024;
 
 /// The init's end of the pipe.
+#[derive(Debug)]
 pub struct Output {
     pipe: Receiver,
     buffer: Box<[u8]>,

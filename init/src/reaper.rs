@@ -50,39 +50,34 @@ impl Reaper {
         }
     }
 
-    /// Waits until `process` ended, `limit` at most.
-    pub async fn wait_for(&mut self, process: Pid, limit: Duration) -> Option<WaitStatus> {
+    /// Waits until `process` ended, `limit` at most. Its end is not lost for others: it is collected, and its
+    /// caller acts on it.
+    pub async fn wait_for(&mut self, process: Pid, limit: Duration) {
         let end = Instant::now() + limit;
         loop {
-            let (status, children) = collect(Some(process));
-            if status.is_some() || children == Children::None {
-                return status;
+            let (ended, children) = collect(&[process]);
+            if !ended.is_empty() || children == Children::None {
+                return;
             }
             if timeout_at(end, self.child_ended.recv()).await.is_err() {
-                return None;
+                return;
             }
         }
     }
 
     /// Kills every process of the environment but this one, and waits until they are gone. Where
-    /// other processes share the PID namespace (tests), it kills the group of `runtime` alone.
-    pub async fn kill_all(&mut self, runtime: Option<Pid>) {
-        let killed = match runtime {
-            _ if self.first => kill(Pid::from_raw(-1), Signal::SIGKILL),
-            Some(group) => killpg(group, Signal::SIGKILL),
-            None => return,
-        };
-        // ESRCH: nobody is left, which is what is wanted.
-        if let Err(error) = killed
-            && error != Errno::ESRCH
-        {
-            eprintln!("larder-init: kill: {error}");
-        }
+    /// other processes share the PID namespace (tests), it kills `groups` alone.
+    pub async fn kill_all(&mut self, groups: &[Pid]) {
+        self.signal_all(groups, Signal::SIGKILL);
         let end = Instant::now() + KILL_LIMIT;
-        loop {
-            let (status, children) = collect(runtime);
-            let gone = if self.first { children == Children::None } else { status.is_some() };
-            if gone || children == Children::None {
+        let mut left = groups.to_vec();
+        while self.first || !left.is_empty() {
+            let (ended, children) = collect(groups);
+            left.retain(|group| !ended.iter().any(|(pid, _)| pid == group));
+            if children == Children::None {
+                return;
+            }
+            if left.is_empty() && !self.first {
                 return;
             }
             if timeout_at(end, self.child_ended.recv()).await.is_err() {
@@ -90,17 +85,52 @@ impl Reaper {
             }
         }
     }
+
+    /// Stops every process of the environment but this one, or `groups` alone: see [`Self::kill_all`].
+    ///
+    /// By signals, not by the freezer of cgroups: that would stop the init as well, which could then neither find
+    /// out that its server is gone nor end the environment.
+    pub fn stop(&self, groups: &[Pid]) {
+        self.signal_all(groups, Signal::SIGSTOP);
+    }
+
+    /// Lets them go on.
+    pub fn go_on(&self, groups: &[Pid]) {
+        self.signal_all(groups, Signal::SIGCONT);
+    }
+
+    fn signal_all(&self, groups: &[Pid], signal: Signal) {
+        let sent = |result: nix::Result<()>| match result {
+            // ESRCH: nobody is left.
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => eprintln!("larder-init: send {signal}: {error}"),
+        };
+        if self.first {
+            return sent(kill(Pid::from_raw(-1), signal));
+        }
+        for group in groups {
+            sent(killpg(*group, signal));
+        }
+    }
 }
 
-/// Collects all ended children; tells how `process` ended, and whether children are left.
-pub fn collect(process: Option<Pid>) -> (Option<WaitStatus>, Children) {
-    let mut found = None;
+/// Sends a signal to the group of a process.
+pub fn signal(group: Pid, signal: Signal) {
+    match killpg(group, signal) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => eprintln!("larder-init: send {signal} to {group}: {error}"),
+    }
+}
+
+/// Collects all ended children; tells how those of `processes` ended, and whether children are left.
+pub fn collect(processes: &[Pid]) -> (Vec<(Pid, WaitStatus)>, Children) {
+    let mut found = Vec::new();
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => return (found, Children::Some),
             Ok(status) => {
-                if status.pid().is_some() && status.pid() == process {
-                    found = Some(status);
+                if let Some(pid) = status.pid().filter(|pid| processes.contains(pid)) {
+                    found.push((pid, status));
                 }
             }
             Err(Errno::EINTR) => {}

@@ -111,6 +111,11 @@ impl ServerLink {
         self.outbox.has_log_room() || self.stalled_at().is_none_or(|at| at <= Instant::now())
     }
 
+    /// True when more of a streamed response should be taken. Without a server nobody waits for it.
+    pub fn has_chunk_room(&self) -> bool {
+        self.outbox.has_chunk_room() || matches!(self.state, State::Down(_))
+    }
+
     /// When a connected server that takes no bytes counts as hanging.
     pub fn stalled_at(&self) -> Option<Instant> {
         match &self.state {
@@ -191,9 +196,9 @@ async fn exchange(
         let interest = if outbox.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let ready = connection.stream.ready(interest).await?;
         if ready.is_writable() {
-            let had_room = outbox.has_log_room();
+            let (had_room, took_chunks) = (outbox.has_log_room(), outbox.has_chunk_room());
             write_waiting(connection, outbox)?;
-            if !had_room && outbox.has_log_room() {
+            if !had_room && outbox.has_log_room() || !took_chunks && outbox.has_chunk_room() {
                 return Ok(None);
             }
         }

@@ -1,10 +1,16 @@
 //! `Invoke`, `InvokeWithResponseStream` and the old `InvokeAsync`.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::operation::{Answer, Operation, operation};
@@ -12,6 +18,7 @@ use super::shape::{Member, TEXT, one_of};
 use super::{Services, event_stream, fault, no_content, patterns};
 use crate::invoke::{self, Invoked, Request};
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::qualifier::Version;
 
 /// The operations of this file; their bodies are the event.
 pub static OPERATIONS: &[Operation] = &[
@@ -28,6 +35,9 @@ pub static OPERATIONS: &[Operation] = &[
         ..operation!("InvokeWithResponseStream" POST "/2021-11-15/functions/{FunctionName}/response-streaming-invocations" INVOKE_STREAM => invoke_stream)
     },
 ];
+
+/// Parts of a streamed response that wait for its caller.
+const PARTS: usize = 4;
 
 /// Bytes of a `PayloadChunk`.
 const CHUNK: usize = 64 * 1024;
@@ -98,21 +108,84 @@ pub async fn invoke_async(services: &Services, call: Call) -> Answer {
     accept(services, &call, invoke::Operation::InvokeAsync)
 }
 
-/// `InvokeWithResponseStream`. The stream is made of a result that is there already: a caller gets the frames
-/// of AWS's stream, and all of them at the end.
+/// `InvokeWithResponseStream`: the parts of the response as the function makes them, then how it ended. What cannot
+/// be run is refused before the stream begins.
 pub async fn invoke_stream(services: &Services, call: Call) -> Answer {
     let request = request(&call, invoke::Operation::Synchronous)?;
     if call.text("InvocationType") == Some("DryRun") {
         services.invoker.check(&request)?;
         return no_content();
     }
-    let invoked = services.invoker.invoke(request).await?;
-    let body = stream(&invoked, wants_log(&call)).map_err(|error| fault(&error))?;
-    let mut response = Response::new(Body::from(body));
+    let tail = request.wants_log;
+    let (sender, mut parts) = mpsc::channel(PARTS);
+    let prepared = services.invoker.prepare(request, Some(sender)).await?;
+    let version = prepared.version();
+    let services = Arc::clone(&services.invoker);
+    let mut running = Box::pin(async move { services.run(prepared).await }.fuse());
+    let body = tokio::select! {
+        biased;
+        Some(part) = parts.recv() => Body::from_stream(stream_of(payload_chunks(&part), parts, running, tail)),
+        ended = &mut running => {
+            let invoked = ended?;
+            // It may have streamed all the same, faster than could be seen.
+            let mut frames = rest_of(&mut parts);
+            frames.extend(ending(&invoked, tail).map_err(|error| fault(&error))?);
+            Body::from(frames)
+        }
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(event_stream::CONTENT_TYPE));
-    executed_version(headers, &invoked);
+    executed_version(headers, version);
     Ok(response)
+}
+
+/// The frames of a response that is being made, from its first ones on.
+fn stream_of<F>(
+    first: Vec<u8>,
+    parts: mpsc::Receiver<Bytes>,
+    running: F,
+    tail: bool,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>>
+where
+    F: Future<Output = Result<Invoked, ApiError>> + Unpin,
+{
+    let begun = stream::once(std::future::ready(Ok(first.into())));
+    let rest = stream::unfold(Some((parts, running)), move |source| async move {
+        let (mut parts, mut running) = source?;
+        // The invocation must be driven, and ends after its last part was sent.
+        let ended = tokio::select! {
+            biased;
+            Some(part) = parts.recv() => return Some((Ok(payload_chunks(&part).into()), Some((parts, running)))),
+            ended = &mut running => ended,
+        };
+        let mut frames = rest_of(&mut parts);
+        frames.extend(end_of(ended, tail));
+        Some((Ok(frames.into()), None))
+    });
+    begun.chain(rest)
+}
+
+/// The parts that have been sent already.
+fn rest_of(parts: &mut mpsc::Receiver<Bytes>) -> Vec<u8> {
+    let mut frames = Vec::new();
+    while let Ok(part) = parts.try_recv() {
+        frames.extend(payload_chunks(&part));
+    }
+    frames
+}
+
+/// The last frames of a stream that has begun: a fault can only be told in it.
+fn end_of(ended: Result<Invoked, ApiError>, tail: bool) -> Vec<u8> {
+    let frames = match ended {
+        Ok(invoked) => ending(&invoked, tail),
+        Err(error) => complete(&InvokeComplete {
+            error_code: Some("ServiceException"),
+            error_details: Some(error.to_string().into()),
+            log_result: None,
+        }),
+    };
+    frames.unwrap_or_default()
 }
 
 /// Runs the function in the background; the answer says that and nothing more.
@@ -135,6 +208,7 @@ fn request(call: &Call, operation: invoke::Operation) -> Result<Request, ApiErro
         trace_id: trace_id.filter(|_| operation != invoke::Operation::InvokeAsync).map(str::to_owned),
         client_context: context.filter(|_| operation == invoke::Operation::Synchronous),
         tenant_id: call.text("TenantId").map(str::to_owned),
+        wants_log: wants_log(call),
         durable_execution_name: call.text("DurableExecutionName").map(str::to_owned),
         payload: call.payload.clone(),
     })
@@ -161,7 +235,7 @@ fn answer(invoked: Invoked, tail: bool) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    executed_version(headers, &invoked);
+    executed_version(headers, invoked.executed_version);
     if invoked.function_error {
         headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
     }
@@ -172,25 +246,29 @@ fn answer(invoked: Invoked, tail: bool) -> Response<Body> {
     response
 }
 
-fn executed_version(headers: &mut axum::http::HeaderMap, invoked: &Invoked) {
-    if let Ok(version) = HeaderValue::from_str(&invoked.executed_version.to_string()) {
+fn executed_version(headers: &mut axum::http::HeaderMap, version: Version) {
+    if let Ok(version) = HeaderValue::from_str(&version.to_string()) {
         headers.insert("x-amz-executed-version", version);
     }
 }
 
-/// The frames of a result. What went wrong in the function is told at the end, not as payload.
-fn stream(invoked: &Invoked, tail: bool) -> serde_json::Result<Vec<u8>> {
-    let mut frames = Vec::new();
-    if !invoked.function_error {
-        for chunk in invoked.payload.chunks(CHUNK) {
-            frames.extend(event_stream::event("PayloadChunk", "application/octet-stream", chunk));
-        }
-    }
-    let complete = InvokeComplete {
+/// Bytes as `PayloadChunk`s.
+fn payload_chunks(bytes: &[u8]) -> Vec<u8> {
+    let chunks = bytes.chunks(CHUNK);
+    chunks.flat_map(|chunk| event_stream::event("PayloadChunk", "application/octet-stream", chunk)).collect()
+}
+
+/// The last frames of a result. What went wrong in the function is told at the end, not as payload.
+fn ending(invoked: &Invoked, tail: bool) -> serde_json::Result<Vec<u8>> {
+    let mut frames = if invoked.function_error { Vec::new() } else { payload_chunks(&invoked.payload) };
+    frames.extend(complete(&InvokeComplete {
         error_code: invoked.function_error.then_some("Unhandled"),
         error_details: invoked.function_error.then(|| String::from_utf8_lossy(&invoked.payload)),
         log_result: tail.then(|| STANDARD.encode(&invoked.log_tail)),
-    };
-    frames.extend(event_stream::event("InvokeComplete", "application/json", &serde_json::to_vec(&complete)?));
+    })?);
     Ok(frames)
+}
+
+fn complete(event: &InvokeComplete<'_>) -> serde_json::Result<Vec<u8>> {
+    Ok(event_stream::event("InvokeComplete", "application/json", &serde_json::to_vec(event)?))
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
+use larder_init::platform::PlatformEvent;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
@@ -32,16 +33,20 @@ pub struct Invocation {
     pub tenant_id: Option<String>,
     /// The event.
     pub payload: Bytes,
-    /// Writes what Lambda itself logs of it.
+    /// Where a streamed response goes, part by part; `None`: it is wanted whole.
+    pub stream: Option<mpsc::Sender<Bytes>>,
+    /// Whether the end is wanted with all that is logged of it, also where the function answered before.
+    pub awaits_log: bool,
+    /// What Lambda itself logs of it.
     pub report: Arc<dyn Report>,
 }
 
-/// The lines that Lambda logs around what the function writes.
+/// What Lambda logs around what the function writes.
 pub trait Report: Send + Sync + std::fmt::Debug {
-    /// The line before the function's.
-    fn start(&self) -> String;
-    /// The lines after the function's.
-    fn end(&self, completed: &Completed) -> Vec<String>;
+    /// Before the function's lines.
+    fn start(&self) -> PlatformEvent;
+    /// After the function's lines.
+    fn end(&self, completed: &Completed) -> Vec<PlatformEvent>;
 }
 
 /// How an invocation went.
@@ -49,10 +54,12 @@ pub trait Report: Send + Sync + std::fmt::Debug {
 pub struct Completed {
     /// What came out.
     pub outcome: Outcome,
-    /// From handing over the event to the answer.
+    /// From handing over the event until the runtime and the extensions were done.
     pub duration: Duration,
     /// The init phase, if this invocation was the first of its environment.
     pub init: Option<Duration>,
+    /// The restore phase, if this invocation was the first after it.
+    pub restore: Option<Duration>,
     /// Peak memory of the environment in bytes.
     pub max_memory_bytes: u64,
     /// The end of what the function wrote.
@@ -66,9 +73,15 @@ impl Completed {
             outcome: Outcome::Exited { reason: Some("signal: killed".into()), init: false },
             duration: Duration::ZERO,
             init: None,
+            restore: None,
             max_memory_bytes: 0,
             output: Vec::new(),
         }
+    }
+
+    /// What a caller gets while extensions still work on its event.
+    fn ahead(outcome: Outcome, output: Vec<u8>) -> Self {
+        Self { outcome, output, ..Self::killed() }
     }
 }
 
@@ -91,7 +104,12 @@ pub struct Environment {
 #[derive(Debug)]
 struct Current {
     request_id: String,
-    reply: oneshot::Sender<Completed>,
+    /// Taken where its caller was told ahead.
+    reply: Option<oneshot::Sender<Completed>>,
+    stream: Option<mpsc::Sender<Bytes>>,
+    /// What the function answered, where the end of extensions is waited for.
+    answer: Option<Outcome>,
+    awaits_log: bool,
     output: Tail,
     report: Arc<dyn Report>,
     /// Whether its first line is in the log.
@@ -153,9 +171,16 @@ impl Environment {
     ) -> std::io::Result<oneshot::Receiver<Completed>> {
         let (reply, completed) = oneshot::channel();
         let request_id = invocation.request_id.clone();
-        let (output, report) = (Tail::new(TAIL), Arc::clone(&invocation.report));
-        let current = Current { request_id: request_id.clone(), reply, output, report, started: false };
-        self.work().current = Some(current);
+        self.work().current = Some(Current {
+            request_id: request_id.clone(),
+            reply: Some(reply),
+            stream: invocation.stream.clone(),
+            answer: None,
+            awaits_log: invocation.awaits_log,
+            output: Tail::new(TAIL),
+            report: Arc::clone(&invocation.report),
+            started: false,
+        });
         let frame = ToInit::Invoke(Invoke {
             request_id,
             function_arn: invocation.function_arn.clone(),
@@ -164,6 +189,7 @@ impl Environment {
             cognito_identity: None,
             tenant_id: invocation.tenant_id.clone(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            streams: invocation.stream.is_some(),
             payload: invocation.payload.clone(),
         });
         if let Err(error) = self.send(&frame).await {
@@ -179,7 +205,7 @@ impl Environment {
     fn begin(&self, work: &mut Work) {
         if let Some(current) = work.current.as_mut().filter(|current| work.initialised && !current.started) {
             current.started = true;
-            self.log.note(current.report.start());
+            self.log.event(&current.report.start());
         }
     }
 
@@ -231,10 +257,14 @@ impl Environment {
             }
             return work.current.is_none();
         };
-        // After these the runtime starts again.
+        // After the others the runtime starts again.
         work.initialised = matches!(
             finished.outcome,
-            Outcome::Response(_) | Outcome::TooLarge { .. } | Outcome::Error { init: false, .. }
+            Outcome::Response(_)
+                | Outcome::Streamed
+                | Outcome::Answered
+                | Outcome::TooLarge { .. }
+                | Outcome::Error { init: false, .. }
         );
         self.complete(
             current,
@@ -242,6 +272,7 @@ impl Environment {
                 outcome: finished.outcome,
                 duration: Duration::from_micros(finished.duration_us),
                 init: finished.init_us.map(Duration::from_micros),
+                restore: finished.restore_us.map(Duration::from_micros),
                 max_memory_bytes: finished.max_memory_bytes,
                 output: Vec::new(),
             },
@@ -249,16 +280,42 @@ impl Environment {
         true
     }
 
+    /// The function answered; its extensions still work. The caller is told at once, unless it waits for the log.
+    pub fn answered(&self, request_id: &str, outcome: Outcome) {
+        let mut work = self.work();
+        let Some(current) = work.current.as_mut().filter(|current| current.request_id == request_id) else {
+            return;
+        };
+        if current.awaits_log {
+            current.answer = Some(outcome);
+        } else if let Some(reply) = current.reply.take() {
+            // The stream ends with the answer.
+            current.stream = None;
+            let _ = reply.send(Completed::ahead(outcome, Vec::new()));
+        }
+    }
+
+    /// Where the parts of a streamed response go.
+    pub fn stream_of(&self, request_id: &str) -> Option<mpsc::Sender<Bytes>> {
+        let work = self.work();
+        work.current.as_ref().filter(|current| current.request_id == request_id)?.stream.clone()
+    }
+
     /// Writes the last lines of an invocation and tells its caller.
     fn complete(&self, current: Current, mut completed: Completed) {
         if !current.started {
-            self.log.note(current.report.start());
+            self.log.event(&current.report.start());
         }
         completed.output = current.output.into_bytes();
-        for line in current.report.end(&completed) {
-            self.log.note(line);
+        for event in current.report.end(&completed) {
+            self.log.event(&event);
         }
-        let _ = current.reply.send(completed);
+        if let Some(reply) = current.reply {
+            if let Some(answer) = current.answer.filter(|_| completed.outcome == Outcome::Answered) {
+                completed.outcome = answer;
+            }
+            let _ = reply.send(completed);
+        }
     }
 
     /// The link is gone, and the environment with it: a running invocation fails, most likely because the

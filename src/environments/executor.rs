@@ -62,6 +62,8 @@ pub struct Launch {
     pub user: Option<(u32, u32)>,
     /// Address the init binds the Runtime API to.
     pub runtime_api: String,
+    /// Address the init binds the X-Ray daemon's ports to.
+    pub xray_daemon: String,
     /// A line for the function's log, such as that another language version runs it.
     pub warning: Option<String>,
 }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use larder_init::platform::PlatformEvent;
+
+use super::log_format::LogFormat;
 use crate::model::logs::LogStreamKey;
 use crate::model::time::Timestamp;
 
@@ -31,6 +34,7 @@ impl LogSink for NoSink {
 pub struct FunctionLog {
     sink: Arc<dyn LogSink>,
     stream: Arc<LogStreamKey>,
+    format: LogFormat,
     inner: Mutex<Inner>,
 }
 
@@ -45,8 +49,22 @@ struct Inner {
 
 impl FunctionLog {
     /// A log of the lines of `stream`.
-    pub fn new(sink: Arc<dyn LogSink>, stream: LogStreamKey) -> Self {
-        Self { sink, stream: Arc::new(stream), inner: Mutex::default() }
+    pub fn new(sink: Arc<dyn LogSink>, stream: LogStreamKey, format: LogFormat) -> Self {
+        Self { sink, stream: Arc::new(stream), format, inner: Mutex::default() }
+    }
+
+    /// Takes an event of Lambda's own, in the form of this log, if it is one for it.
+    pub fn event(&self, event: &PlatformEvent) {
+        if let Some(text) = self.format.render(event) {
+            self.note(text);
+        }
+    }
+
+    /// Takes a whole line that the function did not write. It may come within one of the function's.
+    pub fn line(&self, time_ms: u64, data: &[u8]) {
+        let mut inner = self.inner.lock().expect("no holder panics");
+        let time = inner.order(Timestamp(time_ms));
+        self.sink.line(&self.stream, time, String::from_utf8_lossy(data).into_owned());
     }
 
     /// Takes output of the function, cut anywhere.
@@ -89,8 +107,10 @@ impl FunctionLog {
         }
         let began = inner.began;
         let time = inner.order(began);
-        let text = String::from_utf8_lossy(&inner.open);
-        self.sink.line(&self.stream, time, with_line_ends(&text));
+        if self.format.keeps(&inner.open) {
+            let text = String::from_utf8_lossy(&inner.open);
+            self.sink.line(&self.stream, time, with_line_ends(&text));
+        }
         inner.open.clear();
     }
 }
@@ -136,7 +156,7 @@ mod tests {
         let kept = Arc::new(Kept::default());
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
         let group = LogGroupKey { scope, name: "/g".into() };
-        let log = FunctionLog::new(Arc::clone(&kept) as _, LogStreamKey { group, name: "s".into() });
+        let log = FunctionLog::new(Arc::clone(&kept) as _, LogStreamKey { group, name: "s".into() }, LogFormat::TEXT);
         (kept, log)
     }
 

@@ -117,7 +117,20 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         };
         match frame {
             Some(FromInit::Log { time_ms, data }) => environment.output(time_ms, &data),
+            Some(FromInit::Platform(event)) => environment.log().event(&event),
+            Some(FromInit::Line { time_ms, data }) => environment.log().line(time_ms, &data),
+            Some(FromInit::Trace(datagram)) => pool.traces().forward(&datagram),
             Some(FromInit::Ready { .. }) => environment.ready(),
+            Some(FromInit::InitFailed { error_type }) => {
+                tracing::debug!(environment = %environment.id, error_type, "an init phase failed ahead of any event");
+            }
+            Some(FromInit::Chunk { request_id, data }) => {
+                if let Some(stream) = environment.stream_of(&request_id) {
+                    // A caller that takes its time slows the function down; one that is gone misses nothing.
+                    let _ = stream.send(data).await;
+                }
+            }
+            Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),
             Some(FromInit::Finished(finished)) => {
                 if environment.finished(finished) {
                     pool.release(&environment);

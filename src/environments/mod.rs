@@ -10,14 +10,17 @@ pub mod executors;
 mod function_log;
 pub mod images;
 mod link;
+pub mod log_format;
 mod pool;
 pub mod provisioning;
 mod records;
 pub mod runtime_clients;
 mod tail;
 mod token;
+pub mod traces;
 pub mod variables;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +54,10 @@ pub struct Settings {
     pub max_response_bytes: u64,
     /// Environments that may be busy at once.
     pub concurrency: u32,
+    /// Whether processes are stopped between invocations (`--freeze`).
+    pub freeze: bool,
+    /// The X-Ray daemon that traces go to.
+    pub xray_daemon: Option<SocketAddr>,
 }
 
 impl Settings {

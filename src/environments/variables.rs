@@ -10,6 +10,7 @@ use super::pool::Target;
 use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
+use crate::model::qualifier::Version;
 use crate::model::time::{Timestamp, civil_date};
 
 /// All variables of the runtime process, but the address of the Runtime API.
@@ -49,7 +50,7 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type(target)),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &config.logging.group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", &stream),
         ("LAMBDA_TASK_ROOT", "/var/task"),
@@ -66,6 +67,12 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
     }
     reserved
+}
+
+/// How environments of a version are initialised: published versions with `SnapStart` are restored from a snapshot.
+pub fn initialization_type(target: &Target) -> &'static str {
+    let published = target.version.version != Version::Latest;
+    if published && target.version.config.snap_start == "PublishedVersions" { "snap-start" } else { "on-demand" }
 }
 
 /// The log stream of an environment.

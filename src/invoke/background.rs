@@ -22,11 +22,11 @@ impl Invoker {
             checks::state(&version)?;
         }
         let invoker = Arc::clone(self);
-        self.background.spawn(async move { invoker.run(request).await });
+        self.background.spawn(async move { invoker.run_event(request).await });
         Ok(())
     }
 
-    async fn run(&self, request: Request) {
+    async fn run_event(self: &Arc<Self>, request: Request) {
         let (request_id, function) = (request.request_id.clone(), request.reference.arn());
         match self.invoke(request).await {
             Ok(invoked) if invoked.function_error => {

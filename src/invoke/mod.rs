@@ -5,14 +5,18 @@ mod checks;
 pub mod event_sources;
 mod outcome;
 mod report;
+mod trace;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::environments::{Invocation, Pool, RunError, Target};
+use self::trace::{Sampler, Trace, Traced};
+use crate::environments::log_format::LogFormat;
+use crate::environments::{Completed, Invocation, Pool, RunError, Target};
 use crate::ledger::Ledger;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::function::{Function, FunctionState, FunctionVersion};
@@ -50,6 +54,8 @@ pub struct Request {
     pub client_context: Option<String>,
     /// The tenant, for a function with tenant isolation.
     pub tenant_id: Option<String>,
+    /// Whether the caller wants the end of the log.
+    pub wants_log: bool,
     /// Name of the durable execution, for a durable function.
     pub durable_execution_name: Option<String>,
     /// The event.
@@ -75,14 +81,31 @@ pub struct Invoker {
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
     limits: Limits,
-    /// Invocations nobody waits for, except the server at its end.
+    sampler: Sampler,
+    /// What runs: it goes on when its caller goes away, as on AWS, and the server waits for it at its end.
     background: TaskTracker,
+}
+
+/// An invocation that has all it needs to run.
+#[derive(Debug)]
+pub struct Prepared {
+    target: Target,
+    invocation: Invocation,
+    trace: Trace,
+    began: SystemTime,
+}
+
+impl Prepared {
+    /// The version that is going to run.
+    pub fn version(&self) -> Version {
+        self.target.version.version
+    }
 }
 
 impl Invoker {
     /// An invoker over a pool of environments.
     pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits) -> Self {
-        Self { ledger, pool, limits, background: TaskTracker::new() }
+        Self { ledger, pool, limits, sampler: Sampler::default(), background: TaskTracker::new() }
     }
 
     /// Everything that is checked before a function runs (`DryRun`).
@@ -95,33 +118,96 @@ impl Invoker {
     ///
     /// # Errors
     /// The function cannot be run. What goes wrong in it is no error but a payload.
-    pub async fn invoke(&self, request: Request) -> Result<Invoked, ApiError> {
+    pub async fn invoke(self: &Arc<Self>, request: Request) -> Result<Invoked, ApiError> {
+        let prepared = self.prepare(request, None).await?;
+        self.run(prepared).await
+    }
+
+    /// Checks a request, and finds the version that it leads to, once that is `Active`. Where the response is to be
+    /// streamed, its parts go to `stream`.
+    ///
+    /// # Errors
+    /// The function cannot be run.
+    pub async fn prepare(&self, request: Request, stream: Option<mpsc::Sender<Bytes>>) -> Result<Prepared, ApiError> {
+        let began = SystemTime::now();
         self.check(&request)?;
         let version = self.active(&request.reference).await?;
         checks::runnable(&version)?;
         let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
         let target = Target { function: request.reference.key.clone(), version, tenant };
+        let config = &target.version.config;
+        let trace = Trace::of(request.trace_id.as_deref(), config.tracing_mode == "Active", &self.sampler);
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
         let lines = report::Lines {
             request_id: request.request_id.clone(),
             version: target.version.version,
-            config: Arc::clone(&target.version.config),
+            config: Arc::clone(config),
+            trace: trace.header(),
         };
         let invocation = Invocation {
             function_arn: request.reference.arn(),
             request_id: request.request_id,
-            trace_id: request.trace_id,
+            trace_id: Some(trace.header()),
             client_context: request.client_context,
             tenant_id: target.tenant.clone(),
             payload,
+            stream,
+            awaits_log: request.wants_log,
             report: Arc::new(lines),
         };
+        Ok(Prepared { target, invocation, trace, began })
+    }
+
+    /// Runs what is prepared, to its end also when the caller goes away.
+    ///
+    /// # Errors
+    /// The function could not be run.
+    pub async fn run(self: &Arc<Self>, prepared: Prepared) -> Result<Invoked, ApiError> {
+        let invoker = Arc::clone(self);
+        let running = self.background.spawn(async move { invoker.run_to_end(prepared).await });
+        running.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an invocation ended without a result");
+            Err(ApiError::new(ErrorCode::Service, "The function could not be run."))
+        })
+    }
+
+    async fn run_to_end(&self, prepared: Prepared) -> Result<Invoked, ApiError> {
+        let Prepared { target, invocation, trace, began } = prepared;
         let completed = self.pool.run(&target, &invocation).await.map_err(|error| refusal(&error))?;
         let config = &target.version.config;
-        let log_tail = report::log(&completed, &*invocation.report);
+        let log_tail = if invocation.awaits_log {
+            report::log(&completed, &*invocation.report, LogFormat::of(&config.logging))
+        } else {
+            Vec::new()
+        };
+        self.tell_trace(&trace, began, (&target, &invocation), &completed);
         let (payload, function_error) =
             outcome::payload(completed.outcome, &invocation.request_id, config, &self.limits);
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
+    }
+
+    /// Tells X-Ray of an invocation that is traced, where a daemon is known.
+    fn tell_trace(
+        &self,
+        trace: &Trace,
+        began: SystemTime,
+        (target, invocation): (&Target, &Invocation),
+        completed: &Completed,
+    ) {
+        let traces = self.pool.traces();
+        if !trace.is_sampled() || !traces.are_wanted() {
+            return;
+        }
+        let of = Traced {
+            name: target.function.name.as_str(),
+            arn: &invocation.function_arn,
+            request_id: &invocation.request_id,
+            began,
+            ended: SystemTime::now(),
+        };
+        for segment in trace.segments(&of, completed, outcome::is_error(&completed.outcome)) {
+            traces.send(&segment);
+        }
     }
 
     /// The version a reference leads to, by an alias's weights.

@@ -1,11 +1,13 @@
 //! The log of one invocation: START, what the function wrote, END, REPORT.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use larder_init::link::Outcome;
+use larder_init::platform::{self, Metrics, PlatformEvent, Status};
 
+use super::outcome;
+use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Report};
 use crate::model::function::FunctionConfig;
 use crate::model::qualifier::Version;
@@ -15,7 +17,7 @@ use crate::model::qualifier::Version;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>, `LogType`.
 const TAIL: usize = 4096;
 
-/// The lines that Lambda logs of one invocation.
+/// What Lambda logs of one invocation.
 #[derive(Debug)]
 pub struct Lines {
     /// Request id.
@@ -24,61 +26,81 @@ pub struct Lines {
     pub version: Version,
     /// Its configuration.
     pub config: Arc<FunctionConfig>,
+    /// The trace header that the function gets.
+    pub trace: String,
 }
 
 impl Report for Lines {
-    fn start(&self) -> String {
-        format!("START RequestId: {} Version: {}\n", self.request_id, self.version)
+    fn start(&self) -> PlatformEvent {
+        platform::start(now_ms(), &self.request_id, &self.version.to_string(), Some(&self.trace))
     }
 
-    fn end(&self, completed: &Completed) -> Vec<String> {
-        end(completed, &self.request_id, &self.config)
+    fn end(&self, completed: &Completed) -> Vec<PlatformEvent> {
+        let mut events: Vec<_> = self.fault(&completed.outcome).into_iter().collect();
+        events.push(platform::end(now_ms(), &self.request_id));
+        events.push(self.report(completed));
+        events
+    }
+}
+
+impl Lines {
+    /// What ended the invocation beside the function itself.
+    fn fault(&self, outcome: &Outcome) -> Option<PlatformEvent> {
+        let (id, time_ms) = (&self.request_id, now_ms());
+        let line = if *outcome == Outcome::TimedOut {
+            let (time, seconds) = (platform::rfc3339(time_ms), f64::from(self.config.timeout_s));
+            format!("{time} {id} Task timed out after {seconds:.2} seconds\n\n")
+        } else {
+            let (error_type, message) = outcome::failure(outcome, id)?;
+            format!("{message}\n{error_type}\n")
+        };
+        Some(platform::fault(time_ms, line))
+    }
+
+    fn report(&self, completed: &Completed) -> PlatformEvent {
+        let timed_out = completed.outcome == Outcome::TimedOut;
+        let timeout = Duration::from_secs(self.config.timeout_s.into());
+        let duration = if timed_out { timeout } else { completed.duration };
+        let metrics = Metrics {
+            duration_us: microseconds(duration),
+            memory_mb: self.config.memory_mib.into(),
+            max_memory_mb: completed.max_memory_bytes.div_ceil(1024 * 1024),
+            init_us: completed.init.map(microseconds),
+            restore_us: completed.restore.map(microseconds),
+        };
+        platform::report(now_ms(), &self.request_id, status(&completed.outcome), Some(&self.trace), metrics)
+    }
+}
+
+/// How an outcome stands in a report. An error that the function itself told is none of Lambda's.
+fn status(outcome: &Outcome) -> Status<'_> {
+    match outcome {
+        Outcome::TimedOut => Status::Timeout,
+        other => outcome::failure_type(other).map_or(Status::Success, Status::Failure),
     }
 }
 
 /// The last 4 KB of an invocation's log.
-pub fn log(completed: &Completed, lines: &dyn Report) -> Vec<u8> {
-    let mut log = lines.start().into_bytes();
+pub fn log(completed: &Completed, report: &dyn Report, format: LogFormat) -> Vec<u8> {
+    let mut log = format.render(&report.start()).unwrap_or_default().into_bytes();
     log.extend_from_slice(&completed.output);
-    if !log.ends_with(b"\n") {
+    if !log.is_empty() && !log.ends_with(b"\n") {
         log.push(b'\n');
     }
-    for line in lines.end(completed) {
+    for line in report.end(completed).iter().filter_map(|event| format.render(event)) {
         log.extend_from_slice(line.as_bytes());
     }
     let start = log.len().saturating_sub(TAIL);
     log.split_off(start)
 }
 
-fn end(completed: &Completed, request_id: &str, config: &FunctionConfig) -> Vec<String> {
-    let mut lines = Vec::new();
-    let timeout = Duration::from_secs(config.timeout_s.into());
-    let timed_out = completed.outcome == Outcome::TimedOut;
-    let duration = if timed_out { timeout } else { completed.duration };
-    let milliseconds = duration.as_secs_f64() * 1000.0;
-    let memory_mib = completed.max_memory_bytes.div_ceil(1024 * 1024);
-    if let Outcome::Exited { reason, .. } = &completed.outcome {
-        let reason = reason.as_ref().map_or(String::new(), |reason| format!(" with error: {reason}"));
-        lines.push(format!("RequestId: {request_id} Error: Runtime exited{reason}\nRuntime.ExitError\n"));
-    }
-    lines.push(format!("END RequestId: {request_id}\n"));
-    let mut text = String::new();
-    let _ = write!(
-        text,
-        "REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\t\
-         Memory Size: {} MB\tMax Memory Used: {memory_mib} MB\t",
-        milliseconds.ceil(),
-        config.memory_mib,
-    );
-    if let Some(init) = completed.init {
-        let _ = write!(text, "Init Duration: {:.2} ms\t", init.as_secs_f64() * 1000.0);
-    }
-    if timed_out {
-        text.push_str("Status: timeout");
-    }
-    text.push('\n');
-    lines.push(text);
-    lines
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -86,17 +108,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn init_duration_stands_behind_memory() {
+    fn a_log_is_start_output_end_and_report() {
         let completed = Completed {
             outcome: Outcome::Response(bytes::Bytes::new()),
             duration: Duration::from_micros(3010),
             init: Some(Duration::from_micros(110_100)),
+            restore: None,
             max_memory_bytes: 36 * 1024 * 1024,
             output: b"hello".to_vec(),
         };
         let config = FunctionConfig { memory_mib: 128, timeout_s: 3, ..crate::model::function::sample_config() };
-        let lines = Lines { request_id: "id".into(), version: Version::Latest, config: Arc::new(config) };
-        let log = String::from_utf8(log(&completed, &lines)).expect("is text");
+        let (config, trace) = (Arc::new(config), "Root=1-0-0;Parent=0;Sampled=0".to_owned());
+        let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace };
+        let log = String::from_utf8(log(&completed, &lines, LogFormat::TEXT)).expect("is text");
         assert_eq!(
             log,
             "START RequestId: id Version: $LATEST\nhello\nEND RequestId: id\n\

@@ -32,6 +32,37 @@ pub enum Answer {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The response is to be sent on as it comes, in chunks.
+    Stream,
+    /// The response is to be sent whole.
+    Collect,
+    /// The environment was restored from its snapshot.
+    Restored,
+    /// The extension is registered.
+    Registered {
+        /// Its identifier.
+        id: String,
+        /// What it is told of the function: JSON.
+        body: String,
+    },
+    /// An event for an extension.
+    ExtensionEvent {
+        /// An identifier of the event.
+        id: String,
+        /// The event: JSON.
+        event: String,
+    },
+    /// The subscription is taken.
+    Subscribed,
+    /// A request is refused.
+    Refused {
+        /// How.
+        status: StatusCode,
+        /// The type of the error.
+        error_type: String,
+        /// Why.
+        message: String,
+    },
 }
 
 /// An event as the runtime gets it.
@@ -44,6 +75,20 @@ pub struct Event {
 }
 
 impl Answer {
+    /// A refusal of one who may not ask this, or not now.
+    pub fn forbidden(error_type: &str, message: &str) -> Self {
+        Self::refused(StatusCode::FORBIDDEN, error_type, message)
+    }
+
+    /// A refusal of what makes no sense.
+    pub fn bad_request(error_type: &str, message: &str) -> Self {
+        Self::refused(StatusCode::BAD_REQUEST, error_type, message)
+    }
+
+    fn refused(status: StatusCode, error_type: &str, message: &str) -> Self {
+        Self::Refused { status, error_type: error_type.to_owned(), message: message.to_owned() }
+    }
+
     /// Shapes the answer.
     pub fn into_response(self) -> Response<Full<Bytes>> {
         match self {
@@ -63,6 +108,11 @@ impl Answer {
                 "RequestEntityTooLarge",
                 &format!("Exceeded maximum allowed payload size ({limit} bytes)."),
             ),
+            Self::Stream | Self::Collect | Self::Restored => text(StatusCode::OK, ""),
+            Self::Registered { id, body } => with_header(body, "lambda-extension-identifier", id),
+            Self::ExtensionEvent { id, event } => with_header(event, "lambda-extension-event-identifier", id),
+            Self::Subscribed => text(StatusCode::OK, "OK"),
+            Self::Refused { status, error_type, message } => error(status, &error_type, &message),
         }
     }
 }
@@ -134,10 +184,18 @@ fn json(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
     shaped(status, JSON, Bytes::from_static(body.as_bytes()))
 }
 
-/// An error; its texts are ours and need no escaping.
+/// An error; its message may hold what a caller sent.
 fn error(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
-    let body = format!("{{\"errorMessage\":\"{message}\",\"errorType\":\"{error_type}\"}}\n");
+    let message = serde_json::Value::from(message);
+    let body = format!("{{\"errorMessage\":{message},\"errorType\":\"{error_type}\"}}\n");
     shaped(status, JSON, body.into())
+}
+
+/// JSON with one header more.
+fn with_header(body: String, name: &'static str, value: String) -> Response<Full<Bytes>> {
+    let mut response = shaped(StatusCode::OK, JSON, body.into());
+    set(response.headers_mut(), name, value);
+    response
 }
 
 fn shaped(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Full<Bytes>> {

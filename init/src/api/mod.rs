@@ -9,7 +9,9 @@
 
 mod answer;
 mod body;
+mod extensions;
 mod runtime;
+mod telemetry;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +29,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use answer::{Answer, Event};
+pub use extensions::ExtensionRequest;
 pub use runtime::{Posted, RuntimeRequest};
+pub use telemetry::SubscribeRequest;
 
 /// Open connections at one time; more wait. A runtime needs one or two.
 const CONNECTIONS: usize = 128;
@@ -47,9 +51,20 @@ pub struct Call {
     /// Which start of the runtime it belongs to.
     pub generation: u64,
     /// What is asked.
-    pub request: RuntimeRequest,
+    pub request: ApiRequest,
     /// Where the answer goes; dropping it closes the connection.
     pub reply: oneshot::Sender<Answer>,
+}
+
+/// What is asked, by whom.
+#[derive(Debug)]
+pub enum ApiRequest {
+    /// By the runtime.
+    Runtime(RuntimeRequest),
+    /// By an extension.
+    Extension(ExtensionRequest),
+    /// By an extension, of telemetry.
+    Subscribe(SubscribeRequest),
 }
 
 /// A running listener; dropping it ends it and its connections.
@@ -131,18 +146,20 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         .await;
 }
 
-/// Finds the API that a request is for. The extensions, logs and telemetry APIs get their lines
-/// here.
+/// Finds the API that a request is for.
 async fn route(request: Request<Incoming>, shared: &Shared) -> Result<Response<Full<Bytes>>, Gone> {
-    match request.uri().path().strip_prefix("/2018-06-01/") {
-        Some("ping") => Ok(answer::text(StatusCode::OK, "pong")),
-        Some(path) if path.starts_with("runtime/") => runtime::serve(request, shared).await,
+    match request.uri().path() {
+        "/2018-06-01/ping" => Ok(answer::text(StatusCode::OK, "pong")),
+        path if path.starts_with("/2018-06-01/runtime/") => runtime::serve(request, shared).await,
+        path if path.starts_with("/2020-01-01/extension/") => extensions::serve(request, shared).await,
+        "/2022-07-01/telemetry" => telemetry::serve(request, false, shared).await,
+        "/2020-08-15/logs" => telemetry::serve(request, true, shared).await,
         _ => Ok(answer::not_found()),
     }
 }
 
 /// Asks the supervisor.
-async fn ask(shared: &Shared, request: RuntimeRequest) -> Result<Answer, Gone> {
+async fn ask(shared: &Shared, request: ApiRequest) -> Result<Answer, Gone> {
     let (reply, answer) = oneshot::channel();
     let call = Call { generation: shared.generation, request, reply };
     shared.calls.send(call).await.map_err(|_| Gone)?;

@@ -1,27 +1,40 @@
 //! The state machine of an environment: one task that owns all of it.
 //!
-//! It takes events — frames of the link, calls of the Runtime API, ended processes, output, the
-//! clock — one at a time, so that nothing needs a lock and each rule has one place: frames and time
-//! here, the runtime's life in `life`, its calls in `calls`.
+//! It takes events — frames of the link, calls of the APIs, ended processes, output, the clock — one at a time, so
+//! that nothing needs a lock and each rule has one place: frames and time here, the init phase in `init_phase`,
+//! invocations in `invocation`, the end of processes in `end`, calls in `runtime_calls` and `extension_calls`,
+//! what is told of it all in `telling`.
 
-mod calls;
-mod life;
+mod end;
+mod extension_calls;
+mod init_phase;
+mod invocation;
+mod runtime_calls;
+mod telling;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use larder_init::link::{Finished, FromInit, Invoke, MAX_FRAME, Outcome, Start, ToInit};
+use larder_init::link::{FromInit, FunctionFacts, MAX_FRAME, Start, ToInit};
+use larder_init::platform;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use self::end::Ending;
+use self::invocation::Invocation;
 use crate::api::{Answer, ApiServer, Call};
+use crate::extensions::Extensions;
+use crate::lines::Lines;
 use crate::memory::MemoryPeak;
+use crate::oom::OomCounter;
+use crate::program::Program;
 use crate::reaper::Reaper;
-use crate::runtime_process::RuntimeProcess;
 use crate::server_link::{LinkEvent, ServerLink};
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
+use crate::xray::XrayDaemon;
 
 /// Calls that wait for the supervisor; a connection has one at a time.
 const CALLS: usize = 32;
@@ -32,6 +45,9 @@ const FRAME_SPARE: usize = 64 * 1024;
 /// Stands for "no deadline" in the clock's arithmetic: the longest timeout of AWS is 15 minutes.
 const FAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// How long an environment is idle before its processes are stopped: a busy one is not held up.
+const FREEZE_AFTER: Duration = Duration::from_millis(20);
+
 /// What the supervisor waits for.
 enum Event {
     Link(LinkEvent),
@@ -40,15 +56,24 @@ enum Event {
     Terminate,
     Clock,
     Output,
+    Trace(bytes::Bytes),
 }
 
-/// The running runtime and what belongs to this start of it.
-struct Runtime {
-    process: RuntimeProcess,
-    started: Instant,
-    stage: Stage,
-    /// Ends with the runtime.
+/// One start of the runtime and of the extensions, and what belongs to it.
+struct Run {
+    /// Ends with it.
     api: ApiServer,
+    started: Instant,
+    /// Whether it is before an invocation, or within one.
+    phase: platform::Phase,
+    stage: Stage,
+    /// The runtime; `None` until the extensions registered.
+    runtime: Option<Program>,
+    /// The line that the runtime has begun.
+    lines: Lines,
+    extensions: Extensions,
+    /// Whether the init phase is over, well.
+    initialised: bool,
 }
 
 /// Where a runtime is in its loop.
@@ -56,18 +81,14 @@ enum Stage {
     /// It has not asked for an event yet. Beyond `limit` it is started again for an invocation;
     /// `None` once that was done.
     Starting { limit: Option<Instant> },
+    /// It waits to be told of the restore of its snapshot.
+    Checkpointed(oneshot::Sender<Answer>),
+    /// It runs its hooks after the restore, since then.
+    Restoring(Instant),
     /// It waits for an event.
     Waiting(oneshot::Sender<Answer>),
     /// It has an event, or has not come back for the next one.
     Working,
-}
-
-/// The invocation that the server waits for.
-struct Invocation {
-    invoke: Invoke,
-    /// When its event was handed over.
-    handed: Option<Instant>,
-    deadline: Option<Instant>,
 }
 
 /// Owns the environment.
@@ -78,8 +99,13 @@ pub struct Supervisor {
     calls: mpsc::Receiver<Call>,
     call_sender: mpsc::Sender<Call>,
     memory: MemoryPeak,
+    oom: OomCounter,
+    telemetry: Telemetry,
+    xray: Option<XrayDaemon>,
     start: Option<Start>,
-    runtime: Option<Runtime>,
+    /// Whose environment it is.
+    function: Arc<FunctionFacts>,
+    run: Option<Run>,
     /// Counts the starts of the runtime.
     generation: u64,
     invocation: Option<Invocation>,
@@ -87,6 +113,16 @@ pub struct Supervisor {
     last_request_id: String,
     /// Length of the init phase, until the first invocation after it reports it.
     init_us: Option<u64>,
+    restore_us: Option<u64>,
+    /// Whether the first init phase of the environment is over: only that one is reported.
+    init_reported: bool,
+    /// Extensions are being told of the end.
+    ending: Option<Ending>,
+    /// A chunk that waits for room on the link.
+    waiting_chunk: Option<oneshot::Sender<Answer>>,
+    /// When the processes are to be stopped, while nothing happens.
+    freeze_at: Option<Instant>,
+    frozen: bool,
 }
 
 impl Supervisor {
@@ -100,41 +136,56 @@ impl Supervisor {
             calls,
             call_sender,
             memory: MemoryPeak::default(),
+            oom: OomCounter::new(),
+            telemetry: Telemetry::default(),
+            xray: None,
             start: None,
-            runtime: None,
+            function: Arc::default(),
+            run: None,
             generation: 0,
             invocation: None,
             last_request_id: String::new(),
             init_us: None,
+            restore_us: None,
+            init_reported: false,
+            ending: None,
+            waiting_chunk: None,
+            freeze_at: None,
+            frozen: false,
         })
     }
 
     /// Runs until the environment shall end; all its processes have ended then.
     pub async fn run(&mut self) {
-        loop {
+        while !self.is_over() {
             match self.next_event().await {
-                Event::Link(LinkEvent::Frame(ToInit::Start(start))) => self.on_start(start),
-                Event::Link(LinkEvent::Frame(ToInit::Invoke(invoke))) => {
-                    self.on_invoke(invoke).await;
-                }
-                Event::Link(LinkEvent::Frame(ToInit::Shutdown)) | Event::Terminate => break,
-                Event::Link(LinkEvent::Frame(ToInit::Refused { reason })) => {
-                    eprintln!("larder-init: refused by the server: {reason}");
-                    break;
-                }
+                Event::Link(LinkEvent::Frame(frame)) => self.on_frame(frame).await,
+                Event::Terminate => self.shut_down().await,
                 Event::Link(LinkEvent::GraceOver) => {
                     eprintln!("larder-init: link: no server within the grace period");
-                    break;
+                    self.shut_down().await;
                 }
                 Event::Call(call) => self.on_call(call).await,
                 Event::ChildEnded => self.on_child_ended().await,
                 Event::Clock => self.on_clock().await,
                 Event::Output => self.on_output(),
-                // The next wait looks at the output again.
-                Event::Link(LinkEvent::Changed) => {}
+                Event::Trace(datagram) => self.send(&FromInit::Trace(datagram)),
+                Event::Link(LinkEvent::Changed) => self.on_link_changed(),
             }
         }
-        self.stop_runtime().await;
+        self.stop_all().await;
+    }
+
+    async fn on_frame(&mut self, frame: ToInit) {
+        match frame {
+            ToInit::Start(start) => self.on_start(start).await,
+            ToInit::Invoke(invoke) => self.on_invoke(invoke).await,
+            ToInit::Shutdown => self.shut_down().await,
+            ToInit::Refused { reason } => {
+                eprintln!("larder-init: refused by the server: {reason}");
+                self.shut_down().await;
+            }
+        }
     }
 
     /// Waits for one event. The order is that of urgency: output is last, as a function that writes
@@ -143,7 +194,8 @@ impl Supervisor {
     async fn next_event(&mut self) -> Event {
         let wake = self.wake_at();
         let reads = self.link.takes_logs();
-        let output = self.runtime.as_ref().filter(|_| reads).map(|runtime| &runtime.process.output);
+        let output = self.run.as_ref().filter(|_| reads);
+        let xray = self.xray.as_mut();
         tokio::select! {
             biased;
             () = sleep_until(wake.unwrap_or_else(|| Instant::now() + FAR)), if wake.is_some() => Event::Clock,
@@ -151,97 +203,44 @@ impl Supervisor {
             event = self.link.event() => Event::Link(event),
             Some(call) = self.calls.recv() => Event::Call(call),
             () = self.reaper.child_ended() => Event::ChildEnded,
+            datagram = datagram(xray) => Event::Trace(datagram),
             () = readable(output) => Event::Output,
         }
     }
 
     /// When the clock has something to say, if nothing else happens first.
     fn wake_at(&self) -> Option<Instant> {
-        let limit = match (&self.invocation, &self.runtime) {
+        let limit = match (&self.invocation, &self.run) {
             (Some(Invocation { deadline: Some(deadline), .. }), _) => Some(*deadline),
-            (Some(_), Some(Runtime { stage: Stage::Starting { limit }, .. })) => *limit,
+            (Some(_), Some(Run { stage: Stage::Starting { limit }, .. })) => *limit,
             _ => None,
         };
+        let limit = limit.filter(|_| self.ending.is_none());
+        let ending = self.ending.as_ref().map(Ending::wake_at);
+        let freeze = self.freeze_at.filter(|_| !self.frozen);
         // A stall that is over already woke us: it must not do so again and again.
         let stall = self.link.stalled_at().filter(|at| *at > Instant::now());
-        [limit, stall].into_iter().flatten().min()
-    }
-
-    fn on_start(&mut self, start: Start) {
-        if self.start.is_some() {
-            eprintln!("larder-init: link: a second Start is ignored");
-            return;
-        }
-        self.start = Some(start);
-        if let Err(reason) = self.start_runtime() {
-            // The next invocation tries again, and tells its caller.
-            eprintln!("larder-init: start the runtime: {reason}");
-        }
-    }
-
-    async fn on_invoke(&mut self, invoke: Invoke) {
-        if let Some(running) = &self.invocation {
-            let id = &running.invoke.request_id;
-            eprintln!("larder-init: link: an Invoke while {id} runs is ignored");
-            return;
-        }
-        self.invocation = Some(Invocation { invoke, handed: None, deadline: None });
-        match self.runtime.as_ref().map(|runtime| &runtime.stage) {
-            None => self.start_for_invocation(),
-            Some(Stage::Waiting(_)) => self.hand_over(),
-            // A warm runtime that does not come back for the event has its timeout all the same.
-            Some(Stage::Working) => self.start_timeout(),
-            Some(Stage::Starting { limit: Some(limit) }) if *limit <= Instant::now() => {
-                self.restart_within_invocation().await;
-            }
-            Some(Stage::Starting { .. }) => {}
-        }
+        [limit, ending, freeze, stall].into_iter().flatten().min()
     }
 
     async fn on_clock(&mut self) {
         let now = Instant::now();
+        if self.ending.is_some() {
+            return self.on_ending_clock(now).await;
+        }
+        if self.freeze_at.is_some_and(|at| at <= now) {
+            self.freeze();
+        }
         let Some(invocation) = &self.invocation else {
             return;
         };
-        match (invocation.deadline, self.runtime.as_ref().map(|runtime| &runtime.stage)) {
+        match (invocation.deadline, self.run.as_ref().map(|run| &run.stage)) {
             (Some(deadline), _) if deadline <= now => self.time_out().await,
             (None, Some(Stage::Starting { limit: Some(limit) })) if *limit <= now => {
-                self.restart_within_invocation().await;
+                self.restart_within_invocation(platform::Status::Timeout).await;
             }
             _ => {}
         }
-    }
-
-    /// Sends one piece of output. The rest of the output lets other events go first.
-    fn on_output(&mut self) {
-        let Some(runtime) = &mut self.runtime else {
-            return;
-        };
-        if let Some(piece) = runtime.process.output.take() {
-            let frame = log_frame(piece);
-            self.send(&frame);
-        }
-    }
-
-    /// Ends the invocation: tells the server, with all that the outcome needs.
-    fn finish(&mut self, outcome: Outcome) {
-        let Some(invocation) = self.invocation.take() else {
-            return;
-        };
-        let since = invocation.handed.or_else(|| {
-            // Never handed over, but under the clock: it ran from where its timeout began.
-            invocation.deadline?.checked_sub(Duration::from_millis(invocation.invoke.timeout_ms))
-        });
-        let pid = self.runtime.as_ref().map(|runtime| runtime.process.pid);
-        self.last_request_id.clone_from(&invocation.invoke.request_id);
-        let finished = Finished {
-            request_id: invocation.invoke.request_id,
-            outcome,
-            duration_us: since.map_or(0, |since| microseconds(since.elapsed())),
-            init_us: self.init_us.take(),
-            max_memory_bytes: self.memory.bytes(self.reaper.is_first(), pid),
-        };
-        self.send(&FromInit::Finished(finished));
     }
 
     /// Queues a frame. One that cannot be encoded would be larger than the link allows, which the
@@ -257,23 +256,73 @@ impl Supervisor {
         let limit = self.start.as_ref().map_or(0, |start| start.max_response_bytes);
         limit.min((MAX_FRAME - FRAME_SPARE) as u64)
     }
+
+    /// Lets the processes go on.
+    fn thaw(&mut self) {
+        self.freeze_at = None;
+        if std::mem::take(&mut self.frozen) {
+            let groups = self.groups();
+            self.reaper.go_on(&groups);
+            self.telemetry.awake(true);
+        }
+    }
+
+    /// Has the processes stopped soon, if nothing runs. What they do between invocations would not be done on AWS.
+    fn rest(&mut self) {
+        let wanted = self.start.as_ref().is_some_and(|start| start.freeze);
+        let waits = self.run.as_ref().is_some_and(|run| {
+            matches!(run.stage, Stage::Waiting(_) | Stage::Checkpointed(_)) && run.initialised && run.extensions.ready()
+        });
+        if wanted && waits && self.invocation.is_none() && self.ending.is_none() {
+            self.freeze_at.get_or_insert_with(|| Instant::now() + FREEZE_AFTER);
+        }
+    }
+
+    fn freeze(&mut self) {
+        if !self.telemetry.is_delivered() {
+            // A stopped extension takes no events: once more, later.
+            self.freeze_at = Some(Instant::now() + FREEZE_AFTER);
+            return;
+        }
+        self.freeze_at = None;
+        self.frozen = true;
+        self.drain_output();
+        let groups = self.groups();
+        self.reaper.stop(&groups);
+        self.telemetry.awake(false);
+    }
 }
 
-/// Waits for output, where there is a runtime that may write some.
-async fn readable(output: Option<&crate::output::Output>) {
-    match output {
-        Some(output) => output.readable().await,
+/// Waits for output, where there are processes that may write some.
+async fn readable(run: Option<&Run>) {
+    let Some(run) = run else {
+        return std::future::pending().await;
+    };
+    let outputs = run.runtime.iter().map(|runtime| &runtime.output);
+    let outputs = outputs.chain(run.extensions.all.iter().filter_map(|extension| extension.output.as_ref()));
+    let mut waits: Vec<_> = outputs.map(|output| Box::pin(output.readable())).collect();
+    match waits.len() {
+        0 => std::future::pending().await,
+        1 => (&mut waits[0]).await,
+        _ => {
+            std::future::poll_fn(|context| {
+                let ready = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
+                if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            })
+            .await
+        }
+    }
+}
+
+async fn datagram(xray: Option<&mut XrayDaemon>) -> bytes::Bytes {
+    match xray {
+        Some(xray) => xray.datagram().await,
         None => std::future::pending().await,
     }
 }
 
-/// A log frame with the present time.
-fn log_frame(piece: &[u8]) -> FromInit {
-    FromInit::Log { time_ms: now_ms(), data: Bytes::copy_from_slice(piece) }
-}
-
 /// Milliseconds since the epoch.
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -54,7 +54,12 @@ fn an_init_error_ends_the_pending_invocation() {
     let (_environment, mut server) = Environment::with(INIT_ERROR);
     let expected = Outcome::Error { error_type: "Init.E".into(), body: "{}".into(), init: true };
     assert_eq!(server.run("r1", b"").outcome, expected);
-    assert_eq!(server.logs, b"trying\nlast words\n");
+    // As on AWS: once ahead of the invocation, once as part of it.
+    assert_eq!(server.logs, b"trying\nlast words\ntrying\nlast words\n");
+    let ends: Vec<_> = server.told.iter().filter(|event| event.kind == "platform.initReport").collect();
+    let lines: Vec<_> = ends.iter().filter_map(|event| event.line.as_deref()).collect();
+    assert!(lines[0].ends_with("Phase: init\tStatus: error\tError Type: Init.E\n"), "{lines:?}");
+    assert!(lines[1].ends_with("Phase: invoke\tStatus: error\tError Type: Init.E\n"), "{lines:?}");
 }
 
 #[test]
@@ -83,7 +88,8 @@ loop(handler)
     assert_eq!(server.run("r3", b"kill").outcome, exited(Some("signal: killed"), false));
     let crash = server.run("r4", b"segv");
     assert_eq!(crash.outcome, exited(Some("signal: segmentation fault"), false));
-    assert!(crash.init_us.is_some(), "each of them had a runtime of its own");
+    let starts = server.told.iter().filter(|event| event.kind == "platform.initStart").count();
+    assert_eq!(starts, 4, "each of them had a runtime of its own");
 }
 
 #[test]
@@ -108,8 +114,9 @@ fn a_program_that_is_not_there_is_named() {
     let mut start = environment.start("");
     start.argv = vec!["/no/such/bootstrap".into()];
     server.send(&ToInit::Start(start));
-    let reason = "/no/such/bootstrap: No such file or directory (os error 2)".to_owned();
-    assert_eq!(server.run("r1", b"").outcome, Outcome::NotStarted { reason });
+    let (error_type, reason) =
+        ("Runtime.InvalidEntrypoint".into(), "fork/exec /no/such/bootstrap: no such file or directory".into());
+    assert_eq!(server.run("r1", b"").outcome, Outcome::NotStarted { error_type, reason });
 }
 
 #[test]
@@ -141,7 +148,8 @@ loop(handler)
     assert_eq!(server.logs, b"start\nhanging\nstart\n");
     let after = server.run("r3", b"");
     assert!(matches!(&after.outcome, Outcome::Response(body) if body.starts_with(b"[1, true,")), "{after:?}");
-    assert!(after.init_us.is_some());
+    // Only the first init phase of an environment is reported.
+    assert_eq!(after.init_us, None);
 }
 
 /// As in a container, where the Runtime API has one address for good.
@@ -181,7 +189,9 @@ loop(lambda event: b"second")
         }
         let finished = server.run("r1", b"");
         assert_eq!(finished.outcome, Outcome::Response("second".into()));
-        assert!(finished.init_us.is_some());
+        assert_eq!(finished.init_us, None);
+        let lines: Vec<_> = server.told.iter().filter_map(|event| event.line.as_deref()).collect();
+        assert!(lines.iter().any(|line| line.ends_with("Phase: init\tStatus: timeout\n")), "{lines:?}");
     }
 }
 

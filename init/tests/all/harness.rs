@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use larder_init::link::{self, Finished, FromInit, Hello, Invoke, Start, ToInit};
+use larder_init::link::{self, Finished, FromInit, FunctionFacts, Hello, Invoke, Start, ToInit};
+use larder_init::platform::PlatformEvent;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -53,6 +54,10 @@ pub struct Connection {
     buffer: BytesMut,
     /// Output received so far.
     pub logs: Vec<u8>,
+    /// What Lambda logs.
+    pub told: Vec<PlatformEvent>,
+    /// Lines of extensions and of Lambda.
+    pub lines: Vec<String>,
 }
 
 impl Environment {
@@ -106,7 +111,7 @@ impl Environment {
         };
         stream.set_nonblocking(false).expect("a flag");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        let mut connection = Connection { stream, buffer: BytesMut::new(), logs: Vec::new() };
+        let mut connection = Connection { stream, buffer: BytesMut::new(), logs: vec![], told: vec![], lines: vec![] };
         match connection.receive() {
             FromInit::Hello(hello) => (connection, hello),
             other => panic!("not a hello: {other:?}"),
@@ -144,6 +149,10 @@ impl Environment {
             runtime_api: "127.0.0.1:0".into(),
             init_timeout_ms: 10_000,
             max_response_bytes: RESPONSE_LIMIT,
+            max_stream_bytes: 200 * 1024 * 1024,
+            freeze: false,
+            function: FunctionFacts::default(),
+            xray_daemon: "127.0.0.1:0".into(),
         }
     }
 
@@ -216,11 +225,13 @@ impl Connection {
         }
     }
 
-    /// The next frame but output, which is kept.
+    /// The next frame but output and what Lambda logs, which are kept.
     pub fn next(&mut self) -> FromInit {
         loop {
             match self.receive() {
                 FromInit::Log { data, .. } => self.logs.extend_from_slice(&data),
+                FromInit::Platform(event) => self.told.push(event),
+                FromInit::Line { data, .. } => self.lines.push(String::from_utf8_lossy(&data).into_owned()),
                 other => return other,
             }
         }
@@ -231,10 +242,8 @@ impl Connection {
         loop {
             match self.next() {
                 FromInit::Finished(finished) => return finished,
-                FromInit::Ready { .. } => {}
-                other @ (FromInit::Hello(_) | FromInit::Log { .. }) => {
-                    panic!("unexpected: {other:?}")
-                }
+                FromInit::Ready { .. } | FromInit::InitFailed { .. } => {}
+                other => panic!("unexpected: {other:?}"),
             }
         }
     }
@@ -252,6 +261,7 @@ impl Connection {
         while !self.logs.ends_with(text.as_bytes()) {
             match self.receive() {
                 FromInit::Log { data, .. } => self.logs.extend_from_slice(&data),
+                FromInit::Platform(event) => self.told.push(event),
                 other => panic!("not output: {other:?}"),
             }
         }
@@ -268,6 +278,7 @@ pub fn invoke(request_id: &str, payload: &[u8], timeout_ms: u64) -> Invoke {
         cognito_identity: None,
         tenant_id: None,
         timeout_ms,
+        streams: false,
         payload: Bytes::copy_from_slice(payload),
     }
 }

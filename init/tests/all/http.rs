@@ -56,8 +56,8 @@ def status(method, path):
     answer.read()
     return answer.status
 id, event, _ = next_event()
-found = [status("GET", "/"), status("GET", "/2018-06-01/runtime/restore/next"),
-         status("POST", "/2020-01-01/extension/register"), status("GET", "/2018-06-01/runtime/invocation/next/x"),
+found = [status("GET", "/"), status("GET", "/2018-06-01/runtime/restore/now"),
+         status("POST", "/2020-01-01/extension/registered"), status("GET", "/2018-06-01/runtime/invocation/next/x"),
          status("POST", "/2018-06-01/runtime/invocation/next"), status("GET", "/2018-06-01/ping")]
 respond(id, json.dumps(found))
 next_event()

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use larder_init::link::{Outcome, Phase, Start, ToInit};
+use larder_init::link::{FunctionFacts, Outcome, Phase, Start, ToInit};
 
 use crate::harness::{Environment, RESPONSE_LIMIT};
 
@@ -120,6 +120,10 @@ fn the_runtime_runs_as_its_user_without_groups() {
         runtime_api: "127.0.0.1:0".into(),
         init_timeout_ms: 10_000,
         max_response_bytes: RESPONSE_LIMIT,
+        max_stream_bytes: 200 * 1024 * 1024,
+        freeze: true,
+        function: FunctionFacts::default(),
+        xray_daemon: "127.0.0.1:0".into(),
     }));
     server.logged("993\n990\n990\n");
 }

@@ -1,10 +1,12 @@
 //! Drives the real init over its link: a stand-in server, and small Python runtimes.
 
+mod extensions;
 mod failures;
 mod first_process;
 mod harness;
 mod http;
 mod invocations;
+mod life_cycle;
 mod lost_link;
 mod output;
 mod speed;

@@ -43,6 +43,9 @@ const RUNTIME_USER: (u32, u32) = (993, 990);
 /// Where the init serves the Runtime API: each container has a loopback of its own.
 const RUNTIME_API: &str = "127.0.0.1:9001";
 
+/// Where it takes traces.
+const XRAY_DAEMON: &str = "127.0.0.1:2000";
+
 /// The entrypoint of AWS's images. Its contract: one argument, the handler; where
 /// `AWS_LAMBDA_RUNTIME_API` is set it executes the runtime.
 const ENTRYPOINT: &str = "/lambda-entrypoint.sh";
@@ -230,6 +233,7 @@ impl Executor for DockerExecutor {
             variables: VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             user: Some(RUNTIME_USER),
             runtime_api: RUNTIME_API.to_owned(),
+            xray_daemon: XRAY_DAEMON.to_owned(),
             warning: None,
         })
     }

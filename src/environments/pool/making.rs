@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use larder_init::link::Start;
+use larder_init::link::{FunctionFacts, Start};
 use tokio::sync::oneshot;
 
 use super::{DeploymentKey, Pool, RunError, Target};
 use crate::blobs::BlobError;
 use crate::environments::environment::Environment;
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
+use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
 
 /// Limit of the init phase, as on AWS.
 const INIT_TIMEOUT_MS: u64 = 10_000;
+
+/// Largest streamed response, as on AWS.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html>.
+const MAX_STREAM_BYTES: u64 = 200 * 1024 * 1024;
 
 impl Pool {
     /// Makes an environment and waits until it dials.
@@ -98,23 +104,44 @@ impl Pool {
             working_dir: "/var/task".into(),
             user: launch.user,
             runtime_api: launch.runtime_api,
+            xray_daemon: launch.xray_daemon,
             init_timeout_ms: INIT_TIMEOUT_MS,
             max_response_bytes: self.settings.max_response_bytes,
+            max_stream_bytes: MAX_STREAM_BYTES,
+            freeze: self.settings.freeze,
+            function: facts(target),
         };
-        if !spec.runtime.is_empty() {
-            environment.log().note(init_start(target));
-        }
         environment.start(start).await.map_err(|error| error.to_string())
     }
 }
 
-/// The first line of an environment, as on AWS. Larder has one version of each runtime.
-fn init_start(target: &Target) -> String {
-    let runtime = &target.version.config.runtime;
-    // `python3.12` is `python:3.12`, `provided.al2023` is `provided:al2023`, `nodejs20.x` is `nodejs:20`.
+/// What extensions and telemetry are told of the function.
+fn facts(target: &Target) -> FunctionFacts {
+    let (config, version) = (&target.version.config, target.version.version.to_string());
+    let has_runtime = !config.runtime.is_empty();
+    FunctionFacts {
+        name: target.function.name.to_string(),
+        arn: format!("{}:{version}", arn::function(&target.function)),
+        version,
+        account_id: target.function.scope.account.to_string(),
+        handler: config.handler.clone(),
+        memory_mb: config.memory_mib.into(),
+        initialization_type: variables::initialization_type(target).into(),
+        runtime_version: if has_runtime { runtime_version(&config.runtime) } else { String::new() },
+        runtime_version_arn: if has_runtime {
+            arn::runtime_version(&target.function.scope.region, &config.runtime)
+        } else {
+            String::new()
+        },
+        json_logs: LogFormat::of(&config.logging).is_json(),
+    }
+}
+
+/// The version of a runtime as AWS names it; Larder has one of each: `python3.12` is `python:3.12`,
+/// `provided.al2023` is `provided:al2023`, `nodejs20.x` is `nodejs:20`.
+fn runtime_version(runtime: &str) -> String {
     let language_ends = runtime.find(|letter: char| letter.is_ascii_digit() || letter == '.');
     let (language, version) = runtime.split_at(language_ends.unwrap_or(runtime.len()));
     let version = version.trim_start_matches('.').trim_end_matches(".x");
-    let arn = arn::runtime_version(&target.function.scope.region, runtime);
-    format!("INIT_START Runtime Version: {language}:{version}.v1\tRuntime Version ARN: {arn}\n")
+    format!("{language}:{version}.v1")
 }

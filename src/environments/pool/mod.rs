@@ -19,7 +19,9 @@ use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
 use super::function_log::{FunctionLog, LogSink};
 use super::link::LinkWriter;
+use super::log_format::LogFormat;
 use super::records::Records;
+use super::traces::Traces;
 use super::{Settings, token, variables};
 use crate::blobs::BlobError;
 use crate::blobs::code_tree::CodeTrees;
@@ -111,6 +113,7 @@ pub struct Pool {
     adopted: Notify,
     started: Instant,
     concurrency: Concurrency,
+    traces: Traces,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -137,6 +140,7 @@ impl Pool {
         logs: Arc<dyn LogSink>,
         stop: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
+        let traces = Traces::to(settings.xray_daemon)?;
         let records = Records::open(&settings.run_dir.join("records"))?;
         let inner = Inner { expected: records.all(), ..Inner::default() };
         Ok(Arc::new(Self {
@@ -150,6 +154,7 @@ impl Pool {
             adopted: Notify::new(),
             started: Instant::now(),
             concurrency: Concurrency::default(),
+            traces,
             tasks: TaskTracker::new(),
             stop,
         }))
@@ -158,6 +163,11 @@ impl Pool {
     /// The executor in use.
     pub fn executor(&self) -> &dyn Executor {
         &*self.executor
+    }
+
+    /// Where traces go.
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Environments with a link, and how many of them are idle.
@@ -232,7 +242,11 @@ impl Pool {
             self.forget(&id);
             return Err(("its function has changed or is gone", link));
         };
-        let log = FunctionLog::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
+        let log = FunctionLog::new(
+            Arc::clone(&self.logs),
+            variables::log_stream(&target, &id),
+            LogFormat::of(&target.version.config.logging),
+        );
         let fresh = hello.phase == Phase::Fresh;
         let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {

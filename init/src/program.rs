@@ -1,61 +1,76 @@
-//! The function's runtime: how its process is started, and how its end is told.
+//! The programs of an environment, its runtime and its extensions: how their processes are started, and how
+//! their ends are told.
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use larder_init::link::Start;
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::output::Output;
 
-/// Tells the runtime where the Runtime API is.
-const API_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
-
-/// Why there is no runtime process.
+/// Why there is no process. Texts are those of Go's `os/exec`, as AWS shows them.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The server sent no program.
-    #[error("no program is given")]
-    NoProgram,
+    /// The server sent no program, or neither the code nor a layer has one.
+    #[error("Couldn't find valid bootstrap(s): [{0}]")]
+    NoProgram(String),
     /// The folder is not there, which the kernel would report as a missing program.
-    #[error("working folder {0}: {1}")]
-    WorkingDir(String, io::Error),
+    #[error("chdir {0}: {1}")]
+    WorkingDir(String, &'static str),
     /// The kernel refused the program.
-    #[error("{0}: {1}")]
-    Program(String, io::Error),
+    #[error("fork/exec {0}: {1}")]
+    Program(String, &'static str),
     /// There is no pipe or process id left.
     #[error("pipe for the output: {0}")]
     Pipe(io::Error),
 }
 
-/// A started runtime.
-pub struct RuntimeProcess {
+impl SpawnError {
+    /// Lambda's type of it.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            SpawnError::WorkingDir(..) => "Runtime.InvalidWorkingDir",
+            _ => "Runtime.InvalidEntrypoint",
+        }
+    }
+}
+
+/// A started program.
+#[derive(Debug)]
+pub struct Program {
     /// Its process id, which is its process group's as well.
     pub pid: Pid,
     /// What it writes.
     pub output: Output,
 }
 
-/// Starts the runtime with exactly the variables of `start`, and the address of the Runtime API.
+/// Starts a program in `folder` with exactly `variables` and one more, under the user of `start`.
 ///
 /// std clears the supplementary groups by itself where a user is given and the init may do so, and
 /// gives the child a clean signal mask and the default SIGPIPE.
-pub fn spawn(start: &Start, api: SocketAddr) -> Result<RuntimeProcess, SpawnError> {
-    let (program, arguments) = start.argv.split_first().ok_or(SpawnError::NoProgram)?;
+pub fn spawn(
+    argv: &[String],
+    variables: &[(String, String)],
+    api: (&str, &str),
+    folder: &str,
+    start: &Start,
+) -> Result<Program, SpawnError> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| SpawnError::NoProgram(String::new()))?;
     let (output, writer) = Output::pipe().map_err(SpawnError::Pipe)?;
     let stderr = writer.try_clone().map_err(SpawnError::Pipe)?;
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env_clear()
-        .envs(start.variables.iter().map(|(name, value)| (name, value)))
-        .env(API_VARIABLE, api.to_string())
-        .current_dir(&start.working_dir)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env(api.0, api.1)
+        .current_dir(folder)
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(writer)
@@ -63,16 +78,25 @@ pub fn spawn(start: &Start, api: SocketAddr) -> Result<RuntimeProcess, SpawnErro
     if let Some((user, group)) = start.user {
         command.uid(user).gid(group);
     }
-    let child = command.spawn().map_err(|error| refusal(start, program, error))?;
+    let child = command.spawn().map_err(|error| refusal(folder, program, &error))?;
     let pid = i32::try_from(child.id()).map_err(|error| SpawnError::Pipe(io::Error::other(error)))?;
-    Ok(RuntimeProcess { pid: Pid::from_raw(pid), output })
+    Ok(Program { pid: Pid::from_raw(pid), output })
 }
 
 /// Names what is missing: the folder or the program.
-fn refusal(start: &Start, program: &str, error: io::Error) -> SpawnError {
-    match Path::new(&start.working_dir).metadata() {
-        Err(folder) => SpawnError::WorkingDir(start.working_dir.clone(), folder),
-        Ok(_) => SpawnError::Program(program.to_owned(), error),
+fn refusal(folder: &str, program: &str, error: &io::Error) -> SpawnError {
+    let reason = |error: &io::Error| match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => "no such file or directory",
+        Some(Errno::EACCES) => "permission denied",
+        Some(Errno::ENOEXEC) => "exec format error",
+        Some(Errno::ENOTDIR) => "not a directory",
+        Some(Errno::EAGAIN) => "resource temporarily unavailable",
+        Some(errno) => errno.desc(),
+        None => "it cannot be started",
+    };
+    match Path::new(folder).metadata() {
+        Err(missing) => SpawnError::WorkingDir(folder.to_owned(), reason(&missing)),
+        Ok(_) => SpawnError::Program(program.to_owned(), reason(error)),
     }
 }
 

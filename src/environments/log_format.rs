@@ -1,0 +1,111 @@
+//! The form of a function's log (`LoggingConfig`): text or JSON, and what is left out of it.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
+
+use larder_init::platform::{Level, PlatformEvent};
+use serde::Deserialize;
+
+use crate::model::function::Logging;
+
+/// The levels of applications, the least first.
+const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+/// The level of what names none, or one that is not known.
+const DEFAULT_LEVEL: usize = 2;
+
+/// How a function logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogFormat {
+    json: bool,
+    /// What Lambda itself logs is left out below this.
+    system: Level,
+    /// What the function logs as JSON is left out below this index of [`LEVELS`].
+    application: usize,
+}
+
+/// The part of a line of JSON that says how much it matters.
+#[derive(Deserialize)]
+struct Levelled {
+    level: Option<String>,
+}
+
+impl LogFormat {
+    /// Lines as they come.
+    pub const TEXT: Self = Self { json: false, system: Level::Debug, application: 0 };
+
+    /// The form that a function asks for.
+    pub fn of(logging: &Logging) -> Self {
+        if logging.format != "JSON" {
+            return Self::TEXT;
+        }
+        let system = match logging.system_level.as_deref() {
+            Some("DEBUG") => Level::Debug,
+            Some("WARN") => Level::Warn,
+            _ => Level::Info,
+        };
+        let application = logging.application_level.as_deref().map_or(DEFAULT_LEVEL, index);
+        Self { json: true, system, application }
+    }
+
+    /// Whether it is JSON.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// An event of Lambda's own as a line, if it is one of this log.
+    pub fn render(self, event: &PlatformEvent) -> Option<String> {
+        if !self.json {
+            return event.line.clone();
+        }
+        // `END` is a line of text only.
+        (event.level >= self.system && event.kind != "platform.end").then(|| event.json() + "\n")
+    }
+
+    /// Whether a line of the function's is kept: only JSON has a level to go by.
+    pub fn keeps(self, line: &[u8]) -> bool {
+        if !self.json || self.application == 0 || line.first() != Some(&b'{') {
+            return true;
+        }
+        match serde_json::from_slice::<Levelled>(line) {
+            Ok(Levelled { level: Some(level) }) => index(&level) >= self.application,
+            Ok(Levelled { level: None }) | Err(_) => true,
+        }
+    }
+}
+
+fn index(level: &str) -> usize {
+    LEVELS.iter().position(|name| name.eq_ignore_ascii_case(level)).unwrap_or(DEFAULT_LEVEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(system: &str, application: &str) -> LogFormat {
+        LogFormat::of(&Logging {
+            format: "JSON".into(),
+            application_level: Some(application.into()),
+            system_level: Some(system.into()),
+            group: "/g".into(),
+        })
+    }
+
+    #[test]
+    fn lambdas_own_lines_are_json_of_their_level() {
+        let start = larder_init::platform::start(0, "id", "1", None);
+        assert_eq!(LogFormat::TEXT.render(&start).as_deref(), Some("START RequestId: id Version: 1\n"));
+        let line = json("INFO", "INFO").render(&start).expect("it is INFO");
+        assert!(line.starts_with(r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.start","record":{"#), "{line}");
+        assert_eq!(json("WARN", "INFO").render(&start), None);
+    }
+
+    #[test]
+    fn lines_below_the_level_are_left_out() {
+        let format = json("INFO", "WARN");
+        assert!(!format.keeps(br#"{"level":"INFO","message":"m"}"#));
+        assert!(format.keeps(br#"{"level":"error","message":"m"}"#));
+        assert!(format.keeps(b"plain"));
+        assert!(format.keeps(br#"{"message":"m"}"#));
+        assert!(LogFormat::TEXT.keeps(br#"{"level":"TRACE"}"#));
+    }
+}
