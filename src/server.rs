@@ -156,10 +156,10 @@ impl Server {
     fn start_reactors(&self) -> TaskTracker {
         let (tasks, delay, stop) = (TaskTracker::new(), self.settings.state_delay, &self.stop);
         let ledger = || Arc::clone(&self.ledger);
-        tasks.spawn(activation::run(ledger(), Arc::clone(&self.executor), delay, stop.clone()));
+        tasks.spawn(activation::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
         tasks.spawn(capacity::run(ledger(), delay, stop.clone()));
         tasks.spawn(event_sources::run(ledger(), delay, stop.clone()));
-        tasks.spawn(provisioning::run(ledger(), delay, stop.clone()));
+        tasks.spawn(provisioning::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
         tasks
     }
 
@@ -263,6 +263,10 @@ fn settings(options: &ServeOptions, data_dir: &Path) -> Settings {
         state_delay: Duration::from_millis(environments.state_delay_ms),
         max_response_bytes: options.limits.payload_size,
         concurrency: options.limits.concurrent_executions,
+        rehydrate: environments.rehydrate,
+        standby: usize::from(environments.standby),
+        max_environments: environments.max_environments.and_then(|most| usize::try_from(most).ok()),
+        max_memory_mib: environments.max_memory,
     }
 }
 

@@ -51,6 +51,11 @@ pub enum FromInit {
     },
     /// The invocation ended; the environment is idle again.
     Finished(Finished),
+    /// The init phase failed while no invocation waited for it. The next invocation starts the runtime again.
+    InitFailed {
+        /// Why, for the server's log.
+        reason: String,
+    },
 }
 
 /// Who is dialling, and what it is doing.

@@ -27,6 +27,7 @@ enum Kind {
     Ready,
     Log,
     Finished,
+    InitFailed,
 }
 
 /// An encoded frame.
@@ -43,6 +44,7 @@ impl Parcel {
             FromInit::Ready { .. } => Kind::Ready,
             FromInit::Log { .. } => Kind::Log,
             FromInit::Finished(_) => Kind::Finished,
+            FromInit::InitFailed { .. } => Kind::InitFailed,
         };
         Ok(Self { kind, bytes: link::encode(frame)? })
     }

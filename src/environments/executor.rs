@@ -10,6 +10,13 @@ use async_trait::async_trait;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EnvironmentId(pub String);
 
+impl EnvironmentId {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Self(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1))
+    }
+}
+
 impl fmt::Display for EnvironmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -46,6 +53,21 @@ pub struct EnvironmentSpec {
     pub memory_mib: u32,
     /// Size limit of /tmp in MiB.
     pub tmp_mib: u32,
+    /// Seconds the init waits for a lost server before it ends the environment.
+    pub grace_s: u64,
+}
+
+/// An environment made ahead, for a function that is not known yet.
+#[derive(Clone)]
+pub struct StandbySpec {
+    /// The environment's id.
+    pub id: EnvironmentId,
+    /// Proves the id to the server when the init dials; a secret.
+    pub token: String,
+    /// Id of the store, for names and labels.
+    pub store_id: String,
+    /// The runtime's name as in the API: it says which image.
+    pub runtime: String,
     /// Seconds the init waits for a lost server before it ends the environment.
     pub grace_s: u64,
 }
@@ -101,6 +123,25 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// Starts an environment with the init as its first process. Returns when it was started; the
     /// init dials by itself.
     async fn start(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError>;
+
+    /// Whether it makes environments ahead of their functions: [`Executor::stand_by`], [`Executor::assign`].
+    fn has_standby(&self) -> bool {
+        false
+    }
+
+    /// Starts an environment for no function yet. Its init dials, and waits.
+    async fn stand_by(&self, _spec: &StandbySpec) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))
+    }
+
+    /// Gives a standby environment (that with the id of `spec`) its function: code, layers, limits. It is never
+    /// given another one.
+    ///
+    /// # Errors
+    /// It cannot be this function's; it is of no use any more.
+    async fn assign(&self, _spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))
+    }
 
     /// Ends an environment and removes what `start` made of it. Ending one that is gone is no error.
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError>;

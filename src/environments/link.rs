@@ -106,6 +106,14 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         refuse(&mut writer, &hello, reason).await;
         return;
     }
+    if let Some(assigned) = pool.standby_dialled(&hello) {
+        // It waits for its function. Until then its init sends nothing: what can be read is its end.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            assigned = assigned => if assigned.is_err() { return },
+            _ = frames.next() => return pool.standby_lost(&hello),
+        }
+    }
     let environment = match pool.connected(&hello, writer).await {
         Ok(environment) => environment,
         Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,
@@ -118,6 +126,7 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         match frame {
             Some(FromInit::Log { time_ms, data }) => environment.output(time_ms, &data),
             Some(FromInit::Ready { .. }) => environment.ready(),
+            Some(FromInit::InitFailed { reason }) => environment.init_failed(reason),
             Some(FromInit::Finished(finished)) => {
                 if environment.finished(finished) {
                     pool.release(&environment);

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::environment::Initialization;
 use super::executor::{EnvironmentId, Launch};
 use super::pool::Target;
 use crate::model::credentials::RoleSession;
@@ -13,13 +14,19 @@ use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::time::{Timestamp, civil_date};
 
 /// All variables of the runtime process, but the address of the Runtime API.
-pub fn of(target: &Target, launch: &Launch, id: &EnvironmentId) -> Vec<(String, String)> {
+pub fn of(
+    target: &Target,
+    launch: &Launch,
+    id: &EnvironmentId,
+    initialization: Initialization,
+) -> Vec<(String, String)> {
     let mut variables: BTreeMap<String, String> = defaults();
     variables.extend(launch.variables.iter().cloned());
     if let Some(user) = &target.version.config.environment {
         variables.extend(user.0.clone());
     }
     variables.extend(reserved(target, id));
+    variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE".into(), initialization.as_str().into());
     variables.into_iter().collect()
 }
 
@@ -49,7 +56,6 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &config.logging.group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", &stream),
         ("LAMBDA_TASK_ROOT", "/var/task"),

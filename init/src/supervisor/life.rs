@@ -70,14 +70,17 @@ impl Supervisor {
         }
     }
 
-    /// The runtime said that it cannot begin. Without an invocation nobody hears of it: the next
-    /// one starts it again.
+    /// The runtime said that it cannot begin. Without an invocation only the server hears of it: the
+    /// next one starts it again.
     pub(super) async fn fail_init(&mut self, outcome: Outcome) {
         let pid = self.runtime.as_ref().map(|runtime| runtime.process.pid);
         if let Some(pid) = pid {
             self.reaper.wait_for(pid, LAST_WORDS).await;
         }
         self.stop_runtime().await;
+        if self.invocation.is_none() {
+            self.send(&FromInit::InitFailed { reason: "the runtime reported an error".to_owned() });
+        }
         self.finish(outcome);
     }
 
@@ -94,6 +97,10 @@ impl Supervisor {
         let init = matches!(&self.runtime, Some(Runtime { stage: Stage::Starting { .. }, .. }));
         self.stop_runtime().await;
         let Some(invocation) = &mut self.invocation else {
+            if init {
+                let reason = reason(status).unwrap_or_else(|| "exit status 0".to_owned());
+                self.send(&FromInit::InitFailed { reason: format!("the runtime ended: {reason}") });
+            }
             return;
         };
         if init || invocation.handed.is_some() {

@@ -176,6 +176,7 @@ impl Supervisor {
         if let Err(reason) = self.start_runtime() {
             // The next invocation tries again, and tells its caller.
             eprintln!("larder-init: start the runtime: {reason}");
+            self.send(&FromInit::InitFailed { reason });
         }
     }
 

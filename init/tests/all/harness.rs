@@ -231,7 +231,7 @@ impl Connection {
         loop {
             match self.next() {
                 FromInit::Finished(finished) => return finished,
-                FromInit::Ready { .. } => {}
+                FromInit::Ready { .. } | FromInit::InitFailed { .. } => {}
                 other @ (FromInit::Hello(_) | FromInit::Log { .. }) => {
                     panic!("unexpected: {other:?}")
                 }

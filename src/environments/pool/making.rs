@@ -5,9 +5,9 @@ use std::sync::Arc;
 use larder_init::link::Start;
 use tokio::sync::oneshot;
 
-use super::{DeploymentKey, Pool, RunError, Target};
+use super::{Pool, RunError, Starting, Target};
 use crate::blobs::BlobError;
-use crate::environments::environment::Environment;
+use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
 use crate::environments::{token, variables};
 use crate::model::arn;
@@ -16,25 +16,31 @@ use crate::model::arn;
 const INIT_TIMEOUT_MS: u64 = 10_000;
 
 impl Pool {
-    /// Makes an environment and waits until it dials.
+    /// Makes an environment that has its room and waits until it dials: out of a standby one where one fits.
     pub(super) async fn start(
         self: &Arc<Self>,
         target: &Target,
-        deployment: DeploymentKey,
+        initialization: Initialization,
+        id: EnvironmentId,
     ) -> Result<Arc<Environment>, RunError> {
+        if let Some(environment) = self.start_standby(target, initialization, &id).await {
+            return Ok(environment);
+        }
         if self.stop.is_cancelled() {
+            self.inner().budget.give_back(&id);
             return Err(RunError::Closing);
         }
-        let id = EnvironmentId(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1));
-        let (dialled, environment) = oneshot::channel();
-        self.inner().starting.insert(id.clone(), (deployment.clone(), dialled));
-        self.records.add(&id, &deployment);
+        let environment = self.announce(target, initialization, &id);
         // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, target, making) = (Arc::clone(self), target.clone(), id.clone());
-        let made = self.tasks.spawn(async move { pool.make(&target, making).await });
+        let (pool, making) = (Arc::clone(self), target.clone());
+        let made_id = id.clone();
+        let made = self.tasks.spawn(async move { pool.make(&making, made_id).await });
         let outcome = match made.await {
             Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
-                Ok(Ok(environment)) => return Ok(environment),
+                Ok(Ok(environment)) => {
+                    self.stand_by(&target.version.config.runtime);
+                    return Ok(environment);
+                }
                 _ => Err(RunError::StartTimeout(self.settings.start_timeout)),
             },
             Ok(Err(error)) => Err(error),
@@ -43,6 +49,20 @@ impl Pool {
         self.inner().starting.remove(&id);
         self.end(id);
         outcome
+    }
+
+    /// Expects an environment to dial.
+    pub(super) fn announce(
+        &self,
+        target: &Target,
+        initialization: Initialization,
+        id: &EnvironmentId,
+    ) -> oneshot::Receiver<Arc<Environment>> {
+        let (waiter, dialled) = oneshot::channel();
+        let starting = Starting { target: target.clone(), initialization, waiter };
+        self.inner().starting.insert(id.clone(), starting);
+        self.records.add(id, &target.deployment(), initialization);
+        dialled
     }
 
     async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
@@ -59,7 +79,7 @@ impl Pool {
         Ok(self.executor.start(&spec).await?)
     }
 
-    async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
+    pub(super) async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
         let (trees, blob) = (Arc::clone(&self.trees), target.version.code.blob);
         let config = &target.version.config;
         let layers: Vec<_> = config.layers.iter().filter_map(|layer| layer.blob).collect();
@@ -93,7 +113,7 @@ impl Pool {
             environment.notice(warning);
         }
         let start = Start {
-            variables: variables::of(target, &launch, &environment.id),
+            variables: variables::of(target, &launch, &environment.id, environment.initialization),
             argv: launch.argv,
             working_dir: "/var/task".into(),
             user: launch.user,

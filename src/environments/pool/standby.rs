@@ -1,0 +1,182 @@
+//! Standby environments: started ahead, for a runtime but for no function yet. A cold start takes one, and costs
+//! about the runtime's own start; another one is started in its place. An environment gets one function, once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_init::link::Hello;
+use tokio::sync::oneshot;
+
+use super::{Pool, Target};
+use crate::environments::environment::{Environment, Initialization};
+use crate::environments::executor::{EnvironmentId, ExecutorError, StandbySpec};
+use crate::environments::token;
+
+/// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
+/// the function wants now.
+const REPLACE_AFTER: Duration = Duration::from_millis(300);
+
+/// Standby environments by their runtime.
+#[derive(Debug, Default)]
+pub struct Standby {
+    /// Started, not yet dialled.
+    starting: HashMap<EnvironmentId, String>,
+    /// Dialled: their inits wait, and the link's server waits for the sender.
+    waiting: HashMap<String, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
+}
+
+impl Standby {
+    /// How many wait for a function.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
+    /// How many of a runtime there are or will be.
+    fn of(&self, runtime: &str) -> usize {
+        let starting = self.starting.values().filter(|starting| *starting == runtime).count();
+        starting + self.waiting.get(runtime).map_or(0, Vec::len)
+    }
+
+    fn take(&mut self, runtime: &str) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
+        self.waiting.get_mut(runtime)?.pop()
+    }
+
+    /// The ids of all: they end.
+    pub(super) fn take_all(&mut self) -> Vec<EnvironmentId> {
+        let waiting = std::mem::take(&mut self.waiting).into_values().flatten().map(|(id, _)| id);
+        std::mem::take(&mut self.starting).into_keys().chain(waiting).collect()
+    }
+
+    /// The ids of all.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &EnvironmentId> {
+        self.starting.keys().chain(self.waiting.values().flatten().map(|(id, _)| id))
+    }
+}
+
+impl Pool {
+    /// Makes ready what the environments of a runtime share, and its standby environments.
+    pub async fn prepare(self: &Arc<Self>, runtime: &str) -> Result<(), ExecutorError> {
+        self.executor.prepare(runtime).await?;
+        self.fill(runtime).await;
+        Ok(())
+    }
+
+    /// Has the standby environments of a runtime that was just used filled up, a little later.
+    pub(super) fn stand_by(self: &Arc<Self>, runtime: &str) {
+        if self.settings.standby == 0 || !self.executor.has_standby() {
+            return;
+        }
+        let (pool, runtime) = (Arc::clone(self), runtime.to_owned());
+        self.tasks.spawn(async move {
+            if pool.stop.run_until_cancelled(tokio::time::sleep(REPLACE_AFTER)).await.is_some() {
+                pool.fill(&runtime).await;
+            }
+        });
+    }
+
+    async fn fill(self: &Arc<Self>, runtime: &str) {
+        if !self.executor.has_standby() {
+            return;
+        }
+        while let Some(id) = self.next_standby(runtime) {
+            let spec = StandbySpec {
+                token: token::of(self.ledger.secret(), &id),
+                id: id.clone(),
+                store_id: self.ledger.store_id().to_owned(),
+                runtime: runtime.to_owned(),
+                grace_s: self.settings.grace.as_secs(),
+            };
+            if let Err(error) = self.executor.stand_by(&spec).await {
+                tracing::warn!(runtime, %error, "no standby environment could be made");
+                self.inner().standby.starting.remove(&id);
+                return self.end(id);
+            }
+        }
+    }
+
+    /// The id of one more standby environment, where there are too few.
+    fn next_standby(&self, runtime: &str) -> Option<EnvironmentId> {
+        let mut inner = self.inner();
+        if self.stop.is_cancelled() || inner.standby.of(runtime) >= self.settings.standby {
+            return None;
+        }
+        let id = EnvironmentId::random();
+        inner.standby.starting.insert(id.clone(), runtime.to_owned());
+        Some(id)
+    }
+
+    /// Takes a standby environment that dialled. The receiver hears of its function, or of its end; `None` where it
+    /// is none.
+    pub fn standby_dialled(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
+        let id = EnvironmentId(hello.environment.clone());
+        let mut inner = self.inner();
+        let runtime = inner.standby.starting.remove(&id)?;
+        let (wake, assigned) = oneshot::channel();
+        inner.standby.waiting.entry(runtime).or_default().push((id, wake));
+        Some(assigned)
+    }
+
+    /// A standby environment has ended.
+    pub fn standby_lost(self: &Arc<Self>, hello: &Hello) {
+        let id = EnvironmentId(hello.environment.clone());
+        for waiting in self.inner().standby.waiting.values_mut() {
+            waiting.retain(|(other, _)| *other != id);
+        }
+        // One that was just assigned: who waits hears of it.
+        self.inner().starting.remove(&id);
+        self.end(id);
+    }
+
+    /// Makes a standby environment the target's, and waits until it has begun. `None` where there is none, or where
+    /// it fails: then one is made in the ordinary way. The room of `id` becomes its room.
+    pub(super) async fn start_standby(
+        self: &Arc<Self>,
+        target: &Target,
+        initialization: Initialization,
+        id: &EnvironmentId,
+    ) -> Option<Arc<Environment>> {
+        let config = &target.version.config;
+        if target.version.code.image.is_some() {
+            return None;
+        }
+        let (standby, wake) = self.inner().standby.take(&config.runtime)?;
+        // A task of its own: a caller that goes away must not leave half an environment.
+        let (pool, owned) = (Arc::clone(self), target.clone());
+        let assigning = standby.clone();
+        let assigned = self.tasks.spawn(async move { pool.assign(&owned, initialization, assigning, wake).await });
+        let environment = match assigned.await {
+            Ok(Ok(environment)) => environment,
+            Ok(Err(reason)) => {
+                tracing::warn!(environment = %standby, function = %target.function.name, reason, "a standby environment was of no use");
+                self.inner().starting.remove(&standby);
+                self.end(standby);
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let mut inner = self.inner();
+        inner.budget.give_back(id);
+        inner.budget.take(&standby, config.memory_mib);
+        drop(inner);
+        self.stand_by(&config.runtime);
+        Some(environment)
+    }
+
+    async fn assign(
+        &self,
+        target: &Target,
+        initialization: Initialization,
+        id: EnvironmentId,
+        wake: oneshot::Sender<()>,
+    ) -> Result<Arc<Environment>, String> {
+        let spec = self.spec(target, id.clone()).await.map_err(|error| error.to_string())?;
+        self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
+        let environment = self.announce(target, initialization, &id);
+        wake.send(()).map_err(|()| "it has ended".to_owned())?;
+        match tokio::time::timeout(self.settings.start_timeout, environment).await {
+            Ok(Ok(environment)) => Ok(environment),
+            _ => Err("it does not begin".to_owned()),
+        }
+    }
+}
