@@ -342,6 +342,7 @@ fn choose_executor(
         init: init.clone(),
         link_folder: settings.link_dir(),
         advertise: options.environments.link_address.map(|address| address.to_string()),
+        standby_folder: settings.run_dir.join("standby"),
         store_id: ledger.store_id().to_owned(),
     };
     match (engine.and_then(|engine| DockerExecutor::on(engine, docker)), options.executor) {

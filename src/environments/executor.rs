@@ -1,6 +1,5 @@
 //! What makes environments: the [`Executor`] trait and the plain types it speaks.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -99,6 +98,9 @@ pub enum ExecutorError {
     Failed(String),
 }
 
+/// Whether an environment is kept.
+pub type Keep<'a> = dyn Fn(&EnvironmentId) -> bool + Sync + 'a;
+
 /// Makes and ends environments. It knows nothing of functions' lives or of invocations: the pool
 /// decides when, the link tells how it goes.
 #[async_trait]
@@ -146,6 +148,7 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// Ends an environment and removes what `start` made of it. Ending one that is gone is no error.
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError>;
 
-    /// Ends every environment of this store that is not in `keep`: what a killed server left.
-    async fn sweep(&self, keep: &HashSet<EnvironmentId>) -> Result<Vec<EnvironmentId>, ExecutorError>;
+    /// Ends every environment of this store that is not kept: what a killed server left. What is kept is asked after
+    /// what is there, so that none is lost that is started meanwhile.
+    async fn sweep(&self, keep: &Keep<'_>) -> Result<Vec<EnvironmentId>, ExecutorError>;
 }

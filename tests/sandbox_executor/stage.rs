@@ -1,6 +1,5 @@
 //! A function, an executor, and the server's end of the link.
 
-use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,10 +13,6 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-pub fn ids(ids: &[&str]) -> HashSet<EnvironmentId> {
-    ids.iter().map(|id| EnvironmentId((*id).to_owned())).collect()
-}
 
 /// Everything around an environment.
 pub struct Stage {
@@ -169,6 +164,7 @@ impl Link {
             match self.receive().await.expect("it answers") {
                 FromInit::Log { data, .. } => self.log += &String::from_utf8_lossy(&data),
                 FromInit::Ready { init_us } => self.init_us = init_us,
+                FromInit::InitFailed { .. } => {}
                 FromInit::Finished(finished) => return finished.outcome,
                 FromInit::Hello(hello) => panic!("a second hello: {hello:?}"),
             }

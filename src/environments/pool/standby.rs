@@ -1,7 +1,7 @@
 //! Standby environments: started ahead, for a runtime but for no function yet. A cold start takes one, and costs
 //! about the runtime's own start; another one is started in its place. An environment gets one function, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Standby {
     starting: HashMap<EnvironmentId, String>,
     /// Dialled: their inits wait, and the link's server waits for the sender.
     waiting: HashMap<String, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
+    /// Taken, and not announced yet as their functions' environments.
+    assigning: HashSet<EnvironmentId>,
 }
 
 impl Standby {
@@ -39,7 +41,9 @@ impl Standby {
     }
 
     fn take(&mut self, runtime: &str) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
-        self.waiting.get_mut(runtime)?.pop()
+        let (id, wake) = self.waiting.get_mut(runtime)?.pop()?;
+        self.assigning.insert(id.clone());
+        Some((id, wake))
     }
 
     /// The ids of all: they end.
@@ -48,9 +52,11 @@ impl Standby {
         std::mem::take(&mut self.starting).into_keys().chain(waiting).collect()
     }
 
-    /// The ids of all.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &EnvironmentId> {
-        self.starting.keys().chain(self.waiting.values().flatten().map(|(id, _)| id))
+    /// Whether this is one of them, or is just being assigned.
+    pub(super) fn contains(&self, id: &EnvironmentId) -> bool {
+        self.starting.contains_key(id)
+            || self.assigning.contains(id)
+            || self.waiting.values().flatten().any(|(waiting, _)| waiting == id)
     }
 }
 
@@ -149,7 +155,10 @@ impl Pool {
             Ok(Ok(environment)) => environment,
             Ok(Err(reason)) => {
                 tracing::warn!(environment = %standby, function = %target.function.name, reason, "a standby environment was of no use");
-                self.inner().starting.remove(&standby);
+                let mut inner = self.inner();
+                inner.starting.remove(&standby);
+                inner.standby.assigning.remove(&standby);
+                drop(inner);
                 self.end(standby);
                 return None;
             }
@@ -173,6 +182,7 @@ impl Pool {
         let spec = self.spec(target, id.clone()).await.map_err(|error| error.to_string())?;
         self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
         let environment = self.announce(target, initialization, &id);
+        self.inner().standby.assigning.remove(&id);
         wake.send(()).map_err(|()| "it has ended".to_owned())?;
         match tokio::time::timeout(self.settings.start_timeout, environment).await {
             Ok(Ok(environment)) => Ok(environment),

@@ -1,12 +1,12 @@
 //! Upkeep of the pool: idle environments that are there for long or are outdated, and what a former server left.
 //! It sleeps until the next one is due or the state changes, so that an idle server does nothing.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
 use crate::environments::environment::Environment;
+use crate::environments::executor::EnvironmentId;
 
 /// Changes of the state come by the thousand a second: those of one pause share a look.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -64,12 +64,7 @@ impl Pool {
     }
 
     async fn sweep(self: &Arc<Self>) {
-        let (keep, missing) = {
-            let mut inner = self.inner();
-            let known = inner.live.keys().chain(inner.starting.keys()).chain(inner.standby.ids());
-            let keep: HashSet<_> = known.cloned().collect();
-            (keep, std::mem::take(&mut inner.expected))
-        };
+        let missing = std::mem::take(&mut self.inner().expected);
         for id in missing.keys() {
             self.records.remove(id);
         }
@@ -77,13 +72,19 @@ impl Pool {
         for environment in self.take_beyond_budget() {
             self.retire(&environment);
         }
-        match self.executor.sweep(&keep).await {
+        match self.executor.sweep(&|id| self.knows(id)).await {
             Ok(removed) if !removed.is_empty() => {
                 tracing::info!(count = removed.len(), "removed environments that a former server left");
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "could not look for environments of a former server"),
         }
+    }
+
+    /// Whether an environment is one of this server's.
+    fn knows(&self, id: &EnvironmentId) -> bool {
+        let inner = self.inner();
+        inner.live.contains_key(id) || inner.starting.contains_key(id) || inner.standby.contains(id)
     }
 
     /// Takes idle environments that were adopted beyond the limits, which may be lower than the former server's.
