@@ -67,7 +67,7 @@ pub async fn run(ledger: Arc<Ledger>, pool: Arc<Pool>, delay: Duration, stop: Ca
                 reactor.note(attempt);
                 continue;
             }
-            changed = changes.changed() => if changed.is_err() { break },
+            seen = changes.changed() => if seen.is_err() { break },
         }
         if stop.run_until_cancelled(tokio::time::sleep(PAUSE.min(delay / 5))).await.is_none() {
             break;

@@ -1,5 +1,6 @@
 //! Environments on demand: within limits, over updates and restarts, and out of standby ones.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +9,7 @@ use serde_json::json;
 
 use crate::on_each_executor;
 use crate::support::functions::{ECHO, active, create_python, python};
-use crate::support::http::{self, Request};
+use crate::support::http::Request;
 use crate::support::invoke::{call, invoke};
 use crate::support::{Executor, Options, Server, eventually};
 
@@ -198,19 +199,54 @@ def handler(event, context):
     let log = server.log();
     assert!(!log.contains("of no use"), "{log}");
 
-    // What was assigned is adopted like any other; what stood by is not.
+    // What was assigned is adopted like any other. What stood by is not: another one takes its place.
+    let folder = server.data_dir().join("run/standby");
+    let slots = || {
+        let entries = std::fs::read_dir(&folder).expect("slots");
+        entries.map(|entry| entry.expect("a slot").file_name()).collect::<BTreeSet<_>>()
+    };
+    let before = slots();
     server.kill();
     server.restart();
     for name in ["one", "two"] {
         let answer = call(&server.client(), name).await.response();
         assert_eq!(answer[1], json!([name, "handler.py", name]), "the same environment");
     }
-    eventually("the old one is gone", || async {
+    eventually("another one stands by", || async {
         let standing = server.leftovers().into_iter().filter(|left| left.contains("-standby-")).count();
-        (standing == 0).then_some(())
+        let after = slots();
+        (standing == 1 && after.len() == 3 && after.intersection(&before).count() == 2).then_some(())
     })
     .await;
-    let slots = server.data_dir().join("run/standby");
-    eventually("its slot is gone", || async { (std::fs::read_dir(&slots).ok()?.count() == 2).then_some(()) }).await;
-    assert_eq!(http::get(server.port(), "/_larder/health").status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_environment_is_replaced_and_ends_without_its_server() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let options = Options::new(Executor::Docker).with("LARDER_STANDBY", 2).with("LARDER_ENVIRONMENT_GRACE_S", 2);
+    let mut server = Server::start(options);
+    create_python(&server.client(), "f", WHO).await;
+    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
+    assert_eq!(server.environments(), 0, "they are nobody's yet");
+    call(&server.client(), "f").await.response();
+    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
+    assert_eq!(server.stop().code(), Some(0));
+    server.assert_nothing_left();
+
+    // What was used lately is stood by for; and whoever ends it, another one comes.
+    server.restart();
+    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
+    let processes = || server.leftovers().into_iter().filter(|left| left.starts_with("process"));
+    for process in processes() {
+        let pid = process.split([' ', ':']).nth(1).and_then(|pid| pid.parse().ok()).expect("a process id");
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+    eventually("they are missed", || async { (standby(&server) < 2).then_some(()) }).await;
+    call(&server.client(), "f").await.response();
+    eventually("two stand by again", || async { (standby(&server) == 2).then_some(()) }).await;
+    server.kill();
+    assert!(!server.leftovers().is_empty());
+    server.assert_nothing_left();
 }

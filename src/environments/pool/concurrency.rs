@@ -48,21 +48,18 @@ impl Concurrency {
     ) -> Result<Running, RunError> {
         let reserved = state.function(function).and_then(|function| function.reserved_concurrency);
         let mut counts = self.counts();
-        match reserved {
-            Some(reserved) => {
-                let running = counts.functions.get(function).copied().unwrap_or(0);
-                if running >= reserved.saturating_sub(provisioned) {
-                    return Err(RunError::Reserved(reserved));
-                }
+        if let Some(reserved) = reserved {
+            let running = counts.functions.get(function).copied().unwrap_or(0);
+            if running >= reserved.saturating_sub(provisioned) {
+                return Err(RunError::Reserved(reserved));
             }
-            None => {
-                let taken = u32::try_from(state.usage(&function.scope).concurrency()).unwrap_or(u32::MAX);
-                let free = limit.saturating_sub(taken);
-                if counts.unreserved.get(&function.scope).copied().unwrap_or(0) >= free {
-                    return Err(RunError::Throttled(free));
-                }
-                *counts.unreserved.entry(function.scope.clone()).or_default() += 1;
+        } else {
+            let taken = u32::try_from(state.usage(&function.scope).concurrency()).unwrap_or(u32::MAX);
+            let free = limit.saturating_sub(taken);
+            if counts.unreserved.get(&function.scope).copied().unwrap_or(0) >= free {
+                return Err(RunError::Throttled(free));
             }
+            *counts.unreserved.entry(function.scope.clone()).or_default() += 1;
         }
         *counts.functions.entry(function.clone()).or_default() += 1;
         Ok(Running { concurrency: self.clone(), function: function.clone(), unreserved: reserved.is_none() })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use larder_init::link::Start;
 use tokio::sync::oneshot;
 
+use super::standby::REPLACE_AFTER;
 use super::{Pool, RunError, Starting, Target};
 use crate::blobs::BlobError;
 use crate::environments::environment::{Environment, Initialization};
@@ -38,7 +39,7 @@ impl Pool {
         let outcome = match made.await {
             Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
                 Ok(Ok(environment)) => {
-                    self.stand_by(&target.version.config.runtime);
+                    self.stand_by(&target.version.config.runtime, REPLACE_AFTER);
                     return Ok(environment);
                 }
                 _ => Err(RunError::StartTimeout(self.settings.start_timeout)),

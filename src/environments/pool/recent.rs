@@ -1,6 +1,6 @@
 //! What was used lately: a note under `run/`, and what is made ahead of it at a start.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,8 +83,8 @@ impl Recent {
 }
 
 impl Pool {
-    /// Keeps the note until it is dropped.
-    pub(super) async fn keep_note(self: Arc<Self>) {
+    /// Keeps the note up to date for ever.
+    pub(super) async fn keep_note(&self) {
         loop {
             self.recent.changed.notified().await;
             tokio::time::sleep(PAUSE).await;
@@ -108,13 +108,18 @@ impl Pool {
         }
     }
 
-    /// Makes environments ahead for what was used lately and has none, one after the other, as far as there is room.
+    /// Makes standby environments for what was used lately, and environments ahead where that is wanted and it has
+    /// none: one after the other, as far as there is room.
     pub(super) async fn rehydrate(self: Arc<Self>) {
+        let targets: Vec<_> = self.recent.read().iter().filter_map(|used| self.usable(used)).collect();
+        let runtimes: BTreeSet<_> = targets.iter().map(|target| &target.version.config.runtime).collect();
+        for runtime in runtimes {
+            self.fill(runtime).await;
+        }
         if self.settings.rehydrate != Rehydrate::Recent {
             return;
         }
-        for used in self.recent.read() {
-            let Some(target) = self.usable(&used) else { continue };
+        for target in targets {
             let (function, deployment) = (target.function.name.clone(), target.deployment());
             let there = self.inner().live.values().any(|environment| environment.deployment == deployment);
             if there || self.stop.is_cancelled() {

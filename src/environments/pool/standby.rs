@@ -15,7 +15,10 @@ use crate::environments::token;
 
 /// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
 /// the function wants now.
-const REPLACE_AFTER: Duration = Duration::from_millis(300);
+pub const REPLACE_AFTER: Duration = Duration::from_millis(300);
+
+/// How long after its end one is replaced that served no function.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Standby environments by their runtime.
 #[derive(Debug, Default)]
@@ -46,6 +49,15 @@ impl Standby {
         Some((id, wake))
     }
 
+    /// Forgets one that waits; its runtime.
+    fn forget(&mut self, id: &EnvironmentId) -> Option<String> {
+        let found = self.waiting.iter_mut().find(|(_, waiting)| waiting.iter().any(|(other, _)| other == id));
+        found.map(|(runtime, waiting)| {
+            waiting.retain(|(other, _)| other != id);
+            runtime.clone()
+        })
+    }
+
     /// The ids of all: they end.
     pub(super) fn take_all(&mut self) -> Vec<EnvironmentId> {
         let waiting = std::mem::take(&mut self.waiting).into_values().flatten().map(|(id, _)| id);
@@ -68,20 +80,20 @@ impl Pool {
         Ok(())
     }
 
-    /// Has the standby environments of a runtime that was just used filled up, a little later.
-    pub(super) fn stand_by(self: &Arc<Self>, runtime: &str) {
+    /// Has the standby environments of a runtime filled up, a little later.
+    pub(super) fn stand_by(self: &Arc<Self>, runtime: &str, after: Duration) {
         if self.settings.standby == 0 || !self.executor.has_standby() {
             return;
         }
         let (pool, runtime) = (Arc::clone(self), runtime.to_owned());
         self.tasks.spawn(async move {
-            if pool.stop.run_until_cancelled(tokio::time::sleep(REPLACE_AFTER)).await.is_some() {
+            if pool.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
                 pool.fill(&runtime).await;
             }
         });
     }
 
-    async fn fill(self: &Arc<Self>, runtime: &str) {
+    pub(super) async fn fill(self: &Arc<Self>, runtime: &str) {
         if !self.executor.has_standby() {
             return;
         }
@@ -123,15 +135,18 @@ impl Pool {
         Some(assigned)
     }
 
-    /// A standby environment has ended.
+    /// A standby environment has ended. Another one takes its place, not at once: it may have ended for a reason.
     pub fn standby_lost(self: &Arc<Self>, hello: &Hello) {
         let id = EnvironmentId(hello.environment.clone());
-        for waiting in self.inner().standby.waiting.values_mut() {
-            waiting.retain(|(other, _)| *other != id);
-        }
+        let mut inner = self.inner();
+        let runtime = inner.standby.forget(&id);
         // One that was just assigned: who waits hears of it.
-        self.inner().starting.remove(&id);
+        inner.starting.remove(&id);
+        drop(inner);
         self.end(id);
+        if let Some(runtime) = runtime {
+            self.stand_by(&runtime, AGAIN_AFTER);
+        }
     }
 
     /// Makes a standby environment the target's, and waits until it has begun. `None` where there is none, or where
@@ -148,45 +163,53 @@ impl Pool {
         }
         let (standby, wake) = self.inner().standby.take(&config.runtime)?;
         // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, owned) = (Arc::clone(self), target.clone());
-        let assigning = standby.clone();
-        let assigned = self.tasks.spawn(async move { pool.assign(&owned, initialization, assigning, wake).await });
-        let environment = match assigned.await {
-            Ok(Ok(environment)) => environment,
-            Ok(Err(reason)) => {
-                tracing::warn!(environment = %standby, function = %target.function.name, reason, "a standby environment was of no use");
+        let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
+        let assigning =
+            self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
+        let begun = match assigning.await {
+            Ok(Ok(dialled)) => match tokio::time::timeout(self.settings.start_timeout, dialled).await {
+                Ok(Ok(environment)) => Ok(environment),
+                _ => Err("it does not begin".to_owned()),
+            },
+            Ok(Err(reason)) => Err(reason),
+            Err(error) => Err(error.to_string()),
+        };
+        self.stand_by(&config.runtime, REPLACE_AFTER);
+        match begun {
+            Ok(environment) => Some(environment),
+            Err(reason) => {
+                let function = &target.function.name;
+                tracing::warn!(environment = %standby, %function, reason, "a standby environment was of no use");
                 let mut inner = self.inner();
                 inner.starting.remove(&standby);
                 inner.standby.assigning.remove(&standby);
+                inner.budget.take(id, config.memory_mib);
                 drop(inner);
                 self.end(standby);
-                return None;
+                None
             }
-            Err(_) => return None,
-        };
-        let mut inner = self.inner();
-        inner.budget.give_back(id);
-        inner.budget.take(&standby, config.memory_mib);
-        drop(inner);
-        self.stand_by(&config.runtime);
-        Some(environment)
+        }
     }
 
+    /// Gives a standby environment its function, and wakes it; the receiver gets it when it has begun.
     async fn assign(
         &self,
         target: &Target,
         initialization: Initialization,
-        id: EnvironmentId,
+        standby: &EnvironmentId,
+        room: &EnvironmentId,
         wake: oneshot::Sender<()>,
-    ) -> Result<Arc<Environment>, String> {
-        let spec = self.spec(target, id.clone()).await.map_err(|error| error.to_string())?;
-        self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
-        let environment = self.announce(target, initialization, &id);
-        self.inner().standby.assigning.remove(&id);
-        wake.send(()).map_err(|()| "it has ended".to_owned())?;
-        match tokio::time::timeout(self.settings.start_timeout, environment).await {
-            Ok(Ok(environment)) => Ok(environment),
-            _ => Err("it does not begin".to_owned()),
+    ) -> Result<oneshot::Receiver<Arc<Environment>>, String> {
+        {
+            let mut inner = self.inner();
+            inner.budget.give_back(room);
+            inner.budget.take(standby, target.version.config.memory_mib);
         }
+        let spec = self.spec(target, standby.clone()).await.map_err(|error| error.to_string())?;
+        self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
+        let dialled = self.announce(target, initialization, standby);
+        self.inner().standby.assigning.remove(standby);
+        wake.send(()).map_err(|()| "it has ended".to_owned())?;
+        Ok(dialled)
     }
 }

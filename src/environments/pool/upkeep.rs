@@ -11,25 +11,34 @@ use crate::environments::executor::EnvironmentId;
 /// Changes of the state come by the thousand a second: those of one pause share a look.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// While nothing is idle, the shortest time until the next look.
+const LEAST_SLEEP: Duration = Duration::from_millis(250);
+
 impl Pool {
     /// Looks after the pool until the server stops: ends what is idle for long or outdated, and once,
     /// when adoption is over, what nobody wants.
     pub async fn keep(self: Arc<Self>) {
+        tokio::select! {
+            () = self.keep_idle() => {}
+            () = self.keep_note() => {}
+        }
+    }
+
+    async fn keep_idle(self: &Arc<Self>) {
         let mut changes = self.ledger.changes();
         let mut swept = false;
-        let noting = tokio::spawn(Arc::clone(&self).keep_note());
         loop {
             let adopted_at = self.started + self.adoption;
             if !swept && adopted_at <= Instant::now() {
                 swept = true;
                 self.sweep().await;
-                self.tasks.spawn(Arc::clone(&self).rehydrate());
+                self.tasks.spawn(Arc::clone(self).rehydrate());
             }
             let due = if swept { self.next_expiry() } else { self.next_expiry().min(adopted_at) };
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = tokio::time::sleep_until(due.into()) => {}
-                changed = changes.changed() => if changed.is_err() { break },
+                seen = changes.changed() => if seen.is_err() { break },
             }
             for environment in self.take_dispensable() {
                 self.retire(&environment);
@@ -38,13 +47,14 @@ impl Pool {
                 break;
             }
         }
-        noting.abort();
     }
 
     /// When the next idle environment will have rested for long. None that comes to rest later is due earlier.
     fn next_expiry(&self) -> Instant {
-        let since = self.inner().idle.oldest().map_or_else(Instant::now, |oldest| oldest.idle_since());
-        since + self.settings.keep_alive
+        match self.inner().idle.oldest() {
+            Some(oldest) => oldest.idle_since() + self.settings.keep_alive,
+            None => Instant::now() + self.settings.keep_alive.max(LEAST_SLEEP),
+        }
     }
 
     /// Takes idle environments that have rested for long, or run what is no longer current. Provisioned ones are
