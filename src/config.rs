@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::environments::Rehydrate;
 use crate::environments::images::ImageMapping;
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
@@ -115,6 +116,18 @@ pub struct EnvironmentOptions {
     /// Milliseconds an idle environment is kept; 0: every invocation starts a new one
     #[arg(long, env = "LAMBDA_KEEPALIVE_MS", default_value_t = 600_000, value_name = "MS")]
     pub keepalive_ms: u64,
+    /// What becomes of environments over a restart
+    #[arg(long, env = "LARDER_REHYDRATE", default_value = "lazy", value_enum)]
+    pub rehydrate: Rehydrate,
+    /// Started, not yet assigned environments of each runtime in use (docker executor)
+    #[arg(long, env = "LARDER_STANDBY", default_value_t = 0, value_name = "N")]
+    pub standby: u16,
+    /// Environments at most: those idle longest end to make room
+    #[arg(long, env = "LARDER_MAX_ENVIRONMENTS", value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
+    pub max_environments: Option<u32>,
+    /// Memory of all environments at most, by what their functions are given
+    #[arg(long, env = "LARDER_MAX_MEMORY", value_parser = clap::value_parser!(u64).range(128..), value_name = "MIB")]
+    pub max_memory: Option<u64>,
     /// Seconds a new environment may take to start
     #[arg(long, env = "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", default_value_t = 20, value_name = "S")]
     pub start_timeout_s: u64,

@@ -156,10 +156,10 @@ impl Server {
     fn start_reactors(&self) -> TaskTracker {
         let (tasks, delay, stop) = (TaskTracker::new(), self.settings.state_delay, &self.stop);
         let ledger = || Arc::clone(&self.ledger);
-        tasks.spawn(activation::run(ledger(), Arc::clone(&self.executor), delay, stop.clone()));
+        tasks.spawn(activation::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
         tasks.spawn(capacity::run(ledger(), delay, stop.clone()));
         tasks.spawn(event_sources::run(ledger(), delay, stop.clone()));
-        tasks.spawn(provisioning::run(ledger(), delay, stop.clone()));
+        tasks.spawn(provisioning::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
         tasks
     }
 
@@ -265,6 +265,10 @@ fn settings(options: &ServeOptions, data_dir: &Path) -> Settings {
         concurrency: options.limits.concurrent_executions,
         freeze: environments.freeze,
         xray_daemon: environments.xray_daemon,
+        rehydrate: environments.rehydrate,
+        standby: usize::from(environments.standby),
+        max_environments: environments.max_environments.and_then(|most| usize::try_from(most).ok()),
+        max_memory_mib: environments.max_memory,
     }
 }
 
@@ -340,6 +344,7 @@ fn choose_executor(
         init: init.clone(),
         link_folder: settings.link_dir(),
         advertise: options.environments.link_address.map(|address| address.to_string()),
+        standby_folder: settings.run_dir.join("standby"),
         store_id: ledger.store_id().to_owned(),
     };
     match (engine.and_then(|engine| DockerExecutor::on(engine, docker)), options.executor) {

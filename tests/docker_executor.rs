@@ -75,7 +75,7 @@ async fn a_container_says_whose_it_is_and_has_limits() {
     assert_eq!(host.auto_remove, Some(true));
     let log = host.log_config.and_then(|log| log.typ);
     assert_eq!(log.as_deref(), Some("none"));
-    stage.executor.sweep(&HashSet::new()).await.expect("swept");
+    stage.executor.sweep(&|_| false).await.expect("swept");
     stage.none_left().await;
 }
 
@@ -118,7 +118,7 @@ async fn sweeping_removes_what_is_not_wanted_and_no_other_stores() {
     stage.docker.pause_container(&paused).await.expect("paused");
     created_only(&stage, "00000000000000b4").await;
 
-    let swept = stage.executor.sweep(&ids(&["00000000000000b1"])).await.expect("swept");
+    let swept = stage.executor.sweep(&|id| id.0 == "00000000000000b1").await.expect("swept");
     let swept: HashSet<_> = swept.into_iter().collect();
     assert_eq!(swept, ids(&["00000000000000b2", "00000000000000b4"]));
     let running = |container: ContainerInspectResponse| container.state.and_then(|state| state.running);
@@ -126,7 +126,7 @@ async fn sweeping_removes_what_is_not_wanted_and_no_other_stores() {
     assert_eq!(running(other.inspect("00000000000000b3").await), Some(true));
 
     for stage in [&stage, &other] {
-        stage.executor.sweep(&HashSet::new()).await.expect("swept");
+        stage.executor.sweep(&|_| false).await.expect("swept");
         stage.none_left().await;
     }
 }
@@ -209,7 +209,7 @@ async fn an_engine_reached_over_tcp_gets_copies() {
     executor.stop(&EnvironmentId("00000000000000d1".into())).await.expect("stopped");
     stage.none_left().await;
     forwarding.abort();
-    let gone = executor.sweep(&HashSet::new()).await.expect_err("the engine went away");
+    let gone = executor.sweep(&|_| false).await.expect_err("the engine went away");
     assert!(gone.to_string().contains("no engine answers at tcp://127.0.0.1:"), "{gone}");
 }
 
@@ -229,6 +229,41 @@ async fn an_image_removed_meanwhile_is_noticed() {
     stage.docker.remove_image(image, Some(removal), None).await.expect("untagged");
     let refused = executor.start(&stage.spec("00000000000000e1")).await.expect_err("it is gone");
     assert!(refused.to_string().contains("cannot be pulled"), "{refused}");
+    stage.none_left().await;
+}
+
+#[tokio::test]
+async fn a_standby_container_becomes_that_of_a_function() {
+    let Some(stage) = Stage::set("standby0").await else {
+        return;
+    };
+    let id = EnvironmentId("00000000000000f1".into());
+    let (seen, _link) = stage.stand_by(&id.0).await;
+    assert_eq!(seen["task"], serde_json::json!([]), "it has no function yet");
+    let before = stage.inspect_named(&format!("standby-{id}")).await;
+    let labels = before.config.and_then(|config| config.labels).expect("labels");
+    assert_eq!(labels.get("larder.function"), None);
+
+    let layers = stage.folder.path().join("layers");
+    std::fs::create_dir_all(layers.join("bin")).expect("created");
+    std::fs::write(layers.join("bin/tool"), "tool").expect("written");
+    let spec = EnvironmentSpec { layer_tree: Some(layers), ..stage.spec(&id.0) };
+    stage.executor.assign(&spec).await.expect("assigned");
+    let after = stage.inspect(&id.0).await;
+    assert!(after.name.expect("a name").ends_with("-f-1-00000000000000f1"));
+    let host = after.host_config.expect("limits");
+    assert_eq!((host.memory, host.memory_swap), (Some(256 << 20), Some(256 << 20)));
+    let seen =
+        stage.execute(&id.0, "cat /var/task/handler.py /opt/bin/tool; touch /var/task/x || echo read-only").await;
+    assert!(seen.starts_with("# codetool") && seen.contains("read-only"), "{seen}");
+
+    let slot = stage.folder.path().join("standby").join(&id.0);
+    assert!(slot.is_dir());
+    stage.executor.stop(&id).await.expect("stopped");
+    assert!(!slot.exists(), "the slot goes with its environment");
+    assert!(stage.folder.path().join("code/handler.py").exists(), "the code does not");
+    let refused = stage.executor.assign(&spec).await.expect_err("it is gone");
+    assert!(refused.to_string().contains("is gone"), "{refused}");
     stage.none_left().await;
 }
 

@@ -2,14 +2,13 @@
 //! again. Where no sandbox can be made, or the init is not built (`cargo build -p larder-init`),
 //! these tests say so and pass, except where `CI` is `true`: there they fail.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use larder::environments::executor::{EnvironmentId, Executor, ExecutorError};
 use larder_init::link::Outcome;
 
-use stage::{Stage, ids};
+use stage::Stage;
 
 #[path = "sandbox_executor/stage.rs"]
 mod stage;
@@ -69,7 +68,7 @@ async fn another_server_ends_what_the_first_one_left() {
     let mut left = stage.start("00000000000000c2").await;
     let (kept_pid, left_pid) = (stage.pid("00000000000000c1"), stage.pid("00000000000000c2"));
     let later = stage.executor();
-    let ended = later.sweep(&ids(&["00000000000000c1"])).await.expect("swept");
+    let ended = later.sweep(&|id| id.0 == "00000000000000c1").await.expect("swept");
     assert_eq!(ended, [EnvironmentId("00000000000000c2".into())]);
     assert!(left.is_closed().await);
     assert!(stage::is_running(kept_pid) && !stage::is_running(left_pid));
@@ -78,7 +77,7 @@ async fn another_server_ends_what_the_first_one_left() {
     later.stop(&id).await.expect("again is no error");
     assert!(!stage::is_running(kept_pid));
     drop(kept);
-    assert_eq!(later.sweep(&HashSet::new()).await.expect("swept"), []);
+    assert_eq!(later.sweep(&|_| false).await.expect("swept"), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,8 +31,13 @@ pub struct Server {
 impl Server {
     /// Starts a server on `data_dir` and waits until it answers.
     pub fn start(data_dir: &Path, executor: &str) -> Outcome<Self> {
+        Self::start_with(data_dir, executor, &[])
+    }
+
+    /// The same with more options.
+    pub fn start_with(data_dir: &Path, executor: &str, options: &[&str]) -> Outcome<Self> {
         let began = Instant::now();
-        let mut child = command(data_dir, executor).spawn()?;
+        let mut child = command(data_dir, executor).args(options).spawn()?;
         let address = listening(&mut child)?;
         let address = address.ok_or_else(|| format!("larder did not start with the {executor} executor"))?;
         // From here on dropping ends it.
@@ -65,6 +70,28 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         }
         Err(format!("{name} did not become Active").into())
+    }
+
+    /// Waits until a count of `/_larder/health` is this or more.
+    pub fn wait_for(&self, count: &str, least: u64) -> Outcome {
+        let deadline = Instant::now() + ACTIVE;
+        while Instant::now() < deadline {
+            if self.health()?["counts"][count].as_u64().is_some_and(|found| found >= least) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("{count} did not become {least}").into())
+    }
+
+    /// Processor time of its process since its start, in seconds.
+    pub fn processor_s(&self) -> Outcome<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name, which may hold spaces, utime and stime are the 12th and 13th.
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks: f64 = fields.get(11..13).ok_or("no times")?.iter().filter_map(|one| one.parse::<f64>().ok()).sum();
+        let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)?.ok_or("no clock")?;
+        Ok(ticks / f64::from(u32::try_from(per_second)?))
     }
 
     /// Resident memory in MB (10^6 bytes).

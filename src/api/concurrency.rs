@@ -14,6 +14,7 @@ use crate::model::command::concurrency::ConcurrencyCommand;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use crate::model::decide::{provisionable, provisioned_not_found, unpublished};
 use crate::model::error::ApiError;
+use crate::model::function::Function;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
 
@@ -71,7 +72,15 @@ struct Provisioned<'a> {
 }
 
 impl<'a> Provisioned<'a> {
-    fn new(provisioned: &'a ProvisionedConcurrency) -> Self {
+    /// That of a version or alias.
+    fn of(services: &Services, function: &'a Function, qualifier: &Qualifier) -> Result<Self, ApiError> {
+        let provisioned = function.provisioned_concurrency.get(qualifier).ok_or_else(provisioned_not_found)?;
+        Ok(Self::new(provisioned, services.invoker.provisioned(function, qualifier)))
+    }
+
+    /// With the environments that are there: some may have ended, and not be there again yet.
+    fn new(provisioned: &'a ProvisionedConcurrency, there: u32) -> Self {
+        let there = there.min(provisioned.requested);
         let (status, status_reason) = match &provisioned.status {
             ProvisionedStatus::InProgress => ("IN_PROGRESS", None),
             ProvisionedStatus::Ready => ("READY", None),
@@ -80,8 +89,8 @@ impl<'a> Provisioned<'a> {
         Self {
             function_arn: None,
             requested_provisioned_concurrent_executions: provisioned.requested,
-            available_provisioned_concurrent_executions: provisioned.allocated,
-            allocated_provisioned_concurrent_executions: provisioned.allocated,
+            available_provisioned_concurrent_executions: there,
+            allocated_provisioned_concurrent_executions: there,
             status,
             status_reason,
             last_modified: provisioned.modified.to_string(),
@@ -153,16 +162,16 @@ pub async fn put_provisioned(services: &Services, call: Call) -> Answer {
     let (function, name) = (key.clone(), qualifier.clone());
     let command = ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested };
     let committed = services.commit(command, call.origin(), None).await?;
-    let found = provisionable(&committed.state, &function, &name)?.provisioned_concurrency.get(&name);
-    answer_json(StatusCode::ACCEPTED, &Provisioned::new(found.ok_or_else(provisioned_not_found)?))
+    let function = provisionable(&committed.state, &function, &name)?;
+    answer_json(StatusCode::ACCEPTED, &Provisioned::of(services, function, &name)?)
 }
 
 /// `GetProvisionedConcurrencyConfig`.
 pub async fn get_provisioned(services: &Services, call: Call) -> Answer {
     let (key, qualifier) = published(&call, not_published)?;
     let state = services.ledger.state();
-    let found = provisionable(&state, &key, &qualifier)?.provisioned_concurrency.get(&qualifier);
-    answer_json(StatusCode::OK, &Provisioned::new(found.ok_or_else(provisioned_not_found)?))
+    let function = provisionable(&state, &key, &qualifier)?;
+    answer_json(StatusCode::OK, &Provisioned::of(services, function, &qualifier)?)
 }
 
 /// `DeleteProvisionedConcurrencyConfig`.
@@ -184,7 +193,10 @@ pub async fn list_provisioned(services: &Services, call: Call) -> Answer {
     let (found, next_marker) = page.take(all, |(qualifier, _)| qualifier.to_string());
     let provisioned_concurrency_configs = found
         .into_iter()
-        .map(|(qualifier, provisioned)| Provisioned::new(provisioned).listed(&key, qualifier))
+        .map(|(qualifier, provisioned)| {
+            let there = services.invoker.provisioned(function, qualifier);
+            Provisioned::new(provisioned, there).listed(&key, qualifier)
+        })
         .collect();
     answer_json(StatusCode::OK, &ProvisionedList { provisioned_concurrency_configs, next_marker })
 }

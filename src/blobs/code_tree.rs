@@ -89,8 +89,8 @@ pub(super) fn merged_name(ids: &[BlobId]) -> String {
 }
 
 /// Puts the files of a tree over those of another: a file or link takes the place of what is there. Files are
-/// shared, not copied. No link is followed, so that nothing is written outside.
-fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
+/// shared, not copied, where the file system lets them. No link is followed, so that nothing is written outside.
+pub fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
     for entry in fs::read_dir(upper).map_err(io_error(upper))? {
         let from = entry.map_err(io_error(upper))?.path();
         let to = lower.join(from.file_name().unwrap_or_default());
@@ -109,7 +109,8 @@ fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
             let target = fs::read_link(&from).map_err(io_error(&from))?;
             std::os::unix::fs::symlink(target, &to).map_err(io_error(&to))?;
         } else {
-            fs::hard_link(&from, &to).map_err(io_error(&to))?;
+            // Another file system, or too many links.
+            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(io_error(&to))?;
         }
     }
     Ok(())

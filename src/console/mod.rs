@@ -62,7 +62,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
 
 async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
     let state = console.ledger.state();
-    let (environments, idle) = console.pool.counts();
+    let environments = console.pool.counts();
     let versions: usize = state.functions.values().map(|function| function.versions.len()).sum();
     let aliases: usize = state.functions.values().map(|function| function.aliases.len()).sum();
     Json(json!({
@@ -75,8 +75,10 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "functions": state.functions.len(),
             "versions": versions,
             "aliases": aliases,
-            "environments": environments,
-            "idle_environments": idle,
+            "environments": environments.environments,
+            "idle_environments": environments.idle,
+            "provisioned_environments": environments.provisioned,
+            "standby_environments": environments.standby,
         },
         "uptime_s": console.started.elapsed().as_secs(),
     }))

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::delayed;
-use super::executor::Executor;
+use super::{Pool, delayed};
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
 use crate::model::function::Failure;
@@ -21,9 +20,9 @@ use crate::model::state::State;
 type Unsettled = (FunctionKey, Version, RevisionId);
 
 /// Settles functions until `stop`, each `delay` after it was seen, or little later.
-pub async fn run(ledger: Arc<Ledger>, executor: Arc<dyn Executor>, delay: Duration, stop: CancellationToken) {
+pub async fn run(ledger: Arc<Ledger>, pool: Arc<Pool>, delay: Duration, stop: CancellationToken) {
     let (tasks, prepared) = (TaskTracker::new(), HashSet::new());
-    let mut reactor = Reactor { ledger: Arc::clone(&ledger), executor, prepared, tasks };
+    let mut reactor = Reactor { ledger: Arc::clone(&ledger), pool, prepared, tasks };
     delayed::run(&ledger, delay, &stop, waiting, |unsettled| reactor.settle(unsettled)).await;
     reactor.tasks.close();
     reactor.tasks.wait().await;
@@ -36,7 +35,7 @@ fn waiting(state: &State) -> Vec<Unsettled> {
 
 struct Reactor {
     ledger: Arc<Ledger>,
-    executor: Arc<dyn Executor>,
+    pool: Arc<Pool>,
     /// Runtimes whose image was asked for: once a server's life.
     prepared: HashSet<String>,
     tasks: TaskTracker,
@@ -50,7 +49,7 @@ impl Reactor {
         let runtime = found.config.runtime.clone();
         // An image brings its own runtime.
         let is_zip = found.code.image.is_none();
-        let failure = if is_zip { self.executor.supports(&runtime).err() } else { None };
+        let failure = if is_zip { self.pool.executor().supports(&runtime).err() } else { None };
         if is_zip && failure.is_none() && self.prepared.insert(runtime.clone()) {
             self.prepare(runtime);
         }
@@ -61,9 +60,9 @@ impl Reactor {
 
     /// Makes ready what the runtime's environments share, so that the first invocation need not wait.
     fn prepare(&self, runtime: String) {
-        let executor = Arc::clone(&self.executor);
+        let pool = Arc::clone(&self.pool);
         self.tasks.spawn(async move {
-            if let Err(error) = executor.prepare(&runtime).await {
+            if let Err(error) = pool.prepare(&runtime).await {
                 tracing::warn!(runtime, %error, "environments of this runtime cannot be made yet");
             }
         });

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
 use larder_init::platform::PlatformEvent;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
@@ -85,12 +85,32 @@ impl Completed {
     }
 }
 
+/// Why an environment is there: `AWS_LAMBDA_INITIALIZATION_TYPE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Initialization {
+    /// An invocation needed it.
+    OnDemand,
+    /// Provisioned concurrency wants it.
+    Provisioned,
+}
+
+/// How far the init phase is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum InitPhase {
+    Running,
+    Over,
+    Failed(String),
+}
+
 /// A running environment that dialled.
 pub struct Environment {
     /// Its id.
     pub id: EnvironmentId,
     /// What it runs.
     pub deployment: DeploymentKey,
+    /// Why it is there.
+    pub initialization: Initialization,
+    init: watch::Sender<InitPhase>,
     link: tokio::sync::Mutex<LinkWriter>,
     work: Mutex<Work>,
     idle_since: Mutex<Instant>,
@@ -137,7 +157,7 @@ impl Environment {
     /// An environment on a fresh link; `initialised` where it ran before this server.
     pub fn new(
         id: EnvironmentId,
-        deployment: DeploymentKey,
+        (deployment, initialization): (DeploymentKey, Initialization),
         link: LinkWriter,
         log: FunctionLog,
         initialised: bool,
@@ -145,7 +165,33 @@ impl Environment {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
         let work = Mutex::new(Work { initialised, current: None });
-        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), log }
+        let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
+        Self { id, deployment, initialization, init, link, work, idle_since, notice: Mutex::default(), log }
+    }
+
+    /// Waits for the end of the init phase.
+    ///
+    /// # Errors
+    /// Why it ended badly.
+    pub async fn initialised(&self) -> Result<(), String> {
+        let mut init = self.init.subscribe();
+        match init.wait_for(|phase| *phase != InitPhase::Running).await.as_deref() {
+            Ok(InitPhase::Failed(reason)) => Err(reason.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The init phase failed before there was an invocation.
+    pub fn init_failed(&self, reason: String) {
+        self.init.send_if_modified(|phase| {
+            let first = *phase == InitPhase::Running;
+            if first {
+                let function = &self.deployment.function.name;
+                tracing::info!(environment = %self.id, %function, reason, "an init phase failed");
+                *phase = InitPhase::Failed(reason);
+            }
+            first
+        });
     }
 
     /// Its log.
@@ -232,6 +278,7 @@ impl Environment {
 
     /// The init phase ended well: what was written so far belongs to it, not to the invocation.
     pub fn ready(&self) {
+        self.init.send_replace(InitPhase::Over);
         let mut work = self.work();
         work.initialised = true;
         self.begin(&mut work);
@@ -321,6 +368,7 @@ impl Environment {
     /// The link is gone, and the environment with it: a running invocation fails, most likely because the
     /// engine killed it for its memory.
     pub fn lost(&self) {
+        self.init_failed("the environment ended".to_owned());
         let (current, initialised) = {
             let mut work = self.work();
             (work.current.take(), work.initialised)
@@ -341,8 +389,8 @@ impl Environment {
         *self.idle_since.lock().expect("no holder panics") = Instant::now();
     }
 
-    /// How long it has been idle.
-    pub fn idle_for(&self) -> Duration {
-        self.idle_since.lock().expect("no holder panics").elapsed()
+    /// Since when it has been idle.
+    pub fn idle_since(&self) -> Instant {
+        *self.idle_since.lock().expect("no holder panics")
     }
 }

@@ -1,6 +1,5 @@
 //! What makes environments: the [`Executor`] trait and the plain types it speaks.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -9,6 +8,13 @@ use async_trait::async_trait;
 /// Id of one execution environment: 16 lower-case hex digits, unique in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EnvironmentId(pub String);
+
+impl EnvironmentId {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Self(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1))
+    }
+}
 
 impl fmt::Display for EnvironmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,6 +56,21 @@ pub struct EnvironmentSpec {
     pub grace_s: u64,
 }
 
+/// An environment made ahead, for a function that is not known yet.
+#[derive(Clone)]
+pub struct StandbySpec {
+    /// The environment's id.
+    pub id: EnvironmentId,
+    /// Proves the id to the server when the init dials; a secret.
+    pub token: String,
+    /// Id of the store, for names and labels.
+    pub store_id: String,
+    /// The runtime's name as in the API: it says which image.
+    pub runtime: String,
+    /// Seconds the init waits for a lost server before it ends the environment.
+    pub grace_s: u64,
+}
+
 /// How the runtime is started inside an environment; sent to the init over the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
@@ -79,6 +100,9 @@ pub enum ExecutorError {
     Failed(String),
 }
 
+/// Whether an environment is kept.
+pub type Keep<'a> = dyn Fn(&EnvironmentId) -> bool + Sync + 'a;
+
 /// Makes and ends environments. It knows nothing of functions' lives or of invocations: the pool
 /// decides when, the link tells how it goes.
 #[async_trait]
@@ -104,9 +128,29 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// init dials by itself.
     async fn start(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError>;
 
+    /// Whether it makes environments ahead of their functions: [`Executor::stand_by`], [`Executor::assign`].
+    fn has_standby(&self) -> bool {
+        false
+    }
+
+    /// Starts an environment for no function yet. Its init dials, and waits.
+    async fn stand_by(&self, _spec: &StandbySpec) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))
+    }
+
+    /// Gives a standby environment (that with the id of `spec`) its function: code, layers, limits. It is never
+    /// given another one.
+    ///
+    /// # Errors
+    /// It cannot be this function's; it is of no use any more.
+    async fn assign(&self, _spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))
+    }
+
     /// Ends an environment and removes what `start` made of it. Ending one that is gone is no error.
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError>;
 
-    /// Ends every environment of this store that is not in `keep`: what a killed server left.
-    async fn sweep(&self, keep: &HashSet<EnvironmentId>) -> Result<Vec<EnvironmentId>, ExecutorError>;
+    /// Ends every environment of this store that is not kept: what a killed server left. What is kept is asked after
+    /// what is there, so that none is lost that is started meanwhile.
+    async fn sweep(&self, keep: &Keep<'_>) -> Result<Vec<EnvironmentId>, ExecutorError>;
 }

@@ -106,6 +106,14 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         refuse(&mut writer, &hello, reason).await;
         return;
     }
+    if let Some(assigned) = pool.standby_dialled(&hello) {
+        // It waits for its function. Until then its init sends nothing: what can be read is its end.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            assigned = assigned => if assigned.is_err() { return },
+            _ = frames.next() => return pool.standby_lost(&hello),
+        }
+    }
     let environment = match pool.connected(&hello, writer).await {
         Ok(environment) => environment,
         Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,
@@ -121,9 +129,7 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
             Some(FromInit::Line { time_ms, data }) => environment.log().line(time_ms, &data),
             Some(FromInit::Trace(datagram)) => pool.traces().forward(&datagram),
             Some(FromInit::Ready { .. }) => environment.ready(),
-            Some(FromInit::InitFailed { error_type }) => {
-                tracing::debug!(environment = %environment.id, error_type, "an init phase failed ahead of any event");
-            }
+            Some(FromInit::InitFailed { error_type }) => environment.init_failed(error_type),
             Some(FromInit::Chunk { request_id, data }) => {
                 if let Some(stream) = environment.stream_of(&request_id) {
                     // A caller that takes its time slows the function down; one that is gone misses nothing.

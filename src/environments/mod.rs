@@ -58,6 +58,27 @@ pub struct Settings {
     pub freeze: bool,
     /// The X-Ray daemon that traces go to.
     pub xray_daemon: Option<SocketAddr>,
+    /// What becomes of environments over a restart (`--rehydrate`).
+    pub rehydrate: Rehydrate,
+    /// Started, not yet assigned environments of each runtime in use (`--standby`).
+    pub standby: usize,
+    /// Most environments of functions (`--max-environments`).
+    pub max_environments: Option<usize>,
+    /// Most memory of all of them together in MiB, by the functions' `MemorySize` (`--max-memory`).
+    pub max_memory_mib: Option<u64>,
+}
+
+/// What becomes of environments over a restart of the server. Those of provisioned concurrency are always there
+/// again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Rehydrate {
+    /// Those that still run are ended: every function starts cold
+    None,
+    /// Those that still run are kept; no other is made before it is needed
+    #[default]
+    Lazy,
+    /// Those that still run are kept, and functions that were used lately get one ahead
+    Recent,
 }
 
 impl Settings {

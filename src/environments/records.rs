@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::environment::Initialization;
 use super::executor::EnvironmentId;
 use super::pool::DeploymentKey;
 use crate::model::names::{FunctionKey, RevisionId, Scope};
@@ -29,6 +30,8 @@ struct Record {
     deployment: Uuid,
     #[serde(default)]
     tenant: Option<String>,
+    #[serde(default)]
+    provisioned: bool,
 }
 
 impl Records {
@@ -39,7 +42,7 @@ impl Records {
     }
 
     /// Remembers an environment. A failure costs a cold start after a crash, nothing else.
-    pub fn add(&self, id: &EnvironmentId, deployment: &DeploymentKey) {
+    pub fn add(&self, id: &EnvironmentId, deployment: &DeploymentKey, initialization: Initialization) {
         let DeploymentKey { function, version, deployment, tenant } = deployment;
         let record = Record {
             account: function.scope.account.to_string(),
@@ -48,6 +51,7 @@ impl Records {
             version: version.to_string(),
             deployment: deployment.0,
             tenant: tenant.clone(),
+            provisioned: initialization == Initialization::Provisioned,
         };
         let json = serde_json::to_vec(&record).expect("a record of texts is JSON");
         if let Err(error) = fs::write(self.path(id), json) {
@@ -61,7 +65,7 @@ impl Records {
     }
 
     /// What is recorded; an unreadable record is dropped.
-    pub fn all(&self) -> HashMap<EnvironmentId, DeploymentKey> {
+    pub fn all(&self) -> HashMap<EnvironmentId, (DeploymentKey, Initialization)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| Some((EnvironmentId(entry.file_name().into_string().ok()?), read(&entry.path())?)))
@@ -73,13 +77,15 @@ impl Records {
     }
 }
 
-fn read(path: &Path) -> Option<DeploymentKey> {
+fn read(path: &Path) -> Option<(DeploymentKey, Initialization)> {
     let record: Record = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     let scope = Scope { account: record.account.into(), region: record.region.into() };
-    Some(DeploymentKey {
+    let deployment = DeploymentKey {
         function: FunctionKey { scope, name: record.function.into() },
         version: Version::parse(&record.version)?,
         deployment: RevisionId(record.deployment),
         tenant: record.tenant,
-    })
+    };
+    let initialization = if record.provisioned { Initialization::Provisioned } else { Initialization::OnDemand };
+    Some((deployment, initialization))
 }

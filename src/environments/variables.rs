@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::environment::Initialization;
 use super::executor::{EnvironmentId, Launch};
 use super::pool::Target;
 use crate::model::credentials::RoleSession;
@@ -14,13 +15,20 @@ use crate::model::qualifier::Version;
 use crate::model::time::{Timestamp, civil_date};
 
 /// All variables of the runtime process, but the address of the Runtime API.
-pub fn of(target: &Target, launch: &Launch, id: &EnvironmentId) -> Vec<(String, String)> {
+pub fn of(
+    target: &Target,
+    launch: &Launch,
+    id: &EnvironmentId,
+    initialization: Initialization,
+) -> Vec<(String, String)> {
     let mut variables: BTreeMap<String, String> = defaults();
     variables.extend(launch.variables.iter().cloned());
     if let Some(user) = &target.version.config.environment {
         variables.extend(user.0.clone());
     }
     variables.extend(reserved(target, id));
+    let initialization = initialization_type(target, initialization);
+    variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE".into(), initialization.into());
     variables.into_iter().collect()
 }
 
@@ -50,7 +58,6 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type(target)),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &config.logging.group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", &stream),
         ("LAMBDA_TASK_ROOT", "/var/task"),
@@ -70,9 +77,15 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
 }
 
 /// How environments of a version are initialised: published versions with `SnapStart` are restored from a snapshot.
-pub fn initialization_type(target: &Target) -> &'static str {
+pub fn initialization_type(target: &Target, initialization: Initialization) -> &'static str {
     let published = target.version.version != Version::Latest;
-    if published && target.version.config.snap_start == "PublishedVersions" { "snap-start" } else { "on-demand" }
+    match initialization {
+        Initialization::Provisioned => "provisioned-concurrency",
+        Initialization::OnDemand if published && target.version.config.snap_start == "PublishedVersions" => {
+            "snap-start"
+        }
+        Initialization::OnDemand => "on-demand",
+    }
 }
 
 /// The log stream of an environment.

@@ -114,6 +114,12 @@ impl Invoker {
         checks::request(request, &*self.version(&request.reference)?)
     }
 
+    /// Environments that are there for the provisioned concurrency of a version or alias.
+    pub fn provisioned(&self, function: &Function, qualifier: &Qualifier) -> u32 {
+        let version = function.resolve(Some(qualifier));
+        version.map_or(0, |version| self.pool.provisioned(&function.key, version))
+    }
+
     /// Runs a function and waits for its end.
     ///
     /// # Errors
@@ -249,6 +255,11 @@ fn routed<'a>(function: &'a Function, name: &crate::model::names::AliasName) -> 
 fn refusal(error: &RunError) -> ApiError {
     match error {
         RunError::Throttled(_) => {
+            ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
+        }
+        // This machine's limit instead of the account's.
+        RunError::OverBudget(_) => {
+            tracing::warn!("an invocation was throttled: {error}");
             ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
         }
         RunError::Reserved(_) => ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.")

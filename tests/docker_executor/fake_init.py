@@ -46,7 +46,7 @@ report = {
     "capabilities": status["CapEff"].strip(),
     "no_new_privileges": status["NoNewPrivs"].strip(),
     "task": sorted(os.listdir("/var/task")),
-    "handler": open("/var/task/handler.py").read(),
+    "handler": open("/var/task/handler.py").read() if os.path.exists("/var/task/handler.py") else None,
     "task_writable": writable("/var/task/new"),
     "link_writable": writable("/var/larder/new"),
     "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerInspectResponse, ContainerSummary};
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::{ContainerInspectResponse, ContainerSummary, ExecConfig};
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder};
-use larder::environments::executor::{EnvironmentId, EnvironmentSpec, Executor};
+use futures_util::StreamExt as _;
+use larder::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, StandbySpec};
 use larder::environments::executors::docker::{DockerExecutor, DockerOptions};
 use larder::environments::images::ImageMapping;
 use serde_json::Value;
@@ -58,6 +60,7 @@ impl Stage {
             init: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker_executor/fake_init.py"),
             link_folder: folder.path().join("link"),
             advertise: None,
+            standby_folder: folder.path().join("standby"),
             // Two runs of the tests on one engine must not meet.
             store_id: format!("{store_id}-{}", std::process::id()),
         };
@@ -88,15 +91,46 @@ impl Stage {
     /// Starts an environment and returns what its init said, with the open link.
     pub async fn start(&self, id: &str) -> (Value, UnixStream) {
         self.executor.start(&self.spec(id)).await.expect("started");
+        self.dialled().await
+    }
+
+    /// Starts a standby environment and returns what its init said, with the open link.
+    pub async fn stand_by(&self, id: &str) -> (Value, UnixStream) {
+        let EnvironmentSpec { id, token, store_id, runtime, grace_s, .. } = self.spec(id);
+        self.executor.stand_by(&StandbySpec { id, token, store_id, runtime, grace_s }).await.expect("started");
+        self.dialled().await
+    }
+
+    async fn dialled(&self) -> (Value, UnixStream) {
         let accepted = tokio::time::timeout(PATIENCE, self.listener.accept()).await;
         let (mut stream, _) = accepted.expect("dialled in time").expect("accepted");
         (report(&mut stream).await, stream)
     }
 
+    /// What a shell command writes in the container of environment `id`.
+    pub async fn execute(&self, id: &str, command: &str) -> String {
+        let config = ExecConfig {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(["sh", "-c", command].map(str::to_owned).to_vec()),
+            ..ExecConfig::default()
+        };
+        let container = self.inspect(id).await.id.expect("an id");
+        let exec = self.docker.create_exec(&container, config).await.expect("created");
+        let started = self.docker.start_exec(&exec.id, None::<StartExecOptions>).await.expect("started");
+        let StartExecResults::Attached { output, .. } = started else { panic!("it is attached") };
+        output.map(|piece| piece.expect("output").to_string()).collect().await
+    }
+
     /// The container of environment `id`.
     pub async fn inspect(&self, id: &str) -> ContainerInspectResponse {
+        self.inspect_named(&format!("f-1-{id}")).await
+    }
+
+    /// The container whose name ends like this.
+    pub async fn inspect_named(&self, end: &str) -> ContainerInspectResponse {
         let store = &self.options.store_id[..8];
-        let name = format!("larder-{store}-f-1-{id}");
+        let name = format!("larder-{store}-{end}");
         let seen = self.docker.inspect_container(&name, None::<InspectContainerOptions>).await;
         seen.expect("the container is there")
     }

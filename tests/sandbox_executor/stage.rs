@@ -1,6 +1,5 @@
 //! A function, an executor, and the server's end of the link.
 
-use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,10 +13,6 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-pub fn ids(ids: &[&str]) -> HashSet<EnvironmentId> {
-    ids.iter().map(|id| EnvironmentId((*id).to_owned())).collect()
-}
 
 /// Everything around an environment.
 pub struct Stage {
@@ -98,6 +93,10 @@ impl Stage {
             runtime_api: launch.runtime_api,
             init_timeout_ms: 10_000,
             max_response_bytes: 6_291_556,
+            max_stream_bytes: 1 << 20,
+            freeze: false,
+            function: larder_init::link::FunctionFacts::default(),
+            xray_daemon: launch.xray_daemon,
         };
         link.send(&ToInit::Start(start)).await;
         link
@@ -162,6 +161,7 @@ impl Link {
             cognito_identity: None,
             tenant_id: None,
             timeout_ms: 10_000,
+            streams: false,
             payload: Bytes::copy_from_slice(payload.as_bytes()),
         };
         self.send(&ToInit::Invoke(invoke)).await;
@@ -169,8 +169,9 @@ impl Link {
             match self.receive().await.expect("it answers") {
                 FromInit::Log { data, .. } => self.log += &String::from_utf8_lossy(&data),
                 FromInit::Ready { init_us } => self.init_us = init_us,
+                FromInit::InitFailed { .. } | FromInit::Platform(_) => {}
                 FromInit::Finished(finished) => return finished.outcome,
-                FromInit::Hello(hello) => panic!("a second hello: {hello:?}"),
+                other => panic!("not a result: {other:?}"),
             }
         }
     }

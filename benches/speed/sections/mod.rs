@@ -4,6 +4,7 @@ pub mod changes;
 pub mod cold;
 pub mod create;
 pub mod growth;
+pub mod idle;
 pub mod init;
 pub mod memory;
 pub mod pods;

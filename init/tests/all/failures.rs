@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use larder_init::link::{Outcome, ToInit};
+use larder_init::link::{FromInit, Outcome, ToInit};
 use nix::sys::signal::{Signal, kill};
 
 use crate::harness::{Environment, gone};
@@ -66,6 +66,8 @@ fn an_init_error_ends_the_pending_invocation() {
 fn an_init_error_without_an_invocation_is_tried_again_by_the_next_one() {
     let (_environment, mut server) = Environment::with(INIT_ERROR);
     server.logged("trying\nlast words\n");
+    let FromInit::InitFailed { error_type } = server.next() else { panic!("the server is told") };
+    assert_eq!(error_type, "Init.E");
     std::thread::sleep(Duration::from_millis(300));
     assert!(matches!(server.run("r1", b"").outcome, Outcome::Error { init: true, .. }));
     assert_eq!(server.logs, b"trying\nlast words\ntrying\nlast words\n");
@@ -97,6 +99,13 @@ fn an_end_before_the_first_event_is_one_of_the_init_phase() {
     let (_environment, mut server) = Environment::with("sys.exit(4)");
     assert_eq!(server.run("r1", b"").outcome, exited(Some("exit status 4"), true));
     assert_eq!(server.run("r2", b"").outcome, exited(Some("exit status 4"), true));
+}
+
+#[test]
+fn an_end_before_any_invocation_is_told() {
+    let (_environment, mut server) = Environment::with("sys.exit(4)");
+    let FromInit::InitFailed { error_type } = server.next() else { panic!("the server is told") };
+    assert_eq!(error_type, "Runtime.ExitError");
 }
 
 #[test]

@@ -10,7 +10,6 @@
 mod languages;
 mod process;
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -23,7 +22,7 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Launch};
+use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
 use crate::environments::runtime_clients::{self, Client};
 use crate::model::runtimes::RUNTIMES;
 use languages::{Installation, Language, Languages};
@@ -298,12 +297,12 @@ impl Executor for SandboxExecutor {
         }
     }
 
-    async fn sweep(&self, keep: &HashSet<EnvironmentId>) -> Result<Vec<EnvironmentId>, ExecutorError> {
+    async fn sweep(&self, keep: &Keep<'_>) -> Result<Vec<EnvironmentId>, ExecutorError> {
         let entries = fs::read_dir(&self.environments).map_err(|error| failed("read", &self.environments, &error))?;
         let mut ended = Vec::new();
         for entry in entries.flatten() {
             let id = EnvironmentId(entry.file_name().to_string_lossy().into_owned());
-            if !keep.contains(&id) {
+            if !keep(&id) {
                 self.stop(&id).await?;
                 ended.push(id);
             }

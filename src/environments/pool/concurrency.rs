@@ -1,18 +1,19 @@
-//! Concurrent executions: how many run, and how many may.
+//! Concurrent executions on demand: how many run, and how many may. What runs in a provisioned environment is
+//! not counted: there are as many of those as were asked for, and the rest is what is left here.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::RunError;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::state::State;
 
 /// What runs now, counted.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Concurrency {
-    counts: Mutex<Counts>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Debug, Default)]
@@ -25,37 +26,43 @@ struct Counts {
 
 /// One concurrent execution, given back when dropped.
 #[derive(Debug)]
-pub struct Running<'a> {
-    concurrency: &'a Concurrency,
+pub struct Running {
+    concurrency: Concurrency,
     function: FunctionKey,
     unreserved: bool,
 }
 
 impl Concurrency {
-    /// Takes one of the function's reservation, or else one that nobody reserved of the `limit` that an
-    /// account has in a region.
+    /// Takes one of the function's reservation, or else one that nobody reserved or has provisioned of the
+    /// `limit` that an account has in a region. `provisioned` environments of the function are there: what is
+    /// reserved holds them.
     ///
     /// # Errors
     /// There is none left.
-    pub fn enter(&self, state: &State, function: &FunctionKey, limit: u32) -> Result<Running<'_>, RunError> {
+    pub fn enter(
+        &self,
+        state: &State,
+        function: &FunctionKey,
+        limit: u32,
+        provisioned: u32,
+    ) -> Result<Running, RunError> {
         let reserved = state.function(function).and_then(|function| function.reserved_concurrency);
         let mut counts = self.counts();
-        match reserved {
-            Some(reserved) if counts.functions.get(function).copied().unwrap_or(0) >= reserved => {
+        if let Some(reserved) = reserved {
+            let running = counts.functions.get(function).copied().unwrap_or(0);
+            if running >= reserved.saturating_sub(provisioned) {
                 return Err(RunError::Reserved(reserved));
             }
-            Some(_) => {}
-            None => {
-                let reserved = u32::try_from(state.usage(&function.scope).reserved).unwrap_or(u32::MAX);
-                let free = limit.saturating_sub(reserved);
-                if counts.unreserved.get(&function.scope).copied().unwrap_or(0) >= free {
-                    return Err(RunError::Throttled(free));
-                }
-                *counts.unreserved.entry(function.scope.clone()).or_default() += 1;
+        } else {
+            let taken = u32::try_from(state.usage(&function.scope).concurrency()).unwrap_or(u32::MAX);
+            let free = limit.saturating_sub(taken);
+            if counts.unreserved.get(&function.scope).copied().unwrap_or(0) >= free {
+                return Err(RunError::Throttled(free));
             }
+            *counts.unreserved.entry(function.scope.clone()).or_default() += 1;
         }
         *counts.functions.entry(function.clone()).or_default() += 1;
-        Ok(Running { concurrency: self, function: function.clone(), unreserved: reserved.is_none() })
+        Ok(Running { concurrency: self.clone(), function: function.clone(), unreserved: reserved.is_none() })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -63,7 +70,7 @@ impl Concurrency {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         let mut counts = self.concurrency.counts();
         if self.unreserved {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use larder_init::link::{FunctionFacts, Start};
 use tokio::sync::oneshot;
 
-use super::{DeploymentKey, Pool, RunError, Target};
+use super::standby::REPLACE_AFTER;
+use super::{Pool, RunError, Starting, Target};
 use crate::blobs::BlobError;
-use crate::environments::environment::Environment;
+use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
@@ -16,31 +17,42 @@ use crate::model::arn;
 /// Limit of the init phase, as on AWS.
 const INIT_TIMEOUT_MS: u64 = 10_000;
 
+/// The same where nobody waits for it: provisioned concurrency and snapshots.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>, "Init phase".
+pub(super) const INIT_AHEAD_MS: u64 = 130_000;
+
 /// Largest streamed response, as on AWS.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html>.
 const MAX_STREAM_BYTES: u64 = 200 * 1024 * 1024;
 
 impl Pool {
-    /// Makes an environment and waits until it dials.
+    /// Makes an environment that has its room and waits until it dials: out of a standby one where one fits.
     pub(super) async fn start(
         self: &Arc<Self>,
         target: &Target,
-        deployment: DeploymentKey,
+        initialization: Initialization,
+        id: EnvironmentId,
     ) -> Result<Arc<Environment>, RunError> {
+        if let Some(environment) = self.start_standby(target, initialization, &id).await {
+            return Ok(environment);
+        }
         if self.stop.is_cancelled() {
+            self.inner().budget.give_back(&id);
             return Err(RunError::Closing);
         }
-        let id = EnvironmentId(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1));
-        let (dialled, environment) = oneshot::channel();
-        self.inner().starting.insert(id.clone(), (deployment.clone(), dialled));
-        self.records.add(&id, &deployment);
+        let environment = self.announce(target, initialization, &id);
         // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, target, making) = (Arc::clone(self), target.clone(), id.clone());
-        let made = self.tasks.spawn(async move { pool.make(&target, making).await });
+        let (pool, making) = (Arc::clone(self), target.clone());
+        let made_id = id.clone();
+        let made = self.tasks.spawn(async move { pool.make(&making, made_id).await });
         let outcome = match made.await {
             Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
-                Ok(Ok(environment)) => return Ok(environment),
+                Ok(Ok(environment)) => {
+                    self.stand_by(&target.version.config.runtime, REPLACE_AFTER);
+                    return Ok(environment);
+                }
                 _ => Err(RunError::StartTimeout(self.settings.start_timeout)),
             },
             Ok(Err(error)) => Err(error),
@@ -49,6 +61,20 @@ impl Pool {
         self.inner().starting.remove(&id);
         self.end(id);
         outcome
+    }
+
+    /// Expects an environment to dial.
+    pub(super) fn announce(
+        &self,
+        target: &Target,
+        initialization: Initialization,
+        id: &EnvironmentId,
+    ) -> oneshot::Receiver<Arc<Environment>> {
+        let (waiter, dialled) = oneshot::channel();
+        let starting = Starting { target: target.clone(), initialization, waiter };
+        self.inner().starting.insert(id.clone(), starting);
+        self.records.add(id, &target.deployment(), initialization);
+        dialled
     }
 
     async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
@@ -65,7 +91,7 @@ impl Pool {
         Ok(self.executor.start(&spec).await?)
     }
 
-    async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
+    pub(super) async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
         let (trees, blob) = (Arc::clone(&self.trees), target.version.code.blob);
         let config = &target.version.config;
         let layers: Vec<_> = config.layers.iter().filter_map(|layer| layer.blob).collect();
@@ -99,24 +125,32 @@ impl Pool {
             environment.notice(warning);
         }
         let start = Start {
-            variables: variables::of(target, &launch, &environment.id),
+            variables: variables::of(target, &launch, &environment.id, environment.initialization),
             argv: launch.argv,
             working_dir: "/var/task".into(),
             user: launch.user,
             runtime_api: launch.runtime_api,
             xray_daemon: launch.xray_daemon,
-            init_timeout_ms: INIT_TIMEOUT_MS,
+            init_timeout_ms: init_timeout_ms(target, environment.initialization),
             max_response_bytes: self.settings.max_response_bytes,
             max_stream_bytes: MAX_STREAM_BYTES,
             freeze: self.settings.freeze,
-            function: facts(target),
+            function: facts(target, environment.initialization),
         };
         environment.start(start).await.map_err(|error| error.to_string())
     }
 }
 
+/// Limit of the init phase: that of one ahead of any invocation is longer.
+fn init_timeout_ms(target: &Target, initialization: Initialization) -> u64 {
+    match variables::initialization_type(target, initialization) {
+        "on-demand" => INIT_TIMEOUT_MS,
+        _ => INIT_AHEAD_MS.max(u64::from(target.version.config.timeout_s) * 1000),
+    }
+}
+
 /// What extensions and telemetry are told of the function.
-fn facts(target: &Target) -> FunctionFacts {
+fn facts(target: &Target, initialization: Initialization) -> FunctionFacts {
     let (config, version) = (&target.version.config, target.version.version.to_string());
     let has_runtime = !config.runtime.is_empty();
     FunctionFacts {
@@ -126,7 +160,7 @@ fn facts(target: &Target) -> FunctionFacts {
         account_id: target.function.scope.account.to_string(),
         handler: config.handler.clone(),
         memory_mb: config.memory_mib.into(),
-        initialization_type: variables::initialization_type(target).into(),
+        initialization_type: variables::initialization_type(target, initialization).into(),
         runtime_version: if has_runtime { runtime_version(&config.runtime) } else { String::new() },
         runtime_version_arn: if has_runtime {
             arn::runtime_version(&target.function.scope.region, &config.runtime)

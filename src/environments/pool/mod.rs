@@ -1,28 +1,43 @@
 //! The pool: finds a warm environment for an invocation or has one made, and ends those that are
 //! idle for long or outdated.
+//!
+//! `acquire` finds, `making` makes, `dialled` takes what dials, `ending` puts back and ends, `upkeep` looks
+//! after what is idle. `provisioned` are kept for provisioned concurrency, `standby` wait for a function,
+//! `recent` are made ahead at a start. `budget`, `concurrency` and `idle` count and keep.
 
+mod acquire;
+mod budget;
 mod concurrency;
+mod dialled;
+mod ending;
+mod idle;
 mod making;
+mod provisioned;
+mod recent;
+mod standby;
 mod upkeep;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use larder_init::link::{Hello, Phase};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::budget::Budget;
 use self::concurrency::Concurrency;
-use super::environment::{Completed, Environment, Invocation};
+use self::idle::Idle;
+pub use self::provisioned::ProvisionError;
+use self::provisioned::ProvisionedPool;
+use self::recent::Recent;
+use self::standby::Standby;
+use super::environment::{Completed, Environment, Initialization, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
-use super::function_log::{FunctionLog, LogSink};
-use super::link::LinkWriter;
-use super::log_format::LogFormat;
+use super::function_log::LogSink;
 use super::records::Records;
 use super::traces::Traces;
-use super::{Settings, token, variables};
+use super::{Rehydrate, Settings};
 use crate::blobs::BlobError;
 use crate::blobs::code_tree::CodeTrees;
 use crate::ledger::Ledger;
@@ -82,6 +97,9 @@ pub enum RunError {
     /// As many environments are busy as are reserved for the function.
     #[error("all {0} environments reserved for the function are busy")]
     Reserved(u32),
+    /// All that `--max-environments` and `--max-memory` allow are busy, and stayed so.
+    #[error("no room for an environment with {0} MB within --max-environments and --max-memory")]
+    OverBudget(u32),
     /// No environment could be made.
     #[error(transparent)]
     Executor(#[from] ExecutorError),
@@ -107,11 +125,16 @@ pub struct Pool {
     ledger: Arc<Ledger>,
     settings: Settings,
     records: Records,
+    recent: Recent,
     logs: Arc<dyn LogSink>,
     inner: Mutex<Inner>,
-    /// Told whenever an environment becomes idle while adoption goes on.
-    adopted: Notify,
+    /// Told whenever an environment becomes idle or has ended: who waits for one looks again.
+    freed: Notify,
+    /// Told whenever the number of provisioned environments changes.
+    provisioned_changed: Notify,
     started: Instant,
+    /// How long after the start environments of a former server are waited for.
+    adoption: Duration,
     concurrency: Concurrency,
     traces: Traces,
     tasks: TaskTracker,
@@ -120,14 +143,41 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Every environment with a link.
+    /// Every environment with a link, but standby ones.
     live: HashMap<EnvironmentId, Arc<Environment>>,
-    /// Those without an invocation, the last used at the end: the next one taken.
-    idle: HashMap<DeploymentKey, Vec<Arc<Environment>>>,
-    /// Started, not yet dialled: who waits.
-    starting: HashMap<EnvironmentId, (DeploymentKey, oneshot::Sender<Arc<Environment>>)>,
+    /// Those on demand without an invocation.
+    idle: Idle,
+    /// Those of provisioned concurrency.
+    provisioned: ProvisionedPool,
+    /// Started, or assigned, and not yet dialled.
+    starting: HashMap<EnvironmentId, Starting>,
     /// Left by a former server, not yet dialled.
-    expected: HashMap<EnvironmentId, DeploymentKey>,
+    expected: HashMap<EnvironmentId, (DeploymentKey, Initialization)>,
+    standby: Standby,
+    budget: Budget,
+}
+
+/// An environment that was started and has not dialled yet.
+#[derive(Debug)]
+struct Starting {
+    /// What it will run, even if that is outdated meanwhile: its caller came before.
+    target: Target,
+    initialization: Initialization,
+    /// Who waits.
+    waiter: oneshot::Sender<Arc<Environment>>,
+}
+
+/// How many environments there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// With a link, and with a function.
+    pub environments: usize,
+    /// Those of them that run no invocation.
+    pub idle: usize,
+    /// Those of them that are kept for provisioned concurrency.
+    pub provisioned: usize,
+    /// Those that wait for a function.
+    pub standby: usize,
 }
 
 impl Pool {
@@ -142,8 +192,19 @@ impl Pool {
     ) -> std::io::Result<Arc<Self>> {
         let traces = Traces::to(settings.xray_daemon)?;
         let records = Records::open(&settings.run_dir.join("records"))?;
-        let inner = Inner { expected: records.all(), ..Inner::default() };
+        let mut inner =
+            Inner { budget: Budget::new(settings.max_environments, settings.max_memory_mib), ..Inner::default() };
+        if settings.rehydrate == Rehydrate::None {
+            records.all().keys().for_each(|id| records.remove(id));
+        } else {
+            inner.expected = records.all();
+        }
+        let adoption = if inner.expected.is_empty() { Duration::ZERO } else { ADOPTION };
+        if settings.standby > 0 && !executor.has_standby() {
+            tracing::warn!("--standby has no effect with the {} executor", executor.name());
+        }
         Ok(Arc::new(Self {
+            recent: Recent::new(&settings.run_dir),
             executor,
             trees,
             ledger,
@@ -151,8 +212,10 @@ impl Pool {
             records,
             logs,
             inner: Mutex::new(inner),
-            adopted: Notify::new(),
+            freed: Notify::new(),
+            provisioned_changed: Notify::new(),
             started: Instant::now(),
+            adoption,
             concurrency: Concurrency::default(),
             traces,
             tasks: TaskTracker::new(),
@@ -170,18 +233,22 @@ impl Pool {
         &self.traces
     }
 
-    /// Environments with a link, and how many of them are idle.
-    pub fn counts(&self) -> (usize, usize) {
+    /// How many environments there are.
+    pub fn counts(&self) -> Counts {
         let inner = self.inner();
-        (inner.live.len(), inner.idle.values().map(Vec::len).sum())
+        Counts {
+            environments: inner.live.len(),
+            idle: inner.idle.len() + inner.provisioned.idle(),
+            provisioned: inner.provisioned.all(),
+            standby: inner.standby.waiting(),
+        }
     }
 
     /// Runs an event in a warm environment, or in a new one.
     pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
-        let _running = self.concurrency.enter(&self.ledger.state(), &target.function, self.settings.concurrency)?;
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
         for _ in 0..DELIVERIES {
-            let environment = self.acquire(target).await?;
+            let (environment, _running) = self.acquire(target).await?;
             match environment.invoke(invocation, timeout).await {
                 Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| Completed::killed())),
                 Err(error) => {
@@ -191,86 +258,6 @@ impl Pool {
             }
         }
         Err(RunError::Undelivered)
-    }
-
-    async fn acquire(self: &Arc<Self>, target: &Target) -> Result<Arc<Environment>, RunError> {
-        let deployment = target.deployment();
-        loop {
-            let freed = self.adopted.notified();
-            {
-                let mut inner = self.inner();
-                if let Some(environment) = inner.idle.get_mut(&deployment).and_then(Vec::pop) {
-                    return Ok(environment);
-                }
-                if self.started.elapsed() > ADOPTION || !inner.expected.values().any(|expected| *expected == deployment)
-                {
-                    break;
-                }
-            }
-            let left = ADOPTION.saturating_sub(self.started.elapsed());
-            let _ = tokio::time::timeout(left, freed).await;
-        }
-        self.start(target, deployment).await
-    }
-
-    /// Whether `token` proves the id `environment`.
-    pub fn knows_token(&self, environment: &str, token: &str) -> bool {
-        token::of(self.ledger.secret(), &EnvironmentId(environment.to_owned())) == token
-    }
-
-    /// Takes an environment that dialled: a new one, or one of a former server (adopted).
-    ///
-    /// # Errors
-    /// Why it is not wanted, and its link back.
-    pub async fn connected(
-        self: &Arc<Self>,
-        hello: &Hello,
-        link: LinkWriter,
-    ) -> Result<Arc<Environment>, (&'static str, LinkWriter)> {
-        let id = EnvironmentId(hello.environment.clone());
-        let (deployment, waiter) = {
-            let mut inner = self.inner();
-            match inner.starting.remove(&id) {
-                Some((deployment, waiter)) => (deployment, Some(waiter)),
-                None => match inner.expected.get(&id) {
-                    Some(deployment) => (deployment.clone(), None),
-                    None => return Err(("the environment is not one of this server's", link)),
-                },
-            }
-        };
-        let Some(target) = self.current(&deployment) else {
-            self.forget(&id);
-            return Err(("its function has changed or is gone", link));
-        };
-        let log = FunctionLog::new(
-            Arc::clone(&self.logs),
-            variables::log_stream(&target, &id),
-            LogFormat::of(&target.version.config.logging),
-        );
-        let fresh = hello.phase == Phase::Fresh;
-        let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
-        if fresh && let Err(reason) = self.send_start(&target, &environment).await {
-            tracing::warn!(environment = %id, reason, "a new environment could not be started");
-        }
-        self.settle(&environment, waiter, matches!(hello.phase, Phase::Busy { .. }));
-        Ok(environment)
-    }
-
-    /// Gives a dialled environment to who waits for it, or to the pool.
-    fn settle(&self, environment: &Arc<Environment>, waiter: Option<oneshot::Sender<Arc<Environment>>>, busy: bool) {
-        let mut inner = self.inner();
-        inner.live.insert(environment.id.clone(), Arc::clone(environment));
-        let adopted = inner.expected.remove(&environment.id).is_some();
-        let given = waiter.is_some_and(|waiter| waiter.send(Arc::clone(environment)).is_ok());
-        if !given && !busy {
-            environment.rest();
-            inner.idle.entry(environment.deployment.clone()).or_default().push(Arc::clone(environment));
-        }
-        drop(inner);
-        if adopted {
-            tracing::info!(environment = %environment.id, function = %environment.deployment.function.name, busy, "adopted an environment");
-            self.adopted.notify_waiters();
-        }
     }
 
     /// The version of a deployment, if it is the current one.
@@ -284,68 +271,9 @@ impl Pool {
         })
     }
 
-    /// Puts an environment back after its invocation.
-    pub fn release(&self, environment: &Arc<Environment>) {
-        if self.settings.keep_alive.is_zero() {
-            return self.retire(environment);
-        }
-        environment.rest();
-        let mut inner = self.inner();
-        if inner.live.contains_key(&environment.id) {
-            let idle = inner.idle.entry(environment.deployment.clone()).or_default();
-            if !idle.iter().any(|other| other.id == environment.id) {
-                idle.push(Arc::clone(environment));
-            }
-        }
-        drop(inner);
-        if self.started.elapsed() < ADOPTION {
-            self.adopted.notify_waiters();
-        }
-    }
-
-    /// An environment's link is gone: so is the environment.
-    pub fn lost(&self, environment: &Arc<Environment>) {
-        environment.lost();
-        if self.stop.is_cancelled() {
-            return;
-        }
-        self.remove(environment);
-        self.end(environment.id.clone());
-    }
-
-    /// Ends an environment in good order.
-    fn retire(&self, environment: &Arc<Environment>) {
-        self.remove(environment);
-        let asked = Arc::clone(environment);
-        self.tasks.spawn(async move { asked.shutdown().await });
-        self.end(environment.id.clone());
-    }
-
-    fn remove(&self, environment: &Arc<Environment>) {
-        let mut inner = self.inner();
-        inner.live.remove(&environment.id);
-        if let Some(idle) = inner.idle.get_mut(&environment.deployment) {
-            idle.retain(|other| other.id != environment.id);
-            if idle.is_empty() {
-                inner.idle.remove(&environment.deployment);
-            }
-        }
-    }
-
-    /// Has the executor remove an environment, whatever is left of it.
-    fn end(&self, id: EnvironmentId) {
-        self.forget(&id);
-        let executor = Arc::clone(&self.executor);
-        self.tasks.spawn(async move {
-            if let Err(error) = executor.stop(&id).await {
-                tracing::warn!(environment = %id, %error, "an environment could not be removed");
-            }
-        });
-    }
-
-    fn forget(&self, id: &EnvironmentId) {
-        self.inner().expected.remove(id);
-        self.records.remove(id);
+    /// Whether environments of a former server may still dial.
+    fn is_adopting(&self) -> bool {
+        self.started.elapsed() < self.adoption
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -35,8 +35,8 @@ pub enum ConcurrencyCommand {
         /// A published version or an alias.
         qualifier: Qualifier,
     },
-    /// Ends an allocation, well or badly as the version does; nothing happens if it is not the current one,
-    /// or if the version is still `Pending`.
+    /// Ends an allocation, badly if there is a reason or the version has one; nothing happens if it is not
+    /// the current one, or if the version is still `Pending`.
     SettleProvisionedConcurrency {
         /// The function.
         key: FunctionKey,
@@ -44,6 +44,8 @@ pub enum ConcurrencyCommand {
         qualifier: Qualifier,
         /// The allocation that was looked at.
         allocation: RevisionId,
+        /// `StatusReason`: why its environments could not be made.
+        failure: Option<String>,
     },
     /// The version exists and runs on managed instances.
     PutFunctionScaling {

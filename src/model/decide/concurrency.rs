@@ -40,8 +40,8 @@ pub fn decide(
             let (key, qualifier) = (key.clone(), qualifier.clone());
             Ok(ConcurrencyEvent::ProvisionedConcurrencyDeleted { key, qualifier }.into())
         }
-        ConcurrencyCommand::SettleProvisionedConcurrency { key, qualifier, allocation } => {
-            Ok(settle(state, key, qualifier, *allocation))
+        ConcurrencyCommand::SettleProvisionedConcurrency { key, qualifier, allocation, failure } => {
+            Ok(settle(state, (key, qualifier), *allocation, failure.as_ref()))
         }
         ConcurrencyCommand::PutFunctionScaling { key, qualifier, scaling } => scale(state, key, qualifier, *scaling),
     }
@@ -187,7 +187,12 @@ pub fn alias_moved(
 }
 
 /// `SettleProvisionedConcurrency`.
-fn settle(state: &State, key: &FunctionKey, qualifier: &Qualifier, allocation: RevisionId) -> Decision {
+fn settle(
+    state: &State,
+    (key, qualifier): (&FunctionKey, &Qualifier),
+    allocation: RevisionId,
+    failure: Option<&String>,
+) -> Decision {
     if state.provisioning.get(&(key.clone(), qualifier.clone())) != Some(&allocation) {
         return Decision::default();
     }
@@ -196,7 +201,7 @@ fn settle(state: &State, key: &FunctionKey, qualifier: &Qualifier, allocation: R
     };
     let failure = match &version.state {
         FunctionState::Pending => return Decision::default(),
-        FunctionState::Active => None,
+        FunctionState::Active => failure.cloned(),
         FunctionState::Failed(failure) => Some(failure.reason.clone()),
     };
     let (key, qualifier) = (key.clone(), qualifier.clone());

@@ -19,6 +19,8 @@ enum Entry {
     Unsettled((FunctionKey, Version), RevisionId),
     /// Of `provisioning`.
     Provisioning((FunctionKey, Qualifier), RevisionId),
+    /// Of `provisioned`.
+    Provisioned((FunctionKey, Qualifier)),
     /// Of `code_signing_users`.
     Signed(CodeSigningKey, FunctionKey),
     /// Of `urls`.
@@ -36,13 +38,15 @@ fn entries(function: &Function) -> impl Iterator<Item = Entry> + '_ {
         .map(|version| Entry::Unsettled((key.clone(), version.version), version.deployment));
     let provisioning = provisioning(function)
         .map(|(qualifier, allocation)| Entry::Provisioning((key.clone(), qualifier.clone()), allocation));
+    let provisioned =
+        function.provisioned_concurrency.keys().map(|qualifier| Entry::Provisioned((key.clone(), qualifier.clone())));
     let signed = function.code_signing_config.iter().map(|config| Entry::Signed(config.clone(), key.clone()));
     let urls = function
         .urls
         .iter()
         .map(|(alias, url)| Entry::Url(url.id.clone(), UrlOwner { key: key.clone(), alias: alias.clone() }));
     let on_provider = function.all_versions().filter_map(|version| on_provider(key, version));
-    unsettled.chain(provisioning).chain(signed).chain(urls).chain(on_provider)
+    unsettled.chain(provisioning).chain(provisioned).chain(signed).chain(urls).chain(on_provider)
 }
 
 /// The allocations of provisioned concurrency that wait to be settled.
@@ -132,6 +136,7 @@ impl State {
             match entry {
                 Entry::Unsettled(version, _) => drop(self.unsettled.remove(&version)),
                 Entry::Provisioning(qualifier, _) => drop(self.provisioning.remove(&qualifier)),
+                Entry::Provisioned(qualifier) => drop(self.provisioned.remove(&qualifier)),
                 Entry::Signed(config, function) => drop(self.code_signing_users.remove(&(config, function))),
                 Entry::Url(id, _) => drop(self.urls.remove(&id)),
                 Entry::OnProvider(provider, version) => drop(self.provider_versions.remove(&(provider, version))),
@@ -147,6 +152,7 @@ impl State {
             match entry {
                 Entry::Unsettled(version, deployment) => drop(self.unsettled.insert(version, deployment)),
                 Entry::Provisioning(qualifier, allocation) => drop(self.provisioning.insert(qualifier, allocation)),
+                Entry::Provisioned(qualifier) => drop(self.provisioned.insert(qualifier)),
                 Entry::Signed(config, function) => drop(self.code_signing_users.insert((config, function))),
                 Entry::Url(id, owner) => drop(self.urls.insert(id, owner)),
                 Entry::OnProvider(provider, version) => drop(self.provider_versions.insert((provider, version))),
@@ -168,6 +174,7 @@ impl State {
     pub fn rederived(mut self) -> Self {
         self.unsettled = OrdMap::new();
         self.provisioning = OrdMap::new();
+        self.provisioned = OrdSet::new();
         self.code_signing_users = OrdSet::new();
         self.urls = OrdMap::new();
         self.provider_versions = OrdSet::new();

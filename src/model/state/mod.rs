@@ -52,6 +52,8 @@ pub struct State {
     pub code_signing_users: OrdSet<(CodeSigningKey, FunctionKey)>,
     /// Provisioned concurrency that is being allocated: a reactor's work list, derived from `functions`.
     pub provisioning: OrdMap<(FunctionKey, Qualifier), RevisionId>,
+    /// All that has provisioned concurrency, whose environments are kept: derived from `functions`.
+    pub provisioned: OrdSet<(FunctionKey, Qualifier)>,
     /// All layers that ever had a version: their numbers are not given again.
     pub layers: OrdMap<LayerKey, Arc<Layer>>,
     /// Versions that are `Pending` or `InProgress`, with the deployment that waits: the reactors'

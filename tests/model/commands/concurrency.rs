@@ -30,5 +30,6 @@ pub fn settle(state: &State) -> impl Iterator<Item = ConcurrencyCommand> {
         key: key.clone(),
         qualifier: qualifier.clone(),
         allocation: *allocation,
+        failure: (qualifier.to_string().len() % 2 == 0).then(|| "FUNCTION_ERROR_INIT_FAILURE".to_owned()),
     })
 }

@@ -30,7 +30,7 @@ pub(super) const TASK_FOLDER: &str = "/var/task";
 pub(super) const LAYER_FOLDER: &str = "/opt";
 
 /// Bytes in a MiB.
-const MIB: i64 = 1024 * 1024;
+pub(super) const MIB: i64 = 1024 * 1024;
 
 /// The memory that gets one whole vCPU on AWS, in MiB (Lambda's guide, "Configure Lambda function
 /// memory").
@@ -142,7 +142,7 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>) -> HostConfig {
 /// runtime starts. A hard limit here would make each cold start of a small function take seconds,
 /// and leave the machine idle meanwhile. So functions share in AWS's proportions when the machine
 /// is busy, none with less than a quarter of a vCPU's weight, and take what is free else.
-fn cpu_shares(memory_mib: u32) -> i64 {
+pub(super) fn cpu_shares(memory_mib: u32) -> i64 {
     (i64::from(memory_mib) * SHARES_PER_VCPU / MIB_PER_VCPU).max(LEAST_SHARES)
 }
 
@@ -155,8 +155,11 @@ fn labels(spec: &EnvironmentSpec) -> HashMap<String, String> {
         ("larder.deployment", spec.deployment.as_str()),
         ("larder.runtime", spec.runtime.as_str()),
     ]
+    .into_iter()
+    // A standby container has no function yet.
+    .filter(|(_, value)| !value.is_empty())
     .map(|(label, value)| (label.to_owned(), value.to_owned()))
-    .into()
+    .collect()
 }
 
 /// A read-only bind mount; unlike the short form `from:to:ro` it takes any path, and refuses one

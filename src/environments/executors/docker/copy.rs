@@ -15,16 +15,21 @@ use crate::environments::executor::{EnvironmentSpec, ExecutorError};
 /// Bytes of the archive that wait for the network, at most.
 const BUFFER: usize = 64 * 1024;
 
-/// Copies the init, the code and the layers of `spec` into the created container `id`, in one archive that is
-/// never whole in memory.
-pub(super) async fn fill(engine: &Engine, id: &str, spec: &EnvironmentSpec, init: &Path) -> Result<(), ExecutorError> {
+/// Copies the code and the layers of `spec`, and the init where it is given, into the created container `id`, in one
+/// archive that is never whole in memory.
+pub(super) async fn fill(
+    engine: &Engine,
+    id: &str,
+    spec: &EnvironmentSpec,
+    init: Option<&Path>,
+) -> Result<(), ExecutorError> {
     let (reader, writer) = duplex(BUFFER);
     let sink = SyncIoBridge::new(writer);
-    let (init, code_tree, layer_tree) = (init.to_owned(), spec.code_tree.clone(), spec.layer_tree.clone());
+    let (init, code_tree, layer_tree) = (init.map(Path::to_owned), spec.code_tree.clone(), spec.layer_tree.clone());
     let packing = tokio::task::spawn_blocking(move || {
         let trees = [(TASK_FOLDER, Some(code_tree)), (LAYER_FOLDER, layer_tree)];
         let trees = trees.into_iter().filter_map(|(place, tree)| Some((place, tree?)));
-        pack(sink, &init, trees)
+        pack(sink, init.as_deref(), trees)
     });
     let options = UploadToContainerOptionsBuilder::default().path("/").build();
     let archive = body_try_stream(ReaderStream::new(reader));
@@ -44,12 +49,14 @@ pub(super) async fn fill(engine: &Engine, id: &str, spec: &EnvironmentSpec, init
 /// Writes the archive: the init and the trees at their places below `/`.
 fn pack(
     sink: SyncIoBridge<DuplexStream>,
-    init: &Path,
+    init: Option<&Path>,
     trees: impl Iterator<Item = (&'static str, PathBuf)>,
 ) -> io::Result<()> {
     let mut archive = tar::Builder::new(sink);
     archive.follow_symlinks(false);
-    archive.append_path_with_name(init, inside(LINK_FOLDER).join(INIT_NAME)).map_err(|error| at(init, &error))?;
+    if let Some(init) = init {
+        archive.append_path_with_name(init, inside(LINK_FOLDER).join(INIT_NAME)).map_err(|error| at(init, &error))?;
+    }
     for (place, tree) in trees {
         archive.append_dir_all(inside(place), &tree).map_err(|error| at(&tree, &error))?;
     }

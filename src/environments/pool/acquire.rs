@@ -1,0 +1,132 @@
+//! Finding an environment for an invocation: a provisioned one, an idle one, or a new one within the limits.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+use super::budget::Room;
+use super::concurrency::Running;
+use super::{DeploymentKey, Inner, Pool, RunError, Target};
+use crate::environments::environment::{Environment, Initialization};
+use crate::environments::executor::EnvironmentId;
+
+/// What a look at the pool found.
+enum Found {
+    Environment(Arc<Environment>),
+    /// Room for a new one with this id.
+    Room(EnvironmentId),
+    /// Something will be freed, until then at most.
+    Wait(Instant),
+}
+
+impl Pool {
+    /// An environment for one invocation, and its place among the concurrent executions on demand, where it takes
+    /// one.
+    ///
+    /// # Errors
+    /// The account, the function or this machine has no room; or a new environment cannot be made.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        target: &Target,
+    ) -> Result<(Arc<Environment>, Option<Running>), RunError> {
+        let deployment = target.deployment();
+        // Room on this machine is waited for as long as a new environment may take.
+        let deadline = Instant::now() + self.settings.start_timeout;
+        let mut running = None;
+        loop {
+            let freed = self.freed.notified();
+            match self.look(target, &deployment, &mut running, deadline)? {
+                Found::Environment(environment) => return Ok((environment, running)),
+                Found::Room(id) => {
+                    return Ok((self.start(target, Initialization::OnDemand, id).await?, running));
+                }
+                Found::Wait(until) => {
+                    let _ = tokio::time::timeout_at(until.into(), freed).await;
+                }
+            }
+        }
+    }
+
+    fn look(
+        self: &Arc<Self>,
+        target: &Target,
+        deployment: &DeploymentKey,
+        running: &mut Option<Running>,
+        deadline: Instant,
+    ) -> Result<Found, RunError> {
+        if self.stop.is_cancelled() {
+            return Err(RunError::Closing);
+        }
+        let mut inner = self.inner();
+        if let Some(environment) = inner.provisioned.take(deployment) {
+            *running = None;
+            return Ok(Found::Environment(environment));
+        }
+        if running.is_none() {
+            let state = self.ledger.state();
+            let provisioned = inner.provisioned.of_function(&state, &target.function);
+            *running =
+                Some(self.concurrency.enter(&state, &target.function, self.settings.concurrency, provisioned)?);
+        }
+        if let Some(environment) = inner.idle.take(deployment) {
+            return Ok(Found::Environment(environment));
+        }
+        if self.is_adopting() && inner.expected.values().any(|(expected, _)| expected == deployment) {
+            return Ok(Found::Wait(self.started + self.adoption));
+        }
+        let room = self.room(inner, target.version.config.memory_mib, deadline)?;
+        Ok(room.map_or(Found::Wait(deadline), Found::Room))
+    }
+
+    /// Room for one more environment, under a new id: free, or made by ending those that rest longest. `None`:
+    /// there will be when others have ended.
+    fn room(
+        self: &Arc<Self>,
+        mut inner: MutexGuard<'_, Inner>,
+        memory_mib: u32,
+        deadline: Instant,
+    ) -> Result<Option<EnvironmentId>, RunError> {
+        let mut evicted = Vec::new();
+        let room = loop {
+            let room = inner.budget.room(memory_mib);
+            let Some(oldest) = (room == Room::Full).then(|| inner.idle.take_oldest()).flatten() else { break room };
+            inner.budget.ends(&oldest.id);
+            evicted.push(oldest);
+        };
+        let found = match room {
+            Room::Free => {
+                let id = EnvironmentId::random();
+                inner.budget.take(&id, memory_mib);
+                Ok(Some(id))
+            }
+            Room::Soon | Room::Full if Instant::now() < deadline => Ok(None),
+            _ => Err(RunError::OverBudget(memory_mib)),
+        };
+        drop(inner);
+        for environment in &evicted {
+            let function = &environment.deployment.function.name;
+            tracing::info!(environment = %environment.id, %function, "ended to make room");
+            self.retire(environment);
+        }
+        found
+    }
+
+    /// Room for an environment that no invocation waits for, within the limits; `ending` idle ones for it, and
+    /// waiting until they have ended, if so wanted.
+    pub(super) async fn room_ahead(self: &Arc<Self>, memory_mib: u32, ending: bool) -> Result<EnvironmentId, RunError> {
+        let deadline = Instant::now() + self.settings.start_timeout;
+        loop {
+            let freed = self.freed.notified();
+            let room = {
+                let inner = self.inner();
+                if !ending && inner.budget.room(memory_mib) != Room::Free {
+                    return Err(RunError::OverBudget(memory_mib));
+                }
+                self.room(inner, memory_mib, deadline)?
+            };
+            if let Some(id) = room {
+                return Ok(id);
+            }
+            let _ = tokio::time::timeout_at(deadline.into(), freed).await;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Environments after an invocation: put back, or ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Inner, Pool};
+use crate::environments::environment::{Environment, Initialization};
+use crate::environments::executor::EnvironmentId;
+
+impl Inner {
+    /// Puts an environment among the idle ones of its kind.
+    pub(super) fn rest(&mut self, environment: &Arc<Environment>) {
+        match environment.initialization {
+            Initialization::OnDemand => self.idle.put(environment),
+            Initialization::Provisioned => self.provisioned.put(environment),
+        }
+    }
+}
+
+impl Pool {
+    /// Puts an environment back after its invocation; one that nobody will want is ended.
+    pub fn release(self: &Arc<Self>, environment: &Arc<Environment>) {
+        let mut inner = self.inner();
+        let wanted = match environment.initialization {
+            Initialization::OnDemand => {
+                !self.settings.keep_alive.is_zero() && self.current(&environment.deployment).is_some()
+            }
+            Initialization::Provisioned => !inner.provisioned.is_surplus(&environment.deployment),
+        };
+        if wanted && inner.live.contains_key(&environment.id) {
+            environment.rest();
+            inner.rest(environment);
+        }
+        drop(inner);
+        if !wanted {
+            self.retire(environment);
+        }
+        self.freed.notify_waiters();
+    }
+
+    /// An environment's link is gone: so is the environment.
+    pub fn lost(self: &Arc<Self>, environment: &Arc<Environment>) {
+        environment.lost();
+        if self.stop.is_cancelled() {
+            return;
+        }
+        self.remove(environment);
+        self.end(environment.id.clone());
+    }
+
+    /// Ends an environment in good order. Who calls this has taken it: no invocation can get it any more.
+    pub(super) fn retire(self: &Arc<Self>, environment: &Arc<Environment>) {
+        self.remove(environment);
+        let asked = Arc::clone(environment);
+        self.tasks.spawn(async move { asked.shutdown().await });
+        self.end(environment.id.clone());
+    }
+
+    fn remove(&self, environment: &Arc<Environment>) {
+        let mut inner = self.inner();
+        inner.live.remove(&environment.id);
+        inner.idle.remove(&environment.id);
+        if inner.provisioned.remove(environment) {
+            self.provisioned_changed.notify_one();
+        }
+    }
+
+    /// Has the executor remove an environment, whatever is left of it; then its room is free.
+    pub(super) fn end(self: &Arc<Self>, id: EnvironmentId) {
+        self.forget(&id);
+        self.inner().budget.ends(&id);
+        let pool = Arc::clone(self);
+        self.tasks.spawn(async move {
+            if let Err(error) = pool.executor.stop(&id).await {
+                tracing::warn!(environment = %id, %error, "an environment could not be removed");
+            }
+            pool.inner().budget.give_back(&id);
+            pool.freed.notify_waiters();
+        });
+    }
+
+    pub(super) fn forget(&self, id: &EnvironmentId) {
+        self.inner().expected.remove(id);
+        self.records.remove(id);
+    }
+
+    /// Ends all environments and waits for that, `limit` at most.
+    pub async fn close(self: &Arc<Self>, limit: Duration) {
+        self.note_recent();
+        let (all, standby): (Vec<_>, _) = {
+            let mut inner = self.inner();
+            (inner.live.values().cloned().collect(), inner.standby.take_all())
+        };
+        for environment in &all {
+            self.retire(environment);
+        }
+        for id in standby {
+            self.end(id);
+        }
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some environments did not end in time; they end by themselves");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Standby environments: started ahead, for a runtime but for no function yet. A cold start takes one, and costs
+//! about the runtime's own start; another one is started in its place. An environment gets one function, once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_init::link::Hello;
+use tokio::sync::oneshot;
+
+use super::{Pool, Target};
+use crate::environments::environment::{Environment, Initialization};
+use crate::environments::executor::{EnvironmentId, ExecutorError, StandbySpec};
+use crate::environments::token;
+
+/// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
+/// the function wants now.
+pub const REPLACE_AFTER: Duration = Duration::from_millis(300);
+
+/// How long after its end one is replaced that served no function.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Standby environments by their runtime.
+#[derive(Debug, Default)]
+pub struct Standby {
+    /// Started, not yet dialled.
+    starting: HashMap<EnvironmentId, String>,
+    /// Dialled: their inits wait, and the link's server waits for the sender.
+    waiting: HashMap<String, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
+    /// Taken, and not announced yet as their functions' environments.
+    assigning: HashSet<EnvironmentId>,
+}
+
+impl Standby {
+    /// How many wait for a function.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
+    /// How many of a runtime there are or will be.
+    fn of(&self, runtime: &str) -> usize {
+        let starting = self.starting.values().filter(|starting| *starting == runtime).count();
+        starting + self.waiting.get(runtime).map_or(0, Vec::len)
+    }
+
+    fn take(&mut self, runtime: &str) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
+        let (id, wake) = self.waiting.get_mut(runtime)?.pop()?;
+        self.assigning.insert(id.clone());
+        Some((id, wake))
+    }
+
+    /// Forgets one that waits; its runtime.
+    fn forget(&mut self, id: &EnvironmentId) -> Option<String> {
+        let found = self.waiting.iter_mut().find(|(_, waiting)| waiting.iter().any(|(other, _)| other == id));
+        found.map(|(runtime, waiting)| {
+            waiting.retain(|(other, _)| other != id);
+            runtime.clone()
+        })
+    }
+
+    /// The ids of all: they end.
+    pub(super) fn take_all(&mut self) -> Vec<EnvironmentId> {
+        let waiting = std::mem::take(&mut self.waiting).into_values().flatten().map(|(id, _)| id);
+        std::mem::take(&mut self.starting).into_keys().chain(waiting).collect()
+    }
+
+    /// Whether this is one of them, or is just being assigned.
+    pub(super) fn contains(&self, id: &EnvironmentId) -> bool {
+        self.starting.contains_key(id)
+            || self.assigning.contains(id)
+            || self.waiting.values().flatten().any(|(waiting, _)| waiting == id)
+    }
+}
+
+impl Pool {
+    /// Makes ready what the environments of a runtime share, and its standby environments.
+    pub async fn prepare(self: &Arc<Self>, runtime: &str) -> Result<(), ExecutorError> {
+        self.executor.prepare(runtime).await?;
+        self.fill(runtime).await;
+        Ok(())
+    }
+
+    /// Has the standby environments of a runtime filled up, a little later.
+    pub(super) fn stand_by(self: &Arc<Self>, runtime: &str, after: Duration) {
+        if self.settings.standby == 0 || !self.executor.has_standby() {
+            return;
+        }
+        let (pool, runtime) = (Arc::clone(self), runtime.to_owned());
+        self.tasks.spawn(async move {
+            if pool.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
+                pool.fill(&runtime).await;
+            }
+        });
+    }
+
+    pub(super) async fn fill(self: &Arc<Self>, runtime: &str) {
+        if !self.executor.has_standby() {
+            return;
+        }
+        while let Some(id) = self.next_standby(runtime) {
+            let spec = StandbySpec {
+                token: token::of(self.ledger.secret(), &id),
+                id: id.clone(),
+                store_id: self.ledger.store_id().to_owned(),
+                runtime: runtime.to_owned(),
+                grace_s: self.settings.grace.as_secs(),
+            };
+            if let Err(error) = self.executor.stand_by(&spec).await {
+                tracing::warn!(runtime, %error, "no standby environment could be made");
+                self.inner().standby.starting.remove(&id);
+                return self.end(id);
+            }
+        }
+    }
+
+    /// The id of one more standby environment, where there are too few.
+    fn next_standby(&self, runtime: &str) -> Option<EnvironmentId> {
+        let mut inner = self.inner();
+        if self.stop.is_cancelled() || inner.standby.of(runtime) >= self.settings.standby {
+            return None;
+        }
+        let id = EnvironmentId::random();
+        inner.standby.starting.insert(id.clone(), runtime.to_owned());
+        Some(id)
+    }
+
+    /// Takes a standby environment that dialled. The receiver hears of its function, or of its end; `None` where it
+    /// is none.
+    pub fn standby_dialled(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
+        let id = EnvironmentId(hello.environment.clone());
+        let mut inner = self.inner();
+        let runtime = inner.standby.starting.remove(&id)?;
+        let (wake, assigned) = oneshot::channel();
+        inner.standby.waiting.entry(runtime).or_default().push((id, wake));
+        Some(assigned)
+    }
+
+    /// A standby environment has ended. Another one takes its place, not at once: it may have ended for a reason.
+    pub fn standby_lost(self: &Arc<Self>, hello: &Hello) {
+        let id = EnvironmentId(hello.environment.clone());
+        let mut inner = self.inner();
+        let runtime = inner.standby.forget(&id);
+        // One that was just assigned: who waits hears of it.
+        inner.starting.remove(&id);
+        drop(inner);
+        self.end(id);
+        if let Some(runtime) = runtime {
+            self.stand_by(&runtime, AGAIN_AFTER);
+        }
+    }
+
+    /// Makes a standby environment the target's, and waits until it has begun. `None` where there is none, or where
+    /// it fails: then one is made in the ordinary way. The room of `id` becomes its room.
+    pub(super) async fn start_standby(
+        self: &Arc<Self>,
+        target: &Target,
+        initialization: Initialization,
+        id: &EnvironmentId,
+    ) -> Option<Arc<Environment>> {
+        let config = &target.version.config;
+        if target.version.code.image.is_some() {
+            return None;
+        }
+        let (standby, wake) = self.inner().standby.take(&config.runtime)?;
+        // A task of its own: a caller that goes away must not leave half an environment.
+        let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
+        let assigning =
+            self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
+        let begun = match assigning.await {
+            Ok(Ok(dialled)) => match tokio::time::timeout(self.settings.start_timeout, dialled).await {
+                Ok(Ok(environment)) => Ok(environment),
+                _ => Err("it does not begin".to_owned()),
+            },
+            Ok(Err(reason)) => Err(reason),
+            Err(error) => Err(error.to_string()),
+        };
+        self.stand_by(&config.runtime, REPLACE_AFTER);
+        match begun {
+            Ok(environment) => Some(environment),
+            Err(reason) => {
+                let function = &target.function.name;
+                tracing::warn!(environment = %standby, %function, reason, "a standby environment was of no use");
+                let mut inner = self.inner();
+                inner.starting.remove(&standby);
+                inner.standby.assigning.remove(&standby);
+                inner.budget.take(id, config.memory_mib);
+                drop(inner);
+                self.end(standby);
+                None
+            }
+        }
+    }
+
+    /// Gives a standby environment its function, and wakes it; the receiver gets it when it has begun.
+    async fn assign(
+        &self,
+        target: &Target,
+        initialization: Initialization,
+        standby: &EnvironmentId,
+        room: &EnvironmentId,
+        wake: oneshot::Sender<()>,
+    ) -> Result<oneshot::Receiver<Arc<Environment>>, String> {
+        {
+            let mut inner = self.inner();
+            inner.budget.give_back(room);
+            inner.budget.take(standby, target.version.config.memory_mib);
+        }
+        let spec = self.spec(target, standby.clone()).await.map_err(|error| error.to_string())?;
+        self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
+        let dialled = self.announce(target, initialization, standby);
+        self.inner().standby.assigning.remove(standby);
+        wake.send(()).map_err(|()| "it has ended".to_owned())?;
+        Ok(dialled)
+    }
+}
