@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the frames below; a server refuses an init that speaks another one.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -51,6 +51,11 @@ pub enum FromInit {
     },
     /// The invocation ended; the environment is idle again.
     Finished(Finished),
+    /// The runtime that was started for a [`ToInit::Reload`] has read its code, and asks for events or has failed to.
+    Loaded {
+        /// That of the `Reload`; of several that came together, the last one's.
+        change: u64,
+    },
 }
 
 /// Who is dialling, and what it is doing.
@@ -157,6 +162,12 @@ pub enum ToInit {
     Invoke(Invoke),
     /// End the environment: stop the runtime and exit.
     Shutdown,
+    /// The function's files have changed: start the runtime again, after the invocation that is running, and answer
+    /// with [`FromInit::Loaded`]. Before [`ToInit::Start`]: only answer when that has loaded.
+    Reload {
+        /// Which change it is.
+        change: u64,
+    },
 }
 
 /// How to run the function's runtime.

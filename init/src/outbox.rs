@@ -27,6 +27,7 @@ enum Kind {
     Ready,
     Log,
     Finished,
+    Loaded,
 }
 
 /// An encoded frame.
@@ -43,6 +44,7 @@ impl Parcel {
             FromInit::Ready { .. } => Kind::Ready,
             FromInit::Log { .. } => Kind::Log,
             FromInit::Finished(_) => Kind::Finished,
+            FromInit::Loaded { .. } => Kind::Loaded,
         };
         Ok(Self { kind, bytes: link::encode(frame)? })
     }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
+use super::hot_reload::LoadedCode;
 use super::link::LinkWriter;
 use super::pool::DeploymentKey;
 use super::tail::Tail;
@@ -85,6 +86,8 @@ pub struct Environment {
     notice: Mutex<Option<String>>,
     /// Its log.
     log: FunctionLog,
+    /// What it has read of its hot-reload folders.
+    pub code: LoadedCode,
 }
 
 /// The invocation an environment runs.
@@ -127,7 +130,7 @@ impl Environment {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
         let work = Mutex::new(Work { initialised, current: None });
-        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), log }
+        Self { id, deployment, link, work, idle_since, notice: Mutex::default(), log, code: LoadedCode::default() }
     }
 
     /// Its log.
@@ -143,6 +146,11 @@ impl Environment {
     /// Tells the init how to start the runtime.
     pub async fn start(&self, start: Start) -> std::io::Result<()> {
         self.send(&ToInit::Start(start)).await
+    }
+
+    /// Tells the init of a change of the function's files, unless it knows of it.
+    pub async fn reload(&self, change: u64) -> std::io::Result<()> {
+        if self.code.ask(change) { self.send(&ToInit::Reload { change }).await } else { Ok(()) }
     }
 
     /// Sends an event; the receiver gets its end. An error means that it was not delivered.
@@ -232,10 +240,11 @@ impl Environment {
             return work.current.is_none();
         };
         // After these the runtime starts again.
-        work.initialised = matches!(
-            finished.outcome,
-            Outcome::Response(_) | Outcome::TooLarge { .. } | Outcome::Error { init: false, .. }
-        );
+        work.initialised = !self.code.is_loading()
+            && matches!(
+                finished.outcome,
+                Outcome::Response(_) | Outcome::TooLarge { .. } | Outcome::Error { init: false, .. }
+            );
         self.complete(
             current,
             Completed {

@@ -170,7 +170,7 @@ impl Link {
                 FromInit::Log { data, .. } => self.log += &String::from_utf8_lossy(&data),
                 FromInit::Ready { init_us } => self.init_us = init_us,
                 FromInit::Finished(finished) => return finished.outcome,
-                FromInit::Hello(hello) => panic!("a second hello: {hello:?}"),
+                frame @ (FromInit::Hello(_) | FromInit::Loaded { .. }) => panic!("nobody asked for {frame:?}"),
             }
         }
     }

@@ -78,6 +78,7 @@ impl Supervisor {
             self.reaper.wait_for(pid, LAST_WORDS).await;
         }
         self.stop_runtime().await;
+        self.note_loaded();
         self.finish(outcome);
     }
 
@@ -93,6 +94,9 @@ impl Supervisor {
     async fn on_runtime_ended(&mut self, status: WaitStatus) {
         let init = matches!(&self.runtime, Some(Runtime { stage: Stage::Starting { .. }, .. }));
         self.stop_runtime().await;
+        if init {
+            self.note_loaded();
+        }
         let Some(invocation) = &mut self.invocation else {
             return;
         };
@@ -144,6 +148,7 @@ impl Supervisor {
         let init_us = super::microseconds(init);
         self.init_us = Some(init_us);
         self.send(&FromInit::Ready { init_us });
+        self.note_loaded();
     }
 }
 

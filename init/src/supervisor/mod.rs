@@ -6,6 +6,7 @@
 
 mod calls;
 mod life;
+mod reload;
 
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +23,7 @@ use crate::reaper::Reaper;
 use crate::runtime_process::RuntimeProcess;
 use crate::server_link::{LinkEvent, ServerLink};
 use crate::settings::Settings;
+use reload::Changes;
 
 /// Calls that wait for the supervisor; a connection has one at a time.
 const CALLS: usize = 32;
@@ -87,6 +89,8 @@ pub struct Supervisor {
     last_request_id: String,
     /// Length of the init phase, until the first invocation after it reports it.
     init_us: Option<u64>,
+    /// Changes of the code that the server told of.
+    changes: Changes,
 }
 
 impl Supervisor {
@@ -106,6 +110,7 @@ impl Supervisor {
             invocation: None,
             last_request_id: String::new(),
             init_us: None,
+            changes: Changes::default(),
         })
     }
 
@@ -117,6 +122,7 @@ impl Supervisor {
                 Event::Link(LinkEvent::Frame(ToInit::Invoke(invoke))) => {
                     self.on_invoke(invoke).await;
                 }
+                Event::Link(LinkEvent::Frame(ToInit::Reload { change })) => self.changes.ask(change),
                 Event::Link(LinkEvent::Frame(ToInit::Shutdown)) | Event::Terminate => break,
                 Event::Link(LinkEvent::Frame(ToInit::Refused { reason })) => {
                     eprintln!("larder-init: refused by the server: {reason}");
@@ -133,6 +139,7 @@ impl Supervisor {
                 // The next wait looks at the output again.
                 Event::Link(LinkEvent::Changed) => {}
             }
+            self.reload_when_idle().await;
         }
         self.stop_runtime().await;
     }
@@ -173,9 +180,11 @@ impl Supervisor {
             return;
         }
         self.start = Some(start);
+        self.changes.begin();
         if let Err(reason) = self.start_runtime() {
             // The next invocation tries again, and tells its caller.
             eprintln!("larder-init: start the runtime: {reason}");
+            self.note_loaded();
         }
     }
 

@@ -2,6 +2,7 @@
 //! idle for long or outdated.
 
 mod concurrency;
+mod fresh_code;
 mod making;
 mod upkeep;
 
@@ -18,6 +19,7 @@ use self::concurrency::Concurrency;
 use super::environment::{Completed, Environment, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
 use super::function_log::{FunctionLog, LogSink};
+use super::hot_reload::{self, FolderError, HotReload, MergedLayers};
 use super::link::LinkWriter;
 use super::records::Records;
 use super::{Settings, token, variables};
@@ -86,6 +88,9 @@ pub enum RunError {
     /// The code cannot be had.
     #[error(transparent)]
     Code(#[from] BlobError),
+    /// A hot-reload folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The new environment did not dial in time.
     #[error("a new environment did not answer within {} s", .0.as_secs())]
     StartTimeout(Duration),
@@ -104,6 +109,8 @@ pub struct Pool {
     trees: Arc<CodeTrees>,
     ledger: Arc<Ledger>,
     settings: Settings,
+    hot_reload: Arc<HotReload>,
+    merged_layers: Arc<MergedLayers>,
     records: Records,
     logs: Arc<dyn LogSink>,
     inner: Mutex<Inner>,
@@ -134,16 +141,21 @@ impl Pool {
         trees: Arc<CodeTrees>,
         ledger: Arc<Ledger>,
         settings: Settings,
+        hot_reload: Arc<HotReload>,
         logs: Arc<dyn LogSink>,
         stop: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
         let records = Records::open(&settings.run_dir.join("records"))?;
         let inner = Inner { expected: records.all(), ..Inner::default() };
+        let is_expected = |name: &str| inner.expected.values().any(|one| one.deployment.to_string() == name);
+        let merged_layers = Arc::new(MergedLayers::open(&settings.run_dir.join("layers"), is_expected)?);
         Ok(Arc::new(Self {
             executor,
             trees,
             ledger,
             settings,
+            hot_reload,
+            merged_layers,
             records,
             logs,
             inner: Mutex::new(inner),
@@ -170,10 +182,20 @@ impl Pool {
     pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
         let _running = self.concurrency.enter(&self.ledger.state(), &target.function, self.settings.concurrency)?;
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
+        let folders = hot_reload::folders_of(&target.version);
         for _ in 0..DELIVERIES {
-            let environment = self.acquire(target).await?;
+            let environment = if folders.is_empty() {
+                self.acquire(target).await?
+            } else {
+                self.acquire_hot(target, &folders).await?
+            };
             match environment.invoke(invocation, timeout).await {
-                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| Completed::killed())),
+                Ok(completed) => {
+                    let completed = completed.await.unwrap_or_else(|_| Completed::killed());
+                    if !self.failed_while_changing(&completed, &environment, &folders).await {
+                        return Ok(completed);
+                    }
+                }
                 Err(error) => {
                     tracing::info!(environment = %environment.id, %error, "an environment ended before its event");
                     self.lost(&environment);
@@ -234,7 +256,11 @@ impl Pool {
         };
         let log = FunctionLog::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
         let fresh = hello.phase == Phase::Fresh;
+        let folders = hot_reload::folders_of(&target.version);
         let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
+        if fresh && !folders.is_empty() && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
+            tracing::warn!(environment = %id, "a new environment could not be told of its folders");
+        }
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }

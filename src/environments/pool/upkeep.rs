@@ -19,6 +19,7 @@ impl Pool {
             for environment in self.dispensable() {
                 self.retire(&environment);
             }
+            self.keep_folders();
             if !swept && self.started.elapsed() > ADOPTION {
                 swept = true;
                 self.sweep().await;
