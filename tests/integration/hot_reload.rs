@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
@@ -11,10 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::on_each_executor;
+use crate::pod_files::{larder, text};
 use crate::support::functions::{ROLE, active, python, update, zip};
 use crate::support::http::Request;
 use crate::support::invoke::{call, invoke};
-use crate::support::{Options, Server, eventually};
+use crate::support::{Executor, Options, Server, eventually};
 
 /// A folder of code that functions may read.
 struct Folder(TempDir);
@@ -278,6 +280,51 @@ on_each_executor! {
     }
 }
 
+on_each_executor! {
+    async fn in_a_pod_a_variable_stands_for_the_folder(executor) {
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let (folder, layer) = (Folder::new(&[("handler.py", &answering("__import__('words').WORD"))]), Folder::new(&[]));
+        layer.write("python/words.py", "WORD = 'mine'\n");
+        let content = LayerVersionContentInput::builder().s3_bucket("hot-reload").s3_key(layer.key()).build();
+        let published = client.publish_layer_version().layer_name("w-1").content(content).send().await.expect("published");
+        create(&client, "f", &folder.key()).await;
+        let arn = published.layer_version_arn().expect("an ARN");
+        client.update_function_configuration().function_name("f").layers(arn).send().await.expect("set");
+        active(&client, "f").await;
+        client.publish_version().function_name("f").send().await.expect("published");
+        let pods = Folder::new(&[]);
+        let pod = pods.file("state.pod");
+        let (ok, said) = larder("", &["pod", "save", text(&pod), "--with-history", "--endpoint", &server.url()]);
+        assert!(ok, "{said}");
+        let unpacked = Command::new("sh").args(["-c", "zstd -dc -- \"$0\" | tar -xO -f -", text(&pod)]).output();
+        let unpacked = String::from_utf8_lossy(&unpacked.expect("sh runs").stdout).into_owned();
+        assert!(unpacked.contains("$LARDER_HOT_RELOAD_F") && !unpacked.contains(&folder.key()), "{unpacked}");
+        let (ok, said) = larder("", &["pod", "inspect", text(&pod)]);
+        assert!(ok && said.contains("start the server with LARDER_HOT_RELOAD_F=/path"), "{said}");
+
+        // A teammate's machine has the folders elsewhere.
+        let theirs = Folder::new(&[("src/handler.py", &answering("__import__('words').WORD"))]);
+        theirs.write("layer/python/words.py", "WORD = 'theirs'\n");
+        let options = Options::new(executor).with("LARDER_HOT_RELOAD_F", theirs.file("src").display());
+        let other = Server::start(options.with("LARDER_HOT_RELOAD_LAYER_W_1", theirs.file("layer").display()));
+        let (ok, said) = larder("", &["pod", "load", text(&pod), "--endpoint", &other.url()]);
+        assert!(ok && said.contains("LARDER_HOT_RELOAD_LAYER_W_1=/path"), "{said}");
+        for name in ["f", "f:1"] {
+            assert_eq!(call(&other.client(), name).await.response()[0], "theirs", "{name}");
+        }
+        theirs.write("layer/python/words.py", "WORD = 'changed'\n");
+        assert_eq!(call(&other.client(), "f").await.response()[0], "changed");
+
+        // Without the variables it says what is missing.
+        let third = Server::start(Options::new(executor));
+        let (ok, said) = larder("", &["pod", "load", text(&pod), "--endpoint", &third.url()]);
+        assert!(ok, "{said}");
+        let error = third.client().invoke().function_name("f").send().await.expect_err("nobody said where");
+        assert!(format!("{error:?}").contains("start the server with LARDER_HOT_RELOAD_"), "{error:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_folder_is_refused_with_the_next_step() {
     let server = Server::start(Options::any().with("RELATIVE", "src"));
@@ -309,6 +356,34 @@ async fn what_is_no_folder_is_refused_with_the_next_step() {
         }
     }
     assert_eq!(server.sequence(), 0, "nothing was stored");
+}
+
+/// A tool of the user's may compile a save, and the next one may have the same second and size: Python would take the
+/// bytecode for that of the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytecode_of_another_save_is_not_run() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let server = Server::start(Options::new(Executor::Sandbox));
+    let client = server.client();
+    let folder = Folder::new(&[("handler.py", "import part\ndef handler(event, context):\n    return part.N\n")]);
+    folder.write("part.py", "N = 0\n");
+    create(&client, "f", &folder.key()).await;
+    assert_eq!(call(&client, "f").await.response(), 0);
+    for round in 1..=3 {
+        let part = folder.file("part.py");
+        folder.write("part.py", "N = 9\n");
+        let compiled = Command::new("python3").args(["-m", "compileall", "-q"]).arg(&part).status();
+        assert!(compiled.expect("python runs").success());
+        let time = fs::metadata(&part).and_then(|about| about.modified()).expect("is there");
+        folder.write("part.py", &format!("N = {round}\n"));
+        // The bytecode names the second of the save.
+        let second = time.duration_since(std::time::UNIX_EPOCH).expect("is later").as_secs();
+        let later = std::time::UNIX_EPOCH + Duration::new(second, 999_999_999);
+        fs::File::options().write(true).open(&part).and_then(|file| file.set_modified(later)).expect("set");
+        assert_eq!(call(&client, "f").await.response(), round);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

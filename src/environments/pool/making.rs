@@ -10,7 +10,7 @@ use super::{DeploymentKey, Pool, RunError, Target};
 use crate::blobs::code_tree::CodeTrees;
 use crate::environments::environment::Environment;
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
-use crate::environments::hot_reload::{HotReload, MergedLayers};
+use crate::environments::hot_reload::{HotReload, MergedLayers, folders_of};
 use crate::environments::{token, variables};
 use crate::model::arn;
 use crate::model::function::FunctionVersion;
@@ -141,7 +141,10 @@ pub(super) fn layers(
     let folders: Vec<PathBuf> = folders.collect::<Result<_, _>>()?;
     match &folders[..] {
         [one] => Ok(Some(one.clone())),
-        several => Ok(Some(merged.merge(&version.deployment.to_string(), several)?)),
+        several => {
+            let change = hot_reload.change(&folders_of(version));
+            Ok(Some(merged.merge(&version.deployment.to_string(), change, several)?))
+        }
     }
 }
 
