@@ -232,7 +232,7 @@ impl Connection {
             match self.next() {
                 FromInit::Finished(finished) => return finished,
                 FromInit::Ready { .. } => {}
-                other @ (FromInit::Hello(_) | FromInit::Log { .. }) => {
+                other @ (FromInit::Hello(_) | FromInit::Log { .. } | FromInit::Loaded { .. }) => {
                     panic!("unexpected: {other:?}")
                 }
             }

@@ -7,4 +7,5 @@ mod http;
 mod invocations;
 mod lost_link;
 mod output;
+mod reload;
 mod speed;

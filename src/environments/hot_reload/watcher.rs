@@ -16,7 +16,7 @@ use super::Root;
 
 /// How long nobody may have written to a folder until it counts as done. Editors, compilers and checkouts write
 /// their files within a few milliseconds of each other.
-const QUIET: Duration = Duration::from_millis(80);
+const QUIET: Duration = Duration::from_millis(120);
 
 /// Between two looks at a folder that is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
