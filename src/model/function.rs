@@ -199,7 +199,8 @@ impl Code {
 
     /// Code that stays in a folder.
     pub fn in_folder(folder: HotFolder) -> Self {
-        Self { folder: Some(folder.clone()), ..Self::zip(folder.digest(), 0) }
+        let blob = folder.digest();
+        Self { folder: Some(folder), ..Self::zip(blob, 0) }
     }
 
     /// The blob, where the code is a zip.

@@ -151,15 +151,11 @@ impl PortableFolders {
         if folder.variable().is_some() {
             return None;
         }
-        let variable = match self.variables.get(folder) {
-            Some(variable) => variable.clone(),
-            None => {
-                let variable = self.free(HotFolder::portable_variable(owner));
-                self.variables.insert(folder.clone(), variable.clone());
-                variable
-            }
-        };
-        Some(HotFolder(format!("${variable}")))
+        if !self.variables.contains_key(folder) {
+            let variable = self.free(HotFolder::portable_variable(owner));
+            self.variables.insert(folder.clone(), variable);
+        }
+        self.variables.get(folder).map(|variable| HotFolder(format!("${variable}")))
     }
 
     /// The name, with a number behind it where another path has it.

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
@@ -206,7 +208,36 @@ on_each_executor! {
         assert_eq!(call(&server.client(), "f").await.response(), json!([3, first]));
         server.stop();
         server.restart();
-        assert_eq!(call(&server.client(), "f").await.response()[0], 3);
+        let third = call(&server.client(), "f").await.response();
+        assert_eq!(third[0], 3);
+        // Another folder at the same path is not the one that the environment has.
+        server.kill();
+        fs::rename(folder.path(), folder.path().with_extension("old")).expect("renamed");
+        fs::create_dir(folder.path()).expect("made");
+        folder.write("handler.py", &answering("4"));
+        server.restart();
+        let fourth = call(&server.client(), "f").await.response();
+        fs::remove_dir_all(folder.path().with_extension("old")).expect("removed");
+        assert!(fourth[0] == 4 && fourth[1] != third[1], "{fourth}");
+    }
+
+    async fn a_folder_that_always_changes_keeps_no_call_from_its_answer(executor) {
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let folder = Folder::new(&[("handler.py", &answering("1"))]);
+        create(&client, "f", &folder.key()).await;
+        let (path, done) = (folder.file("a.log"), Arc::new(AtomicBool::new(false)));
+        let writing = std::thread::spawn({
+            let done = Arc::clone(&done);
+            move || while !done.load(Ordering::Relaxed) {
+                fs::write(&path, "a line").expect("written");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let answer = tokio::time::timeout(Duration::from_secs(25), call(&client, "f")).await;
+        done.store(true, Ordering::Relaxed);
+        writing.join().expect("ends");
+        assert_eq!(answer.expect("in time").response()[0], 1);
     }
 
     async fn a_folder_that_is_gone_is_named_and_one_that_is_back_is_used(executor) {

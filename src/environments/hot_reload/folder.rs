@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use super::Root;
 use crate::model::hot_folder::{HotFolder, HotFolderError};
@@ -102,7 +103,9 @@ impl Folders {
         if self.other_user && about.permissions().mode() & OTHERS != OTHERS {
             return Err(FolderError::Unreadable(path));
         }
-        Ok((path, (about.dev(), about.ino())))
+        let made = about.created().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let made = u64::try_from(made.as_nanos()).unwrap_or_default();
+        Ok((path, (about.dev(), about.ino(), made)))
     }
 }
 

@@ -70,6 +70,8 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -90,7 +92,6 @@ mod tests {
         assert_eq!(layers.merge("d", 1, &[lower.clone(), upper.clone()]).expect("is there"), merged);
         assert!(merged.join("gone").exists(), "it has that change already");
         assert_eq!(layers.merge("d", 2, &[lower, upper]).expect("merged"), merged);
-        use std::os::unix::fs::MetadataExt as _;
         assert_eq!(mounted.metadata().expect("is there").ino(), merged.metadata().expect("is there").ino());
         assert_eq!(fs::read_to_string(merged.join("python/a.py")).expect("is there"), "changed");
         assert!(!merged.join("gone").exists());

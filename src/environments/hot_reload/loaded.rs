@@ -58,10 +58,14 @@ impl LoadedCode {
         let _ = tokio::time::timeout(limit, read.wait_for(|read| *read == asked)).await;
     }
 
-    /// Whether these folders are the ones that are mounted. The first ones asked for are: an environment is asked
-    /// before its first invocation.
+    /// Notes which folders are mounted, once.
+    pub fn mounted(&self, roots: Vec<Root>) {
+        self.roots.get_or_init(|| roots);
+    }
+
+    /// Whether these folders are the ones that are mounted.
     pub fn is_mounted(&self, roots: &[Root]) -> bool {
-        self.roots.get_or_init(|| roots.to_vec()) == roots
+        self.roots.get().is_some_and(|mounted| mounted == roots)
     }
 }
 
@@ -84,6 +88,8 @@ mod tests {
     #[test]
     fn a_folder_that_was_replaced_is_not_the_one_that_is_mounted() {
         let code = LoadedCode::default();
-        assert!(code.is_mounted(&[(1, 2)]) && code.is_mounted(&[(1, 2)]) && !code.is_mounted(&[(1, 3)]));
+        assert!(!code.is_mounted(&[(1, 2, 3)]));
+        code.mounted(vec![(1, 2, 3)]);
+        assert!(code.is_mounted(&[(1, 2, 3)]) && !code.is_mounted(&[(1, 3, 3)]));
     }
 }

@@ -22,11 +22,10 @@ pub use layers::MergedLayers;
 pub use loaded::LoadedCode;
 use watcher::Watcher;
 
-/// How long an invocation waits at most for a folder that does not become quiet, or that was taken away and may
-/// come back, as bundlers do with theirs.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a folder that does not become quiet is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a folder that is missing is waited for.
+/// How long a folder that is missing is waited for: bundlers take theirs away and make it again.
 const COME_BACK: Duration = Duration::from_secs(1);
 
 /// Between two looks for a folder that is missing.
@@ -39,17 +38,20 @@ pub struct HotReload {
     watcher: Arc<Watcher>,
 }
 
-/// Folders at a moment when nobody wrote to them.
+/// Folders as they were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// The latest change of any of them.
     pub change: u64,
     /// Which folders they are: a path may lead to another one later.
     pub roots: Vec<Root>,
+    /// Whether nobody wrote to them; else the wait was given up.
+    pub quiet: bool,
 }
 
-/// A folder as the kernel knows it: device and number.
-pub type Root = (u64, u64);
+/// A folder as the kernel knows it: device, number, and when it was made (nanoseconds since the epoch; 0 where the
+/// file system does not know), as numbers are given again.
+pub type Root = (u64, u64, u64);
 
 impl HotReload {
     /// Watches nothing yet; `run_dir` gets files of its own.
@@ -70,6 +72,12 @@ impl HotReload {
         if changes.contains(&0) { 0 } else { changes.into_iter().max().unwrap_or(0) }
     }
 
+    /// Which folders they are now; none where one cannot be used. Blocking.
+    pub fn roots(&self, folders: &[HotFolder]) -> Vec<Root> {
+        let roots = folders.iter().map(|folder| self.folders.check(folder).map(|(_, root)| root));
+        roots.collect::<Result<_, _>>().unwrap_or_default()
+    }
+
     /// Waits until nobody writes to the folders.
     ///
     /// # Errors
@@ -79,7 +87,7 @@ impl HotReload {
         loop {
             let (watcher, rules, wanted) = (Arc::clone(&self.watcher), self.folders.clone(), folders.to_vec());
             let looked = tokio::task::spawn_blocking(move || look(&watcher, &rules, &wanted)).await;
-            match looked.unwrap_or_else(|_| Err(FolderError::Closing)) {
+            match looked.unwrap_or(Err(FolderError::Closing)) {
                 Err(error) if error.may_pass() && start.elapsed() < COME_BACK => tokio::time::sleep(LOOK_AGAIN).await,
                 Err(error) => return Err(error),
                 Ok((paths, settled)) => {
@@ -90,7 +98,7 @@ impl HotReload {
                         // Nothing happened since the look, or nothing that has not ended.
                         None if change == settled.change => return Ok(settled),
                         Some(wait) if start.elapsed() < PATIENCE => tokio::time::sleep(wait).await,
-                        Some(_) => return Ok(Settled { change, ..settled }),
+                        Some(_) => return Ok(Settled { change, quiet: false, ..settled }),
                         None => {}
                     }
                 }
@@ -119,7 +127,7 @@ fn look(watcher: &Watcher, rules: &Folders, folders: &[HotFolder]) -> Result<(Ve
         paths.push(path);
         roots.push(root);
     }
-    Ok((paths, Settled { change, roots }))
+    Ok((paths, Settled { change, roots, quiet: true }))
 }
 
 /// The folders that a version runs from: that of its code, and those of its layers in order.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use notify::event::{AccessKind, AccessMode};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Config, Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{Notify, oneshot};
 
@@ -31,7 +31,8 @@ const OWN_FILE: Duration = Duration::from_secs(1);
 const IGNORED: [&str; 4] = [".git", ".hg", ".svn", "__pycache__"];
 
 /// File systems whose files change elsewhere, unknown to this kernel: NFS, SMB (three numbers), 9P, FUSE (sshfs,
-/// shared folders of virtual machines), Ceph, AFS, VirtualBox, Parallels.
+/// shared folders of virtual machines), Ceph, AFS, those of `VirtualBox` and
+/// Parallels.
 const REMOTE: [u64; 10] = [
     0x6969,
     0x517B,
@@ -198,10 +199,11 @@ impl News {
         match event {
             Ok(event) if event.need_rescan() => self.all_changed(),
             Ok(event) if is_change(event.kind) => {
+                let removes = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
                 for path in &event.paths {
                     match path.strip_prefix(own).ok().filter(|_| own.is_absolute()) {
                         Some(name) => drop(lock(&self.own).remove(name.as_os_str()).map(|waiting| waiting.send(()))),
-                        None => self.note(path),
+                        None => self.note(path, removes),
                     }
                 }
             }
@@ -213,14 +215,18 @@ impl News {
         }
     }
 
-    /// A file changed.
-    fn note(&self, path: &Path) {
+    /// A file changed, or is no longer there.
+    fn note(&self, path: &Path, removed: bool) {
         let number = self.next_number();
         let mut any = false;
         for (folder, watched) in self.folders().iter_mut() {
             let Ok(inside) = path.strip_prefix(folder) else { continue };
             if !inside.iter().any(|part| IGNORED.iter().any(|ignored| part == *ignored)) {
                 (watched.change, watched.at, any) = (number, Instant::now(), true);
+            }
+            // What comes in the folder's own place has to be watched anew.
+            if removed && inside.as_os_str().is_empty() {
+                watched.root = Root::default();
             }
         }
         if any {
@@ -286,7 +292,7 @@ mod tests {
 
     use super::*;
 
-    const ROOT: Root = (1, 1);
+    const ROOT: Root = (1, 1, 1);
 
     fn folder() -> (tempfile::TempDir, PathBuf, Watcher) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -336,7 +342,7 @@ mod tests {
         assert_eq!(watcher.watch(&code, ROOT), first, "it is watched already");
         fs::rename(&code, code.with_file_name("old")).expect("renamed");
         fs::create_dir(&code).expect("made");
-        let second = watcher.watch(&code, (1, 2));
+        let second = watcher.watch(&code, (1, 2, 1));
         assert!(second > first);
         fs::write(code.join("file"), "x").expect("written");
         watcher.catch_up().await;

@@ -16,8 +16,8 @@ use crate::model::hot_folder::HotFolder;
 /// within the invocation.
 const READ: Duration = Duration::from_secs(10);
 
-/// How often an environment is told to read its code before it gets an event all the same: files that always
-/// change must not keep a function from running.
+/// How often an environment is told to read its code before it gets an event all the same, and how many are tried:
+/// files that always change must not keep a function from running.
 const READINGS: u32 = 8;
 
 impl Pool {
@@ -27,7 +27,7 @@ impl Pool {
         target: &Target,
         folders: &[HotFolder],
     ) -> Result<Arc<Environment>, RunError> {
-        loop {
+        for _ in 0..READINGS {
             let settled = self.hot_reload.settle(folders).await?;
             let environment = self.acquire(target).await?;
             if !environment.code.is_mounted(&settled.roots) {
@@ -44,6 +44,7 @@ impl Pool {
                 }
             }
         }
+        Err(RunError::Undelivered)
     }
 
     /// Has an environment read its files until they did not change meanwhile; `false`: it cannot.
@@ -69,7 +70,7 @@ impl Pool {
             if !environment.code.is_mounted(&now.roots) {
                 return Ok(false);
             }
-            if now.change == settled.change {
+            if now.change == settled.change || !now.quiet {
                 return Ok(true);
             }
             settled = now;

@@ -31,7 +31,9 @@ impl Pool {
         let id = EnvironmentId(format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1));
         let (dialled, environment) = oneshot::channel();
         self.inner().starting.insert(id.clone(), (deployment.clone(), dialled));
-        self.records.add(&id, &deployment);
+        // Looked at before they are mounted: one that is replaced meanwhile is told from the one that is noted.
+        let roots = self.hot_reload.roots(&folders_of(&target.version));
+        self.records.add(&id, &deployment, roots);
         // A task of its own: a caller that goes away must not leave half an environment.
         let (pool, target, making) = (Arc::clone(self), target.clone(), id.clone());
         let made = self.tasks.spawn(async move { pool.make(&target, making).await });

@@ -183,7 +183,7 @@ impl Pool {
         let _running = self.concurrency.enter(&self.ledger.state(), &target.function, self.settings.concurrency)?;
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
         let folders = hot_reload::folders_of(&target.version);
-        for _ in 0..DELIVERIES {
+        for delivery in 1..=DELIVERIES {
             let environment = if folders.is_empty() {
                 self.acquire(target).await?
             } else {
@@ -192,7 +192,7 @@ impl Pool {
             match environment.invoke(invocation, timeout).await {
                 Ok(completed) => {
                     let completed = completed.await.unwrap_or_else(|_| Completed::killed());
-                    if !self.failed_while_changing(&completed, &environment, &folders).await {
+                    if delivery == DELIVERIES || !self.failed_while_changing(&completed, &environment, &folders).await {
                         return Ok(completed);
                     }
                 }
@@ -258,6 +258,9 @@ impl Pool {
         let fresh = hello.phase == Phase::Fresh;
         let folders = hot_reload::folders_of(&target.version);
         let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
+        if !folders.is_empty() {
+            environment.code.mounted(self.records.roots(&id));
+        }
         if fresh && !folders.is_empty() && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
             tracing::warn!(environment = %id, "a new environment could not be told of its folders");
         }
