@@ -14,6 +14,9 @@ use crate::{Context, Outcome};
 /// Saves that are measured.
 const SAVES: usize = 100;
 
+/// Calls without a change between them.
+const CALLS: usize = 1000;
+
 /// Files of a save of many.
 const FILES: usize = 20;
 
@@ -29,6 +32,10 @@ pub fn run(context: &Context) -> Outcome {
             let name = format!("{executor}: a save of {what} to its effect");
             Row::times(name, &effect).below(250.0).tail_below(700.0).print();
         }
+        let mut connection = server.connect()?;
+        let request = package::invoke_request("hot");
+        let warm = Samples::of(CALLS, |_| connection.succeed(&request).map(drop))?;
+        Row::times(format!("{executor}: a call, nothing changed"), &warm).print();
     }
     Ok(())
 }

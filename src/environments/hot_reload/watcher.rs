@@ -51,7 +51,7 @@ const REMOTE: [u64; 10] = [
 pub struct Watcher {
     /// One for all folders, so that what it tells comes in the order in which it happened; `None` where the system
     /// gives none.
-    inotify: Mutex<Option<RecommendedWatcher>>,
+    inotify: Option<Mutex<RecommendedWatcher>>,
     polls: Mutex<HashMap<PathBuf, PollWatcher>>,
     /// A watched folder of our own; see [`Watcher::catch_up`].
     own: PathBuf,
@@ -92,7 +92,7 @@ impl Watcher {
         let news = Arc::new(News { last_number, ..News::default() });
         let inotify = inotify(&news, &own);
         let inotify = inotify.map_err(|error| tracing::warn!(%error, "hot-reload folders are polled: no inotify"));
-        Ok(Self { inotify: Mutex::new(inotify.ok()), polls: Mutex::default(), own, news })
+        Ok(Self { inotify: inotify.ok().map(Mutex::new), polls: Mutex::default(), own, news })
     }
 
     /// Watches a folder, if it is not yet; `root` says which one the path leads to now. Returns the number of its
@@ -100,7 +100,7 @@ impl Watcher {
     pub fn watch(&self, path: &Path, root: Root) -> u64 {
         let polled = is_remote(path);
         // Held until it is watched, so that nobody takes it for watched before.
-        let mut inotify = lock(&self.inotify);
+        let mut inotify = self.inotify.as_ref().map(lock);
         if let Some(watched) = self.news.folders().get(path).filter(|watched| watched.root == root) {
             return watched.change;
         }
@@ -128,7 +128,7 @@ impl Watcher {
     /// Returns when everything that happened before is known: the kernel tells of changes in their order, so that
     /// a file of our own, made now, is told of last.
     pub async fn catch_up(&self) {
-        if lock(&self.inotify).is_none() {
+        if self.inotify.is_none() {
             return;
         }
         let name = OsString::from(self.news.next_number().to_string());
@@ -170,9 +170,13 @@ impl Watcher {
         self.news.changed.notified().await;
     }
 
-    /// Watches no others than these.
+    /// Watches no others than these. Another time, while a folder is just being added, which may take long.
     pub fn keep(&self, paths: &[PathBuf]) {
-        let mut inotify = lock(&self.inotify);
+        let mut inotify = match self.inotify.as_ref().map(Mutex::try_lock) {
+            Some(Err(_)) => return,
+            Some(Ok(inotify)) => Some(inotify),
+            None => None,
+        };
         let mut folders = self.news.folders();
         let gone: Vec<PathBuf> = folders.keys().filter(|path| !paths.contains(path)).cloned().collect();
         for path in &gone {
@@ -353,8 +357,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_that_inotify_does_not_reach_is_polled() {
-        let (_folder, code, watcher) = folder();
-        *lock(&watcher.inotify) = None;
+        let (_folder, code, mut watcher) = folder();
+        watcher.inotify = None;
         let change = watcher.watch(&code, ROOT);
         // A file's time may have the resolution of a second.
         tokio::time::sleep(Duration::from_millis(1100)).await;
