@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionCode, LayerVersionContentInput, Runtime};
@@ -274,12 +274,16 @@ async fn bytecode_of_another_save_is_not_run() {
         folder.write("part.py", "N = 9\n");
         let compiled = Command::new("python3").args(["-m", "compileall", "-q"]).arg(&part).status();
         assert!(compiled.expect("python runs").success());
-        let time = fs::metadata(&part).and_then(|about| about.modified()).expect("is there");
+        let saved = fs::metadata(&part).and_then(|about| about.modified()).expect("is there");
+        let second = saved.duration_since(UNIX_EPOCH).expect("is later").as_secs();
         folder.write("part.py", &format!("N = {round}\n"));
-        // The bytecode names the second of the save.
-        let second = time.duration_since(std::time::UNIX_EPOCH).expect("is later").as_secs();
-        let later = std::time::UNIX_EPOCH + Duration::new(second, 999_999_999);
-        fs::File::options().write(true).open(&part).and_then(|file| file.set_modified(later)).expect("set");
+        // All within the second that the bytecode names.
+        let bytecode =
+            fs::read_dir(folder.file("__pycache__")).expect("made").next().expect("a file").expect("an entry");
+        for (path, millis) in [(bytecode.path(), 500), (part, 900)] {
+            let time = UNIX_EPOCH + Duration::from_secs(second) + Duration::from_millis(millis);
+            fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("set");
+        }
         assert_eq!(call(&client, "f").await.response(), round);
     }
 }
