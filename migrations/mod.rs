@@ -5,15 +5,18 @@
 
 mod v1_to_v2;
 mod v2_to_v3;
+mod v3_to_v4;
 
-/// Lifts the payload of an event of `kind` from `version` to the version after it.
+/// Lifts the payload of an event of `kind` from `version` to the version after it. Each kind counts its own
+/// versions, from the schema on that it came with.
 ///
 /// # Errors
 /// The payload has not the shape of its kind and version, or there never was such a version.
 pub fn lift(kind: u16, version: u16, payload: &[u8]) -> bincode::Result<Vec<u8>> {
-    match version {
-        1 => v1_to_v2::lift(kind, payload),
-        2 => v2_to_v3::lift(kind, payload),
+    match (kind, version) {
+        (1 | 2 | 6, 3) | (3, 2) | (30 | 140 | 143, 1) => v3_to_v4::lift(kind, payload),
+        (_, 1) => v1_to_v2::lift(kind, payload),
+        (_, 2) => v2_to_v3::lift(kind, payload),
         _ => Err(bincode::ErrorKind::Custom(format!("kind {kind} never had version {version}")).into()),
     }
 }

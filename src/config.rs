@@ -134,6 +134,9 @@ pub struct EnvironmentOptions {
     /// Image for each runtime: a JSON file, JSON text, or a pattern such as `repo/image:<runtime>`
     #[arg(long, env = "LAMBDA_RUNTIME_IMAGE_MAPPING", default_value = "", value_name = "MAPPING", value_parser = ImageMapping::parse, hide_default_value = true)]
     pub image_mapping: ImageMapping,
+    /// Name of the bucket whose keys are folders of this machine, which functions run from (hot reload)
+    #[arg(long, env = "BUCKET_MARKER_LOCAL", default_value = "hot-reload", value_name = "NAME")]
+    pub hot_reload_bucket: String,
     /// Seconds environments wait for a lost server before they end by themselves
     #[arg(long, env = "LARDER_ENVIRONMENT_GRACE_S", default_value_t = 60, value_name = "S")]
     pub grace_s: u64,

@@ -1,6 +1,7 @@
 //! The server: puts the rooms together, serves them on one port, and takes them apart again.
 
 mod error;
+mod hot_reload;
 mod pods;
 
 use std::fmt::Write as _;
@@ -91,17 +92,19 @@ impl Server {
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
+        let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
         let pool = Pool::new(
             Arc::clone(&executor),
             trees,
             Arc::clone(&ledger),
             settings.clone(),
+            Arc::clone(&hot_reload),
             Arc::new(sink),
             stop.clone(),
         )
         .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
-        let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream });
+        let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream, hot_reload });
         let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = Console {
             ledger: Arc::clone(&ledger),
@@ -176,6 +179,7 @@ impl Server {
         delivered.spawn(self.delivery.run(delivery_stop.clone()));
         tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
+        tasks.spawn(Arc::clone(&self.pool).reload_changed());
 
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))

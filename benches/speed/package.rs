@@ -1,10 +1,11 @@
 //! Functions to create: the Python echo, and packages that differ from each other.
 
 use std::io::{Cursor, Write as _};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -58,13 +59,22 @@ pub fn create_request(name: &str, number: usize) -> Vec<u8> {
 
 /// The request that creates the function `name` from a package.
 pub fn create_request_of(name: &str, zip: &[u8]) -> Vec<u8> {
+    creation(name, &json!({ "ZipFile": STANDARD.encode(zip) }))
+}
+
+/// The request that creates the function `name`, whose code stays in a folder.
+pub fn create_in_folder_request(name: &str, folder: &Path) -> Vec<u8> {
+    creation(name, &json!({ "S3Bucket": "hot-reload", "S3Key": folder }))
+}
+
+fn creation(name: &str, code: &Value) -> Vec<u8> {
     let body = json!({
         "FunctionName": name,
         "Runtime": RUNTIME,
         "Role": "arn:aws:iam::000000000000:role/speed",
         "Handler": "handler.handler",
         "Timeout": 30,
-        "Code": { "ZipFile": STANDARD.encode(zip) },
+        "Code": code,
     });
     http::request("POST", "/2015-03-31/functions", body.to_string().as_bytes())
 }

@@ -59,8 +59,13 @@ impl Server {
 
     /// Creates the echo under `name` and waits until it is `Active`.
     pub fn create_active(&self, name: &str, number: usize) -> Outcome {
+        self.create_active_with(name, &package::create_request(name, number))
+    }
+
+    /// Creates the function `name` by a request and waits until it is `Active`.
+    pub fn create_active_with(&self, name: &str, request: &[u8]) -> Outcome {
         let mut connection = self.connect()?;
-        connection.succeed(&package::create_request(name, number))?;
+        connection.succeed(request)?;
         let get = http::request("GET", &format!("/2015-03-31/functions/{name}/configuration"), b"");
         let deadline = Instant::now() + ACTIVE;
         while Instant::now() < deadline {

@@ -84,6 +84,11 @@ pub enum FromInit {
     },
     /// A datagram that the function sent to its X-Ray daemon.
     Trace(Bytes),
+    /// The runtime that was started for a [`ToInit::Reload`] has read its code, and asks for events or has failed to.
+    Loaded {
+        /// That of the `Reload`; of several that came together, the last one's.
+        change: u64,
+    },
 }
 
 /// Who is dialling, and what it is doing.
@@ -207,6 +212,12 @@ pub enum ToInit {
     Invoke(Invoke),
     /// End the environment: stop the runtime and exit.
     Shutdown,
+    /// The function's files have changed: start the runtime again, after the invocation that is running, and answer
+    /// with [`FromInit::Loaded`]. Before [`ToInit::Start`]: only answer when that has loaded.
+    Reload {
+        /// Which change it is.
+        change: u64,
+    },
 }
 
 /// How to run the function's runtime.

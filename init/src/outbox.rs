@@ -45,7 +45,10 @@ impl Parcel {
     fn new(frame: &FromInit) -> Result<Self, FrameError> {
         let kind = match frame {
             FromInit::Hello(_) => Kind::Hello,
-            FromInit::Ready { .. } | FromInit::InitFailed { .. } | FromInit::Answered { .. } => Kind::Ready,
+            FromInit::Ready { .. }
+            | FromInit::InitFailed { .. }
+            | FromInit::Loaded { .. }
+            | FromInit::Answered { .. } => Kind::Ready,
             FromInit::Log { .. } | FromInit::Platform(_) | FromInit::Line { .. } | FromInit::Trace(_) => Kind::Log,
             FromInit::Chunk { .. } => Kind::Chunk,
             FromInit::Finished(_) => Kind::Finished,

@@ -172,11 +172,14 @@ impl ServerLink {
 
     /// Keeps the phase, and lets go of the result that the server has read.
     fn note(&mut self, frame: &ToInit) {
-        self.outbox.heard();
+        // A reload comes at any time, and tells nothing of what was read.
+        if !matches!(frame, ToInit::Reload { .. }) {
+            self.outbox.heard();
+        }
         match frame {
             ToInit::Start(_) => self.phase = Phase::Idle,
             ToInit::Invoke(invoke) => self.phase = Phase::Busy { request_id: invoke.request_id.clone() },
-            ToInit::Refused { .. } | ToInit::Shutdown => {}
+            ToInit::Refused { .. } | ToInit::Shutdown | ToInit::Reload { .. } => {}
         }
     }
 }

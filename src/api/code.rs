@@ -18,6 +18,7 @@ use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::function::{Code, Image};
+use crate::model::hot_folder::HotFolder;
 use crate::model::limits::Limits;
 use crate::upstream::{Object, ObjectError, UpstreamError};
 
@@ -54,6 +55,12 @@ async fn take_plain(services: &Services, call: &Call, source: CodeSource) -> Res
     match source {
         CodeSource { image_uri: Some(uri), .. } => Ok(Package { code: image(uri), attachment: None, signed: false }),
         CodeSource { zip_file: Some(zip), .. } => take_sent(services, zip).await,
+        CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), .. }
+            if bucket == services.hot_reload.rules().bucket =>
+        {
+            let code = in_folder(services, HotFolder(key)).await?;
+            Ok(Package { code, attachment: None, signed: false })
+        }
         CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), s3_object_version: version, .. } => {
             let zip = fetch(services, call, &Object { bucket, key, version }).await?;
             let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
@@ -62,6 +69,14 @@ async fn take_plain(services: &Services, call: &Call, source: CodeSource) -> Res
         }
         _ => Err(ApiError::invalid_parameter("Please provide a source for function code.")),
     }
+}
+
+/// Accepts code that stays in a folder. Nothing of it is read.
+async fn in_folder(services: &Services, folder: HotFolder) -> Result<Code, ApiError> {
+    let (rules, wanted) = (services.hot_reload.rules().clone(), folder.clone());
+    let checked = tokio::task::spawn_blocking(move || rules.check(&wanted)).await.map_err(|error| fault(&error))?;
+    checked.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
+    Ok(Code::in_folder(folder))
 }
 
 /// Accepts a package that was sent with the request, in base64.
@@ -157,7 +172,7 @@ fn image(uri: String) -> Code {
     let repository = &name[..tag.unwrap_or(name.len())];
     let blob = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
     let resolved_uri = format!("{repository}@sha256:{}", blob.hex());
-    Code { blob, size: 0, image: Some(Image { uri, resolved_uri }), source_kms_key_arn: None }
+    Code { image: Some(Image { uri, resolved_uri }), ..Code::zip(blob, 0) }
 }
 
 /// The `Code` member of `GetFunction`.
@@ -189,8 +204,11 @@ fn refusal(error: &PackageError) -> ApiError {
     }
 }
 
-/// URL of a function's package, on the host the caller used.
+/// URL of a function's package, on the host the caller used; of a folder that of its path, as it was given.
 pub fn location(call: &Call, code: &Code) -> String {
+    if let Some(folder) = &code.folder {
+        return format!("file://{folder}");
+    }
     let host = match call.header("host") {
         "" => "localhost",
         host => host,

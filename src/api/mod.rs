@@ -42,6 +42,7 @@ use serde::Serialize;
 use tracing::Instrument as _;
 
 use crate::blobs::BlobStore;
+use crate::environments::hot_reload::HotReload;
 use crate::invoke::Invoker;
 use crate::ledger::{Attachment, CommitError, Committed, Ledger};
 use crate::model::command::Command;
@@ -70,6 +71,8 @@ pub struct Services {
     pub limits: Limits,
     /// Endpoints of other services.
     pub upstream: Upstream,
+    /// Folders that functions run from.
+    pub hot_reload: Arc<HotReload>,
 }
 
 /// The Lambda API.

@@ -51,7 +51,7 @@ impl CodeTrees {
             several => several.iter().map(|id| self.get(id)).collect::<Result<Vec<_>, _>>()?,
         };
         let merged = self.made_once(self.folder.join(merged_name(ids)), |fresh| {
-            trees.iter().try_for_each(|tree| lay_over(tree, fresh))
+            trees.iter().try_for_each(|tree| lay_over(tree, fresh, share))
         })?;
         Ok(Some(merged))
     }
@@ -77,7 +77,7 @@ impl CodeTrees {
     fn make(&self, tree: &Path, make: impl FnOnce(&Path) -> Result<(), BlobError>) -> Result<(), BlobError> {
         let fresh = tempfile::Builder::new().prefix("new-").tempdir_in(&self.folder).map_err(io_error(&self.folder))?;
         make(fresh.path())?;
-        set_readable(fresh.path())?;
+        make_readable(fresh.path())?;
         fs::rename(fresh.keep(), tree).map_err(io_error(tree))
     }
 }
@@ -88,9 +88,18 @@ pub(super) fn merged_name(ids: &[BlobId]) -> String {
     format!("layers-{}", name.hex())
 }
 
-/// Puts the files of a tree over those of another: a file or link takes the place of what is there. Files are
-/// shared, not copied, where the file system lets them. No link is followed, so that nothing is written outside.
-pub fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
+/// Puts a file at another place, shared where the file system lets it: another one, or too many links, needs a copy.
+pub fn share(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+}
+
+/// Puts the files of a tree over those of another, each by `put`: a file or link takes the place of what is there.
+/// No link is followed, so that nothing is written outside.
+pub fn lay_over(
+    upper: &Path,
+    lower: &Path,
+    put: impl Fn(&Path, &Path) -> std::io::Result<()> + Copy,
+) -> Result<(), BlobError> {
     for entry in fs::read_dir(upper).map_err(io_error(upper))? {
         let from = entry.map_err(io_error(upper))?.path();
         let to = lower.join(from.file_name().unwrap_or_default());
@@ -101,7 +110,7 @@ pub fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
                 remove(&to, there)?;
                 fs::create_dir(&to).map_err(io_error(&to))?;
             }
-            lay_over(&from, &to)?;
+            lay_over(&from, &to, put)?;
             continue;
         }
         remove(&to, there)?;
@@ -109,14 +118,14 @@ pub fn lay_over(upper: &Path, lower: &Path) -> Result<(), BlobError> {
             let target = fs::read_link(&from).map_err(io_error(&from))?;
             std::os::unix::fs::symlink(target, &to).map_err(io_error(&to))?;
         } else {
-            // Another file system, or too many links.
-            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(io_error(&to))?;
+            put(&from, &to).map_err(io_error(&to))?;
         }
     }
     Ok(())
 }
 
-fn remove(path: &Path, kind: Option<fs::FileType>) -> Result<(), BlobError> {
+/// Removes what is at a path, of this kind if anything is there.
+pub fn remove(path: &Path, kind: Option<fs::FileType>) -> Result<(), BlobError> {
     match kind {
         None => Ok(()),
         Some(kind) if kind.is_dir() => fs::remove_dir_all(path).map_err(io_error(path)),
@@ -125,7 +134,7 @@ fn remove(path: &Path, kind: Option<fs::FileType>) -> Result<(), BlobError> {
 }
 
 /// Temporary folders are private; a tree is for the function's user too.
-fn set_readable(folder: &Path) -> Result<(), BlobError> {
+pub fn make_readable(folder: &Path) -> Result<(), BlobError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(io_error(folder))
 }
@@ -164,7 +173,7 @@ mod tests {
         fs::create_dir(upper.join("way-out")).expect("made");
         fs::write(upper.join("way-out/file"), "inside").expect("written");
         for tree in [lower, upper] {
-            lay_over(tree, merged).expect("laid");
+            lay_over(tree, merged, share).expect("laid");
         }
         let read = |name: &str| fs::read_to_string(merged.join(name)).expect("is there");
         assert_eq!((read("shared/a").as_str(), read("shared/b").as_str()), ("lower a", "upper b"));

@@ -171,7 +171,8 @@ pub fn digest(bytes: &[u8]) -> BlobId {
     BlobId(Sha256::digest(bytes).into())
 }
 
-fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> BlobError {
+/// An error of the system with the path that it is about.
+pub fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> BlobError {
     let path = path.to_owned();
     move |source| BlobError::Io { path, source }
 }

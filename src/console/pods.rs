@@ -22,6 +22,7 @@ use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
 use crate::model::resource::Resource;
 use crate::model::resource_pattern::ResourcePattern;
+use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
 use crate::pods::mapping::{self, Mapping};
 use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
@@ -134,7 +135,11 @@ pub async fn load_from(
     let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
     let mut pod = reading.await.map_err(std::io::Error::other)??;
     let mapped = mapping::map(&pod.resources, &query.mapping()?);
-    pod.replace(mapped.map_err(|error| PodsError::Invalid(error.to_string()))?)?;
+    let mut resources = mapped.map_err(|error| PodsError::Invalid(error.to_string()))?;
+    // Whatever wrote the pod: no path of it reaches into this machine unless its user says so.
+    PortableFolders::default().change(&mut resources);
+    let needed = hot_folders::needed(&resources);
+    pod.replace(resources)?;
     let pod = Arc::new(pod);
     let loaded = if query.dry_run {
         transfer::preview(ledger, &pod, strategy)
@@ -142,20 +147,23 @@ pub async fn load_from(
         let source = query.source.unwrap_or_default();
         transfer::load(ledger, blobs, pod, strategy, source, origin).await?
     };
-    Ok(loaded_json(&loaded, strategy, query.dry_run))
+    Ok(loaded_json(&loaded, strategy, query.dry_run, &needed))
 }
 
-fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool) -> Value {
+fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool, needed: &[NeededVariable]) -> Value {
     json!({
         "digest": loaded.digest.to_string(), "sequence": loaded.sequence, "merge": strategy.to_string(),
-        "dry_run": dry_run, "resources": loaded.changes,
+        "dry_run": dry_run, "resources": loaded.changes, "needed_variables": needed,
     })
 }
 
 /// What a pod holds, as JSON.
 pub fn inspected(pod: &Pod) -> Value {
     let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
-    json!({ "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources })
+    json!({
+        "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
+        "needed_variables": hot_folders::needed(&pod.resources),
+    })
 }
 
 /// Entries of each list that a header takes along: there may be thousands, and clients take some hundred kilobytes.

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
+use super::hot_reload::LoadedCode;
 use super::link::LinkWriter;
 use super::pool::DeploymentKey;
 use super::tail::Tail;
@@ -118,6 +119,8 @@ pub struct Environment {
     notice: Mutex<Option<String>>,
     /// Its log.
     log: FunctionLog,
+    /// What it has read of its hot-reload folders.
+    pub code: LoadedCode,
 }
 
 /// The invocation an environment runs.
@@ -166,7 +169,8 @@ impl Environment {
         let link = tokio::sync::Mutex::new(link);
         let work = Mutex::new(Work { initialised, current: None });
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
-        Self { id, deployment, initialization, init, link, work, idle_since, notice: Mutex::default(), log }
+        let (notice, code) = (Mutex::default(), LoadedCode::default());
+        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code }
     }
 
     /// Waits for the end of the init phase.
@@ -207,6 +211,11 @@ impl Environment {
     /// Tells the init how to start the runtime.
     pub async fn start(&self, start: Start) -> std::io::Result<()> {
         self.send(&ToInit::Start(start)).await
+    }
+
+    /// Tells the init of a change of the function's files, unless it knows of it.
+    pub async fn reload(&self, change: u64) -> std::io::Result<()> {
+        if self.code.ask(change) { self.send(&ToInit::Reload { change }).await } else { Ok(()) }
     }
 
     /// Sends an event; the receiver gets its end. An error means that it was not delivered.
@@ -304,15 +313,16 @@ impl Environment {
             }
             return work.current.is_none();
         };
-        // After the others the runtime starts again.
-        work.initialised = matches!(
-            finished.outcome,
-            Outcome::Response(_)
-                | Outcome::Streamed
-                | Outcome::Answered
-                | Outcome::TooLarge { .. }
-                | Outcome::Error { init: false, .. }
-        );
+        // After the others the runtime starts again, and after a change of its files.
+        work.initialised = !self.code.is_loading()
+            && matches!(
+                finished.outcome,
+                Outcome::Response(_)
+                    | Outcome::Streamed
+                    | Outcome::Answered
+                    | Outcome::TooLarge { .. }
+                    | Outcome::Error { init: false, .. }
+            );
         self.complete(
             current,
             Completed {

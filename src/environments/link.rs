@@ -142,6 +142,7 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
                     pool.release(&environment);
                 }
             }
+            Some(FromInit::Loaded { change }) => environment.code.loaded(change),
             Some(FromInit::Hello(_)) | None => break,
         }
     }

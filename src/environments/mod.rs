@@ -8,6 +8,7 @@ mod environment;
 pub mod executor;
 pub mod executors;
 mod function_log;
+pub mod hot_reload;
 pub mod images;
 mod link;
 pub mod log_format;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::environment::Initialization;
 use super::executor::EnvironmentId;
+use super::hot_reload::Root;
 use super::pool::DeploymentKey;
 use crate::model::names::{FunctionKey, RevisionId, Scope};
 use crate::model::qualifier::Version;
@@ -32,6 +33,9 @@ struct Record {
     tenant: Option<String>,
     #[serde(default)]
     provisioned: bool,
+    /// Its hot-reload folders.
+    #[serde(default)]
+    roots: Vec<Root>,
 }
 
 impl Records {
@@ -41,8 +45,15 @@ impl Records {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Remembers an environment. A failure costs a cold start after a crash, nothing else.
-    pub fn add(&self, id: &EnvironmentId, deployment: &DeploymentKey, initialization: Initialization) {
+    /// Remembers an environment and the hot-reload folders that it gets. A failure costs a cold start after a crash,
+    /// nothing else.
+    pub fn add(
+        &self,
+        id: &EnvironmentId,
+        deployment: &DeploymentKey,
+        initialization: Initialization,
+        roots: Vec<Root>,
+    ) {
         let DeploymentKey { function, version, deployment, tenant } = deployment;
         let record = Record {
             account: function.scope.account.to_string(),
@@ -52,11 +63,17 @@ impl Records {
             deployment: deployment.0,
             tenant: tenant.clone(),
             provisioned: initialization == Initialization::Provisioned,
+            roots,
         };
         let json = serde_json::to_vec(&record).expect("a record of texts is JSON");
         if let Err(error) = fs::write(self.path(id), json) {
             tracing::warn!(environment = %id, %error, "an environment could not be recorded");
         }
+    }
+
+    /// The hot-reload folders that an environment got.
+    pub fn roots(&self, id: &EnvironmentId) -> Vec<Root> {
+        read(&self.path(id)).map(|record| record.roots).unwrap_or_default()
     }
 
     /// Forgets an environment.
@@ -68,7 +85,9 @@ impl Records {
     pub fn all(&self) -> HashMap<EnvironmentId, (DeploymentKey, Initialization)> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries
-            .filter_map(|entry| Some((EnvironmentId(entry.file_name().into_string().ok()?), read(&entry.path())?)))
+            .filter_map(|entry| {
+                Some((EnvironmentId(entry.file_name().into_string().ok()?), key(read(&entry.path())?)?))
+            })
             .collect()
     }
 
@@ -77,8 +96,11 @@ impl Records {
     }
 }
 
-fn read(path: &Path) -> Option<(DeploymentKey, Initialization)> {
-    let record: Record = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+fn read(path: &Path) -> Option<Record> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn key(record: Record) -> Option<(DeploymentKey, Initialization)> {
     let scope = Scope { account: record.account.into(), region: record.region.into() };
     let deployment = DeploymentKey {
         function: FunctionKey { scope, name: record.function.into() },

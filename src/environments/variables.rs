@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 
 use super::environment::Initialization;
 use super::executor::{EnvironmentId, Launch};
+use super::hot_reload;
 use super::pool::Target;
 use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::qualifier::Version;
 use crate::model::time::{Timestamp, civil_date};
+
+/// Tells runtime clients that files may change under them.
+const HOT_RELOAD: &str = "LARDER_HOT_RELOAD";
 
 /// All variables of the runtime process, but the address of the Runtime API.
 pub fn of(
@@ -23,6 +27,9 @@ pub fn of(
 ) -> Vec<(String, String)> {
     let mut variables: BTreeMap<String, String> = defaults();
     variables.extend(launch.variables.iter().cloned());
+    if !hot_reload::folders_of(&target.version).is_empty() {
+        variables.insert(HOT_RELOAD.to_owned(), "1".to_owned());
+    }
     if let Some(user) = &target.version.config.environment {
         variables.extend(user.0.clone());
     }

@@ -269,6 +269,8 @@ fn refusal(error: &RunError) -> ApiError {
             tracing::error!(%error, "a function's code cannot be unpacked");
             ApiError::new(ErrorCode::InvalidZipFile, "Lambda was unable to unzip the function's code.")
         }
+        // Not one of the errors that clients try again: only the user can mend it.
+        RunError::Folder(error) => ApiError::invalid_parameter(error.to_string()),
         RunError::Closing => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
         RunError::StartTimeout(_) | RunError::Undelivered => {
             tracing::error!(%error, "an invocation could not be run");

@@ -51,7 +51,7 @@ pub use error::LedgerError;
 use error::io_error;
 
 /// Version of the store's layout; a store of a newer one is refused.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Commands that wait for the writer before callers have to wait too.
 const QUEUE: usize = 1024;

@@ -13,6 +13,7 @@ use super::code_signing::CodeSigningKey;
 use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
+use super::hot_folder::HotFolder;
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::policy::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
@@ -163,17 +164,22 @@ impl FunctionVersion {
     }
 }
 
-/// A function's code: a zip of Larder's own, or a container image.
+/// `CodeSha256` of code that stays in a folder, in the words of other local Lambdas.
+pub const NO_HASH: &str = "hot-reloading-hash-not-available";
+
+/// A function's code: a zip of Larder's own, a container image, or a folder of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
-    /// The zip; of an image the digest that `CodeSha256` shows.
+    /// The zip; of an image the digest that `CodeSha256` shows; of a folder the digest of its name.
     pub blob: BlobId,
-    /// Bytes of the zip; 0 for an image.
+    /// Bytes of the zip; 0 for an image or a folder.
     pub size: u64,
     /// The image, where `PackageType` is `Image`.
     pub image: Option<Image>,
     /// Key that the package is encrypted with (`SourceKMSKeyArn`).
     pub source_kms_key_arn: Option<String>,
+    /// The folder that the function runs from, instead of a zip (hot reload).
+    pub folder: Option<HotFolder>,
 }
 
 /// A container image as a function's code.
@@ -188,7 +194,18 @@ pub struct Image {
 impl Code {
     /// Code in a zip.
     pub fn zip(blob: BlobId, size: u64) -> Self {
-        Self { blob, size, image: None, source_kms_key_arn: None }
+        Self { blob, size, image: None, source_kms_key_arn: None, folder: None }
+    }
+
+    /// Code that stays in a folder.
+    pub fn in_folder(folder: HotFolder) -> Self {
+        let blob = folder.digest();
+        Self { folder: Some(folder), ..Self::zip(blob, 0) }
+    }
+
+    /// The blob, where the code is a zip.
+    pub fn zip_blob(&self) -> Option<BlobId> {
+        (self.image.is_none() && self.folder.is_none()).then_some(self.blob)
     }
 
     /// `PackageType`.
@@ -196,9 +213,13 @@ impl Code {
         if self.image.is_some() { "Image" } else { "Zip" }
     }
 
-    /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex.
+    /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex. A folder has
+    /// [`NO_HASH`].
     pub fn sha256(&self) -> String {
         use base64::Engine as _;
+        if self.folder.is_some() {
+            return NO_HASH.to_owned();
+        }
         if self.image.is_some() {
             return self.blob.hex();
         }

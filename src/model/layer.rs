@@ -5,6 +5,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::blob::BlobId;
+use super::function::Code;
+use super::hot_folder::HotFolder;
 use super::names::{LayerKey, Scope};
 use super::policy::Policy;
 use super::time::Timestamp;
@@ -38,14 +40,23 @@ pub struct LayerVersion {
     pub runtimes: Option<Vec<String>>,
     /// Architectures it says it works with.
     pub architectures: Option<Vec<String>>,
-    /// The zip.
+    /// The zip; of a folder the digest of its name.
     pub blob: BlobId,
-    /// Bytes of the zip.
+    /// Bytes of the zip; 0 for a folder.
     pub size: u64,
     /// When it was published.
     pub created: Timestamp,
     /// Who else may use it.
     pub policy: Option<Arc<Policy>>,
+    /// The folder that its files are in, instead of a zip (hot reload).
+    pub folder: Option<HotFolder>,
+}
+
+impl LayerVersion {
+    /// Its content, as a function's code would be.
+    pub fn content(&self) -> Code {
+        Code { folder: self.folder.clone(), ..Code::zip(self.blob, self.size) }
+    }
 }
 
 /// A layer as a caller names it: by name or ARN, in an ARN perhaps with a version.

@@ -20,6 +20,7 @@ pub mod event_sources;
 pub mod function;
 pub mod function_settings;
 pub mod history;
+pub mod hot_folder;
 pub mod iam;
 pub mod layer;
 pub mod limits;

@@ -169,10 +169,12 @@ impl Resource {
         match self {
             Self::Function(_, function) => {
                 let layers = function.all_versions().flat_map(|version| &version.config.layers);
-                let zips = function.all_versions().filter(|version| version.code.image.is_none());
-                zips.map(|version| version.code.blob).chain(layers.filter_map(|layer| layer.blob)).collect()
+                let zips = function.all_versions().filter_map(|version| version.code.zip_blob());
+                zips.chain(layers.filter_map(|layer| layer.blob)).collect()
             }
-            Self::Layer(_, layer) => layer.versions.values().map(|version| version.blob).collect(),
+            Self::Layer(_, layer) => {
+                layer.versions.values().filter_map(|version| version.content().zip_blob()).collect()
+            }
             _ => Vec::new(),
         }
     }

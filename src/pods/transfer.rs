@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use super::hot_folders::PortableFolders;
 use super::read::Pod;
 use super::redaction::{self, Rule};
 use super::write::{self, Contents};
@@ -62,6 +63,8 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         (selection.resources, selection.taken_along)
     };
     redaction::redact(&mut resources, &choice.redact);
+    let mut folders = PortableFolders::default();
+    folders.change(&mut resources);
     let suspects = redaction::suspects(&resources);
     let last = ledger.events_from(state.sequence).next().transpose()?;
     let contents = Contents {
@@ -70,20 +73,26 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
         message: choice.message.clone(),
         resources,
-        history: choice.with_history.then(|| history(ledger, state.sequence, &choice.redact)).transpose()?,
+        history: choice.with_history.then(|| history(ledger, state.sequence, choice, &mut folders)).transpose()?,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
     Ok(Saved { digest, manifest, taken_along, suspects })
 }
 
 /// The events up to a sequence.
-fn history(ledger: &Ledger, sequence: u64, redact: &[Rule]) -> Result<Vec<Recorded>, LedgerError> {
+fn history(
+    ledger: &Ledger,
+    sequence: u64,
+    choice: &Choice,
+    folders: &mut PortableFolders,
+) -> Result<Vec<Recorded>, LedgerError> {
     let until = |recorded: &Result<Recorded, LedgerError>| {
         recorded.as_ref().map_or(true, |recorded| recorded.sequence <= sequence)
     };
     let mut events: Vec<_> = ledger.events_from(ledger.begins()).take_while(until).collect::<Result<_, _>>()?;
     for recorded in &mut events {
-        redaction::redact_event(&mut recorded.event, redact);
+        redaction::redact_event(&mut recorded.event, &choice.redact);
+        folders.change_event(&mut recorded.event);
     }
     Ok(events)
 }

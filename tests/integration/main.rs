@@ -31,6 +31,7 @@ mod failures;
 mod files;
 mod function_settings;
 mod history;
+mod hot_reload;
 mod invocation_kinds;
 mod invocations;
 mod layers;

@@ -22,7 +22,7 @@ const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM0
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 
 /// Runs the command line with a passphrase (empty: none); its end and what it said.
-fn larder(passphrase: &str, arguments: &[&str]) -> (bool, String) {
+pub fn larder(passphrase: &str, arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
     let command = command.args(arguments).env("LARDER_POD_PASSPHRASE", passphrase).stdin(std::process::Stdio::null());
     let output = command.output().expect("larder runs");
@@ -30,7 +30,8 @@ fn larder(passphrase: &str, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8(text).expect("is text"))
 }
 
-fn text(path: &Path) -> &str {
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("is text")
 }
 

@@ -288,7 +288,8 @@ fn first_lost_line<'a>(expected: &'a str, found: &str) -> Option<&'a str> {
     expected.lines().find(|line| !found.any(|other| other == *line))
 }
 
-/// Every store that a schema version ever wrote opens, with the state it had. A new one is made by
+/// Every store that a schema version ever wrote opens, with the state it had; `v3-rewound` has whole resources in
+/// its events, as rewinds write them. A new one is made by
 /// `LARDER_GOLDEN=1 cargo test --test model golden`, once, when a schema is new; never again.
 #[test]
 fn golden_stores_open() {

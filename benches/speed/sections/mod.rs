@@ -9,6 +9,7 @@ pub mod init;
 pub mod memory;
 pub mod pods;
 pub mod read;
+pub mod reload;
 pub mod replay;
 pub mod restart;
 pub mod rewind;

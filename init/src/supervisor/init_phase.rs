@@ -36,6 +36,7 @@ impl Supervisor {
         }
         self.function = Arc::new(start.function.clone());
         self.start = Some(start);
+        self.changes.begin();
         self.begin(Phase::Init).await;
     }
 
@@ -132,6 +133,7 @@ impl Supervisor {
         self.tell(&platform::init_report(now_ms(), &self.facts(), phase, Status::Success, duration));
         self.telemetry.close();
         self.send(&FromInit::Ready { init_us: duration });
+        self.note_loaded();
         self.go_on();
         self.rest();
     }
@@ -181,6 +183,7 @@ impl Supervisor {
         }
         self.tell_init_failure(status_of(&outcome));
         self.stop_all().await;
+        self.note_loaded();
         match (&self.invocation, again) {
             (Some(_), true) => Box::pin(self.begin_for_invocation()).await,
             (Some(_), false) => self.finish(outcome),

@@ -9,6 +9,7 @@ mod end;
 mod extension_calls;
 mod init_phase;
 mod invocation;
+mod reload;
 mod runtime_calls;
 mod telling;
 
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::end::Ending;
 use self::invocation::Invocation;
+use self::reload::Changes;
 use crate::api::{Answer, ApiServer, Call};
 use crate::extensions::Extensions;
 use crate::lines::Lines;
@@ -123,6 +125,8 @@ pub struct Supervisor {
     /// When the processes are to be stopped, while nothing happens.
     freeze_at: Option<Instant>,
     frozen: bool,
+    /// Changes of the code that the server told of.
+    changes: Changes,
 }
 
 impl Supervisor {
@@ -152,6 +156,7 @@ impl Supervisor {
             waiting_chunk: None,
             freeze_at: None,
             frozen: false,
+            changes: Changes::default(),
         })
     }
 
@@ -172,6 +177,7 @@ impl Supervisor {
                 Event::Trace(datagram) => self.send(&FromInit::Trace(datagram)),
                 Event::Link(LinkEvent::Changed) => self.on_link_changed(),
             }
+            self.reload_when_idle().await;
         }
         self.stop_all().await;
     }
@@ -180,6 +186,7 @@ impl Supervisor {
         match frame {
             ToInit::Start(start) => self.on_start(start).await,
             ToInit::Invoke(invoke) => self.on_invoke(invoke).await,
+            ToInit::Reload { change } => self.changes.ask(change),
             ToInit::Shutdown => self.shut_down().await,
             ToInit::Refused { reason } => {
                 eprintln!("larder-init: refused by the server: {reason}");

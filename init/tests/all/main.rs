@@ -9,4 +9,5 @@ mod invocations;
 mod life_cycle;
 mod lost_link;
 mod output;
+mod reload;
 mod speed;

@@ -22,7 +22,6 @@ use crate::model::arn;
 use crate::model::command::layers::{LayerCommand, PublishLayerVersion};
 use crate::model::decide::{layer_allowed, layer_denied};
 use crate::model::error::ApiError;
-use crate::model::function::Code;
 use crate::model::layer::{LayerArn, LayerVersion};
 use crate::model::names::LayerKey;
 
@@ -101,7 +100,7 @@ struct Content {
 
 impl<'a> ShownVersion<'a> {
     fn new(call: &Call, key: &LayerKey, version: &'a LayerVersion) -> Self {
-        let code = Code::zip(version.blob, version.size);
+        let code = version.content();
         let content =
             Content { location: code::location(call, &code), code_sha256: code.sha256(), code_size: code.size };
         Self { content, layer_arn: arn::layer(key), item: ListItem::new(key, version) }
@@ -141,8 +140,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let Package { code, attachment, .. } = code::take(services, &call, source).await?;
     let command = LayerCommand::PublishLayerVersion(PublishLayerVersion {
         key: key.clone(),
-        blob: code.blob,
-        size: code.size,
+        content: code,
         description: request.description.unwrap_or_default(),
         license: request.license_info,
         runtimes: request.compatible_runtimes,

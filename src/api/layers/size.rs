@@ -32,7 +32,7 @@ pub async fn check_size(
     attachment: Option<&Attachment>,
     layers: Vec<BlobId>,
 ) -> Result<(), ApiError> {
-    if layers.is_empty() || code.image.is_some() {
+    if layers.is_empty() || code.zip_blob().is_none() {
         return Ok(());
     }
     let limit = services.limits.code_size_unzipped;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::transfers::Reading;
+use super::transfers::{Reading, print_needed};
 use crate::cli::terminal::{plain, pretty, print};
 use crate::console::pods::inspected;
 use crate::model::time::Timestamp;
@@ -34,6 +34,7 @@ pub async fn inspect(options: &Options) -> Result<(), String> {
     for resource in &pod.resources {
         print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn().into())));
     }
+    print_needed(&inspected(&pod));
     Ok(())
 }
 

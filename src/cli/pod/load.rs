@@ -69,6 +69,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
     let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded["merge"]), plain(&loaded["digest"])));
+    transfers::print_needed(&loaded);
     Ok(())
 }
 

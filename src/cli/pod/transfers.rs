@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use serde_json::Value;
+
 use super::keys::Unseal;
+use crate::cli::terminal::{plain, print};
 use crate::pods::library;
 use crate::pods::location::Location;
 use crate::pods::read::Pod;
@@ -68,6 +71,14 @@ impl Reading {
         let pod = super::whole(source, bar.wrap_read(file));
         bar.finish_and_clear();
         pod
+    }
+}
+
+/// Says which variables a server has to be started with, to find the hot-reload folders of a pod.
+pub fn print_needed(says: &Value) {
+    for needed in says["needed_variables"].as_array().into_iter().flatten() {
+        let (variable, folder) = (plain(&needed["variable"]), plain(&needed["folder"]));
+        print(&format!("{} runs from {folder}: start the server with {variable}=/path", plain(&needed["resource"])));
     }
 }
 

@@ -11,7 +11,8 @@ pub fn details(event: &FunctionEvent) -> Value {
     match event {
         FunctionEvent::FunctionCreated { latest, tags, .. } => json!({ "latest": version(latest), "tags": tags }),
         FunctionEvent::FunctionCodeUpdated { code, config, revision, .. } => json!({
-            "code": code.blob.to_string(), "size": code.size, "architecture": config.architecture,
+            "code": code.blob.to_string(), "size": code.size,
+            "folder": code.folder.as_ref().map(ToString::to_string), "architecture": config.architecture,
             "revision": revision.to_string(),
         }),
         FunctionEvent::FunctionConfigurationUpdated { config, revision, .. } => {
@@ -40,6 +41,7 @@ fn version(version: &FunctionVersion) -> Value {
         "version": version.version.to_string(),
         "code": version.code.blob.to_string(),
         "size": version.code.size,
+        "folder": version.code.folder.as_ref().map(ToString::to_string),
         "configuration": configuration(&version.config),
         "description": version.description,
         "revision": version.revision.to_string(),

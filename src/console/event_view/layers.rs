@@ -24,6 +24,7 @@ fn published(version: &LayerVersion) -> Value {
         "version": version.number,
         "code": version.blob.to_string(),
         "size": version.size,
+        "folder": version.folder.as_ref().map(ToString::to_string),
         "description": version.description,
         "license": version.license,
         "runtimes": version.runtimes,

@@ -1,5 +1,6 @@
 //! Making environments: from a target to a runtime that was told to start.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use larder_init::link::{FunctionFacts, Start};
@@ -7,12 +8,14 @@ use tokio::sync::oneshot;
 
 use super::standby::REPLACE_AFTER;
 use super::{Pool, RunError, Starting, Target};
-use crate::blobs::BlobError;
+use crate::blobs::code_tree::CodeTrees;
 use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
+use crate::environments::hot_reload::{HotReload, MergedLayers, folders_of};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
+use crate::model::function::FunctionVersion;
 
 /// Limit of the init phase, as on AWS.
 const INIT_TIMEOUT_MS: u64 = 10_000;
@@ -73,7 +76,9 @@ impl Pool {
         let (waiter, dialled) = oneshot::channel();
         let starting = Starting { target: target.clone(), initialization, waiter };
         self.inner().starting.insert(id.clone(), starting);
-        self.records.add(id, &target.deployment(), initialization);
+        // Looked at before they are mounted: one that is replaced meanwhile is told from the one that is noted.
+        let roots = self.hot_reload.roots(&folders_of(&target.version));
+        self.records.add(id, &target.deployment(), initialization, roots);
         dialled
     }
 
@@ -92,12 +97,8 @@ impl Pool {
     }
 
     pub(super) async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
-        let (trees, blob) = (Arc::clone(&self.trees), target.version.code.blob);
         let config = &target.version.config;
-        let layers: Vec<_> = config.layers.iter().filter_map(|layer| layer.blob).collect();
-        let unpacking = tokio::task::spawn_blocking(move || Ok((trees.get(&blob)?, trees.layers(&layers)?)));
-        let unpacked: Result<_, BlobError> = unpacking.await.map_err(|_| RunError::Closing)?;
-        let (code_tree, layer_tree) = unpacked?;
+        let (code_tree, layer_tree) = self.unpacked(&target.version).await?;
         Ok(EnvironmentSpec {
             token: token::of(self.ledger.secret(), &id),
             id,
@@ -114,6 +115,20 @@ impl Pool {
             tmp_mib: config.ephemeral_storage_mib,
             grace_s: self.settings.grace.as_secs(),
         })
+    }
+
+    /// The folders of a version's code and layers: unpacked, or where they stay.
+    async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<(PathBuf, Option<PathBuf>), RunError> {
+        let (trees, hot_reload) = (Arc::clone(&self.trees), Arc::clone(&self.hot_reload));
+        let (version, merged) = (Arc::clone(version), Arc::clone(&self.merged_layers));
+        let unpacking = tokio::task::spawn_blocking(move || {
+            let code = match &version.code.folder {
+                Some(folder) => hot_reload.rules().check(folder)?.0,
+                None => trees.get(&version.code.blob)?,
+            };
+            Ok((code, layers(&version, &trees, &hot_reload, &merged)?))
+        });
+        unpacking.await.map_err(|_| RunError::Closing)?
     }
 
     /// Tells a fresh environment how to run its function.
@@ -138,6 +153,33 @@ impl Pool {
             function: facts(target, environment.initialization),
         };
         environment.start(start).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The folder with a version's layers; one with folders among several is merged anew. Blocking.
+pub(super) fn layers(
+    version: &FunctionVersion,
+    trees: &CodeTrees,
+    hot_reload: &HotReload,
+    merged: &MergedLayers,
+) -> Result<Option<PathBuf>, RunError> {
+    let layers = &version.config.layers;
+    if layers.iter().all(|layer| layer.folder.is_none()) {
+        let blobs: Vec<_> = layers.iter().filter_map(|layer| layer.blob).collect();
+        return Ok(trees.layers(&blobs)?);
+    }
+    let folders = layers.iter().filter_map(|layer| match (&layer.folder, &layer.blob) {
+        (Some(folder), _) => Some(hot_reload.rules().check(folder).map(|(path, _)| path).map_err(RunError::from)),
+        (None, Some(blob)) => Some(trees.get(blob).map_err(RunError::from)),
+        (None, None) => None,
+    });
+    let folders: Vec<PathBuf> = folders.collect::<Result<_, _>>()?;
+    match &folders[..] {
+        [one] => Ok(Some(one.clone())),
+        several => {
+            let change = hot_reload.change(&folders_of(version));
+            Ok(Some(merged.merge(&version.deployment.to_string(), change, several)?))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod budget;
 mod concurrency;
 mod dialled;
 mod ending;
+mod fresh_code;
 mod idle;
 mod making;
 mod provisioned;
@@ -35,6 +36,7 @@ use self::standby::Standby;
 use super::environment::{Completed, Environment, Initialization, Invocation};
 use super::executor::{EnvironmentId, Executor, ExecutorError};
 use super::function_log::LogSink;
+use super::hot_reload::{self, FolderError, HotReload, MergedLayers};
 use super::records::Records;
 use super::traces::Traces;
 use super::{Rehydrate, Settings};
@@ -106,6 +108,9 @@ pub enum RunError {
     /// The code cannot be had.
     #[error(transparent)]
     Code(#[from] BlobError),
+    /// A hot-reload folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The new environment did not dial in time.
     #[error("a new environment did not answer within {} s", .0.as_secs())]
     StartTimeout(Duration),
@@ -124,6 +129,8 @@ pub struct Pool {
     trees: Arc<CodeTrees>,
     ledger: Arc<Ledger>,
     settings: Settings,
+    hot_reload: Arc<HotReload>,
+    merged_layers: Arc<MergedLayers>,
     records: Records,
     recent: Recent,
     logs: Arc<dyn LogSink>,
@@ -187,6 +194,7 @@ impl Pool {
         trees: Arc<CodeTrees>,
         ledger: Arc<Ledger>,
         settings: Settings,
+        hot_reload: Arc<HotReload>,
         logs: Arc<dyn LogSink>,
         stop: CancellationToken,
     ) -> std::io::Result<Arc<Self>> {
@@ -203,12 +211,16 @@ impl Pool {
         if settings.standby > 0 && !executor.has_standby() {
             tracing::warn!("--standby has no effect with the {} executor", executor.name());
         }
+        let is_expected = |name: &str| inner.expected.values().any(|(one, _)| one.deployment.to_string() == name);
+        let merged_layers = Arc::new(MergedLayers::open(&settings.run_dir.join("layers"), is_expected)?);
         Ok(Arc::new(Self {
             recent: Recent::new(&settings.run_dir),
             executor,
             trees,
             ledger,
             settings,
+            hot_reload,
+            merged_layers,
             records,
             logs,
             inner: Mutex::new(inner),
@@ -247,10 +259,20 @@ impl Pool {
     /// Runs an event in a warm environment, or in a new one.
     pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
-        for _ in 0..DELIVERIES {
-            let (environment, _running) = self.acquire(target).await?;
+        let folders = hot_reload::folders_of(&target.version);
+        for delivery in 1..=DELIVERIES {
+            let (environment, _running) = if folders.is_empty() {
+                self.acquire(target).await?
+            } else {
+                self.acquire_hot(target, &folders).await?
+            };
             match environment.invoke(invocation, timeout).await {
-                Ok(completed) => return Ok(completed.await.unwrap_or_else(|_| Completed::killed())),
+                Ok(completed) => {
+                    let completed = completed.await.unwrap_or_else(|_| Completed::killed());
+                    if delivery == DELIVERIES || !self.failed_while_changing(&completed, &environment, &folders).await {
+                        return Ok(completed);
+                    }
+                }
                 Err(error) => {
                     tracing::info!(environment = %environment.id, %error, "an environment ended before its event");
                     self.lost(&environment);

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{Pool, Target};
 use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::{EnvironmentId, ExecutorError, StandbySpec};
-use crate::environments::token;
+use crate::environments::{hot_reload, token};
 
 /// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
 /// the function wants now.
@@ -158,7 +158,8 @@ impl Pool {
         id: &EnvironmentId,
     ) -> Option<Arc<Environment>> {
         let config = &target.version.config;
-        if target.version.code.image.is_some() {
+        // A folder is mounted, which takes a container of its own.
+        if target.version.code.image.is_some() || !hot_reload::folders_of(&target.version).is_empty() {
             return None;
         }
         let (standby, wake) = self.inner().standby.take(&config.runtime)?;

@@ -43,6 +43,7 @@ impl Pool {
             for environment in self.take_dispensable() {
                 self.retire(&environment);
             }
+            self.keep_folders();
             if self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
                 break;
             }

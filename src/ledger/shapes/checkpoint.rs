@@ -19,7 +19,7 @@ const CHECKPOINT: u16 = 1000;
 
 /// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
 /// but skipped, as the events say all of it.
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {

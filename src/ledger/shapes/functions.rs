@@ -26,14 +26,16 @@ impl Stored<function::Variables> for Map<String, String> {
 
 shape! {
     Image = function::Image { uri: String, resolved_uri: String }
-    Code = function::Code { blob: Digest, size: u64, image: Option<Image>, source_kms_key_arn: Option<String> }
+    Code = function::Code {
+        blob: Digest, size: u64, image: Option<Image>, source_kms_key_arn: Option<String>, folder: Option<String>,
+    }
     Failure = function::Failure { reason: String, code: String }
     Logging = function::Logging {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
     }
     Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
     FileSystem = function::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
-    LayerReference = function::LayerReference { arn: String, blob: Option<Digest>, size: u64 }
+    LayerReference = function::LayerReference { arn: String, blob: Option<Digest>, size: u64, folder: Option<String> }
     ImageConfig = function::ImageConfig {
         entry_point: Option<Vec<String>>, command: Option<Vec<String>>, working_directory: Option<String>,
     }
@@ -79,14 +81,14 @@ status! {
 }
 
 events! { FunctionEvent {
-    1 / 3 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
-    2 / 3 FunctionCodeUpdated {
+    1 / 4 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
+    2 / 4 FunctionCodeUpdated {
         key: FunctionKey, code: Code, config: FunctionConfig, revision: Id, modified: u64,
     }
-    3 / 2 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
+    3 / 3 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
     4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: Id, failure: Option<Failure> }
     5 / 1 FunctionDeleted { key: FunctionKey }
-    6 / 3 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
+    6 / 4 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
     7 / 1 VersionDeleted { key: FunctionKey, number: u64 }
     8 / 1 AliasPut { key: FunctionKey, alias: Alias }
     9 / 1 AliasDeleted { key: FunctionKey, name: String }

@@ -102,10 +102,10 @@ impl Stored<history::Cause> for Cause {
 }
 
 events! { HistoryEvent {
-    140 / 1 StateRestored { cause: Cause, changes: Changes }
+    140 / 2 StateRestored { cause: Cause, changes: Changes }
     141 / 1 MarkPut { name: String, time: u64 }
     142 / 1 MarkDeleted { name: String }
-    143 / 1 HistoryCompacted { resources: Vec<Resource>, marks: Map<String, Mark> }
+    143 / 2 HistoryCompacted { resources: Vec<Resource>, marks: Map<String, Mark> }
 } }
 
 /// A resource as JSON.

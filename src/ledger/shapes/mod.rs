@@ -1,4 +1,4 @@
-//! The stored shapes, schema 3, and the conversions to and from the model.
+//! The stored shapes, schema 4, and the conversions to and from the model.
 //!
 //! A shape written to disk is a promise to every old file: it never changes once released. A new
 //! version of one raises its number in its area's table, and the old one moves to `migrations/`, which lifts
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::model::blob::BlobId;
+use crate::model::hot_folder;
 use crate::model::names::{self, RevisionId};
 use crate::model::qualifier;
 use crate::model::time::Timestamp;
@@ -132,6 +133,7 @@ id! {
     qualifier::Qualifier: String, |qualifier| qualifier.to_string(), |text| qualifier::Qualifier::parse(&text);
     names::LayerName: String, |id| id.to_string(), Into::into;
     names::CapacityProviderName: String, |id| id.to_string(), Into::into;
+    hot_folder::HotFolder: String, |folder| folder.0.clone(), hot_folder::HotFolder;
     names::MarkName: String, |id| id.to_string(), Into::into;
     RevisionId: Id, |id| Id(*id.0.as_bytes()), |id| RevisionId(Uuid::from_bytes(id.0));
     Timestamp: u64, |time| time.0, Timestamp;

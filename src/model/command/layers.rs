@@ -1,6 +1,6 @@
 //! Commands about layers and their policies.
 
-use crate::model::blob::BlobId;
+use crate::model::function::Code;
 use crate::model::names::LayerKey;
 use crate::model::policy::Grant;
 
@@ -45,10 +45,8 @@ pub enum LayerCommand {
 pub struct PublishLayerVersion {
     /// The layer, which may be new.
     pub key: LayerKey,
-    /// The zip.
-    pub blob: BlobId,
-    /// Bytes of the zip.
-    pub size: u64,
+    /// The zip, or the folder.
+    pub content: Code,
     /// Description.
     pub description: String,
     /// Licence.

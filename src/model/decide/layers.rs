@@ -35,17 +35,18 @@ fn publish_version(
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
-    check_storage(state, &publish.key.scope, publish.size, limits)?;
+    check_storage(state, &publish.key.scope, publish.content.size, limits)?;
     let version = LayerVersion {
         number: state.layers.get(&publish.key).map_or(0, |layer| layer.last_version) + 1,
         description: publish.description.clone(),
         license: publish.license.clone(),
         runtimes: publish.runtimes.clone(),
         architectures: publish.architectures.clone(),
-        blob: publish.blob,
-        size: publish.size,
+        blob: publish.content.blob,
+        size: publish.content.size,
         created: stamp.time,
         policy: None,
+        folder: publish.content.folder.clone(),
     };
     Ok(LayerEvent::LayerVersionPublished { key: publish.key.clone(), version: Box::new(version) }.into())
 }
@@ -120,7 +121,9 @@ pub fn resolve(state: &State, scope: &Scope, layers: &[LayerReference]) -> Resul
                 other.arn
             )));
         }
-        let reference = LayerReference { arn: arn.clone(), blob: Some(version.blob), size: version.size };
+        let content = version.content();
+        let (blob, size) = (content.zip_blob(), content.size);
+        let reference = LayerReference { arn: arn.clone(), blob, size, folder: content.folder };
         resolved.push((named.key, reference));
     }
     Ok(resolved.into_iter().map(|(_, reference)| reference).collect())

@@ -32,7 +32,7 @@ impl BlobUses {
             }
             Event::Function(FunctionEvent::FunctionConfigurationUpdated { config, .. }) => self.add_layers(config),
             Event::Layer(LayerEvent::LayerVersionPublished { version, .. }) => {
-                self.blobs.insert(version.blob);
+                self.blobs.extend(version.content().zip_blob());
             }
             Event::History(HistoryEvent::StateRestored { changes, .. }) => {
                 changes.put.iter().for_each(|resource| self.add_resource(resource));
@@ -52,16 +52,13 @@ impl BlobUses {
             Resource::Function(_, function) => {
                 function.all_versions().for_each(|version| self.add_function(&version.code, &version.config));
             }
-            Resource::Layer(_, layer) => self.blobs.extend(layer.versions.values().map(|version| version.blob)),
+            Resource::Layer(..) => self.blobs.extend(resource.blobs()),
             _ => {}
         }
     }
 
     fn add_function(&mut self, code: &Code, config: &FunctionConfig) {
-        // An image's digest names no blob of ours.
-        if code.image.is_none() {
-            self.blobs.insert(code.blob);
-        }
+        self.blobs.extend(code.zip_blob());
         self.add_layers(config);
     }
 

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::model::blob::BlobId;
+use crate::model::hot_folder::HotFolder;
 
 /// What a caller configures. Units are the API's.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,12 +151,14 @@ pub struct LayerReference {
     pub blob: Option<BlobId>,
     /// Bytes of the zip (`CodeSize`).
     pub size: u64,
+    /// The folder that the layer's files are in, instead of a zip (hot reload).
+    pub folder: Option<HotFolder>,
 }
 
 impl LayerReference {
     /// A reference as a caller gives it; its zip is not looked up yet.
     pub fn unresolved(arn: &str) -> Self {
-        Self { arn: arn.to_owned(), blob: None, size: 0 }
+        Self { arn: arn.to_owned(), blob: None, size: 0, folder: None }
     }
 }
 

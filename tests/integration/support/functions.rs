@@ -35,6 +35,11 @@ pub fn python(code: &str) -> Vec<u8> {
 /// A custom runtime in Bash: `respond` sees the event in `$event` and the headers in `$headers`,
 /// and writes the answer.
 pub fn bash(respond: &str) -> Vec<u8> {
+    zip(&[("bootstrap", &bootstrap(respond))])
+}
+
+/// The program of such a runtime.
+pub fn bootstrap(respond: &str) -> Vec<u8> {
     let bootstrap = format!(
         r#"#!/bin/bash
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
@@ -50,7 +55,7 @@ while true; do
 done
 "#
     );
-    zip(&[("bootstrap", bootstrap.as_bytes())])
+    bootstrap.into_bytes()
 }
 
 /// A package for tests that run nothing; each `content` gives another one.

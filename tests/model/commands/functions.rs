@@ -9,6 +9,7 @@ use larder::model::command::functions::{
     UpdateFunctionCode, UpdateFunctionConfiguration,
 };
 use larder::model::function::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
+use larder::model::hot_folder::HotFolder;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};
 use larder::model::state::State;
@@ -82,7 +83,15 @@ fn publish() -> impl Strategy<Value = Option<Publication>> {
 }
 
 fn code() -> impl Strategy<Value = Code> {
-    (0..4_u8).prop_map(|byte| Code::zip(BlobId([byte; 32]), u64::from(byte) + 1))
+    (0..4_u8).prop_map(content)
+}
+
+/// A zip, or a folder.
+pub fn content(byte: u8) -> Code {
+    match byte {
+        3 => Code::in_folder(HotFolder("$HERE/code".to_owned())),
+        byte => Code::zip(BlobId([byte; 32]), u64::from(byte) + 1),
+    }
 }
 
 fn config() -> impl Strategy<Value = FunctionConfig> {

@@ -1,7 +1,6 @@
 //! Random commands about layers.
 
 use larder::model::arn;
-use larder::model::blob::BlobId;
 use larder::model::command::functions::{ConfigPatch, FunctionCommand, UpdateFunctionConfiguration};
 use larder::model::command::layers::{LayerCommand, PublishLayerVersion};
 use larder::model::names::{LayerKey, Scope};
@@ -14,8 +13,7 @@ pub fn command() -> impl Strategy<Value = LayerCommand> {
     prop_oneof![
         4 => (key(), 0..4_u8).prop_map(|(key, byte)| LayerCommand::PublishLayerVersion(PublishLayerVersion {
             key,
-            blob: BlobId([byte; 32]),
-            size: u64::from(byte),
+            content: functions::content(byte),
             description: String::new(),
             license: (byte > 1).then(|| "MIT".to_owned()),
             runtimes: (byte > 2).then(Vec::new),

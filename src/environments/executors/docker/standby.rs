@@ -16,7 +16,7 @@ use bollard::query_parameters::RenameContainerOptionsBuilder;
 
 use super::container::{self, MIB, Passage};
 use super::{DockerExecutor, copy};
-use crate::blobs::code_tree::lay_over;
+use crate::blobs::code_tree::{lay_over, share};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError, Keep, StandbySpec};
 
 /// The memory that standby containers start with, in MiB: what functions have that do not say.
@@ -86,7 +86,7 @@ impl Slots {
             trees
                 .iter()
                 .filter_map(|(from, to)| Some((from.as_ref()?, to)))
-                .try_for_each(|(from, to)| lay_over(from, to))
+                .try_for_each(|(from, to)| lay_over(from, to, share))
         });
         let linked = linking.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
         linked.map_err(|error| ExecutorError::Failed(format!("Docker: cannot link code into a slot: {error}")))

@@ -321,6 +321,35 @@ class _Bundled:
         return importlib.machinery.PathFinder.find_spec(name, folders, target)
 
 
+def _read_sources_anew(folders):
+    """Has modules below the folders read from source where bytecode beside it may be of another save.
+
+    Bytecode names the second and the size of its source: not enough for files that are being edited.
+    """
+    import importlib._bootstrap_external as external
+    import importlib.machinery as machinery
+
+    class Source(machinery.SourceFileLoader):
+        def path_stats(self, path):
+            bytecode = os.stat(external.cache_from_source(path))
+            if bytecode.st_mtime_ns <= os.stat(path).st_mtime_ns:
+                raise OSError("the bytecode is older than its source")
+            return super().path_stats(path)
+
+    finder = machinery.FileFinder.path_hook(
+        (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
+        (Source, machinery.SOURCE_SUFFIXES),
+        (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
+    )
+
+    def hook(path):
+        if not path.startswith(folders):
+            raise ImportError("not a folder of the function's", path=path)
+        return finder(path)
+
+    sys.path_hooks.insert(0, hook)
+
+
 def prepare_interpreter():
     """Makes the interpreter look as AWS's does to the function."""
     import _sitebuiltins
@@ -333,6 +362,8 @@ def prepare_interpreter():
     sys.path[:] = list(dict.fromkeys(path))
     sys.meta_path.insert(0, _OnLogging)
     sys.meta_path.append(_Bundled)
+    if os.environ.get("LARDER_HOT_RELOAD"):
+        _read_sources_anew((task, "/opt"))
     # Without the site module, which is not loaded, these would be missing.
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")

@@ -1,0 +1,152 @@
+//! Environments of functions that run from folders: each reads the files anew when they have changed, before it
+//! gets another event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_init::link::Outcome;
+
+use super::concurrency::Running;
+use super::{DeploymentKey, Pool, RunError, Target, making};
+use crate::environments::environment::{Completed, Environment};
+use crate::environments::hot_reload::{self, Settled};
+use crate::model::hot_folder::HotFolder;
+
+/// Longest wait for a runtime to read its code: the limit of the init phase. After that the init phase is repeated
+/// within the invocation.
+const READ: Duration = Duration::from_secs(10);
+
+/// How often an environment is told to read its code before it gets an event all the same, and how many are tried:
+/// files that always change must not keep a function from running.
+const READINGS: u32 = 8;
+
+impl Pool {
+    /// An environment whose runtime has read the files as they are now, whole.
+    pub(super) async fn acquire_hot(
+        self: &Arc<Self>,
+        target: &Target,
+        folders: &[HotFolder],
+    ) -> Result<(Arc<Environment>, Option<Running>), RunError> {
+        for _ in 0..READINGS {
+            let settled = self.hot_reload.settle(folders).await?;
+            let (environment, running) = self.acquire(target).await?;
+            if !environment.code.is_mounted(&settled.roots) {
+                // The path leads to another folder now, which only a new environment sees.
+                self.retire(&environment);
+                continue;
+            }
+            match self.read_anew(&environment, target, folders, settled).await {
+                Ok(true) => return Ok((environment, running)),
+                Ok(false) => self.retire(&environment),
+                Err(error) => {
+                    self.release(&environment);
+                    return Err(error);
+                }
+            }
+        }
+        Err(RunError::Undelivered)
+    }
+
+    /// Has an environment read its files until they did not change meanwhile; `false`: it cannot.
+    async fn read_anew(
+        &self,
+        environment: &Arc<Environment>,
+        target: &Target,
+        folders: &[HotFolder],
+        mut settled: Settled,
+    ) -> Result<bool, RunError> {
+        for _ in 0..READINGS {
+            if environment.code.asked() < settled.change {
+                self.merge_layers(target).await?;
+                if environment.reload(settled.change).await.is_err() {
+                    return Ok(false);
+                }
+            }
+            if !environment.code.is_loading() {
+                return Ok(true);
+            }
+            environment.code.read(READ).await;
+            let now = self.hot_reload.settle(folders).await?;
+            if !environment.code.is_mounted(&now.roots) {
+                return Ok(false);
+            }
+            if now.change == settled.change || !now.quiet {
+                return Ok(true);
+            }
+            settled = now;
+        }
+        Ok(true)
+    }
+
+    /// Whether a runtime failed to begin, perhaps as its files changed while it read them: the handler saw nothing of
+    /// the event, which may be given again.
+    pub(super) async fn failed_while_changing(
+        &self,
+        completed: &Completed,
+        environment: &Environment,
+        folders: &[HotFolder],
+    ) -> bool {
+        let failed =
+            matches!(completed.outcome, Outcome::Error { init: true, .. } | Outcome::Exited { init: true, .. });
+        if folders.is_empty() || !failed {
+            return false;
+        }
+        let settled = self.hot_reload.settle(folders).await;
+        settled.is_ok_and(|settled| environment.code.asked() < settled.change)
+    }
+
+    /// Copies layers that can be mounted only together.
+    async fn merge_layers(&self, target: &Target) -> Result<(), RunError> {
+        let layers = &target.version.config.layers;
+        if layers.len() < 2 || layers.iter().all(|layer| layer.folder.is_none()) {
+            return Ok(());
+        }
+        let (version, trees) = (Arc::clone(&target.version), Arc::clone(&self.trees));
+        let (hot_reload, merged) = (Arc::clone(&self.hot_reload), Arc::clone(&self.merged_layers));
+        let merging = tokio::task::spawn_blocking(move || making::layers(&version, &trees, &hot_reload, &merged));
+        merging.await.map_err(|_| RunError::Closing)?.map(drop)
+    }
+
+    /// Tells environments of changes as soon as these are over, so that the next invocation need not wait. Until
+    /// the server stops.
+    pub async fn reload_changed(self: Arc<Self>) {
+        while self.stop.run_until_cancelled(self.hot_reload.changed()).await.is_some() {
+            let mut told = HashMap::new();
+            for environment in self.live() {
+                let Some(target) = self.current(&environment.deployment) else { continue };
+                let folders = hot_reload::folders_of(&target.version);
+                if folders.is_empty() {
+                    continue;
+                }
+                let Ok(settled) = self.hot_reload.settle(&folders).await else { continue };
+                let is_new = environment.code.asked() < settled.change;
+                if is_new && told.insert(target.version.deployment, settled.change) != Some(settled.change) {
+                    tracing::info!(function = %target.function.name, "its files have changed: they are read anew");
+                    if let Err(error) = self.merge_layers(&target).await {
+                        tracing::warn!(function = %target.function.name, %error, "its layers cannot be read anew");
+                    }
+                }
+                if environment.reload(settled.change).await.is_err() {
+                    tracing::debug!(environment = %environment.id, "it ended before it was told of a change");
+                }
+            }
+        }
+    }
+
+    /// Forgets the folders of functions that no environment runs.
+    pub(super) fn keep_folders(&self) {
+        let running: Vec<DeploymentKey> = {
+            let inner = self.inner();
+            let starting = inner.starting.values().map(|starting| starting.target.deployment());
+            inner.live.values().map(|environment| environment.deployment.clone()).chain(starting).collect()
+        };
+        let targets = running.iter().filter_map(|deployment| self.current(deployment));
+        let folders: Vec<HotFolder> = targets.flat_map(|target| hot_reload::folders_of(&target.version)).collect();
+        self.hot_reload.keep(folders.into_iter());
+    }
+
+    fn live(&self) -> Vec<Arc<Environment>> {
+        self.inner().live.values().cloned().collect()
+    }
+}
