@@ -256,14 +256,8 @@ impl Pool {
         };
         let log = FunctionLog::new(Arc::clone(&self.logs), variables::log_stream(&target, &id));
         let fresh = hello.phase == Phase::Fresh;
-        let folders = hot_reload::folders_of(&target.version);
         let environment = Arc::new(Environment::new(id.clone(), deployment, link, log, !fresh));
-        if !folders.is_empty() {
-            environment.code.mounted(self.records.roots(&id));
-        }
-        if fresh && !folders.is_empty() && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
-            tracing::warn!(environment = %id, "a new environment could not be told of its folders");
-        }
+        self.tell_of_folders(&environment, &target, fresh).await;
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }
