@@ -2,6 +2,7 @@
 
 mod commands;
 mod history;
+mod hot_pods;
 mod ledger;
 mod merge;
 mod pod_contents;

@@ -11,7 +11,7 @@ use crate::environments::executor::EnvironmentId;
 use crate::environments::function_log::FunctionLog;
 use crate::environments::link::LinkWriter;
 use crate::environments::log_format::LogFormat;
-use crate::environments::{hot_reload, token, variables};
+use crate::environments::{token, variables};
 
 /// Who an environment is that dialled.
 struct Dialled {
@@ -46,13 +46,7 @@ impl Pool {
         let fresh = hello.phase == Phase::Fresh;
         let runs = (target.deployment(), initialization);
         let environment = Arc::new(Environment::new(id.clone(), runs, link, log, !fresh));
-        let folders = hot_reload::folders_of(&target.version);
-        if !folders.is_empty() {
-            environment.code.mounted(self.records.roots(&id));
-        }
-        if fresh && !folders.is_empty() && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
-            tracing::warn!(environment = %id, "a new environment could not be told of its folders");
-        }
+        self.tell_of_folders(&environment, &target, fresh).await;
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }

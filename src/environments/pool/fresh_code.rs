@@ -21,6 +21,26 @@ const READ: Duration = Duration::from_secs(10);
 /// files that always change must not keep a function from running.
 const READINGS: u32 = 8;
 
+/// An environment on its way to an event. It goes back to the pool if that does not come: callers hang up.
+struct Held<'a> {
+    pool: &'a Arc<Pool>,
+    environment: Option<Arc<Environment>>,
+}
+
+impl Held<'_> {
+    fn take(mut self) -> Option<Arc<Environment>> {
+        self.environment.take()
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(environment) = &self.environment {
+            self.pool.release(environment);
+        }
+    }
+}
+
 impl Pool {
     /// An environment whose runtime has read the files as they are now, whole.
     pub(super) async fn acquire_hot(
@@ -31,21 +51,30 @@ impl Pool {
         for _ in 0..READINGS {
             let settled = self.hot_reload.settle(folders).await?;
             let (environment, running) = self.acquire(target).await?;
-            if !environment.code.is_mounted(&settled.roots) {
-                // The path leads to another folder now, which only a new environment sees.
-                self.retire(&environment);
-                continue;
+            let held = Held { pool: self, environment: Some(environment) };
+            let Some(environment) = &held.environment else { continue };
+            // The path may lead to another folder now, which only a new environment sees.
+            let fits = environment.code.is_mounted(&settled.roots)
+                && self.read_anew(environment, target, folders, settled).await?;
+            let Some(environment) = held.take() else { continue };
+            if fits {
+                return Ok((environment, running));
             }
-            match self.read_anew(&environment, target, folders, settled).await {
-                Ok(true) => return Ok((environment, running)),
-                Ok(false) => self.retire(&environment),
-                Err(error) => {
-                    self.release(&environment);
-                    return Err(error);
-                }
-            }
+            self.retire(&environment);
         }
         Err(RunError::Undelivered)
+    }
+
+    /// Tells an environment that dialled which state of its folders it begins with.
+    pub(super) async fn tell_of_folders(&self, environment: &Environment, target: &Target, fresh: bool) {
+        let folders = hot_reload::folders_of(&target.version);
+        if folders.is_empty() {
+            return;
+        }
+        environment.code.mounted(self.records.roots(&environment.id));
+        if fresh && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
+            tracing::warn!(environment = %environment.id, "a new environment could not be told of its folders");
+        }
     }
 
     /// Has an environment read its files until they did not change meanwhile; `false`: it cannot.

@@ -59,9 +59,15 @@ on_each_executor! {
             }
         });
         let answer = tokio::time::timeout(Duration::from_secs(25), call(&client, "f")).await;
+        assert_eq!(answer.expect("in time").response()[0], 1);
+        // A caller that hangs up while an environment is made ready for it takes that with it to nowhere.
+        let hanging_up = tokio::time::timeout(Duration::from_millis(4500), call(&client, "f")).await;
+        assert!(hanging_up.is_err(), "it was waiting for the folder");
         done.store(true, Ordering::Relaxed);
         writing.join().expect("ends");
-        assert_eq!(answer.expect("in time").response()[0], 1);
+        eventually("it is idle again", || async {
+            (server.health()["counts"]["idle_environments"] == 1 && server.environments() == 1).then_some(())
+        }).await;
     }
 
     async fn a_folder_that_is_gone_is_named_and_one_that_is_back_is_used(executor) {
