@@ -6,6 +6,7 @@ use larder::model::decide::decide;
 use larder::model::function::FunctionState;
 use larder::model::limits::Limits;
 use larder::model::names::RevisionId;
+use larder::model::qualifier::{Qualifier, Version};
 use larder::model::state::State;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -21,12 +22,28 @@ fn after(state: &State, command: ConcurrencyCommand) -> (State, bool) {
     (after, !decision.events.is_empty())
 }
 
+/// The state with provisioned concurrency for whatever can have some: random commands seldom ask for it.
+fn provisioned(mut state: State) -> State {
+    let functions: Vec<_> = state.functions.values().cloned().collect();
+    for function in functions {
+        let versions = function.versions.keys().map(|number| Qualifier::Version(Version::Number(*number)));
+        let aliases = function.aliases.keys().map(|name| Qualifier::Alias(name.clone()));
+        for qualifier in aliases.chain(versions) {
+            let key = function.key.clone();
+            let command = ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested: 2 };
+            let decided = decide(&state, &command.into(), &stamp(1000), &Limits::default());
+            decided.iter().flat_map(|decision| &decision.events).for_each(|event| state.apply(event));
+        }
+    }
+    state
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn an_allocation_ends_once_and_as_it_went(steps in steps(), well in any::<bool>()) {
-        let (state, _) = run(&steps, &Limits::default());
+        let state = provisioned(run(&steps, &Limits::default()).0);
         for command in concurrency::settle(&state, well) {
             let ConcurrencyCommand::SettleProvisionedConcurrency { key, qualifier, .. } = command.clone() else {
                 unreachable!("it is one")
@@ -67,7 +84,7 @@ proptest! {
 
     #[test]
     fn whoever_has_provisioned_concurrency_is_known(steps in steps()) {
-        let (state, _) = run(&steps, &Limits::default());
+        let state = provisioned(run(&steps, &Limits::default()).0);
         let configured: usize = state.functions.values().map(|function| function.provisioned_concurrency.len()).sum();
         prop_assert_eq!(state.provisioned.len(), configured);
         for (key, qualifier) in &state.provisioned {
