@@ -163,7 +163,9 @@ pub async fn put_provisioned(services: &Services, call: Call) -> Answer {
     let command = ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested };
     let committed = services.commit(command, call.origin(), None).await?;
     let function = provisionable(&committed.state, &function, &name)?;
-    answer_json(StatusCode::ACCEPTED, &Provisioned::of(services, function, &name)?)
+    let put = function.provisioned_concurrency.get(&name).ok_or_else(provisioned_not_found)?;
+    // Those that a former allocation left, which may just be ending, are not this one's.
+    answer_json(StatusCode::ACCEPTED, &Provisioned::new(put, put.allocated))
 }
 
 /// `GetProvisionedConcurrencyConfig`.

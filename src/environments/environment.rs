@@ -145,6 +145,8 @@ struct Work {
     /// Whether the runtime's init phase is over: what is written before belongs to no invocation.
     initialised: bool,
     current: Option<Current>,
+    /// Request id of an invocation that runs for a caller of a former server.
+    inherited: Option<String>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -167,7 +169,7 @@ impl Environment {
     ) -> Self {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
-        let work = Mutex::new(Work { initialised, current: None });
+        let work = Mutex::new(Work { initialised, ..Work::default() });
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
         let (notice, code) = (Mutex::default(), LoadedCode::default());
         Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code }
@@ -206,6 +208,11 @@ impl Environment {
     /// Leaves a line for the function's log, such as that another language version runs it.
     pub fn notice(&self, line: String) {
         *self.notice.lock().expect("no holder panics") = Some(line);
+    }
+
+    /// Notes that it runs an invocation whose caller a former server had.
+    pub fn inherit(&self, request_id: String) {
+        self.work().inherited = Some(request_id);
     }
 
     /// Tells the init how to start the runtime.
@@ -301,9 +308,10 @@ impl Environment {
         }
     }
 
-    /// Takes the end of an invocation and tells whether the environment is idle now. The end of one
+    /// Takes the end of an invocation and tells whether the environment became idle by it. The end of one
     /// that nobody waits for (its caller's server died, or it was told before) is dropped, and with
-    /// it the output that came before it.
+    /// it the output that came before it. One that was told before changes nothing: the environment may have
+    /// been taken for another invocation already.
     pub fn finished(&self, finished: Finished) -> bool {
         let mut work = self.work();
         let Some(current) = work.current.take_if(|current| current.request_id == finished.request_id) else {
@@ -311,7 +319,7 @@ impl Environment {
             if let Some(current) = work.current.as_mut() {
                 current.output.clear();
             }
-            return work.current.is_none();
+            return work.inherited.take_if(|inherited| *inherited == finished.request_id).is_some();
         };
         // After the others the runtime starts again, and after a change of its files.
         work.initialised = !self.code.is_loading()

@@ -121,6 +121,39 @@ async fn within_their_memory_the_least_recently_used_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_functions_share_few_environments() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let server = Server::start(Options::new(Executor::Sandbox).with("LARDER_MAX_ENVIRONMENTS", 3));
+    let client = server.client();
+    let names: Vec<_> = (0..9).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        create_python(&client, name, ECHO).await;
+    }
+    let callers: Vec<_> = (0..6)
+        .map(|caller: usize| {
+            let (client, names) = (client.clone(), names.clone());
+            tokio::spawn(async move {
+                for round in 0..15 {
+                    let event = json!({ "caller": caller, "round": round });
+                    let name = &names[(caller * 7 + round * 5) % names.len()];
+                    assert_eq!(invoke(&client, name, event.clone()).await.response(), event);
+                }
+            })
+        })
+        .collect();
+    while callers.iter().any(|caller| !caller.is_finished()) {
+        assert!(server.environments() <= 3);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for caller in callers {
+        caller.await.expect("no call failed");
+    }
+    assert!(server.environments() <= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_all_are_busy_a_call_waits_and_is_throttled_at_last() {
     if !Executor::Sandbox.is_here() {
         return;

@@ -203,8 +203,10 @@ async fn keep_alive_does_not_end_them_and_what_ends_is_replaced() {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
     }
     eventually("another one is there", || async {
-        let answer = call(&client, "f:1").await.response();
-        (answer[0] == "provisioned-concurrency" && answer[2] != before[2]).then_some(())
+        // A call at the moment of the kill fails, as on AWS.
+        let invoked = call(&client, "f:1").await;
+        let kind = &invoked.payload[0];
+        (invoked.error.is_none() && kind == "provisioned-concurrency" && invoked.payload[2] != before[2]).then_some(())
     })
     .await;
     ready(&client, "f", "1", 1).await;
@@ -266,4 +268,30 @@ async fn a_runtime_that_cannot_run_here_fails_with_the_reason() {
             .then(|| assert!(found.status_reason().expect("a reason").contains("docker executor")))
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_this_machine_may_have_fails_with_the_reason() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let options = Options::new(Executor::Sandbox)
+        .with("LARDER_MAX_ENVIRONMENTS", 2)
+        .with("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", 1);
+    let server = Server::start(options);
+    let client = server.client();
+    published(&client, "f", WHO).await;
+    call(&client, "f").await.response();
+    provision(&client, "f", "1", 2).await;
+    ready(&client, "f", "1", 2).await;
+    assert_eq!(server.environments(), 2, "an idle one made room");
+    provision(&client, "f", "1", 3).await;
+    eventually("it fails", || async {
+        let get = client.get_provisioned_concurrency_config().function_name("f").qualifier("1");
+        let found = get.send().await.expect("is there");
+        (found.status() == Some(&Status::Failed))
+            .then(|| assert!(found.status_reason().expect("a reason").contains("--max-environments")))
+    })
+    .await;
+    eventually("none is kept", || async { (provisioned(&server) == 0).then_some(()) }).await;
 }

@@ -9,5 +9,6 @@ mod pod_contents;
 mod pod_fuzz;
 mod pods;
 mod properties;
+mod provisioned;
 mod requests;
 mod segments;

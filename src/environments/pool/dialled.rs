@@ -50,8 +50,14 @@ impl Pool {
         if fresh && let Err(reason) = self.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }
-        let memory_mib = target.version.config.memory_mib;
-        self.settle(&environment, memory_mib, waiter, matches!(hello.phase, Phase::Busy { .. }));
+        let busy = match &hello.phase {
+            Phase::Busy { request_id } => {
+                environment.inherit(request_id.clone());
+                true
+            }
+            Phase::Fresh | Phase::Idle => false,
+        };
+        self.settle(&environment, target.version.config.memory_mib, waiter, busy);
         Ok(environment)
     }
 

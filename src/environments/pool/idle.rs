@@ -74,3 +74,54 @@ impl Idle {
         Some(environment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::environments::NoSink;
+    use crate::environments::environment::Initialization;
+    use crate::environments::function_log::FunctionLog;
+    use crate::model::logs::{LogGroupKey, LogStreamKey};
+    use crate::model::names::{FunctionKey, RevisionId, Scope};
+    use crate::model::qualifier::Version;
+
+    fn deployment(name: &str) -> DeploymentKey {
+        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
+        let function = FunctionKey { scope, name: name.into() };
+        DeploymentKey { function, version: Version::Latest, deployment: RevisionId(Uuid::nil()), tenant: None }
+    }
+
+    fn environment(id: &str, function: &str) -> Arc<Environment> {
+        let deployment = deployment(function);
+        let group = LogGroupKey { scope: deployment.function.scope.clone(), name: "group".into() };
+        let log = FunctionLog::new(Arc::new(NoSink), LogStreamKey { group, name: "stream".into() });
+        let runs = (deployment, Initialization::OnDemand);
+        Arc::new(Environment::new(EnvironmentId(id.into()), runs, Box::new(tokio::io::sink()), log, true))
+    }
+
+    fn id(environment: Option<Arc<Environment>>) -> Option<String> {
+        environment.map(|environment| environment.id.0.clone())
+    }
+
+    #[test]
+    fn the_last_used_is_taken_and_the_longest_at_rest_is_ended() {
+        let mut idle = Idle::default();
+        for (name, function) in [("a", "f"), ("b", "g"), ("c", "f"), ("a", "f")] {
+            idle.put(&environment(name, function));
+        }
+        assert_eq!(idle.len(), 3, "the second a was there already");
+        assert_eq!(id(idle.take(&deployment("f"))), Some("c".into()));
+        assert_eq!(id(idle.take_oldest()), Some("a".into()));
+        assert_eq!(id(idle.take(&deployment("f"))), None);
+        assert_eq!(idle.deployments().count(), 1, "nothing is kept of what has none");
+        // Used again, it is the youngest.
+        let b = idle.take(&deployment("g")).expect("is there");
+        idle.put(&environment("d", "g"));
+        idle.put(&b);
+        assert_eq!(idle.oldest().map(|oldest| oldest.id.0.as_str()), Some("d"));
+        assert!(idle.remove(&b.id) && !idle.remove(&b.id));
+        assert_eq!(idle.len(), 1);
+    }
+}

@@ -24,12 +24,14 @@ pub fn command() -> impl Strategy<Value = ConcurrencyCommand> {
     ]
 }
 
-/// What settles every allocation that waits.
-pub fn settle(state: &State) -> impl Iterator<Item = ConcurrencyCommand> {
-    state.provisioning.iter().map(|((key, qualifier), allocation)| ConcurrencyCommand::SettleProvisionedConcurrency {
-        key: key.clone(),
-        qualifier: qualifier.clone(),
-        allocation: *allocation,
-        failure: (qualifier.to_string().len() % 2 == 0).then(|| "FUNCTION_ERROR_INIT_FAILURE".to_owned()),
+/// What settles every allocation that waits, well or badly.
+pub fn settle(state: &State, well: bool) -> impl Iterator<Item = ConcurrencyCommand> {
+    state.provisioning.iter().map(move |((key, qualifier), allocation)| {
+        ConcurrencyCommand::SettleProvisionedConcurrency {
+            key: key.clone(),
+            qualifier: qualifier.clone(),
+            allocation: *allocation,
+            failure: (!well).then(|| "FUNCTION_ERROR_INIT_FAILURE".to_owned()),
+        }
     })
 }

@@ -2,7 +2,7 @@
 
 mod capacity_providers;
 mod code_signing;
-mod concurrency;
+pub mod concurrency;
 mod event_invoke;
 mod event_sources;
 mod function_settings;
@@ -53,7 +53,7 @@ impl Step {
                         .then(|| Failure { reason: "no such runtime".into(), code: "InvalidRuntime".into() }),
                 })
                 .map(Command::from)
-                .chain(concurrency::settle(state).map(Command::from))
+                .chain(concurrency::settle(state, *well).map(Command::from))
                 .chain(capacity_providers::settling(state))
                 .collect(),
         }
