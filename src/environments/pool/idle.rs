@@ -83,6 +83,7 @@ mod tests {
     use crate::environments::NoSink;
     use crate::environments::environment::Initialization;
     use crate::environments::function_log::FunctionLog;
+    use crate::environments::log_format::LogFormat;
     use crate::model::logs::{LogGroupKey, LogStreamKey};
     use crate::model::names::{FunctionKey, RevisionId, Scope};
     use crate::model::qualifier::Version;
@@ -96,7 +97,7 @@ mod tests {
     fn environment(id: &str, function: &str) -> Arc<Environment> {
         let deployment = deployment(function);
         let group = LogGroupKey { scope: deployment.function.scope.clone(), name: "group".into() };
-        let log = FunctionLog::new(Arc::new(NoSink), LogStreamKey { group, name: "stream".into() });
+        let log = FunctionLog::new(Arc::new(NoSink), LogStreamKey { group, name: "stream".into() }, LogFormat::TEXT);
         let runs = (deployment, Initialization::OnDemand);
         Arc::new(Environment::new(EnvironmentId(id.into()), runs, Box::new(tokio::io::sink()), log, true))
     }
