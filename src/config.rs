@@ -11,7 +11,7 @@ use crate::environments::Rehydrate;
 use crate::environments::images::ImageMapping;
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
-use crate::upstream::UpstreamOption;
+use crate::upstream::{LayerLibrary, UpstreamOption};
 
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]
@@ -47,6 +47,9 @@ pub struct ServeOptions {
     /// repeated, or a list with commas
     #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
     pub upstream: Vec<UpstreamOption>,
+    /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
+    #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
+    pub layer_library: Option<LayerLibrary>,
     /// Settings of environments
     #[command(flatten)]
     pub environments: EnvironmentOptions,

@@ -104,7 +104,16 @@ impl Server {
         )
         .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
-        let services = Arc::new(Services { ledger: Arc::clone(&ledger), blobs, invoker, limits, upstream, hot_reload });
+        let layer_library = options.layer_library.clone();
+        let services = Arc::new(Services {
+            ledger: Arc::clone(&ledger),
+            blobs,
+            invoker,
+            limits,
+            upstream,
+            hot_reload,
+            layer_library,
+        });
         let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = Console {
             ledger: Arc::clone(&ledger),

@@ -5,6 +5,7 @@
 
 mod endpoints;
 mod error_body;
+mod layer_library;
 mod networks;
 mod objects;
 mod sources;
@@ -20,6 +21,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
+pub use layer_library::{LayerLibrary, LayerLibraryError};
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
 pub use sources::SourceError;

@@ -63,12 +63,20 @@ async fn take_plain(services: &Services, call: &Call, source: CodeSource) -> Res
         }
         CodeSource { s3_bucket: Some(bucket), s3_key: Some(key), s3_object_version: version, .. } => {
             let zip = fetch(services, call, &Object { bucket, key, version }).await?;
-            let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
-            let accepted = tokio::task::spawn_blocking(move || accept(zip, &blobs, &limits)).await;
-            accepted.map_err(|error| fault(&error))?
+            accept_whole(services, zip).await
         }
         _ => Err(ApiError::invalid_parameter("Please provide a source for function code.")),
     }
+}
+
+/// Accepts a zip, whatever its size within the limits.
+///
+/// # Errors
+/// AWS's text for a package that is too large, broken or hostile.
+pub async fn accept_whole(services: &Services, zip: Bytes) -> Result<Package, ApiError> {
+    let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
+    let accepted = tokio::task::spawn_blocking(move || accept(zip, &blobs, &limits)).await;
+    accepted.map_err(|error| fault(&error))?
 }
 
 /// Accepts code that stays in a folder. Nothing of it is read.

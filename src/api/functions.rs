@@ -81,6 +81,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     }
     let Package { code, attachment, signed } = code::take(services, &call, source).await?;
     let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
+    layers::import(services, &call, &layers).await?;
     check_size(services, &code, attachment.as_ref(), layers::zips(services, &key.scope, &layers)).await?;
     let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
     let command = FunctionCommand::CreateFunction(Box::new(create));
@@ -139,6 +140,7 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     }
     let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
     if let (Some(code), Some(layers)) = (code, &patch.layers) {
+        layers::import(services, &call, layers).await?;
         check_size(services, &code, None, layers::zips(services, &key.scope, layers)).await?;
     }
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };

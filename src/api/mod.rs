@@ -50,7 +50,7 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::model::time::Timestamp;
-use crate::upstream::Upstream;
+use crate::upstream::{LayerLibrary, Upstream};
 
 /// Header with the request id of every answer.
 const REQUEST_ID: &str = "x-amzn-requestid";
@@ -73,6 +73,8 @@ pub struct Services {
     pub upstream: Upstream,
     /// Folders that functions run from.
     pub hot_reload: Arc<HotReload>,
+    /// Layers of other accounts.
+    pub layer_library: Option<LayerLibrary>,
 }
 
 /// The Lambda API.

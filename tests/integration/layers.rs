@@ -190,6 +190,37 @@ async fn functions_refer_to_layers_that_are_there() {
     assert!(cleared.send().await.expect("cleared").layers().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_of_other_accounts_come_from_the_library() {
+    let library = tempfile::tempdir().expect("a folder");
+    let place = library.path().join("580247275435/LambdaInsightsExtension");
+    std::fs::create_dir_all(&place).expect("made");
+    let package = some("insights");
+    std::fs::write(place.join("14.zip"), &package).expect("written");
+    std::fs::write(place.join("15.zip"), "no zip").expect("written");
+    let mut server = Server::start(Options::any().with("LARDER_LAYER_LIBRARY", library.path().display()));
+    let client = server.client();
+    let theirs = "arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension";
+    let with = |arn: String| creation(&client, "f", Runtime::Python312, some("code")).layers(arn).send();
+    let broken = with(format!("{theirs}:15")).await.expect_err("no zip");
+    assert!(format!("{broken:?}").contains("Could not unzip uploaded file"), "{broken:?}");
+    let absent = with(format!("{theirs}:13")).await.expect_err("is in no library");
+    assert!(format!("{absent:?}").contains("is not authorized to perform: lambda:GetLayerVersion"), "{absent:?}");
+
+    let created = with(format!("{theirs}:14")).await.expect("created");
+    assert_eq!(created.layers()[0].code_size(), i64::try_from(package.len()).expect("small"));
+    // It is in the store now: neither the library nor this account is needed again.
+    drop(library);
+    server.kill();
+    server.restart();
+    let other = server.client_of("111111111111", "us-east-1");
+    creation(&other, "g", Runtime::Python312, some("code"))
+        .layers(format!("{theirs}:14"))
+        .send()
+        .await
+        .expect("created");
+}
+
 on_each_executor! {
     async fn a_function_finds_its_layers_in_opt(executor) {
         let server = Server::start(Options::new(executor));

@@ -1,5 +1,6 @@
 //! Layers and their versions.
 
+mod import;
 mod permissions;
 mod shapes;
 mod size;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+pub use import::import;
 pub use size::{check_size, zips};
 
 use super::call::Call;

@@ -9,6 +9,14 @@ use crate::model::policy::Grant;
 pub enum LayerCommand {
     /// The zip fits the account's limit.
     PublishLayerVersion(PublishLayerVersion),
+    /// A version of another account's layer is taken over with its number, for every account to use. One that is
+    /// there already stays as it is.
+    ImportLayerVersion {
+        /// Its number there.
+        number: u64,
+        /// The layer as it would be published.
+        layer: PublishLayerVersion,
+    },
     /// Deleting a version that is not there succeeds, as on AWS. Functions that use it go on.
     DeleteLayerVersion {
         /// The layer.

@@ -1,6 +1,8 @@
 //! Decisions about layers and their policies. Texts as recorded in `test_layer_policy_exceptions` and
 //! `test_layer_function_exceptions`.
 
+use std::sync::Arc;
+
 use super::super::arn;
 use super::super::command::Stamp;
 use super::super::command::layers::{LayerCommand, PublishLayerVersion};
@@ -18,7 +20,17 @@ use super::functions::check_storage;
 /// Decides a command on the current state.
 pub fn decide(state: &State, command: &LayerCommand, stamp: &Stamp, limits: &Limits) -> Result<Decision, ApiError> {
     match command {
-        LayerCommand::PublishLayerVersion(publish) => publish_version(state, publish, stamp, limits),
+        LayerCommand::PublishLayerVersion(publish) => {
+            let number = state.layers.get(&publish.key).map_or(0, |layer| layer.last_version) + 1;
+            publish_version(state, (publish, number), None, stamp, limits)
+        }
+        LayerCommand::ImportLayerVersion { number, layer } => {
+            if state.layer_version(&layer.key, *number).is_some() {
+                return Ok(Decision::default());
+            }
+            let policy = public_policy(&layer.key, *number, stamp)?;
+            publish_version(state, (layer, *number), Some(Arc::new(policy)), stamp, limits)
+        }
         LayerCommand::DeleteLayerVersion { key, number } => Ok(delete(state, key, *number)),
         LayerCommand::AddLayerVersionPermission { key, number, grant, revision } => {
             add_permission(state, (key, *number), grant, revision.as_ref(), stamp)
@@ -31,13 +43,14 @@ pub fn decide(state: &State, command: &LayerCommand, stamp: &Stamp, limits: &Lim
 
 fn publish_version(
     state: &State,
-    publish: &PublishLayerVersion,
+    (publish, number): (&PublishLayerVersion, u64),
+    policy: Option<Arc<Policy>>,
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
     check_storage(state, &publish.key.scope, publish.content.size, limits)?;
     let version = LayerVersion {
-        number: state.layers.get(&publish.key).map_or(0, |layer| layer.last_version) + 1,
+        number,
         description: publish.description.clone(),
         license: publish.license.clone(),
         runtimes: publish.runtimes.clone(),
@@ -45,10 +58,23 @@ fn publish_version(
         blob: publish.content.blob,
         size: publish.content.size,
         created: stamp.time,
-        policy: None,
+        policy,
         folder: publish.content.folder.clone(),
     };
     Ok(LayerEvent::LayerVersionPublished { key: publish.key.clone(), version: Box::new(version) }.into())
+}
+
+/// What lets every account use a version.
+fn public_policy(key: &LayerKey, number: u64, stamp: &Stamp) -> Result<Policy, ApiError> {
+    let grant = Grant {
+        sid: "public".to_owned(),
+        action: "lambda:GetLayerVersion".to_owned(),
+        principal: "*".to_owned(),
+        ..Grant::default()
+    };
+    let statement = grant.statement(&arn::layer_version(key, number), &key.scope.region)?;
+    let revision = stamp.revision(0);
+    Policy::new(revision).with(statement, revision)
 }
 
 fn delete(state: &State, key: &LayerKey, number: u64) -> Decision {

@@ -11,14 +11,11 @@ use super::{functions, policies};
 pub fn command() -> impl Strategy<Value = LayerCommand> {
     let revision = prop_oneof![4 => Just(None), 1 => Just(Some("wrong".to_owned()))];
     prop_oneof![
-        4 => (key(), 0..4_u8).prop_map(|(key, byte)| LayerCommand::PublishLayerVersion(PublishLayerVersion {
-            key,
-            content: functions::content(byte),
-            description: String::new(),
-            license: (byte > 1).then(|| "MIT".to_owned()),
-            runtimes: (byte > 2).then(Vec::new),
-            architectures: None,
-        })),
+        4 => (key(), 0..4_u8).prop_map(|(key, byte)| LayerCommand::PublishLayerVersion(layer(key, byte))),
+        2 => (key(), number(), 0..4_u8).prop_map(|(key, number, byte)| LayerCommand::ImportLayerVersion {
+            number,
+            layer: layer(key, byte),
+        }),
         2 => (key(), number()).prop_map(|(key, number)| LayerCommand::DeleteLayerVersion { key, number }),
         2 => (key(), number(), policies::grant(), revision.clone()).prop_map(|(key, number, grant, revision)| {
             LayerCommand::AddLayerVersionPermission { key, number, grant, revision }
@@ -27,6 +24,17 @@ pub fn command() -> impl Strategy<Value = LayerCommand> {
             LayerCommand::RemoveLayerVersionPermission { key, number, sid, revision }
         }),
     ]
+}
+
+fn layer(key: LayerKey, byte: u8) -> PublishLayerVersion {
+    PublishLayerVersion {
+        key,
+        content: functions::content(byte),
+        description: String::new(),
+        license: (byte > 1).then(|| "MIT".to_owned()),
+        runtimes: (byte > 2).then(Vec::new),
+        architectures: None,
+    }
 }
 
 /// A function gets layers, which are there or not.
