@@ -305,18 +305,18 @@ async fn readable(run: Option<&Run>) {
     let Some(run) = run else {
         return std::future::pending().await;
     };
-    let outputs = run.runtime.iter().map(|runtime| &runtime.output);
-    let outputs = outputs.chain(run.extensions.all.iter().filter_map(|extension| extension.output.as_ref()));
-    let mut waits: Vec<_> = outputs.map(|output| Box::pin(output.readable())).collect();
-    match waits.len() {
-        0 => std::future::pending().await,
-        1 => (&mut waits[0]).await,
-        _ => {
+    let of_extensions: Vec<_> = run.extensions.all.iter().filter_map(|extension| extension.output.as_ref()).collect();
+    match &run.runtime {
+        // The usual case, on the way of every event.
+        Some(runtime) if of_extensions.is_empty() => runtime.output.readable().await,
+        runtime => {
+            let outputs = runtime.iter().map(|runtime| &runtime.output).chain(of_extensions);
+            let mut waits: Vec<_> = outputs.map(|output| Box::pin(output.readable())).collect();
             std::future::poll_fn(|context| {
                 let ready = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
                 if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
             })
-            .await
+            .await;
         }
     }
 }
