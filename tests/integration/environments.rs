@@ -92,7 +92,7 @@ on_each_executor! {
         let before = call(&client, "used").await.response();
         assert_eq!(server.stop().code(), Some(0));
         server.restart();
-        eventually("one is there", || async { (server.environments() == 1).then_some(()) }).await;
+        eventually("one is there", || async { (server.health()["counts"]["idle_environments"] == 1).then_some(()) }).await;
         assert_ne!(call(&client, "used").await.response(), before);
         assert_eq!(server.environments(), 1, "the one made ahead served it");
         client.delete_function().function_name("used").send().await.expect("deleted");
