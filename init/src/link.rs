@@ -207,7 +207,7 @@ pub enum ToInit {
         reason: String,
     },
     /// Start the runtime (first frame to a [`Phase::Fresh`] environment).
-    Start(Start),
+    Start(Box<Start>),
     /// Run one event. Sent only to an idle environment; may follow `Start` at once.
     Invoke(Invoke),
     /// End the environment: stop the runtime and exit.
@@ -244,6 +244,8 @@ pub struct Start {
     pub max_stream_bytes: u64,
     /// Whether processes are stopped between invocations.
     pub freeze: bool,
+    /// Memory in bytes that the processes may use together, where no control group limits them.
+    pub memory_limit_bytes: Option<u64>,
     /// Whose runtime it is: what extensions and telemetry are told.
     pub function: FunctionFacts,
 }

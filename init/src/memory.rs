@@ -1,6 +1,6 @@
-//! Peak memory of the environment's processes.
+//! Memory of the environment's processes: its peak, and what they use at a moment.
 //!
-//! It is the sum of `VmHWM` over the processes there are. The cgroup's own peak is not used: it
+//! The peak is the sum of `VmHWM` over the processes there are. The cgroup's own peak is not used: it
 //! counts the page cache, and in a sandbox it may be that of another, larger group.
 
 use std::fmt::Write as _;
@@ -14,7 +14,13 @@ use nix::unistd::Pid;
 /// function that is invoked without a pause loses nothing by being looked at rarely.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes of a status file up to `VmHWM` and well beyond.
+/// The line of a status file with the peak.
+const PEAK: &str = "VmHWM:";
+
+/// The line with what is in no file.
+const ANONYMOUS: &str = "RssAnon:";
+
+/// Bytes of a status file up to these lines and well beyond.
 const STATUS_ROOM: usize = 2048;
 
 /// Remembers the peak.
@@ -30,10 +36,16 @@ impl MemoryPeak {
     /// namespace, else `runtime` alone.
     pub fn bytes(&mut self, first: bool, runtime: Option<Pid>) -> u64 {
         if self.looked.is_none_or(|at| at.elapsed() >= PAUSE) {
-            self.bytes = self.bytes.max(if first { self.all() } else { self.of(runtime) });
+            self.bytes = self.bytes.max(if first { self.sum(PEAK) } else { self.of(runtime, PEAK) });
             self.looked = Some(Instant::now());
         }
         self.bytes
+    }
+
+    /// What the processes use at this moment, without what they share with files: in bytes. Counts as
+    /// [`Self::bytes`] does.
+    pub fn in_use(&mut self, first: bool, runtime: Option<Pid>) -> u64 {
+        if first { self.sum(ANONYMOUS) } else { self.of(runtime, ANONYMOUS) }
     }
 
     /// Forgets when it last looked: what follows are other processes.
@@ -41,35 +53,35 @@ impl MemoryPeak {
         self.looked = None;
     }
 
-    /// Sum over all processes but the first.
-    fn all(&mut self) -> u64 {
+    /// Sum of a figure over all processes but the first.
+    fn sum(&mut self, figure: &str) -> u64 {
         let Ok(entries) = std::fs::read_dir("/proc") else {
             return 0;
         };
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid| *pid != 1)
-            .map(|pid| self.of(Some(Pid::from_raw(pid))))
+            .map(|pid| self.of(Some(Pid::from_raw(pid)), figure))
             .sum()
     }
 
-    /// Peak of one process; 0 when it is gone.
-    fn of(&mut self, process: Option<Pid>) -> u64 {
+    /// A figure of one process; 0 when it is gone.
+    fn of(&mut self, process: Option<Pid>, figure: &str) -> u64 {
         let Some(process) = process else { return 0 };
         self.path.clear();
         // Writing to a String cannot fail.
         let _ = write!(self.path, "/proc/{process}/status");
         let mut status = [0; STATUS_ROOM];
         let length = File::open(&self.path).and_then(|mut file| file.read(&mut status)).unwrap_or(0);
-        peak_of(&status[..length])
+        figure_of(&status[..length], figure)
     }
 }
 
-/// Reads `VmHWM` out of a status file, in bytes.
-fn peak_of(status: &[u8]) -> u64 {
+/// Reads a figure out of a status file, in bytes.
+fn figure_of(status: &[u8], figure: &str) -> u64 {
     status
         .split(|byte| *byte == b'\n')
-        .find_map(|line| line.strip_prefix(b"VmHWM:"))
+        .find_map(|line| line.strip_prefix(figure.as_bytes()))
         .and_then(|value| std::str::from_utf8(value).ok()?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
         .map_or(0, |kib| kib * 1024)
 }
@@ -80,8 +92,9 @@ mod tests {
 
     #[test]
     fn the_peak_is_read_in_bytes() {
-        assert_eq!(peak_of(b"Name:\tx\nVmHWM:\t    12 kB\nVmRSS:\t 1 kB\n"), 12 * 1024);
-        assert_eq!(peak_of(b"Name:\tkthread\n"), 0);
+        let status = b"Name:\tx\nVmHWM:\t    12 kB\nVmRSS:\t 1 kB\nRssAnon:\t 2 kB\n";
+        assert_eq!((figure_of(status, PEAK), figure_of(status, ANONYMOUS)), (12 * 1024, 2 * 1024));
+        assert_eq!(figure_of(b"Name:\tkthread\n", PEAK), 0);
     }
 
     #[test]

@@ -185,6 +185,12 @@ impl Telemetry {
         self.open || !self.subscribers.is_empty()
     }
 
+    /// Whether lines are of use to anybody: a function that floods its log before there is a subscriber is not put
+    /// into lines for nobody.
+    pub fn wants_lines(&self) -> bool {
+        !self.subscribers.is_empty() || self.open && self.early.len() < EARLY
+    }
+
     /// Adds a subscriber, which is told of the init phase so far.
     pub fn subscribe(&mut self, subscription: Subscription) {
         let (events, queue) = mpsc::unbounded_channel();
@@ -208,7 +214,7 @@ impl Telemetry {
 
     /// Tells a line that the function or an extension wrote.
     pub fn line(&mut self, stream: Stream, time_ms: u64, line: &[u8]) {
-        if !self.is_wanted() {
+        if !self.wants_lines() {
             return;
         }
         let text = String::from_utf8_lossy(line);
@@ -224,7 +230,7 @@ impl Telemetry {
         for subscriber in self.subscribers.iter().filter(|one| one.subscription.wants(stream, kind)) {
             subscriber.offer(event.clone());
         }
-        if self.open && self.early.len() < EARLY {
+        if self.open && (stream == Stream::Platform || self.early.len() < EARLY) {
             self.early.push((stream, kind.to_owned(), event));
         }
     }

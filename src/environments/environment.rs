@@ -217,7 +217,7 @@ impl Environment {
 
     /// Tells the init how to start the runtime.
     pub async fn start(&self, start: Start) -> std::io::Result<()> {
-        self.send(&ToInit::Start(start)).await
+        self.send(&ToInit::Start(Box::new(start))).await
     }
 
     /// Tells the init of a change of the function's files, unless it knows of it.

@@ -83,6 +83,8 @@ pub struct Launch {
     pub user: Option<(u32, u32)>,
     /// Address the init binds the Runtime API to.
     pub runtime_api: String,
+    /// Whether the init has to see to the memory limit, as nothing else does.
+    pub watch_memory: bool,
     /// Address the init binds the X-Ray daemon's ports to.
     pub xray_daemon: String,
     /// A line for the function's log, such as that another language version runs it.

@@ -95,10 +95,11 @@ impl Stage {
             max_response_bytes: 6_291_556,
             max_stream_bytes: 1 << 20,
             freeze: false,
+            memory_limit_bytes: None,
             function: larder_init::link::FunctionFacts::default(),
             xray_daemon: launch.xray_daemon,
         };
-        link.send(&ToInit::Start(start)).await;
+        link.send(&ToInit::Start(Box::new(start))).await;
         link
     }
 

@@ -228,6 +228,17 @@ impl Supervisor {
         Outcome::Exited { reason: reason(status), init }
     }
 
+    /// The processes use more memory than they may.
+    pub(super) async fn out_of_memory(&mut self) {
+        if self.run.as_ref().is_some_and(|run| !run.initialised) {
+            return self.init_failed(Outcome::OutOfMemory).await;
+        }
+        self.drain_output();
+        self.note_memory();
+        self.finish(Outcome::OutOfMemory);
+        self.reset(Reason::Failure).await;
+    }
+
     /// An extension ended, which it may only when it is told to.
     async fn on_extension_ended(&mut self, pid: Pid, status: WaitStatus) {
         self.drain_output();

@@ -35,6 +35,7 @@ impl Supervisor {
             Err(error) => eprintln!("larder-init: listen for traces at {}: {error}", start.xray_daemon),
         }
         self.function = Arc::new(start.function.clone());
+        self.memory_look = start.memory_limit_bytes.map(|_| Instant::now());
         self.start = Some(start);
         self.changes.begin();
         self.begin(Phase::Init).await;

@@ -47,6 +47,9 @@ const FRAME_SPARE: usize = 64 * 1024;
 /// Stands for "no deadline" in the clock's arithmetic: the longest timeout of AWS is 15 minutes.
 const FAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// Between two looks at the memory of processes that no control group limits.
+const MEMORY_PAUSE: Duration = Duration::from_millis(50);
+
 /// How long an environment is idle before its processes are stopped: a busy one is not held up.
 const FREEZE_AFTER: Duration = Duration::from_millis(20);
 
@@ -122,6 +125,8 @@ pub struct Supervisor {
     ending: Option<Ending>,
     /// A chunk that waits for room on the link.
     waiting_chunk: Option<oneshot::Sender<Answer>>,
+    /// When the memory of the processes is looked at next.
+    memory_look: Option<Instant>,
     /// When the processes are to be stopped, while nothing happens.
     freeze_at: Option<Instant>,
     frozen: bool,
@@ -154,6 +159,7 @@ impl Supervisor {
             init_reported: false,
             ending: None,
             waiting_chunk: None,
+            memory_look: None,
             freeze_at: None,
             frozen: false,
             changes: Changes::default(),
@@ -184,7 +190,7 @@ impl Supervisor {
 
     async fn on_frame(&mut self, frame: ToInit) {
         match frame {
-            ToInit::Start(start) => self.on_start(start).await,
+            ToInit::Start(start) => self.on_start(*start).await,
             ToInit::Invoke(invoke) => self.on_invoke(invoke).await,
             ToInit::Reload { change } => self.changes.ask(change),
             ToInit::Shutdown => self.shut_down().await,
@@ -225,9 +231,10 @@ impl Supervisor {
         let limit = limit.filter(|_| self.ending.is_none());
         let ending = self.ending.as_ref().map(Ending::wake_at);
         let freeze = self.freeze_at.filter(|_| !self.frozen);
+        let memory = self.memory_look.filter(|_| self.is_working());
         // A stall that is over already woke us: it must not do so again and again.
         let stall = self.link.stalled_at().filter(|at| *at > Instant::now());
-        [limit, ending, freeze, stall].into_iter().flatten().min()
+        [limit, ending, freeze, memory, stall].into_iter().flatten().min()
     }
 
     async fn on_clock(&mut self) {
@@ -237,6 +244,9 @@ impl Supervisor {
         }
         if self.freeze_at.is_some_and(|at| at <= now) {
             self.freeze();
+        }
+        if self.memory_look.is_some_and(|at| at <= now) && self.is_working() {
+            self.look_at_memory(now).await;
         }
         let Some(invocation) = &self.invocation else {
             return;
@@ -262,6 +272,21 @@ impl Supervisor {
     fn result_limit(&self) -> u64 {
         let limit = self.start.as_ref().map_or(0, |start| start.max_response_bytes);
         limit.min((MAX_FRAME - FRAME_SPARE) as u64)
+    }
+
+    /// Whether processes do what they are billed for.
+    fn is_working(&self) -> bool {
+        self.invocation.is_some() || self.run.as_ref().is_some_and(|run| !run.initialised)
+    }
+
+    /// Ends the processes when they use more memory than they may.
+    async fn look_at_memory(&mut self, now: Instant) {
+        self.memory_look = Some(now + MEMORY_PAUSE);
+        let limit = self.start.as_ref().and_then(|start| start.memory_limit_bytes);
+        let (first, runtime) = (self.reaper.is_first(), self.runtime_pid());
+        if limit.is_some_and(|limit| self.memory.in_use(first, runtime) > limit) {
+            self.out_of_memory().await;
+        }
     }
 
     /// Lets the processes go on.

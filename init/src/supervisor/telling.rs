@@ -120,7 +120,7 @@ impl Supervisor {
 
 /// Tells the lines of the function to whoever subscribed to them; a line is put together for them only.
 fn tell_lines(telemetry: &mut Telemetry, time_ms: u64, piece: &[u8], lines: &mut Lines) {
-    if telemetry.is_wanted() {
+    if telemetry.wants_lines() {
         for line in lines.push(piece) {
             telemetry.line(Stream::Function, time_ms, &line);
         }

@@ -33,7 +33,7 @@ fn with(script: &str) -> (Environment, crate::harness::Connection) {
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start(&format!("{EXTENSION}\n{script}"));
     start.function = facts();
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     (environment, server)
 }
 

@@ -122,7 +122,7 @@ fn a_program_that_is_not_there_is_named() {
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start("");
     start.argv = vec!["/no/such/bootstrap".into()];
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     let (error_type, reason) =
         ("Runtime.InvalidEntrypoint".into(), "fork/exec /no/such/bootstrap: no such file or directory".into());
     assert_eq!(server.run("r1", b"").outcome, Outcome::NotStarted { error_type, reason });
@@ -168,7 +168,7 @@ fn a_runtime_is_started_again_at_the_same_address() {
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start("loop(lambda event: time.sleep(60) if event == b'hang' else b'fine')");
     start.runtime_api = free.to_string();
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     server.ready();
     for round in 0..3 {
         server.invoke_within(&format!("slow-{round}"), b"hang", 100);
@@ -192,7 +192,7 @@ loop(lambda event: b"second")
         let (environment, mut server, _) = Environment::new(30);
         let mut start = environment.start(script);
         start.init_timeout_ms = 500;
-        server.send(&ToInit::Start(start));
+        server.send(&ToInit::Start(Box::new(start)));
         if !invoke_first {
             std::thread::sleep(Duration::from_millis(700));
         }
@@ -209,7 +209,7 @@ fn an_init_phase_that_never_ends_times_out() {
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start("time.sleep(60)");
     start.init_timeout_ms = 200;
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     server.invoke_within("r1", b"", 300);
     let finished = server.finished();
     assert_eq!(finished.outcome, Outcome::TimedOut);

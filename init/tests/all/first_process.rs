@@ -19,7 +19,7 @@ fn first_process(script: &str) -> Option<(Environment, Connection)> {
         command.args(unshare).arg(init);
         command
     });
-    server.send(&ToInit::Start(environment.start(script)));
+    server.send(&ToInit::Start(Box::new(environment.start(script))));
     Some((environment, server))
 }
 

@@ -94,7 +94,7 @@ impl Environment {
     /// Starts the init and a runtime of `script`.
     pub fn with(script: &str) -> (Self, Connection) {
         let (environment, mut connection, _) = Self::new(30);
-        connection.send(&ToInit::Start(environment.start(script)));
+        connection.send(&ToInit::Start(Box::new(environment.start(script))));
         (environment, connection)
     }
 
@@ -151,6 +151,7 @@ impl Environment {
             max_response_bytes: RESPONSE_LIMIT,
             max_stream_bytes: 200 * 1024 * 1024,
             freeze: false,
+            memory_limit_bytes: None,
             function: FunctionFacts::default(),
             xray_daemon: "127.0.0.1:0".into(),
         }

@@ -18,7 +18,7 @@ fn an_event_comes_back_answered() {
     let (environment, mut server, hello) = Environment::new(30);
     assert_eq!((hello.phase, hello.token.as_str()), (Phase::Fresh, "s3cret"));
     let script = "loop(lambda event: event + b'!')";
-    server.send(&ToInit::Start(environment.start(script)));
+    server.send(&ToInit::Start(Box::new(environment.start(script))));
     let init_us = server.ready();
     let first = server.run("r1", b"one");
     assert_eq!((first.request_id.as_str(), text(&first.outcome).as_str()), ("r1", "one!"));
@@ -112,7 +112,7 @@ fn the_runtime_runs_as_its_user_without_groups() {
     let (_environment, mut server, _) = Environment::new(30);
     // The interpreter may lie in a folder of root's, so a shell runs it.
     let script = "id -u; id -g; id -G; sleep 5";
-    server.send(&ToInit::Start(Start {
+    server.send(&ToInit::Start(Box::new(Start {
         argv: vec!["/bin/sh".into(), "-c".into(), script.into()],
         variables: vec![("PATH".into(), "/usr/bin:/bin".into())],
         working_dir: "/".into(),
@@ -122,9 +122,10 @@ fn the_runtime_runs_as_its_user_without_groups() {
         max_response_bytes: RESPONSE_LIMIT,
         max_stream_bytes: 200 * 1024 * 1024,
         freeze: true,
+        memory_limit_bytes: None,
         function: FunctionFacts::default(),
         xray_daemon: "127.0.0.1:0".into(),
-    }));
+    })));
     server.logged("993\n990\n990\n");
 }
 

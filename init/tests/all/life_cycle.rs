@@ -8,7 +8,7 @@ use crate::harness::{Environment, invoke};
 
 #[test]
 fn nothing_runs_between_invocations() {
-    let script = r#"
+    let script = r"
 import threading
 count = 0
 def tick():
@@ -18,11 +18,11 @@ def tick():
         time.sleep(0.01)
 threading.Thread(target=tick, daemon=True).start()
 loop(lambda event: str(count))
-"#;
+";
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start(script);
     start.freeze = true;
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     server.ready();
     let count = |outcome: Outcome| match outcome {
         Outcome::Response(body) => String::from_utf8_lossy(&body).parse::<u32>().expect("a number"),
@@ -110,10 +110,22 @@ fn a_stream_beyond_its_limit_is_the_functions_error() {
     let (environment, mut server, _) = Environment::new(30);
     let mut start = environment.start(STREAM);
     start.max_stream_bytes = 1_000_000;
-    server.send(&ToInit::Start(start));
+    server.send(&ToInit::Start(Box::new(start)));
     let (parts, outcome) = streamed(&mut server, "r1", b"large");
     assert!(matches!(outcome, Outcome::TooLarge { .. }), "{outcome:?}");
     assert!(parts.concat().len() <= 1_000_000);
     let (parts, _) = streamed(&mut server, "r2", b"");
     assert_eq!(parts.concat(), b"onetwothree");
+}
+
+#[test]
+fn too_much_memory_ends_the_runtime() {
+    let (environment, mut server, _) = Environment::new(30);
+    let script = "loop(lambda event: (bytearray(b'x') * int(event), time.sleep(0.5)) and b'fine')";
+    let mut start = environment.start(script);
+    start.memory_limit_bytes = Some(64 * 1024 * 1024);
+    server.send(&ToInit::Start(Box::new(start)));
+    assert_eq!(server.run("r1", b"1000").outcome, Outcome::Response("fine".into()));
+    assert_eq!(server.run("r2", b"100000000").outcome, Outcome::OutOfMemory);
+    assert_eq!(server.run("r3", b"1000").outcome, Outcome::Response("fine".into()));
 }

@@ -82,7 +82,7 @@ fn a_socket_that_appears_late_is_found() {
 #[test]
 fn without_a_server_the_environment_ends_after_its_grace() {
     let (environment, mut server, _) = Environment::new(1);
-    server.send(&ToInit::Start(environment.start("loop(lambda event: str(os.getpid()))")));
+    server.send(&ToInit::Start(Box::new(environment.start("loop(lambda event: str(os.getpid()))"))));
     let Outcome::Response(pid) = server.run("r1", b"").outcome else { panic!("no response") };
     let (mut environment, _) = environment.without_server();
     let begin = Instant::now();

@@ -65,7 +65,7 @@ fn a_running_invocation_ends_first_and_several_changes_are_one() {
 fn a_change_that_is_told_before_the_start_starts_nothing_twice() {
     let (environment, mut server, _) = Environment::new(30);
     server.send(&ToInit::Reload { change: 3 });
-    server.send(&ToInit::Start(environment.start(WHO)));
+    server.send(&ToInit::Start(Box::new(environment.start(WHO))));
     let (change, before) = loaded(&mut server);
     let starts = before.iter().filter(|frame| matches!(frame, FromInit::Ready { .. })).count();
     assert_eq!((change, starts), (3, 1), "{before:?}");
@@ -75,7 +75,7 @@ fn a_change_that_is_told_before_the_start_starts_nothing_twice() {
 fn a_runtime_that_cannot_begin_has_read_its_code_too() {
     let (environment, mut server, _) = Environment::new(30);
     server.send(&ToInit::Reload { change: 1 });
-    server.send(&ToInit::Start(environment.start("sys.exit(3)")));
+    server.send(&ToInit::Start(Box::new(environment.start("sys.exit(3)"))));
     assert_eq!(loaded(&mut server).0, 1);
     server.send(&ToInit::Reload { change: 2 });
     assert_eq!(loaded(&mut server).0, 2);

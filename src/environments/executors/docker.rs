@@ -244,6 +244,7 @@ impl Executor for DockerExecutor {
             variables: VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             user: Some(RUNTIME_USER),
             runtime_api: RUNTIME_API.to_owned(),
+            watch_memory: false,
             xray_daemon: XRAY_DAEMON.to_owned(),
             warning: None,
         })

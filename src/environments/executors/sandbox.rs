@@ -255,6 +255,7 @@ impl Executor for SandboxExecutor {
             variables: variables(language, installation.as_deref()),
             user: (rights == Rights::Root).then_some(RUNTIME_USER),
             runtime_api: "127.0.0.1:0".to_owned(),
+            watch_memory: true,
             xray_daemon: "127.0.0.1:0".to_owned(),
             warning: warning.map(|found| {
                 let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };

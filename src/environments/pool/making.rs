@@ -150,6 +150,7 @@ impl Pool {
             max_response_bytes: self.settings.max_response_bytes,
             max_stream_bytes: MAX_STREAM_BYTES,
             freeze: self.settings.freeze,
+            memory_limit_bytes: launch.watch_memory.then(|| u64::from(spec.memory_mib) << 20),
             function: facts(target, environment.initialization),
         };
         environment.start(start).await.map_err(|error| error.to_string())
