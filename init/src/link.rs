@@ -223,7 +223,7 @@ pub enum ToInit {
 /// How to run the function's runtime.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
-    /// Program and arguments.
+    /// Program and arguments; empty: the function's own `bootstrap`, out of its code or else out of its layers.
     pub argv: Vec<String>,
     /// The whole environment of the runtime process, except `AWS_LAMBDA_RUNTIME_API`, which the
     /// init sets to where it listens.

@@ -14,12 +14,15 @@ use nix::unistd::Pid;
 
 use crate::output::Output;
 
+/// Where a function that brings its own runtime has it, in the order in which they are tried.
+const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
+
 /// Why there is no process. Texts are those of Go's `os/exec`, as AWS shows them.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The server sent no program, or neither the code nor a layer has one.
-    #[error("Couldn't find valid bootstrap(s): [{0}]")]
-    NoProgram(String),
+    /// Neither the code nor a layer has a `bootstrap`.
+    #[error("Couldn't find valid bootstrap(s): [{}]", BOOTSTRAPS.join(" "))]
+    NoBootstrap,
     /// The folder is not there, which the kernel would report as a missing program.
     #[error("chdir {0}: {1}")]
     WorkingDir(String, &'static str),
@@ -50,6 +53,12 @@ pub struct Program {
     pub output: Output,
 }
 
+/// The function's own runtime, whatever may be wrong with it; a folder is none.
+pub fn bootstrap() -> Result<Vec<String>, SpawnError> {
+    let found = BOOTSTRAPS.into_iter().find(|path| Path::new(path).metadata().is_ok_and(|meta| !meta.is_dir()));
+    found.map(|path| vec![path.to_owned()]).ok_or(SpawnError::NoBootstrap)
+}
+
 /// Starts a program in `folder` with exactly `variables` and one more, under the user of `start`.
 ///
 /// std clears the supplementary groups by itself where a user is given and the init may do so, and
@@ -61,7 +70,7 @@ pub fn spawn(
     folder: &str,
     start: &Start,
 ) -> Result<Program, SpawnError> {
-    let (program, arguments) = argv.split_first().ok_or_else(|| SpawnError::NoProgram(String::new()))?;
+    let (program, arguments) = argv.split_first().ok_or(SpawnError::NoBootstrap)?;
     let (output, writer) = Output::pipe().map_err(SpawnError::Pipe)?;
     let stderr = writer.try_clone().map_err(SpawnError::Pipe)?;
     let mut command = Command::new(program);

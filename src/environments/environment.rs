@@ -8,6 +8,7 @@ use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
 use larder_init::platform::PlatformEvent;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
@@ -18,6 +19,10 @@ use super::tail::Tail;
 
 /// Bytes of output kept for `LogResult`: its 4 KB and room for the lines around them.
 const TAIL: usize = 4096;
+
+/// How long an environment may take to end by itself: the shutdown phase of external extensions, 2 s on AWS, and
+/// what the init needs around it.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2500);
 
 /// An event to run, with what the function sees of its caller.
 #[derive(Debug, Clone)]
@@ -121,6 +126,8 @@ pub struct Environment {
     log: FunctionLog,
     /// What it has read of its hot-reload folders.
     pub code: LoadedCode,
+    /// Cancelled when its link is gone.
+    gone: CancellationToken,
 }
 
 /// The invocation an environment runs.
@@ -171,8 +178,8 @@ impl Environment {
         let link = tokio::sync::Mutex::new(link);
         let work = Mutex::new(Work { initialised, ..Work::default() });
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
-        let (notice, code) = (Mutex::default(), LoadedCode::default());
-        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code }
+        let (notice, code, gone) = (Mutex::default(), LoadedCode::default(), CancellationToken::new());
+        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone }
     }
 
     /// Waits for the end of the init phase.
@@ -271,9 +278,17 @@ impl Environment {
         }
     }
 
-    /// Asks the init to end the environment; one that cannot be asked is ended by the executor.
+    /// Asks the init to end the environment, and waits until it has, or has had the time for it. Without extensions
+    /// that takes a moment. One that cannot be asked is left to the executor.
     pub async fn shutdown(&self) {
-        let _ = self.send(&ToInit::Shutdown).await;
+        let ended = async {
+            if self.send(&ToInit::Shutdown).await.is_ok() {
+                self.gone.cancelled().await;
+            }
+        };
+        if tokio::time::timeout(SHUTDOWN_LIMIT, ended).await.is_err() {
+            tracing::info!(environment = %self.id, "an environment did not end by itself in time");
+        }
     }
 
     async fn send(&self, frame: &ToInit) -> std::io::Result<()> {
@@ -386,6 +401,7 @@ impl Environment {
     /// The link is gone, and the environment with it: a running invocation fails, most likely because the
     /// engine killed it for its memory.
     pub fn lost(&self) {
+        self.gone.cancel();
         self.init_failed("the environment ended".to_owned());
         let (current, initialised) = {
             let mut work = self.work();

@@ -74,7 +74,7 @@ pub struct StandbySpec {
 /// How the runtime is started inside an environment; sent to the init over the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launch {
-    /// Program and arguments.
+    /// Program and arguments; empty where the function brings its own `bootstrap`, which the init looks for.
     pub argv: Vec<String>,
     /// Variables that this executor sets or replaces (`PATH`, `LD_LIBRARY_PATH`, …), over the ones
     /// of [`crate::environments::variables`] but under the user's.

@@ -91,8 +91,11 @@ impl Supervisor {
         if run.runtime.is_some() || run.initialised || self.ending.is_some() || !run.extensions.registered() {
             return Ok(());
         }
-        let api = run.api.address.to_string();
-        match program::spawn(&start.argv, &start.variables, (API_VARIABLE, &api), &start.working_dir, start) {
+        let api = (API_VARIABLE, run.api.address.to_string());
+        let argv = if start.argv.is_empty() { program::bootstrap() } else { Ok(start.argv.clone()) };
+        let started =
+            argv.and_then(|argv| program::spawn(&argv, &start.variables, (api.0, &api.1), &start.working_dir, start));
+        match started {
             Ok(runtime) => {
                 run.runtime = Some(runtime);
                 Ok(())

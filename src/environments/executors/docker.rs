@@ -229,13 +229,11 @@ impl Executor for DockerExecutor {
         Ok(runtimes::RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| here(name)).collect())
     }
 
-    /// Managed runtimes start by the image's entrypoint. `provided` ones start their own
-    /// `bootstrap` directly, from the code or else from the layers, as AWS does: AWS's `provided`
-    /// images look for it in /var/runtime only.
+    /// Managed runtimes start by the image's entrypoint. `provided` ones have a `bootstrap` of their own, which the
+    /// init finds as AWS does: AWS's `provided` images look for it in /var/runtime only.
     fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
         let argv = if runtimes::family(&spec.runtime) == Family::Provided {
-            let own = spec.code_tree.join("bootstrap").symlink_metadata().is_ok();
-            vec![if own { "/var/task/bootstrap" } else { "/opt/bootstrap" }.to_owned()]
+            Vec::new()
         } else {
             vec![ENTRYPOINT.to_owned(), spec.handler.clone()]
         };

@@ -251,7 +251,7 @@ impl Executor for SandboxExecutor {
         let rights = self.rights().map_err(ExecutorError::Failed)?;
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
         Ok(Launch {
-            argv: argv(language, installation.as_deref(), &spec.code_tree),
+            argv: argv(language, installation.as_deref()),
             variables: variables(language, installation.as_deref()),
             user: (rights == Rights::Root).then_some(RUNTIME_USER),
             runtime_api: "127.0.0.1:0".to_owned(),
@@ -321,8 +321,8 @@ fn client_of(language: Language) -> Option<&'static Client> {
     }
 }
 
-/// Program and arguments of the runtime.
-fn argv(language: Language, installation: Option<&Installation>, code_tree: &Path) -> Vec<String> {
+/// Program and arguments of the runtime; a provided one's own is the init's to find.
+fn argv(language: Language, installation: Option<&Installation>) -> Vec<String> {
     let program = installation.map_or_else(String::new, |found| found.program.display().to_string());
     match language {
         // -S: the host's packages stay out (and 5 to 20 ms). -u: a print is in the log at once.
@@ -331,8 +331,7 @@ fn argv(language: Language, installation: Option<&Installation>, code_tree: &Pat
             vec![program, "-S".to_owned(), "-u".to_owned(), script]
         }
         Language::Node(_) => vec![program, format!("{RUNTIME_DIR}/bootstrap.cjs")],
-        Language::Provided if code_tree.join("bootstrap").exists() => vec!["/var/task/bootstrap".to_owned()],
-        Language::Provided => vec!["/opt/bootstrap".to_owned()],
+        Language::Provided => Vec::new(),
     }
 }
 

@@ -44,33 +44,43 @@ impl Pool {
         if self.stop.is_cancelled() {
             return;
         }
-        self.remove(environment);
-        self.end(environment.id.clone());
+        // One that was asked to end is being removed already.
+        if self.remove(environment) {
+            self.end(environment.id.clone());
+        }
     }
 
-    /// Ends an environment in good order. Who calls this has taken it: no invocation can get it any more.
+    /// Ends an environment in good order, with the time that its extensions have for their end. Who calls this has
+    /// taken it: no invocation can get it any more.
     pub(super) fn retire(self: &Arc<Self>, environment: &Arc<Environment>) {
         self.remove(environment);
         let asked = Arc::clone(environment);
-        self.tasks.spawn(async move { asked.shutdown().await });
-        self.end(environment.id.clone());
+        self.end_after(environment.id.clone(), async move { asked.shutdown().await });
     }
 
-    fn remove(&self, environment: &Arc<Environment>) {
+    /// Takes an environment out of the pool; tells whether it was there.
+    fn remove(&self, environment: &Arc<Environment>) -> bool {
         let mut inner = self.inner();
-        inner.live.remove(&environment.id);
+        let was_live = inner.live.remove(&environment.id).is_some();
         inner.idle.remove(&environment.id);
         if inner.provisioned.remove(environment) {
             self.provisioned_changed.notify_one();
         }
+        was_live
     }
 
     /// Has the executor remove an environment, whatever is left of it; then its room is free.
     pub(super) fn end(self: &Arc<Self>, id: EnvironmentId) {
+        self.end_after(id, std::future::ready(()));
+    }
+
+    /// The same, once `asked` is over.
+    fn end_after(self: &Arc<Self>, id: EnvironmentId, asked: impl Future<Output = ()> + Send + 'static) {
         self.forget(&id);
         self.inner().budget.ends(&id);
         let pool = Arc::clone(self);
         self.tasks.spawn(async move {
+            asked.await;
             if let Err(error) = pool.executor.stop(&id).await {
                 tracing::warn!(environment = %id, %error, "an environment could not be removed");
             }

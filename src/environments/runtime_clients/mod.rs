@@ -20,6 +20,8 @@ pub const PYTHON: Client = Client {
         ("larder_api.py", include_str!("python/larder_api.py")),
         ("larder_report.py", include_str!("python/larder_report.py")),
         ("larder_runtime.py", include_str!("python/larder_runtime.py")),
+        ("larder_snapshot.py", include_str!("python/larder_snapshot.py")),
+        ("snapshot_restore_py.py", include_str!("python/snapshot_restore_py.py")),
     ],
 };
 

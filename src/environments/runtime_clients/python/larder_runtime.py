@@ -243,13 +243,13 @@ def invoke(handler, headers, body):
         raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
 
 
-def report(api, path, error, invocation):
-    """Logs an error and posts it."""
+def report(api, path, error, invocation, kind=None):
+    """Logs an error and posts it, as one of this kind where one is given."""
     import larder_report
 
     result = larder_report.describe(error, invocation)
     larder_report.log_error(result)
-    kind = result["errorType"].encode("ascii", "replace").decode("ascii")
+    kind = (kind or result["errorType"]).encode("ascii", "replace").decode("ascii")
     headers = "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: %s\r\n" % kind
     text = encode(result)
     return api.request("POST", path, text.encode("utf-8", "surrogatepass"), headers)
@@ -378,4 +378,8 @@ def main():
     except Exception as error:
         report(api, "init/error", error, None)
         sys.exit(1)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        import larder_snapshot
+
+        larder_snapshot.checkpoint(api)
     serve(api, handler)
