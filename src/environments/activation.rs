@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Pool, delayed};
+use super::{Pool, ProvisionError, Target, delayed};
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
 use crate::model::function::Failure;
@@ -22,7 +22,8 @@ type Unsettled = (FunctionKey, Version, RevisionId);
 /// Settles functions until `stop`, each `delay` after it was seen, or little later.
 pub async fn run(ledger: Arc<Ledger>, pool: Arc<Pool>, delay: Duration, stop: CancellationToken) {
     let (tasks, prepared) = (TaskTracker::new(), HashSet::new());
-    let mut reactor = Reactor { ledger: Arc::clone(&ledger), pool, prepared, tasks };
+    let snapshots = HashSet::new();
+    let mut reactor = Reactor { ledger: Arc::clone(&ledger), pool, prepared, snapshots, tasks };
     delayed::run(&ledger, delay, &stop, waiting, |unsettled| reactor.settle(unsettled)).await;
     reactor.tasks.close();
     reactor.tasks.wait().await;
@@ -38,6 +39,8 @@ struct Reactor {
     pool: Arc<Pool>,
     /// Runtimes whose image was asked for: once a server's life.
     prepared: HashSet<String>,
+    /// Versions whose snapshot is being made.
+    snapshots: HashSet<Unsettled>,
     tasks: TaskTracker,
 }
 
@@ -53,9 +56,41 @@ impl Reactor {
         if is_zip && failure.is_none() && self.prepared.insert(runtime.clone()) {
             self.prepare(runtime);
         }
+        let has_tenants = found.config.tenant_isolation.is_some();
+        if failure.is_none() && is_zip && found.has_snapshot() && !has_tenants {
+            let target = Target { function: key, version: Arc::clone(found), tenant: None };
+            return self.make_snapshot(target, deployment);
+        }
         let failure = failure.map(|error| Failure { reason: error.to_string(), code: "InvalidRuntime".into() });
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
         self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
+    }
+
+    /// Initialises an environment of a published version ahead; it is `Active` when that is over. An environment that
+    /// this machine cannot make is no fault of the version.
+    fn make_snapshot(&mut self, target: Target, deployment: RevisionId) {
+        let (key, version) = (target.function.clone(), target.version.version);
+        // A state that changes meanwhile shows it again.
+        if !self.snapshots.insert((key.clone(), version, deployment)) {
+            return;
+        }
+        let (ledger, pool) = (Arc::clone(&self.ledger), Arc::clone(&self.pool));
+        self.tasks.spawn(async move {
+            let failure = match pool.initialise_snapshot(&target).await {
+                // The text is a guess.
+                Err(ProvisionError::Init(reason)) => Some(Failure {
+                    reason: format!("The function could not be initialized for its snapshot: {reason}"),
+                    code: "FunctionError.RuntimeInitError".into(),
+                }),
+                Err(ProvisionError::Run(error)) => {
+                    tracing::warn!(function = %target.function.name, %error, "no environment was made for a snapshot");
+                    None
+                }
+                Ok(()) => None,
+            };
+            let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
+            delayed::commit(ledger, "activation", command.into()).await;
+        });
     }
 
     /// Makes ready what the runtime's environments share, so that the first invocation need not wait.

@@ -28,7 +28,7 @@ use std::time::Duration;
 pub use environment::{Completed, Invocation, Report};
 pub use function_log::{LogSink, NoSink};
 pub use link::LinkServer;
-pub use pool::{Pool, RunError, Target};
+pub use pool::{Pool, ProvisionError, RunError, Target};
 
 /// Name of the link's socket in its folder.
 pub const SOCKET: &str = "link.sock";

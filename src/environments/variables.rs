@@ -12,7 +12,6 @@ use super::pool::Target;
 use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
-use crate::model::qualifier::Version;
 use crate::model::time::{Timestamp, civil_date};
 
 /// Tells runtime clients that files may change under them.
@@ -85,12 +84,9 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
 
 /// How environments of a version are initialised: published versions with `SnapStart` are restored from a snapshot.
 pub fn initialization_type(target: &Target, initialization: Initialization) -> &'static str {
-    let published = target.version.version != Version::Latest;
     match initialization {
         Initialization::Provisioned => "provisioned-concurrency",
-        Initialization::OnDemand if published && target.version.config.snap_start == "PublishedVersions" => {
-            "snap-start"
-        }
+        Initialization::OnDemand if target.version.has_snapshot() => "snap-start",
         Initialization::OnDemand => "on-demand",
     }
 }

@@ -158,6 +158,11 @@ pub struct FunctionVersion {
 }
 
 impl FunctionVersion {
+    /// Whether environments of it start from a snapshot.
+    pub fn has_snapshot(&self) -> bool {
+        self.version != Version::Latest && self.config.has_snapshots()
+    }
+
     /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
     pub fn is_invocable(&self) -> bool {
         self.config.capacity_provider.is_none() || self.version != Version::Latest

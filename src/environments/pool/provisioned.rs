@@ -149,18 +149,7 @@ impl Pool {
 
     /// Makes a provisioned environment and waits until it is initialised.
     pub async fn provision(self: &Arc<Self>, target: &Target) -> Result<(), ProvisionError> {
-        let id = self.room_ahead(target.version.config.memory_mib, true).await?;
-        let environment = self.start(target, Initialization::Provisioned, id).await?;
-        let limit = Duration::from_millis(INIT_AHEAD_MS);
-        let limit = limit.max(Duration::from_secs(u64::from(target.version.config.timeout_s)));
-        let initialised = match tokio::time::timeout(limit, environment.initialised()).await {
-            Ok(initialised) => initialised,
-            Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
-        };
-        if let Err(reason) = initialised {
-            self.retire(&environment);
-            return Err(ProvisionError::Init(reason));
-        }
+        let environment = self.initialise(target, Initialization::Provisioned).await?;
         {
             let mut inner = self.inner();
             // It may have ended meanwhile.
@@ -172,6 +161,38 @@ impl Pool {
         }
         self.freed.notify_waiters();
         Ok(())
+    }
+
+    /// Makes an environment of a version with a snapshot, up to where the snapshot would be taken: the first event
+    /// finds it there.
+    pub async fn initialise_snapshot(self: &Arc<Self>, target: &Target) -> Result<(), ProvisionError> {
+        let environment = self.initialise(target, Initialization::OnDemand).await?;
+        self.release(&environment);
+        Ok(())
+    }
+
+    /// Makes an environment that no invocation waits for, and waits until it is initialised.
+    async fn initialise(
+        self: &Arc<Self>,
+        target: &Target,
+        initialization: Initialization,
+    ) -> Result<Arc<Environment>, ProvisionError> {
+        let provisioned = initialization == Initialization::Provisioned;
+        let id = self.room_ahead(target.version.config.memory_mib, provisioned).await?;
+        let environment = self.start(target, initialization, id).await?;
+        let limit = Duration::from_millis(INIT_AHEAD_MS);
+        let limit = limit.max(Duration::from_secs(u64::from(target.version.config.timeout_s)));
+        let initialised = match tokio::time::timeout(limit, environment.initialised()).await {
+            Ok(initialised) => initialised,
+            Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
+        };
+        match initialised {
+            Ok(()) => Ok(environment),
+            Err(reason) => {
+                self.retire(&environment);
+                Err(ProvisionError::Init(reason))
+            }
+        }
     }
 
     /// Waits until the number of provisioned environments has changed since the last call.

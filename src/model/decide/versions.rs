@@ -49,8 +49,10 @@ pub fn publish_latest(
         state: function.latest.state.clone(),
         ..(*function.latest).clone()
     };
-    // Versions of managed instances are made when they are published, others are there with `$LATEST`.
-    let is_made = function.latest.is_unsettled() || function.latest.config.capacity_provider.is_some();
+    // Versions of managed instances, and those with a snapshot, are made when they are published; others are there
+    // with `$LATEST`.
+    let config = &function.latest.config;
+    let is_made = function.latest.is_unsettled() || config.capacity_provider.is_some() || config.has_snapshots();
     let version = if is_made { pending(version) } else { version };
     let event = FunctionEvent::VersionPublished {
         key: function.key.clone(),

@@ -94,6 +94,13 @@ impl FunctionConfig {
     }
 }
 
+impl FunctionConfig {
+    /// Whether published versions start from a snapshot.
+    pub fn has_snapshots(&self) -> bool {
+        self.snap_start == "PublishedVersions"
+    }
+}
+
 /// A function's environment variables in the order in which they were given (AWS measures and
 /// reports them so). Their values are secrets: `Debug` shows names only.
 #[derive(Clone, PartialEq, Eq, Default)]
