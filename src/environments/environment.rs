@@ -381,6 +381,13 @@ impl Environment {
         work.current.as_ref().filter(|current| current.request_id == request_id)?.stream.clone()
     }
 
+    /// Gives up a streamed response that nobody reads.
+    pub fn end_stream(&self, request_id: &str) {
+        if let Some(current) = self.work().current.as_mut().filter(|current| current.request_id == request_id) {
+            current.stream = None;
+        }
+    }
+
     /// Writes the last lines of an invocation and tells its caller.
     fn complete(&self, current: Current, mut completed: Completed) {
         if !current.started {

@@ -17,6 +17,9 @@ use super::pool::Pool;
 /// How long a connection may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a caller may take nothing of a streamed response. One that takes its time slows the function down.
+const STREAM_STALL: Duration = Duration::from_secs(30);
+
 /// First size of a connection's read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
 
@@ -131,9 +134,11 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
             Some(FromInit::Ready { .. }) => environment.ready(),
             Some(FromInit::InitFailed { error_type }) => environment.init_failed(error_type),
             Some(FromInit::Chunk { request_id, data }) => {
-                if let Some(stream) = environment.stream_of(&request_id) {
-                    // A caller that takes its time slows the function down; one that is gone misses nothing.
-                    let _ = stream.send(data).await;
+                if let Some(stream) = environment.stream_of(&request_id)
+                    && stream.send_timeout(data, STREAM_STALL).await.is_err()
+                {
+                    // It is gone, or reads no more: the environment is not its to hold.
+                    environment.end_stream(&request_id);
                 }
             }
             Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),
