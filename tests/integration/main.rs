@@ -27,6 +27,7 @@ mod durable_executions;
 mod environments;
 mod event_invoke;
 mod event_sources;
+mod extensions;
 mod failures;
 mod files;
 mod function_settings;

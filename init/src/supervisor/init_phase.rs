@@ -144,7 +144,8 @@ impl Supervisor {
 
     /// Hands the pending event over, after the restore of the snapshot where there is one.
     pub(super) fn go_on(&mut self) {
-        if self.invocation.is_none() {
+        // One that is answered waits for extensions; the runtime waits for the next one.
+        if self.invocation.as_ref().is_none_or(|invocation| invocation.answered) {
             return;
         }
         let Some(run) = &mut self.run else {

@@ -5,6 +5,7 @@ pub mod functions;
 pub mod http;
 pub mod invoke;
 pub mod leftovers;
+pub mod log_lines;
 pub mod python;
 pub mod server;
 
