@@ -52,6 +52,17 @@ pub fn large(number: usize, size: usize) -> Vec<u8> {
     archive(&code)
 }
 
+/// A package that unpacks to `size` bytes beside the echo, and is small itself.
+pub fn spacious(size: usize) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    for (name, content) in [("handler.py", ECHO.as_bytes()), ("data", &vec![0; size])] {
+        zip.start_file(name, options).expect("an archive in memory");
+        zip.write_all(content).expect("an archive in memory");
+    }
+    zip.finish().expect("an archive in memory").into_inner()
+}
+
 /// The request that creates the function `name` from package `number`.
 pub fn create_request(name: &str, number: usize) -> Vec<u8> {
     create_request_of(name, &zip(number))

@@ -11,6 +11,9 @@ use crate::{Context, Outcome, floors};
 /// Functions that are measured, after one that warms the machine's caches.
 const FUNCTIONS: usize = 20;
 
+/// Bytes of the large function.
+const LARGE: usize = 200 * 1024 * 1024;
+
 /// Pause before a start out of a standby environment.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -28,9 +31,38 @@ pub fn run(context: &Context) -> Outcome {
             let started = starts(executor, &["--standby", "1"])?;
             Row::median("docker: the same, out of a standby one", &started).below(130.0).print();
         }
+        let (small, large) = again(executor)?;
+        Row::median(format!("{executor}: another environment of a function of 200 MB; floor: of one of 1 KB"), &large)
+            .below(small.median_ms() * 1.25)
+            .floor(small.median_ms())
+            .print();
         Row::median(format!("{executor}: floor, a bare one until Python's hello"), &floor).print();
     }
     Ok(())
+}
+
+/// Further environments of two functions, a small and a large one, whose code is there already.
+fn again(executor: &str) -> Outcome<(Samples, Samples)> {
+    let folder = tempfile::tempdir()?;
+    // No environment is kept: each invocation makes one.
+    let server = Server::start_with(folder.path(), executor, &["--keepalive-ms", "0"])?;
+    let packages = [("small", package::zip(0)), ("large", package::spacious(LARGE))];
+    for (name, zip) in &packages {
+        server.create_active_with(name, &package::create_request_of(name, zip))?;
+    }
+    let mut times = [Vec::new(), Vec::new()];
+    // By turns, so that what else the machine does meets both alike.
+    for _ in 0..=FUNCTIONS {
+        for (times, (name, _)) in times.iter_mut().zip(&packages) {
+            let mut connection = server.connect()?;
+            let began = Instant::now();
+            connection.succeed(&package::invoke_request(name))?;
+            times.push(began.elapsed());
+            std::thread::sleep(QUIET);
+        }
+    }
+    let [mut small, mut large] = times;
+    Ok((Samples::new(small.split_off(1)), Samples::new(large.split_off(1))))
 }
 
 fn starts(executor: &str, options: &[&str]) -> Outcome<Samples> {
