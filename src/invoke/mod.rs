@@ -187,8 +187,13 @@ impl Invoker {
             Vec::new()
         };
         self.tell_trace(&trace, began, (&target, &invocation), &completed);
-        let (payload, function_error) =
-            outcome::payload(completed.outcome, &invocation.request_id, config, &self.limits);
+        let (payload, function_error) = outcome::payload(
+            completed.outcome,
+            &invocation.request_id,
+            config,
+            &self.limits,
+            invocation.stream.is_some(),
+        );
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
     }
 

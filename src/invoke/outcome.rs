@@ -6,10 +6,16 @@ use larder_init::link::Outcome;
 use serde_json::json;
 
 use crate::model::function::FunctionConfig;
-use crate::model::limits::Limits;
+use crate::model::limits::{Limits, STREAM_SIZE};
 
-/// The payload of an outcome, and whether it is an error.
-pub fn payload(outcome: Outcome, request_id: &str, config: &FunctionConfig, limits: &Limits) -> (Bytes, bool) {
+/// The payload of an outcome, and whether it is an error; `streams` where its caller takes a stream.
+pub fn payload(
+    outcome: Outcome,
+    request_id: &str,
+    config: &FunctionConfig,
+    limits: &Limits,
+    streams: bool,
+) -> (Bytes, bool) {
     let (error_type, message) = match outcome {
         Outcome::Response(payload) => return (payload, false),
         Outcome::Streamed | Outcome::Answered => return (Bytes::new(), false),
@@ -20,8 +26,9 @@ pub fn payload(outcome: Outcome, request_id: &str, config: &FunctionConfig, limi
             let message = format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
             ("Sandbox.Timedout".to_owned(), message)
         }
-        Outcome::TooLarge { .. } => {
-            let limit = limits.payload_size;
+        Outcome::TooLarge { bytes } => {
+            // A stream's caller gets what the runtime sends whole too, within the limit of that.
+            let limit = if streams && bytes > STREAM_SIZE { STREAM_SIZE } else { limits.payload_size };
             let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
             ("Function.ResponseSizeTooLarge".to_owned(), message)
         }

@@ -1,5 +1,10 @@
 //! Lambda's quotas, changeable under the field's own names (`LAMBDA_LIMITS_*`).
 
+/// Bytes of a streamed response.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html>.
+pub const STREAM_SIZE: u64 = 200 * 1024 * 1024;
+
 /// Limits of an account, with AWS's defaults.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> and recorded

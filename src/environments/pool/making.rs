@@ -16,6 +16,7 @@ use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
 use crate::model::function::FunctionVersion;
+use crate::model::limits::STREAM_SIZE;
 
 /// Limit of the init phase, as on AWS.
 const INIT_TIMEOUT_MS: u64 = 10_000;
@@ -24,11 +25,6 @@ const INIT_TIMEOUT_MS: u64 = 10_000;
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>, "Init phase".
 pub(super) const INIT_AHEAD_MS: u64 = 130_000;
-
-/// Largest streamed response, as on AWS.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html>.
-const MAX_STREAM_BYTES: u64 = 200 * 1024 * 1024;
 
 impl Pool {
     /// Makes an environment that has its room and waits until it dials: out of a standby one where one fits.
@@ -148,7 +144,7 @@ impl Pool {
             xray_daemon: launch.xray_daemon,
             init_timeout_ms: init_timeout_ms(target, environment.initialization),
             max_response_bytes: self.settings.max_response_bytes,
-            max_stream_bytes: MAX_STREAM_BYTES,
+            max_stream_bytes: STREAM_SIZE,
             freeze: self.settings.freeze,
             memory_limit_bytes: launch.watch_memory.then(|| u64::from(spec.memory_mib) << 20),
             function: facts(target, environment.initialization),

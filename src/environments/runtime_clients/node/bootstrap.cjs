@@ -210,9 +210,6 @@ async function main() {
     fatal("Uncaught Exception", error, 129);
     return;
   }
-  if (env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") {
-    await api.get("restore/next");
-  }
   for (;;) {
     await serveOne(handler, streaming);
     onEmpty = () => {};
