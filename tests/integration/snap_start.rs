@@ -1,14 +1,14 @@
-//! SnapStart: published versions are initialised, and restored for their first invocation.
+//! `SnapStart`: published versions are initialised, and restored for their first invocation.
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::{Runtime, SnapStart, SnapStartApplyOn};
+use aws_sdk_lambda::types::{Runtime, SnapStart, SnapStartApplyOn, State, StateReasonCode};
 use serde_json::json;
 
 use crate::on_each_executor;
 use crate::support::functions::{active, creation, python};
 use crate::support::invoke::call;
 use crate::support::log_lines::{self, texts};
-use crate::support::{Executor, Options, Server};
+use crate::support::{Executor, Options, Server, eventually};
 
 /// Notes in which order what was called.
 const HOOKED: &str = r#"
@@ -28,18 +28,19 @@ def handler(event, context):
     return [os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], seen]
 "#;
 
-/// A server whose image for this runtime is the one that tests have: AWS has no SnapStart for older ones.
+/// A server whose image for this runtime is the one that tests have: AWS has no `SnapStart` for older ones.
 fn server(executor: Executor) -> Server {
     let image = r#"{"python3.12": "public.ecr.aws/lambda/python:3.11"}"#;
     Server::start(Options::new(executor).with("LAMBDA_RUNTIME_IMAGE_MAPPING", image))
 }
 
-/// Creates a function with SnapStart, and its version 1.
+/// Creates a function with `SnapStart`, and its version 1.
 async fn publish(client: &Client, name: &str, code: &str) {
     let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::PublishedVersions).build();
     creation(client, name, Runtime::Python312, python(code)).snap_start(snap_start).send().await.expect("created");
     active(client, name).await;
-    client.publish_version().function_name(name).send().await.expect("published");
+    let published = client.publish_version().function_name(name).send().await.expect("published");
+    assert_eq!(published.state(), Some(&State::Pending), "its snapshot is being made");
 }
 
 on_each_executor! {
@@ -47,6 +48,8 @@ on_each_executor! {
         let server = server(executor);
         let client = server.client();
         publish(&client, "hooked", HOOKED).await;
+        active(&client, "hooked:1").await;
+        assert_eq!(server.environments(), 1, "one is initialised before the first invocation");
         assert_eq!(call(&client, "hooked").await.response(), json!(["on-demand", ["invoked"]]));
         let first = call(&client, "hooked:1").await;
         let report = first.log.lines().find(|line| line.starts_with("REPORT")).unwrap_or_default().to_owned();
@@ -66,17 +69,29 @@ on_each_executor! {
     async fn a_hook_that_fails_is_told(executor) {
         let server = server(executor);
         let client = server.client();
-        for (name, hook) in [("early", "before_snapshot"), ("late", "after_restore")] {
-            let code = format!(
+        let hooked = |hook: &str| {
+            format!(
                 "import snapshot_restore_py\ndef hook():\n    raise ValueError('no way')\n\
                  snapshot_restore_py.register_{hook}(hook)\ndef handler(event, context):\n    return 1\n"
-            );
-            publish(&client, name, &code).await;
-            for _ in 0..2 {
-                let failed = call(&client, &format!("{name}:1")).await;
-                assert_eq!(failed.failure().1, "no way", "{name}: {failed:#?}");
-            }
-            assert_eq!(call(&client, name).await.response(), json!(1), "{name}: no hook runs on demand");
+            )
+        };
+        publish(&client, "early", &hooked("before_snapshot")).await;
+        let version = client.get_function_configuration().function_name("early:1");
+        let failed = eventually("there is no snapshot", || async {
+            let found = version.clone().send().await.expect("is there");
+            (found.state() == Some(&State::Failed)).then_some(found)
+        })
+        .await;
+        assert_eq!(failed.state_reason_code().map(StateReasonCode::as_str), Some("FunctionError.RuntimeInitError"));
+        let refused = client.invoke().function_name("early:1").send().await.expect_err("it is Failed");
+        assert!(format!("{refused:?}").contains("Failed"), "{refused:?}");
+        assert_eq!(call(&client, "early").await.response(), json!(1), "no hook runs on demand");
+
+        publish(&client, "late", &hooked("after_restore")).await;
+        for _ in 0..2 {
+            let failed = call(&client, "late:1").await;
+            assert_eq!(failed.failure().1, "no way", "{failed:#?}");
         }
+        assert_eq!(call(&client, "late").await.response(), json!(1), "no hook runs on demand");
     }
 }
