@@ -32,6 +32,7 @@ mod extensions;
 mod failures;
 mod files;
 mod function_settings;
+mod hard_functions;
 mod history;
 mod hot_reload;
 mod introspection;
