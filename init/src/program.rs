@@ -1,7 +1,9 @@
 //! The programs of an environment, its runtime and its extensions: how their processes are started, and how
 //! their ends are told.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +18,9 @@ use crate::output::Output;
 
 /// Where a function that brings its own runtime has it, in the order in which they are tried.
 const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
+
+/// Bytes of the shortest header of a program, that of 32 bits.
+const ELF_HEADER: usize = 52;
 
 /// Why there is no process. Texts are those of Go's `os/exec`, as AWS shows them.
 #[derive(Debug, thiserror::Error)]
@@ -87,9 +92,27 @@ pub fn spawn(
     if let Some((user, group)) = start.user {
         command.uid(user).gid(group);
     }
+    // The C library would hand a program that the kernel does not know to a shell.
+    if is_text(Path::new(program)) {
+        return Err(refusal(folder, program, &Errno::ENOEXEC.into()));
+    }
     let child = command.spawn().map_err(|error| refusal(folder, program, &error))?;
     let pid = i32::try_from(child.id()).map_err(|error| SpawnError::Pipe(io::Error::other(error)))?;
     Ok(Program { pid: Pid::from_raw(pid), output })
+}
+
+/// Whether a file is certainly no program: it begins neither as a script that names its interpreter nor as a whole
+/// ELF header. One that cannot be read is not judged.
+fn is_text(program: &Path) -> bool {
+    let Ok(mut file) = File::open(program) else {
+        return false;
+    };
+    let (mut head, mut length) = ([0; ELF_HEADER], 0);
+    while let Ok(count @ 1..) = file.read(&mut head[length..]) {
+        length += count;
+    }
+    let is_executable = file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    is_executable && !head.starts_with(b"#!") && !(head.starts_with(b"\x7fELF") && length == ELF_HEADER)
 }
 
 /// Names what is missing: the folder or the program.

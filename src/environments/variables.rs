@@ -12,6 +12,7 @@ use super::pool::Target;
 use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
+use crate::model::runtimes::{self, Family};
 use crate::model::time::{Timestamp, civil_date};
 
 /// Tells runtime clients that files may change under them.
@@ -36,6 +37,23 @@ pub fn of(
     let initialization = initialization_type(target, initialization);
     variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE".into(), initialization.into());
     variables.into_iter().collect()
+}
+
+/// Where a runtime's language looks for modules, as recorded on AWS; `None` for those that have no such variable.
+pub fn module_path(runtime: &str) -> Option<(String, String)> {
+    let (name, path) = match runtimes::family(runtime) {
+        Family::Python => ("PYTHONPATH", "/var/runtime".to_owned()),
+        Family::NodeJs => {
+            let major = runtime.trim_start_matches("nodejs").trim_end_matches(".x");
+            let path = format!(
+                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
+                 /var/runtime/node_modules:/var/runtime:/var/task"
+            );
+            ("NODE_PATH", path)
+        }
+        _ => return None,
+    };
+    Some((name.to_owned(), path))
 }
 
 /// Those a user may replace.

@@ -38,10 +38,17 @@ pub fn payload(request: &Request, limits: &Limits) -> Result<(), ApiError> {
     if payload.is_empty() {
         return Ok(());
     }
-    serde_json::from_slice::<serde::de::IgnoredAny>(payload).map(drop).map_err(|error| {
-        let message = format!("Could not parse request body into json: Could not parse payload into json: {error}");
+    json(payload).map_err(|reason| {
+        let message = format!("Could not parse request body into json: Could not parse payload into json: {reason}");
         ApiError::new(ErrorCode::InvalidRequestContent, message)
     })
+}
+
+/// Whether a payload is JSON, text by text; if not, why.
+fn json(payload: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(payload)
+        .map_err(|error| format!("Invalid UTF-8 start byte {:#04x}", payload[error.valid_up_to()]))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether the request has what this version needs, and nothing it does not take.

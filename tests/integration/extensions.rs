@@ -1,16 +1,12 @@
 //! Extensions as third parties write them, in Python and in Bash, as layers of functions.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, LayerVersionContentInput, Runtime};
+use aws_sdk_lambda::types::{Environment, Runtime};
 use serde_json::{Value, json};
 
 use crate::on_each_executor;
-use crate::support::functions::{active, creation, python, zip};
+use crate::support::functions::{active, creation, extension, python};
 use crate::support::invoke::{call, invoke};
 use crate::support::log_lines::{self, texts};
 use crate::support::{Options, Server, eventually};
@@ -29,16 +25,6 @@ def handler(event, context):
     return {"me": me, "notes": notes}
 "#;
 
-/// Publishes the extension of a fixture as a layer; gives its ARN.
-async fn layer(client: &Client, name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/extensions").join(name);
-    let path = format!("extensions/{name}");
-    let package = zip(&[(&path, &fs::read(folder.join(&path)).expect("a fixture"))]);
-    let content = LayerVersionContentInput::builder().zip_file(Blob::new(package)).build();
-    let published = client.publish_layer_version().layer_name(name).content(content).send().await;
-    published.expect("published").layer_version_arn().expect("an ARN").to_owned()
-}
-
 /// A server with a function that has both extensions; `how` says what the watcher does.
 async fn watched(options: Options, how: &Value) -> Server {
     let server = Server::start(options);
@@ -47,7 +33,7 @@ async fn watched(options: Options, how: &Value) -> Server {
     let mut creation =
         creation(&client, "watched", Runtime::Python311, python(WATCHED)).environment(variables).timeout(3);
     for name in ["watcher", "keeper"] {
-        creation = creation.layers(layer(&client, name).await);
+        creation = creation.layers(extension(&client, name).await);
     }
     creation.memory_size(256).send().await.expect("created");
     active(&client, "watched").await;

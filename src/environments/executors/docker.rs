@@ -28,6 +28,7 @@ use crate::environments::executor::{
     EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch, StandbySpec,
 };
 use crate::environments::images::ImageMapping;
+use crate::environments::variables;
 use crate::model::runtimes::{self, Family};
 
 mod container;
@@ -239,7 +240,11 @@ impl Executor for DockerExecutor {
         };
         Ok(Launch {
             argv,
-            variables: VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            variables: VARIABLES
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into_iter()
+                .chain(variables::module_path(&spec.runtime))
+                .collect(),
             user: Some(RUNTIME_USER),
             runtime_api: RUNTIME_API.to_owned(),
             watch_memory: false,

@@ -24,6 +24,7 @@ use tokio::process::Command;
 
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
 use crate::environments::runtime_clients::{self, Client};
+use crate::environments::variables;
 use crate::model::runtimes::RUNTIMES;
 use languages::{Installation, Language, Languages};
 use larder_init::spawn::{Bind, SpawnSpec};
@@ -252,7 +253,7 @@ impl Executor for SandboxExecutor {
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
         Ok(Launch {
             argv: argv(language, installation.as_deref()),
-            variables: variables(language, installation.as_deref()),
+            variables: variables(&spec.runtime, installation.as_deref()),
             user: (rights == Rights::Root).then_some(RUNTIME_USER),
             runtime_api: "127.0.0.1:0".to_owned(),
             watch_memory: true,
@@ -337,26 +338,15 @@ fn argv(language: Language, installation: Option<&Installation>) -> Vec<String> 
 
 /// AWS's variables where the host's programs need other values. `LD_LIBRARY_PATH` leaves out AWS's
 /// library folders: in front of a host program's own they would only do harm.
-fn variables(language: Language, installation: Option<&Installation>) -> Vec<(String, String)> {
+fn variables(runtime: &str, installation: Option<&Installation>) -> Vec<(String, String)> {
     let bin = installation.and_then(|found| found.program.parent());
     let bin = bin.map_or_else(String::new, |folder| format!("{}:", folder.display()));
-    let mut variables = vec![
+    let own = [
         ("PATH", format!("{bin}/usr/local/bin:/usr/bin:/bin:/opt/bin")),
         ("LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib".to_owned()),
         ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
     ];
-    match language {
-        Language::Python(_) => variables.push(("PYTHONPATH", RUNTIME_DIR.to_owned())),
-        Language::Node(major) => variables.push((
-            "NODE_PATH",
-            format!(
-                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
-                 /var/runtime/node_modules:/var/runtime:/var/task"
-            ),
-        )),
-        Language::Provided => {}
-    }
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(variables::module_path(runtime)).collect()
 }
 
 /// Why a runtime cannot run here, and what mends it.

@@ -1,11 +1,13 @@
 //! Functions for tests: packages, and their creation.
 
+use std::fs;
 use std::io::{Cursor, Write as _};
+use std::path::Path;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{FunctionCode, LastUpdateStatus, Runtime, State};
+use aws_sdk_lambda::types::{FunctionCode, LastUpdateStatus, LayerVersionContentInput, Runtime, State};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -107,4 +109,14 @@ pub async fn active(client: &Client, name: &str) {
         ready.then_some(())
     })
     .await;
+}
+
+/// Publishes an extension of fixtures/extensions as a layer; gives its ARN.
+pub async fn extension(client: &Client, name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/extensions").join(name);
+    let path = format!("extensions/{name}");
+    let package = zip(&[(&path, &fs::read(folder.join(&path)).expect("a fixture"))]);
+    let content = LayerVersionContentInput::builder().zip_file(Blob::new(package)).build();
+    let published = client.publish_layer_version().layer_name(name).content(content).send().await;
+    published.expect("published").layer_version_arn().expect("an ARN").to_owned()
 }

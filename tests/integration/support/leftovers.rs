@@ -30,11 +30,17 @@ pub struct Owner {
 impl Owner {
     /// What is there, described.
     pub fn leftovers(&self) -> Vec<String> {
-        let processes = self.processes().into_iter().map(|pid| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            format!("process {pid}: {}", String::from_utf8_lossy(&line).replace('\0', " "))
-        });
+        let processes = self.command_lines().into_iter().map(|(pid, line)| format!("process {pid}: {line}"));
         processes.chain(self.containers(false)).collect()
+    }
+
+    /// Its processes with their command lines.
+    pub fn command_lines(&self) -> Vec<(u32, String)> {
+        let line = |pid: u32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            (pid, String::from_utf8_lossy(&line).replace('\0', " "))
+        };
+        self.processes().into_iter().map(line).collect()
     }
 
     /// Ends all of it.

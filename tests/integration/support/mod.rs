@@ -1,5 +1,6 @@
 //! What every test stands on.
 
+pub mod cut_link;
 pub mod executors;
 pub mod functions;
 pub mod http;

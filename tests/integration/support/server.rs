@@ -254,6 +254,11 @@ impl Server {
         self.owner().leftovers()
     }
 
+    /// Processes of its environments, with their command lines.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        self.owner().command_lines()
+    }
+
     /// Waits until nothing of it is left.
     ///
     /// # Panics

@@ -1,0 +1,189 @@
+//! Chaos: under load of many functions, processes of environments are killed and links are cut at random. Each call
+//! ends with a defined answer in time, the pool heals, and nothing is left at the end.
+//!
+//! `LARDER_CHAOS_SEED` plays what was chosen before once more, as far as the machine's own timing lets it. The engine
+//! is not killed: it is not the test's own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::Runtime;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+use crate::on_each_executor;
+use crate::support::cut_link::CutLink;
+use crate::support::functions::{active, creation, extension, python};
+use crate::support::invoke::invoke;
+use crate::support::{Options, Server, eventually};
+
+const FUNCTIONS: usize = 50;
+
+/// How many call at the same time.
+const CALLERS: u64 = 6;
+
+/// How long it goes on.
+const DURATION: Duration = Duration::from_secs(12);
+
+/// The functions' timeout in seconds.
+const TIMEOUT: i32 = 3;
+
+/// What a call may take beyond that: a start of its environment, or several, on a busy machine.
+const MARGIN: Duration = Duration::from_secs(30);
+
+const SLEEPER: &str = "
+import time
+def handler(event, context):
+    time.sleep(event['s'])
+    return event
+";
+
+/// What can be killed, by its command line.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    Init,
+    Runtime,
+    Extension,
+    Link,
+}
+
+impl Victim {
+    fn is(self, line: &str) -> bool {
+        let init = line.starts_with("/run/larder/init") || line.ends_with("/larder-init ");
+        let extension = line.contains("/opt/extensions/");
+        match self {
+            Self::Init => init,
+            Self::Extension => extension,
+            Self::Runtime => line.contains("bootstrap") && !init && !extension,
+            Self::Link => false,
+        }
+    }
+}
+
+/// How calls ended, counted.
+type Ends = BTreeMap<String, usize>;
+
+/// Calls functions at random until it is told to stop.
+async fn call(client: Client, mut choice: StdRng, stop: Arc<AtomicBool>) -> Ends {
+    let mut ends = Ends::new();
+    while !stop.load(Ordering::Relaxed) {
+        let name = format!("f{}", choice.random_range(0..FUNCTIONS));
+        let event = json!({ "s": choice.random_range(0.0..0.3), "n": choice.random::<u32>() });
+        let request = client.invoke().function_name(&name).payload(Blob::new(event.to_string())).send();
+        let limit = Duration::from_secs(TIMEOUT.unsigned_abs().into()) + MARGIN;
+        let answer =
+            tokio::time::timeout(limit, request).await.unwrap_or_else(|_| panic!("{name} gave no answer in time"));
+        *ends.entry(end(answer, &event)).or_default() += 1;
+    }
+    ends
+}
+
+/// What an answer is called; panics where it is none of those that are defined.
+fn end(
+    answer: Result<
+        aws_sdk_lambda::operation::invoke::InvokeOutput,
+        SdkError<aws_sdk_lambda::operation::invoke::InvokeError>,
+    >,
+    event: &Value,
+) -> String {
+    let output = match answer {
+        Ok(output) => output,
+        Err(error) => panic!("refused: {:?} {error:?}", error.code()),
+    };
+    let payload: Value = serde_json::from_slice(output.payload().map(Blob::as_ref).unwrap_or_default()).expect("JSON");
+    if output.function_error().is_none() {
+        assert_eq!(&payload, event, "an answer to another event");
+        return "response".to_owned();
+    }
+    let error = payload["errorType"].as_str().unwrap_or_default();
+    let defined = ["Runtime.ExitError", "Extension.Crash", "Sandbox.Timedout"];
+    assert!(defined.contains(&error), "{payload}");
+    error.to_owned()
+}
+
+/// Kills or cuts something at random, and tells what.
+fn strike(server: &Server, link: &CutLink, choice: &mut StdRng) -> Option<&'static str> {
+    let victims = [Victim::Init, Victim::Runtime, Victim::Runtime, Victim::Extension, Victim::Link];
+    let victim = *victims.choose(choice)?;
+    if let Victim::Link = victim {
+        return link.cut(|count| choice.random_range(0..count)).then_some("link");
+    }
+    let processes: Vec<_> = server.processes().into_iter().filter(|(_, line)| victim.is(line)).collect();
+    let (pid, _) = processes.choose(choice)?;
+    kill(Pid::from_raw(i32::try_from(*pid).ok()?), Signal::SIGKILL).ok()?;
+    Some(match victim {
+        Victim::Init => "init",
+        Victim::Runtime => "runtime",
+        Victim::Extension => "extension",
+        Victim::Link => "link",
+    })
+}
+
+/// Creates all functions; each fifth has an extension.
+async fn create_all(client: &Client) {
+    let layer = extension(client, "keeper").await;
+    for number in 0..FUNCTIONS {
+        let creation = creation(client, &format!("f{number}"), Runtime::Python311, python(SLEEPER)).timeout(TIMEOUT);
+        let layers = (number % 5 == 0).then(|| vec![layer.clone()]);
+        creation.set_layers(layers).send().await.expect("created");
+    }
+    for number in 0..FUNCTIONS {
+        active(client, &format!("f{number}")).await;
+    }
+}
+
+on_each_executor! {
+    async fn each_call_ends_and_nothing_is_left(executor) {
+        let seed = std::env::var("LARDER_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+        println!("LARDER_CHAOS_SEED={seed}");
+        let mut choice = StdRng::seed_from_u64(seed);
+        // Fewer than there are functions, so that some end to make room.
+        let server = Server::start(Options::new(executor).with("LARDER_MAX_ENVIRONMENTS", 30));
+        let client = server.client();
+        create_all(&client).await;
+        let link = CutLink::before(&server);
+        let stop = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|number| tokio::spawn(call(client.clone(), StdRng::seed_from_u64(seed.wrapping_add(number)), Arc::clone(&stop))))
+            .collect();
+        let (begin, mut strikes) = (Instant::now(), Ends::new());
+        while begin.elapsed() < DURATION {
+            tokio::time::sleep(Duration::from_millis(choice.random_range(20..150))).await;
+            if let Some(what) = strike(&server, &link, &mut choice) {
+                *strikes.entry(what.to_owned()).or_default() += 1;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        let mut ends = Ends::new();
+        for caller in callers {
+            for (end, count) in caller.await.expect("each call had a defined answer") {
+                *ends.entry(end).or_default() += count;
+            }
+        }
+        println!("struck {strikes:?}; calls ended with {ends:?}");
+        assert_eq!(strikes.len(), 4, "each kind was struck: {strikes:?}");
+        assert!(ends.get("response").is_some_and(|count| *count > 20), "most calls are well: {ends:?}");
+
+        // It heals: one that was struck at last may still be found out by the next call.
+        eventually("nothing runs any more", || async {
+            let counts = &server.health()["counts"];
+            (counts["environments"] == counts["idle_environments"]).then_some(())
+        })
+        .await;
+        for number in 0..FUNCTIONS {
+            let event = json!({ "s": 0, "n": number });
+            assert_eq!(invoke(&client, &format!("f{number}"), event.clone()).await.response(), event);
+        }
+        assert!(server.environments() <= 30);
+        // The server's end checks that it stops in good order, and counts processes and containers.
+    }
+}
