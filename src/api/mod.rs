@@ -73,6 +73,8 @@ pub struct Services {
     pub upstream: Upstream,
     /// Folders that functions run from.
     pub hot_reload: Arc<HotReload>,
+    /// Whether creations and updates are answered when they are done (`LAMBDA_SYNCHRONOUS_CREATE`).
+    pub synchronous: bool,
 }
 
 /// The Lambda API.

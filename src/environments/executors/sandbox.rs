@@ -22,7 +22,10 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
+use crate::environments::endpoint::{self, Endpoint};
+use crate::environments::executor::{
+    Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
+};
 use crate::environments::runtime_clients::{self, Client};
 use crate::model::runtimes::RUNTIMES;
 use languages::{Installation, Language, Languages};
@@ -36,9 +39,6 @@ const INIT: &str = "/run/larder/init";
 
 /// Where the runtime client is inside, as on AWS.
 const RUNTIME_DIR: &str = "/var/runtime";
-
-/// The runtime's user and group inside, `sbx_user1051` on AWS.
-const RUNTIME_USER: (u32, u32) = (993, 990);
 
 /// Longest wait for the spawner, which needs a few milliseconds.
 const SPAWN: Duration = Duration::from_secs(10);
@@ -56,6 +56,12 @@ pub struct SandboxConfig {
     /// Folders that must never be seen inside, such as the data folder. Only one that lies in a
     /// part of the host that is shown (`/usr`, `/etc`) makes a difference.
     pub hidden: Vec<PathBuf>,
+    /// Who functions run as; a sandbox has root and `sbx_user1051` only.
+    pub user: InitUser,
+    /// Limits of processes.
+    pub ulimits: Ulimits,
+    /// How functions reach the server.
+    pub endpoint: Endpoint,
 }
 
 /// Makes environments out of namespaces.
@@ -80,6 +86,11 @@ enum Rights {
 impl SandboxExecutor {
     /// Prepares the folders. Starts nothing and searches nothing: that waits for the first use.
     pub fn new(config: SandboxConfig) -> Result<Self, ExecutorError> {
+        if let InitUser::Numbers(user, _) = config.user {
+            return Err(ExecutorError::Failed(format!(
+                "LAMBDA_INIT_USER: a sandbox has no user {user}; it has root and sbx_user1051"
+            )));
+        }
         if !config.init_binary.is_file() {
             let path = config.init_binary.display();
             return Err(ExecutorError::Failed(format!("there is no init at {path}")));
@@ -134,7 +145,13 @@ impl SandboxExecutor {
     }
 
     /// The language of a runtime and, unless the function brings its own, its installation.
-    fn installation(&self, runtime: &str) -> Result<(Language, Option<Arc<Installation>>), ExecutorError> {
+    fn installation(&self, base: &Base) -> Result<(Language, Option<Arc<Installation>>), ExecutorError> {
+        if let Some(image) = &base.image {
+            return Err(ExecutorError::ImageRefused(format!(
+                "the sandbox executor runs no container images (image {image}): they need the docker executor"
+            )));
+        }
+        let runtime = base.runtime.as_str();
         let language = Language::of(runtime).ok_or_else(|| missing(runtime))?;
         if language == Language::Provided {
             return Ok((language, None));
@@ -145,13 +162,10 @@ impl SandboxExecutor {
 
     /// What the spawner is asked for.
     fn spawn_spec(&self, spec: &EnvironmentSpec) -> Result<SpawnSpec, ExecutorError> {
-        let (language, installation) = self.installation(&spec.runtime)?;
+        let (language, installation) = self.installation(&spec.base)?;
         let link = self.config.link_socket.parent().unwrap_or(Path::new("/"));
-        let mut binds = vec![
-            Bind::new(&self.config.init_binary, INIT),
-            Bind::new(link, LINK_FOLDER),
-            Bind::new(&spec.code_tree, "/var/task"),
-        ];
+        let mut binds = vec![Bind::new(&self.config.init_binary, INIT), Bind::new(link, LINK_FOLDER)];
+        binds.extend(spec.code_tree.as_ref().map(|tree| Bind::new(tree, "/var/task")));
         binds.extend(spec.layer_tree.as_ref().map(|tree| Bind::new(tree, "/opt")));
         if let Some(client) = client_of(language) {
             binds.push(Bind::new(client.folder(&self.clients), RUNTIME_DIR));
@@ -167,6 +181,7 @@ impl SandboxExecutor {
             binds,
             hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
             tmp_mib: spec.tmp_mib,
+            has_ulimits: self.config.ulimits == Ulimits::Aws,
             argv: vec![INIT.to_owned()],
         })
     }
@@ -234,37 +249,41 @@ impl Executor for SandboxExecutor {
         "sandbox"
     }
 
-    fn supports(&self, runtime: &str) -> Result<(), ExecutorError> {
-        self.installation(runtime).map(|_| ())
+    fn supports(&self, base: &Base) -> Result<(), ExecutorError> {
+        self.installation(base).map(|_| ())
     }
 
     /// Those whose language version is on this machine, not merely a near one.
     async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError> {
         let exact = |name: &str| {
-            self.installation(name).is_ok_and(|(language, found)| found.is_none_or(|found| found.is_exact(language)))
+            self.installation(&Base::runtime(name))
+                .is_ok_and(|(language, found)| found.is_none_or(|found| found.is_exact(language)))
         };
         Ok(RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| exact(name)).collect())
     }
 
-    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
-        let (language, installation) = self.installation(&spec.runtime)?;
+    async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
+        let (language, installation) = self.installation(&spec.base)?;
         let rights = self.rights().map_err(ExecutorError::Failed)?;
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
+        let mut variables = variables(language, installation.as_deref());
+        variables.extend(self.config.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         Ok(Launch {
-            argv: argv(language, installation.as_deref(), &spec.code_tree),
-            variables: variables(language, installation.as_deref()),
-            user: (rights == Rights::Root).then_some(RUNTIME_USER),
+            argv: argv(language, installation.as_deref(), spec.code_tree.as_deref()),
+            working_dir: "/var/task".to_owned(),
+            variables,
+            user: self.config.user.numbers().filter(|_| rights == Rights::Root),
             runtime_api: "127.0.0.1:0".to_owned(),
             xray_daemon: "127.0.0.1:0".to_owned(),
             warning: warning.map(|found| {
                 let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };
-                format!("{} is not on this machine; running with {name} {}", spec.runtime, found.version)
+                format!("{} is not on this machine; running with {name} {}", spec.base.runtime, found.version)
             }),
         })
     }
 
-    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError> {
-        let (language, installation) = self.installation(runtime)?;
+    async fn prepare(&self, base: &Base) -> Result<(), ExecutorError> {
+        let (language, installation) = self.installation(base)?;
         let Some(client) = client_of(language) else {
             return Ok(());
         };
@@ -321,7 +340,7 @@ fn client_of(language: Language) -> Option<&'static Client> {
 }
 
 /// Program and arguments of the runtime.
-fn argv(language: Language, installation: Option<&Installation>, code_tree: &Path) -> Vec<String> {
+fn argv(language: Language, installation: Option<&Installation>, code_tree: Option<&Path>) -> Vec<String> {
     let program = installation.map_or_else(String::new, |found| found.program.display().to_string());
     match language {
         // -S: the host's packages stay out (and 5 to 20 ms). -u: a print is in the log at once.
@@ -330,7 +349,9 @@ fn argv(language: Language, installation: Option<&Installation>, code_tree: &Pat
             vec![program, "-S".to_owned(), "-u".to_owned(), script]
         }
         Language::Node(_) => vec![program, format!("{RUNTIME_DIR}/bootstrap.cjs")],
-        Language::Provided if code_tree.join("bootstrap").exists() => vec!["/var/task/bootstrap".to_owned()],
+        Language::Provided if code_tree.is_some_and(|tree| tree.join("bootstrap").exists()) => {
+            vec!["/var/task/bootstrap".to_owned()]
+        }
         Language::Provided => vec!["/opt/bootstrap".to_owned()],
     }
 }
@@ -355,6 +376,10 @@ fn variables(language: Language, installation: Option<&Installation>) -> Vec<(St
             ),
         )),
         Language::Provided => {}
+    }
+    if language != Language::Provided {
+        // What the shell leaves that starts a managed runtime on AWS.
+        variables.extend([("PWD", "/var/task".to_owned()), ("SHLVL", "0".to_owned())]);
     }
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
