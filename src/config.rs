@@ -1,5 +1,8 @@
 //! What a user can set: flags, then environment variables, then defaults.
 
+mod containers;
+mod discontinued;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,10 +11,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::environments::Rehydrate;
+use crate::environments::executor::{InitUser, Ulimits};
 use crate::environments::images::ImageMapping;
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::{LayerLibrary, UpstreamOption};
+
+pub use containers::ContainerSettings;
+pub use discontinued::warn_of_discontinued;
 
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +60,9 @@ pub struct ServeOptions {
     /// Settings of environments
     #[command(flatten)]
     pub environments: EnvironmentOptions,
+    /// Settings of containers
+    #[command(flatten)]
+    pub containers: ContainerSettings,
     /// Quotas
     #[command(flatten)]
     pub limits: LimitOptions,
@@ -155,12 +165,21 @@ pub struct EnvironmentOptions {
     /// Executable to use as the init instead of the one inside larder
     #[arg(long, env = "LARDER_INIT_BIN", value_name = "FILE")]
     pub init_bin: Option<PathBuf>,
-    /// Docker engine: a Unix socket, or tcp://HOST:PORT together with --link-address
-    #[arg(long, env = "DOCKER_HOST", value_name = "URL")]
-    pub docker_host: Option<String>,
-    /// Address of this machine where containers of a remote engine reach the server, which listens there
-    #[arg(long, env = "LARDER_LINK_ADDRESS", value_name = "ADDRESS")]
-    pub link_address: Option<SocketAddr>,
+    /// Who functions run as: UID or UID:GID in numbers, root, or `sbx_user1051`; empty: as the init, which is root inside
+    #[arg(long, env = "LAMBDA_INIT_USER", value_name = "USER")]
+    pub init_user: Option<InitUser>,
+    /// Limits on open files, processes and the like
+    #[arg(long, env = "LARDER_ULIMITS", default_value = "aws", value_enum)]
+    pub ulimits: Ulimits,
+    /// Whether creations and updates of functions are answered when they are done, unlike on AWS: 1 or 0
+    #[arg(long, env = "LAMBDA_SYNCHRONOUS_CREATE", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub synchronous_create: bool,
+    /// Whether functions are left without `AWS_ENDPOINT_URL`, by which AWS's SDKs find this server: 1 or 0
+    #[arg(long, env = "LAMBDA_DISABLE_AWS_ENDPOINT_URL", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub disable_aws_endpoint_url: bool,
+    /// Host in that URL, where functions reach this server by another name
+    #[arg(long, env = "HOSTNAME_FROM_LAMBDA", default_value = "", hide_default_value = true, value_name = "HOST")]
+    pub hostname_from_lambda: String,
 }
 
 /// Quotas, under the names the field uses.

@@ -1,6 +1,7 @@
 //! The server: puts the rooms together, serves them on one port, and takes them apart again.
 
 mod error;
+mod executors;
 mod hot_reload;
 mod pods;
 
@@ -17,24 +18,26 @@ use axum::extract::{Path as PathParam, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{Api, Services, code};
 use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
-use crate::config::{ExecutorChoice, ServeOptions};
+use crate::config::ServeOptions;
 use crate::console::{self, Console};
-use crate::environments::executor::{Executor, ExecutorError};
-use crate::environments::executors::docker::{DockerExecutor, DockerOptions, Engine};
-use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
-use crate::environments::{INIT, LinkServer, Pool, SOCKET, Settings, activation, capacity, provisioning};
+use crate::environments::executor::Executor;
+use crate::environments::{
+    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, provisioning,
+};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
+
+use executors::{choose_executor, find_executor};
 
 pub use error::ServerError;
 
@@ -58,6 +61,8 @@ pub struct Server {
     ledger: Arc<Ledger>,
     executor: Arc<dyn Executor>,
     link: LinkServer,
+    /// Where functions in containers call, through their inits.
+    api_socket: UnixListener,
     settings: Settings,
     address: SocketAddr,
     data_dir: PathBuf,
@@ -83,12 +88,13 @@ impl Server {
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
         let opening = tokio::task::spawn_blocking(move || Ledger::open_with(store, checkpoints));
         // An engine takes its time to answer, and so does the trial of a sandbox: meanwhile.
-        let (opened, found) = tokio::join!(opening, find_executor(options, &settings, &init));
+        let (opened, found) = tokio::join!(opening, find_executor(options, &settings, &init, address));
         let ledger = Arc::new(opened.map_err(|error| ServerError::Serve(error.into()))??);
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
-        let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init)?;
+        let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address)?;
         let link = bind_link(options, &settings).await?;
+        let api_socket = bind_api_socket(&settings)?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
@@ -113,6 +119,7 @@ impl Server {
             upstream,
             hot_reload,
             layer_library,
+            synchronous: options.environments.synchronous_create,
         });
         let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = Console {
@@ -134,6 +141,7 @@ impl Server {
             ledger,
             executor,
             link,
+            api_socket,
             settings,
             address,
             data_dir,
@@ -202,6 +210,13 @@ impl Server {
         });
         let stopping = CancellationToken::new();
         let asked = stopping.clone();
+        let called =
+            axum::serve(self.api_socket, app.clone()).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = called.await {
+                tracing::error!(%error, "functions' calls are served no more");
+            }
+        });
         let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
             shutdown.await;
             asked.cancel();
@@ -240,10 +255,16 @@ async fn download(State(services): State<Arc<Services>>, PathParam(digest): Path
 async fn bind_link(options: &ServeOptions, settings: &Settings) -> Result<LinkServer, ServerError> {
     let socket = settings.link_dir().join(SOCKET);
     let link = LinkServer::bind(&socket).map_err(|source| ServerError::Io { path: socket, source })?;
-    match options.environments.link_address {
+    match options.containers.link_address {
         Some(address) => link.with_remote(address).await.map_err(|source| ServerError::Link { address, source }),
         None => Ok(link),
     }
+}
+
+/// Where functions call what they call at their `AWS_ENDPOINT_URL`.
+fn bind_api_socket(settings: &Settings) -> Result<UnixListener, ServerError> {
+    let path = settings.link_dir().join(endpoint::SOCKET);
+    bind_socket(&path).map_err(|source| ServerError::Io { path, source })
 }
 
 /// The folder as an absolute path: it is mounted into environments.
@@ -316,74 +337,4 @@ fn upstream(options: &ServeOptions, address: SocketAddr) -> Result<Upstream, Ser
         return Err(ServerError::Upstream(format!("--upstream names {endpoint}, which is this server")));
     }
     Ok(Upstream::new(endpoints))
-}
-
-/// The user's word for where the engine is.
-fn docker_host(options: &ServeOptions) -> Option<&str> {
-    options.environments.docker_host.as_deref().filter(|host| !host.is_empty())
-}
-
-/// What there is to run functions, as far as it can be known without the store.
-enum Found {
-    Sandbox(Arc<dyn Executor>),
-    Engine(Result<Engine, ExecutorError>),
-}
-
-/// Looks for what the user asked for, or for an engine.
-async fn find_executor(options: &ServeOptions, settings: &Settings, init: &Path) -> Result<Found, ServerError> {
-    if options.executor != ExecutorChoice::Sandbox {
-        return Ok(Found::Engine(Engine::connect(docker_host(options)).await));
-    }
-    let (settings, init) = (settings.clone(), init.to_owned());
-    let made = tokio::task::spawn_blocking(move || sandbox(&settings, init)).await;
-    made.map_err(|error| ServerError::Serve(error.into()))?.map(Found::Sandbox)
-}
-
-/// The executor, and why it is this one.
-fn choose_executor(
-    options: &ServeOptions,
-    found: Found,
-    settings: &Settings,
-    ledger: &Ledger,
-    init: PathBuf,
-) -> Result<(Arc<dyn Executor>, String), ServerError> {
-    let engine = match found {
-        Found::Sandbox(sandbox) => return Ok((sandbox, "asked for".to_owned())),
-        Found::Engine(engine) => engine,
-    };
-    let docker = DockerOptions {
-        host: docker_host(options).map(str::to_owned),
-        images: options.environments.image_mapping.clone(),
-        init: init.clone(),
-        link_folder: settings.link_dir(),
-        advertise: options.environments.link_address.map(|address| address.to_string()),
-        standby_folder: settings.run_dir.join("standby"),
-        store_id: ledger.store_id().to_owned(),
-    };
-    match (engine.and_then(|engine| DockerExecutor::on(engine, docker)), options.executor) {
-        (Ok(docker), choice) => {
-            let why = if choice == ExecutorChoice::Docker { "asked for" } else { "an engine answers" };
-            let reason = format!("{why}: {}", docker.engine());
-            Ok((Arc::new(docker), reason))
-        }
-        (Err(error), ExecutorChoice::Docker) => Err(unusable("docker", &error)),
-        (Err(error), _) => Ok((sandbox(settings, init)?, format!("no Docker engine: {error}"))),
-    }
-}
-
-/// The sandbox, if this kernel lets this user make one.
-fn sandbox(settings: &Settings, init: PathBuf) -> Result<Arc<dyn Executor>, ServerError> {
-    let config = SandboxConfig {
-        init_binary: init,
-        run_dir: settings.run_dir.clone(),
-        link_socket: settings.link_dir().join(SOCKET),
-        hidden: settings.run_dir.parent().map(Path::to_owned).into_iter().collect(),
-    };
-    let sandbox = SandboxExecutor::new(config).map_err(|error| unusable("sandbox", &error))?;
-    sandbox.probe().map_err(|reason| ServerError::Executor { name: "sandbox", reason })?;
-    Ok(Arc::new(sandbox))
-}
-
-fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {
-    ServerError::Executor { name, reason: error.to_string() }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
-use larder::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError};
+use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError};
 use larder::environments::executors::docker::{DockerExecutor, DockerOptions};
 use larder::environments::images::ImageMapping;
 use tokio::net::TcpListener;
@@ -153,16 +153,17 @@ async fn an_image_that_cannot_be_had_is_named_with_what_to_do() {
     let images = ImageMapping::parse("localhost:1/lambda-<runtime>:1").expect("a pattern");
     let options = DockerOptions { images, ..stage.options.clone() };
     let executor = DockerExecutor::connect(options).await.expect("an engine");
-    executor.supports("python3.11").expect("there is an image name");
-    let (one, two) = tokio::join!(executor.prepare("python3.11"), executor.prepare("python3.11"));
+    executor.supports(&Base::runtime("python3.11")).expect("there is an image name");
+    let python = Base::runtime("python3.11");
+    let (one, two) = tokio::join!(executor.prepare(&python), executor.prepare(&python));
     for refused in [one, two] {
         let Err(ExecutorError::RuntimeMissing(text)) = refused else { panic!("{refused:?}") };
         for part in ["image localhost:1/lambda-python3.11:1", "docker pull", "LAMBDA_RUNTIME_IMAGE_MAPPING"] {
             assert!(text.contains(part), "{text}");
         }
     }
-    stage.executor.prepare("python3.11").await.expect("this one is here");
-    let unknown = stage.executor.supports("nodejs4.3").expect_err("it never had an image");
+    stage.executor.prepare(&python).await.expect("this one is here");
+    let unknown = stage.executor.supports(&Base::runtime("nodejs4.3")).expect_err("it never had an image");
     assert!(matches!(unknown, ExecutorError::RuntimeMissing(_)));
 }
 
@@ -175,7 +176,7 @@ async fn a_container_that_does_not_start_is_removed() {
     let refused = stage.executor.start(&stage.spec("00000000000000c1")).await;
     let text = refused.expect_err("there is no init").to_string();
     assert!(text.starts_with("Docker: cannot start container larder-broken00-f-1-"), "{text}");
-    let spec = EnvironmentSpec { code_tree: "/nowhere".into(), ..stage.spec("00000000000000c2") };
+    let spec = EnvironmentSpec { code_tree: Some("/nowhere".into()), ..stage.spec("00000000000000c2") };
     let text = stage.executor.start(&spec).await.expect_err("no code").to_string();
     assert!(text.contains("cannot create container") && text.contains("/nowhere"), "{text}");
     stage.none_left().await;
@@ -223,7 +224,8 @@ async fn an_image_removed_meanwhile_is_noticed() {
     let executor = DockerExecutor::connect(options).await.expect("an engine");
     let tag = TagImageOptionsBuilder::default().repo("localhost:1/retag-python3.11").tag("1").build();
     stage.docker.tag_image(IMAGE, Some(tag)).await.expect("tagged");
-    executor.prepare("python3.11").await.expect("it is here");
+    let python = Base::runtime("python3.11");
+    executor.prepare(&python).await.expect("it is here");
     let removal = RemoveImageOptionsBuilder::default().build();
     let image = "localhost:1/retag-python3.11:1";
     stage.docker.remove_image(image, Some(removal), None).await.expect("untagged");

@@ -2,10 +2,9 @@
 //! again. Where no sandbox can be made, or the init is not built (`cargo build -p larder-init`),
 //! these tests say so and pass, except where `CI` is `true`: there they fail.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use larder::environments::executor::{EnvironmentId, Executor, ExecutorError};
+use larder::environments::executor::{Base, EnvironmentId, Executor, ExecutorError};
 use larder_init::link::Outcome;
 
 use stage::Stage;
@@ -98,7 +97,7 @@ async fn an_environment_that_ended_leaves_no_zombie() {
 async fn a_start_that_fails_leaves_nothing() {
     let Some(stage) = Stage::set("python3.12", "handler.py", PYTHON).await else { return };
     let mut spec = stage.spec("00000000000000e1");
-    spec.code_tree = Path::new("/no/such/tree").to_owned();
+    spec.code_tree = Some("/no/such/tree".into());
     let error = stage.executor().start(&spec).await.expect_err("no code");
     assert!(error.to_string().contains("/no/such/tree"), "{error}");
     stage.end("00000000000000e1").await;
@@ -109,15 +108,20 @@ async fn runtimes_without_a_client_name_the_way_out() {
     let Some(stage) = Stage::set("python3.12", "handler.py", PYTHON).await else { return };
     let executor = stage.executor();
     for runtime in ["java21", "ruby3.3", "dotnet8", "go1.x"] {
-        match executor.supports(runtime) {
+        match executor.supports(&Base::runtime(runtime)) {
             Err(ExecutorError::RuntimeMissing(text)) => assert!(text.contains("docker"), "{text}"),
             other => panic!("{runtime}: {other:?}"),
         }
     }
-    executor.supports("provided.al2").expect("always");
+    executor.supports(&Base::runtime("provided.al2")).expect("always");
+    let image = Base { image: Some("my/image:1".to_owned()), ..Base::runtime("") };
+    match executor.supports(&image) {
+        Err(ExecutorError::ImageRefused(text)) => assert!(text.contains("my/image:1"), "{text}"),
+        other => panic!("{other:?}"),
+    }
     let mut spec = stage.spec("00000000000000e2");
-    spec.runtime = "python3.19".to_owned();
-    let warning = executor.launch(&spec).expect("some Python").warning.expect("another version");
+    spec.base.runtime = "python3.19".to_owned();
+    let warning = executor.launch(&spec).await.expect("some Python").warning.expect("another version");
     assert!(warning.starts_with("python3.19 is not on this machine; running with Python 3."), "{warning}");
 }
 

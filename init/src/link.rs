@@ -34,6 +34,10 @@ pub const TOKEN_VARIABLE: &str = "LARDER_TOKEN";
 /// environment.
 pub const GRACE_VARIABLE: &str = "LARDER_GRACE_S";
 
+/// Environment variable with an address to listen at and a socket that connections are passed on to, with a space
+/// between them; not set: nothing is passed on.
+pub const RELAY_VARIABLE: &str = "LARDER_RELAY";
+
 /// A frame from the init to the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromInit {

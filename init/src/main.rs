@@ -13,6 +13,7 @@ mod outbox;
 mod output;
 mod program;
 mod reaper;
+mod relay;
 mod run;
 mod sandbox;
 mod server_link;

@@ -22,6 +22,13 @@ fn try_run() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::from_environment()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let Some(relay) = settings.relay.clone() {
+            tokio::spawn(async move {
+                if let Err(error) = relay.run().await {
+                    eprintln!("larder-init: pass the function's calls on: {error}");
+                }
+            });
+        }
         let mut supervisor = Supervisor::new(settings)?;
         supervisor.run().await;
         Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use larder_init::link;
 
 use crate::dial::{Address, AddressError};
+use crate::relay::Relay;
 
 /// Where the server is, and who this environment is.
 pub struct Settings {
@@ -17,6 +18,8 @@ pub struct Settings {
     pub token: String,
     /// How long a lost server is waited for.
     pub grace: Duration,
+    /// What passes the function's calls on to the server.
+    pub relay: Option<Relay>,
 }
 
 /// Why the variables are of no use.
@@ -52,6 +55,13 @@ impl Settings {
             environment: text(link::ENVIRONMENT_VARIABLE)?,
             token: text(link::TOKEN_VARIABLE)?,
             grace: Duration::from_secs(grace),
+            relay: match lookup(link::RELAY_VARIABLE) {
+                Some(_) => {
+                    let relay = text(link::RELAY_VARIABLE)?.parse();
+                    Some(relay.map_err(|()| SettingsError::Unusable(link::RELAY_VARIABLE))?)
+                }
+                None => None,
+            },
         })
     }
 }

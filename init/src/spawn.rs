@@ -16,6 +16,8 @@ pub struct SpawnSpec {
     pub hidden: Vec<PathBuf>,
     /// Size limit of /tmp in MiB.
     pub tmp_mib: u32,
+    /// Whether processes get AWS's limits; else they keep the server's own.
+    pub has_ulimits: bool,
     /// The first process inside: program and arguments. Empty: a trial that ends before the exec.
     pub argv: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! Functions: create, read, list, update, delete.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde::Serialize;
 
@@ -86,10 +88,14 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let create = CreateFunction { key: key.clone(), code, config, tags, publish, code_signing_config, signed };
     let command = FunctionCommand::CreateFunction(Box::new(create));
     let committed = services.commit(command, call.origin(), attachment).await?;
+    let committed = settled(services, committed, &key).await;
     let version = shown_version(&committed, &key)?;
     let shown = FunctionConfiguration::new(&key, version, Shown::Unqualified).with_function_arn(&key);
     json(StatusCode::CREATED, &shown)
 }
+
+/// How long a creation waits for its function: no longer than clients wait for an answer.
+const SETTLED_WITHIN: Duration = Duration::from_secs(30);
 
 fn check_name(key: &FunctionKey) -> Result<(), ApiError> {
     let name = key.name.as_str();
@@ -126,7 +132,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         return show(&services.ledger.preview(&command.into())?, &key, StatusCode::OK);
     }
     let committed = services.commit(command, call.origin(), attachment).await?;
-    show(&committed, &key, StatusCode::OK)
+    show(&settled(services, committed, &key).await, &key, StatusCode::OK)
 }
 
 /// `UpdateFunctionConfiguration`.
@@ -146,7 +152,31 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
     let command = FunctionCommand::UpdateFunctionConfiguration(Box::new(update));
     let committed = services.commit(command, call.origin(), None).await?;
-    show(&committed, &key, StatusCode::OK)
+    show(&settled(services, committed, &key).await, &key, StatusCode::OK)
+}
+
+/// What a commit made of a function once that is settled, where the user wants to wait for it; a function that is
+/// deleted meanwhile is shown as it was.
+async fn settled(services: &Services, committed: Committed, key: &FunctionKey) -> Committed {
+    if !services.synchronous {
+        return committed;
+    }
+    let mut changes = services.ledger.changes();
+    let waiting = async {
+        loop {
+            changes.mark_unchanged();
+            let state = services.ledger.state();
+            if !state.unsettled.keys().any(|(function, _)| function == key) || changes.changed().await.is_err() {
+                return state;
+            }
+        }
+    };
+    match tokio::time::timeout(SETTLED_WITHIN, waiting).await {
+        Ok(state) if shown_version(&Committed { state: state.clone(), ..committed.clone() }, key).is_ok() => {
+            Committed { state, ..committed }
+        }
+        _ => committed,
+    }
 }
 
 /// Answers with the version a commit is about.

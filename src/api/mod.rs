@@ -75,6 +75,8 @@ pub struct Services {
     pub hot_reload: Arc<HotReload>,
     /// Layers of other accounts.
     pub layer_library: Option<LayerLibrary>,
+    /// Whether creations and updates are answered when they are done (`LAMBDA_SYNCHRONOUS_CREATE`).
+    pub synchronous: bool,
 }
 
 /// The Lambda API.

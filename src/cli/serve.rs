@@ -6,13 +6,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, ServeOptions};
+use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
 use crate::ledger::Durability;
 use crate::server::Server;
 
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), String> {
     start_log(options.log_format);
+    warn_of_discontinued();
     // Removed when it is dropped, after the server has ended.
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::executor::Base;
 use super::{Pool, ProvisionError, Target, delayed};
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
@@ -37,8 +38,8 @@ fn waiting(state: &State) -> Vec<Unsettled> {
 struct Reactor {
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
-    /// Runtimes whose image was asked for: once a server's life.
-    prepared: HashSet<String>,
+    /// Runtimes and images that were made ready: once a server's life.
+    prepared: HashSet<Base>,
     /// Versions whose snapshot is being made.
     snapshots: HashSet<Unsettled>,
     tasks: TaskTracker,
@@ -49,19 +50,18 @@ impl Reactor {
     fn settle(&mut self, (key, version, deployment): Unsettled) {
         let state = self.ledger.state();
         let Some(found) = state.function(&key).and_then(|function| function.version(version)) else { return };
-        let runtime = found.config.runtime.clone();
-        // An image brings its own runtime.
-        let is_zip = found.code.image.is_none();
-        let failure = if is_zip { self.pool.executor().supports(&runtime).err() } else { None };
-        if is_zip && failure.is_none() && self.prepared.insert(runtime.clone()) {
-            self.prepare(runtime);
+        let base = Base::of(found);
+        let failure = self.pool.executor().supports(&base).err();
+        if failure.is_none() && self.prepared.insert(base.clone()) {
+            self.prepare(base);
         }
         let has_tenants = found.config.tenant_isolation.is_some();
-        if failure.is_none() && is_zip && found.has_snapshot() && !has_tenants {
+        if failure.is_none() && found.has_snapshot() && !has_tenants {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.make_snapshot(target, deployment);
         }
-        let failure = failure.map(|error| Failure { reason: error.to_string(), code: "InvalidRuntime".into() });
+        let failure =
+            failure.map(|error| Failure { reason: error.to_string(), code: error.state_reason_code().into() });
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
         self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
     }
@@ -93,12 +93,12 @@ impl Reactor {
         });
     }
 
-    /// Makes ready what the runtime's environments share, so that the first invocation need not wait.
-    fn prepare(&self, runtime: String) {
+    /// Makes ready what environments share, so that the first invocation need not wait.
+    fn prepare(&self, base: Base) {
         let pool = Arc::clone(&self.pool);
         self.tasks.spawn(async move {
-            if let Err(error) = pool.prepare(&runtime).await {
-                tracing::warn!(runtime, %error, "environments of this runtime cannot be made yet");
+            if let Err(error) = pool.prepare(&base).await {
+                tracing::warn!(%base, %error, "its environments cannot be made yet");
             }
         });
     }

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use async_trait::async_trait;
+
+use crate::model::function::{FunctionVersion, ImageConfig};
+use crate::model::runtimes::Architecture;
 
 /// Id of one execution environment: 16 lower-case hex digits, unique in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +23,42 @@ impl EnvironmentId {
 impl fmt::Display for EnvironmentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What the environments of functions are made from: a runtime, or an image that brings its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Base {
+    /// The runtime's name as in the API, such as `python3.12`; empty for an image.
+    pub runtime: String,
+    /// The image of a function with `PackageType` `Image`, as the caller named it.
+    pub image: Option<String>,
+    /// What it is to run on.
+    pub architecture: Architecture,
+}
+
+impl Base {
+    /// What the environments of a version are made from.
+    pub fn of(version: &FunctionVersion) -> Self {
+        let image = version.code.image.as_ref().map(|image| image.uri.clone());
+        let runtime = version.config.runtime.clone();
+        // A request can name no other.
+        let architecture = Architecture::named(&version.config.architecture).unwrap_or(Architecture::X86_64);
+        Self { runtime, image, architecture }
+    }
+
+    /// A runtime on `x86_64`.
+    pub fn runtime(name: &str) -> Self {
+        Self { runtime: name.to_owned(), image: None, architecture: Architecture::X86_64 }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.image {
+            Some(image) => write!(f, "image {image}"),
+            None => write!(f, "runtime {}", self.runtime),
+        }
     }
 }
 
@@ -40,12 +80,14 @@ pub struct EnvironmentSpec {
     pub version: String,
     /// Changes whenever code or configuration change, for labels.
     pub deployment: String,
-    /// The runtime's name as in the API, such as `python3.12`.
-    pub runtime: String,
+    /// What it is made from.
+    pub base: Base,
+    /// How its image is started, where it is not as the image says.
+    pub image_config: ImageConfig,
     /// The handler as in the API.
     pub handler: String,
-    /// Host folder with the unpacked code, read-only, absolute.
-    pub code_tree: PathBuf,
+    /// Host folder with the unpacked code, read-only, absolute; `None` for an image, which has its code in it.
+    pub code_tree: Option<PathBuf>,
     /// Host folder with what the layers put at /opt, read-only, absolute.
     pub layer_tree: Option<PathBuf>,
     /// Memory limit in MiB.
@@ -65,8 +107,8 @@ pub struct StandbySpec {
     pub token: String,
     /// Id of the store, for names and labels.
     pub store_id: String,
-    /// The runtime's name as in the API: it says which image.
-    pub runtime: String,
+    /// What it is made from: a runtime.
+    pub base: Base,
     /// Seconds the init waits for a lost server before it ends the environment.
     pub grace_s: u64,
 }
@@ -76,6 +118,8 @@ pub struct StandbySpec {
 pub struct Launch {
     /// Program and arguments; empty where the function brings its own `bootstrap`, which the init looks for.
     pub argv: Vec<String>,
+    /// Working folder.
+    pub working_dir: String,
     /// Variables that this executor sets or replaces (`PATH`, `LD_LIBRARY_PATH`, …), over the ones
     /// of [`crate::environments::variables`] but under the user's.
     pub variables: Vec<(String, String)>,
@@ -91,15 +135,86 @@ pub struct Launch {
     pub warning: Option<String>,
 }
 
+/// Limits of a function's processes (`--ulimits`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Ulimits {
+    /// As recorded on AWS
+    #[default]
+    Aws,
+    /// Those of the engine, or of the server's own process
+    None,
+}
+
+/// Who functions run as (`LAMBDA_INIT_USER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InitUser {
+    /// `sbx_user1051`, as on AWS.
+    #[default]
+    Lambda,
+    /// As the init: root inside.
+    Init,
+    /// User and group by number.
+    Numbers(u32, u32),
+}
+
+impl InitUser {
+    /// User and group of `sbx_user1051`.
+    pub const LAMBDA: (u32, u32) = (993, 990);
+
+    /// User and group to change to; `None`: none.
+    pub fn numbers(self) -> Option<(u32, u32)> {
+        match self {
+            Self::Lambda => Some(Self::LAMBDA),
+            Self::Init => None,
+            Self::Numbers(user, group) => Some((user, group)),
+        }
+    }
+}
+
+impl FromStr for InitUser {
+    type Err = String;
+
+    /// Names are those that every environment has: which others an image has cannot be known before.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "" | "root" | "0" | "0:0" => return Ok(Self::Init),
+            "sbx_user1051" => return Ok(Self::Lambda),
+            _ => {}
+        }
+        let (user, group) = text.trim().split_once(':').unwrap_or((text.trim(), text.trim()));
+        match (user.parse(), group.parse()) {
+            (Ok(user), Ok(group)) => Ok(Self::Numbers(user, group)),
+            _ => Err("write UID or UID:GID in numbers, root, or sbx_user1051".to_owned()),
+        }
+    }
+}
+
 /// Why an executor could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutorError {
     /// This machine cannot run the runtime; the text names what to install or do.
     #[error("{0}")]
     RuntimeMissing(String),
+    /// It cannot run this image, or no image at all.
+    #[error("{0}")]
+    ImageRefused(String),
+    /// It cannot run programs of this architecture.
+    #[error("{0}")]
+    ArchitectureMissing(String),
     /// The engine or the kernel refused; the text names the step.
     #[error("{0}")]
     Failed(String),
+}
+
+impl ExecutorError {
+    /// `StateReasonCode` of a function that cannot run for it.
+    pub fn state_reason_code(&self) -> &'static str {
+        match self {
+            Self::RuntimeMissing(_) | Self::Failed(_) => "InvalidRuntime",
+            Self::ImageRefused(_) => "InvalidImage",
+            Self::ArchitectureMissing(_) => "InvalidConfiguration",
+        }
+    }
 }
 
 /// Whether an environment is kept.
@@ -112,19 +227,19 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// `docker` or `sandbox`.
     fn name(&self) -> &'static str;
 
-    /// Whether this machine can ever run `runtime`, and how to mend it if not. Answers at once
-    /// (no download): a function with a runtime that fails this goes to State Failed.
-    fn supports(&self, runtime: &str) -> Result<(), ExecutorError>;
+    /// Whether this machine can ever run `base`, and how to mend it if not. Answers at once
+    /// (no download): a function that fails this goes to State Failed.
+    fn supports(&self, base: &Base) -> Result<(), ExecutorError>;
 
     /// The runtimes whose environments can be made at once, without a download, in the table's order.
     async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError>;
 
     /// How the runtime of `spec` is started.
-    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError>;
+    async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError>;
 
-    /// Makes what environments of `runtime` share (pulls the image); called before `start` and
+    /// Makes what environments of `base` share (pulls the image); called before `start` and
     /// ahead of time when a function is created. Cheap when it is there already.
-    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError>;
+    async fn prepare(&self, base: &Base) -> Result<(), ExecutorError>;
 
     /// Starts an environment with the init as its first process. Returns when it was started; the
     /// init dials by itself.

@@ -36,20 +36,28 @@ pub struct LinkServer {
     remote: Option<TcpListener>,
 }
 
+/// Binds a socket for inits, in place of one that a killed server left. They run as root of their
+/// environment: where that is not the server's own user, anyone who reaches the folder may
+/// connect, and tokens guard the link; the data dir keeps other users from the folder.
+///
+/// # Errors
+/// The folder is not there, or its files cannot be changed.
+pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt as _;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mode = if nix::unistd::geteuid().is_root() { 0o600 } else { 0o666 };
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
 impl LinkServer {
-    /// Binds the socket, in place of one that a killed server left. Inits run as root of their
-    /// environment: where that is not the server's own user, anyone who reaches the folder may
-    /// connect, and tokens guard the link; the data dir keeps other users from the folder.
+    /// Binds the link's socket.
     pub fn bind(path: &Path) -> std::io::Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mode = if nix::unistd::geteuid().is_root() { 0o600 } else { 0o666 };
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-        Ok(Self { local: listener, remote: None })
+        Ok(Self { local: bind_socket(path)?, remote: None })
     }
 
     /// The same, listening for a remote engine's environments too.

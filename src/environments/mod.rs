@@ -4,6 +4,7 @@
 pub mod activation;
 pub mod capacity;
 pub mod delayed;
+pub mod endpoint;
 mod environment;
 pub mod executor;
 pub mod executors;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 pub use environment::{Completed, Invocation, Report};
 pub use function_log::{LogSink, NoSink};
-pub use link::LinkServer;
+pub use link::{LinkServer, bind_socket};
 pub use pool::{Pool, ProvisionError, RunError, Target};
 
 /// Name of the link's socket in its folder.

@@ -86,10 +86,13 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         ("AWS_LAMBDA_LOG_STREAM_NAME", &stream),
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
-        ("_HANDLER", &config.handler),
     ]);
-    // Recorded: the OS-only runtimes have none.
-    if !config.runtime.starts_with("provided") {
+    let is_image = target.version.code.image.is_some();
+    if !is_image {
+        reserved.insert("_HANDLER".into(), config.handler.clone());
+    }
+    // Recorded: the OS-only runtimes have none. That of an image is its own affair.
+    if !is_image && !config.runtime.starts_with("provided") {
         reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment);
     }
     if config.logging.format == "JSON" {

@@ -50,7 +50,7 @@ pub enum Family {
 }
 
 /// A processor architecture, as the API spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Architecture {
     /// `x86_64`, the default.
     X86_64,
@@ -97,6 +97,11 @@ impl Architecture {
             Self::X86_64 => "x86_64",
             Self::Arm64 => "arm64",
         }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::X86_64, Self::Arm64].into_iter().find(|architecture| architecture.name() == name)
     }
 }
 

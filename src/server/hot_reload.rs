@@ -22,7 +22,7 @@ pub fn open(
         data_dir: data_dir.to_owned(),
         // In a container, or where Larder is root, functions have a user of their own.
         other_user: is_docker || nix::unistd::geteuid().is_root(),
-        out_of_reach: is_docker && options.environments.link_address.is_some(),
+        out_of_reach: is_docker && options.containers.link_address.is_some(),
     };
     let hot_reload = HotReload::new(folders, &settings.run_dir);
     hot_reload.map(Arc::new).map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })

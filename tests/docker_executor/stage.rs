@@ -10,9 +10,10 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{ContainerInspectResponse, ContainerSummary, ExecConfig};
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder};
 use futures_util::StreamExt as _;
-use larder::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, StandbySpec};
-use larder::environments::executors::docker::{DockerExecutor, DockerOptions};
+use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, StandbySpec};
+use larder::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions};
 use larder::environments::images::ImageMapping;
+use larder::model::function::ImageConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
@@ -63,6 +64,8 @@ impl Stage {
             standby_folder: folder.path().join("standby"),
             // Two runs of the tests on one engine must not meet.
             store_id: format!("{store_id}-{}", std::process::id()),
+            containers: ContainerOptions::default(),
+            ignore_architecture: false,
         };
         let executor = DockerExecutor::connect(options.clone()).await.expect("an engine");
         Some(Self { docker, executor, options, folder, listener })
@@ -78,9 +81,10 @@ impl Stage {
             function_name: "f-1".into(),
             version: "$LATEST".into(),
             deployment: "d1".into(),
-            runtime: "python3.11".into(),
+            base: Base::runtime("python3.11"),
+            image_config: ImageConfig::default(),
             handler: "handler.handler".into(),
-            code_tree: self.folder.path().join("code"),
+            code_tree: Some(self.folder.path().join("code")),
             layer_tree: None,
             memory_mib: 256,
             tmp_mib: 512,
@@ -96,8 +100,8 @@ impl Stage {
 
     /// Starts a standby environment and returns what its init said, with the open link.
     pub async fn stand_by(&self, id: &str) -> (Value, UnixStream) {
-        let EnvironmentSpec { id, token, store_id, runtime, grace_s, .. } = self.spec(id);
-        self.executor.stand_by(&StandbySpec { id, token, store_id, runtime, grace_s }).await.expect("started");
+        let EnvironmentSpec { id, token, store_id, base, grace_s, .. } = self.spec(id);
+        self.executor.stand_by(&StandbySpec { id, token, store_id, base, grace_s }).await.expect("started");
         self.dialled().await
     }
 

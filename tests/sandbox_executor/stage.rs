@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use larder::environments::executor::{EnvironmentId, EnvironmentSpec, Executor};
+use larder::environments::endpoint::Endpoint;
+use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, InitUser, Ulimits};
 use larder::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
+use larder::model::function::ImageConfig;
 use larder_init::link::{self, FromInit, Invoke, Outcome, Start, ToInit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -37,11 +39,11 @@ impl Stage {
             Ok(executor) => executor.probe().map(|()| executor),
         };
         let executor = match ready {
-            Ok(executor) if executor.supports(runtime).is_ok() => executor,
+            Ok(executor) if executor.supports(&Base::runtime(runtime)).is_ok() => executor,
             Ok(_) => return skip(&format!("{runtime} cannot run here")),
             Err(why) => return skip(&why),
         };
-        executor.prepare(runtime).await.expect("prepared");
+        executor.prepare(&Base::runtime(runtime)).await.expect("prepared");
         Some(Stage { folder, runtime: runtime.to_owned(), executor, listener })
     }
 
@@ -59,9 +61,10 @@ impl Stage {
             function_name: "f".to_owned(),
             version: "$LATEST".to_owned(),
             deployment: "d".to_owned(),
-            runtime: self.runtime.clone(),
+            base: Base::runtime(&self.runtime),
+            image_config: ImageConfig::default(),
             handler: "handler.handler".to_owned(),
-            code_tree: self.folder.path().join("task"),
+            code_tree: Some(self.folder.path().join("task")),
             layer_tree: None,
             memory_mib: 128,
             tmp_mib: 16,
@@ -82,7 +85,7 @@ impl Stage {
             }
             other => panic!("not a hello: {other:?}"),
         }
-        let launch = self.executor.launch(&spec).expect("launchable");
+        let launch = self.executor.launch(&spec).await.expect("launchable");
         let mut variables = launch.variables;
         variables.push(("_HANDLER".to_owned(), spec.handler));
         let start = Start {
@@ -186,6 +189,9 @@ fn config(folder: &Path) -> SandboxConfig {
         run_dir: folder.join("run"),
         link_socket: folder.join("link/link.sock"),
         hidden: vec![folder.to_owned()],
+        user: InitUser::default(),
+        ulimits: Ulimits::default(),
+        endpoint: Endpoint::default(),
     }
 }
 

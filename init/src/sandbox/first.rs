@@ -9,9 +9,11 @@ use std::path::Path;
 use nix::libc;
 use nix::mount::MsFlags;
 use nix::sys::prctl::set_no_new_privs;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stdout, execv, setgroups, sethostname, setsid};
+
+use larder_init::spawn::SpawnSpec;
 
 use super::identity::Rights;
 use super::{Fault, raw, view};
@@ -19,8 +21,14 @@ use super::{Fault, raw, view};
 /// A host name of the kind AWS gives: an address, so that looking it up works anywhere.
 const HOST_NAME: &str = "169.254.100.2";
 
-/// Open files of a process on AWS.
-const OPEN_FILES: u64 = 1024;
+/// Limits of a process on AWS: open files, bytes of core files, of locked memory, and of the stack, which a process
+/// may raise.
+const LIMITS: [(Resource, u64, u64); 4] = [
+    (Resource::RLIMIT_NOFILE, 1024, 1024),
+    (Resource::RLIMIT_CORE, 10_737_418_240, 10_737_418_240),
+    (Resource::RLIMIT_MEMLOCK, 65_536, 65_536),
+    (Resource::RLIMIT_STACK, 8_388_608, RLIM_INFINITY),
+];
 
 /// Processes and threads of a sandbox on AWS.
 const PROCESSES: u64 = 742;
@@ -32,24 +40,26 @@ const KEPT_CAPABILITIES: [libc::c_ulong; 3] = [5, 6, 7];
 /// Parts of /proc through which user 0 could change the host.
 const HOST_SETTINGS: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
 
-/// Waits for `go`, finishes the sandbox and becomes `argv`. Returns without an error only for a
-/// trial, where `argv` is empty.
-pub fn become_init(rights: Rights, mut go: File, argv: &[String]) -> Result<Option<Infallible>, Fault> {
+/// Waits for `go`, finishes the sandbox and becomes its first process. Returns without an error only for a
+/// trial, whose `argv` is empty.
+pub fn become_init(rights: Rights, mut go: File, spec: &SpawnSpec) -> Result<Option<Infallible>, Fault> {
     let mut byte = [0];
     go.read_exact(&mut byte).map_err(|error| Fault::new("wait for the spawner", error))?;
     drop(go);
     setsid().map_err(|error| Fault::new("make a session", error))?;
     fresh_proc()?;
-    limits(rights)?;
+    if spec.has_ulimits {
+        limits(rights)?;
+    }
     sethostname(HOST_NAME).map_err(|error| Fault::new("set the host name", error))?;
     raw::leave_keyring();
     umask(Mode::from_bits_truncate(0o022));
     dup2_stdout(std::io::stderr()).map_err(|error| Fault::new("join the outputs", error))?;
     give_up_rights(rights)?;
-    if argv.is_empty() {
+    if spec.argv.is_empty() {
         return Ok(None);
     }
-    exec(argv).map(Some)
+    exec(&spec.argv).map(Some)
 }
 
 /// Mounts the process table of the new namespace and shuts what would reach beyond it.
@@ -69,15 +79,19 @@ fn fresh_proc() -> Result<(), Fault> {
     Ok(())
 }
 
-/// Sets AWS's limits, but for core files: those would only fill /tmp.
+/// Sets AWS's limits, as far as those of the server allow: nobody in a user namespace can raise them.
 fn limits(rights: Rights) -> Result<(), Fault> {
-    let set =
-        |resource, limit| setrlimit(resource, limit, limit).map_err(|error| Fault::new("set a resource limit", error));
-    set(Resource::RLIMIT_CORE, 0)?;
-    set(Resource::RLIMIT_NOFILE, OPEN_FILES)?;
+    let set = |resource, soft: u64, hard: u64| {
+        let (_, most) = getrlimit(resource).map_err(|error| Fault::new("read a resource limit", error))?;
+        let hard = hard.min(most);
+        setrlimit(resource, soft.min(hard), hard).map_err(|error| Fault::new("set a resource limit", error))
+    };
+    for (resource, soft, hard) in LIMITS {
+        set(resource, soft, hard)?;
+    }
     // Before Linux 5.14 an ordinary user's other processes count too, so it keeps its own limit.
     match rights {
-        Rights::Root => set(Resource::RLIMIT_NPROC, PROCESSES),
+        Rights::Root => set(Resource::RLIMIT_NPROC, PROCESSES, PROCESSES),
         Rights::User => Ok(()),
     }
 }

@@ -126,7 +126,7 @@ impl Sandbox {
         let mut record = create(&spec.folder.join(PID_RECORD))?;
         let rights = Rights::take()?;
         view::enter(spec)?;
-        let (child, wires) = fork(rights, &spec.argv)?;
+        let (child, wires) = fork(rights, spec)?;
         let start_time = start_time(child)?;
         writeln!(record, "{child} {start_time}").map_err(|error| Fault::new("record the pid", error))?;
         rights.map(child)?;
@@ -166,14 +166,14 @@ impl Wires {
 }
 
 /// Makes the child, which waits for its release.
-fn fork(rights: Rights, argv: &[String]) -> Result<(Pid, Wires), Fault> {
+fn fork(rights: Rights, spec: &SpawnSpec) -> Result<(Pid, Wires), Fault> {
     let (go_read, go) = pipe()?;
     let (faults, faults_write) = pipe()?;
     let mut childs = Some((go_read, faults_write));
     let mut ours = Some(Wires { go, faults });
     let child = raw::clone_child(rights.namespaces(), || {
         drop(ours.take());
-        childs.take().map_or(1, |(go, faults)| run_child(rights, go, faults, argv))
+        childs.take().map_or(1, |(go, faults)| run_child(rights, go, faults, spec))
     })
     .map_err(|error| Fault::new("make the namespaces", error))?;
     let ours = ours.ok_or_else(|| Fault::new("make the namespaces", "this is not the child"))?;
@@ -181,8 +181,8 @@ fn fork(rights: Rights, argv: &[String]) -> Result<(Pid, Wires), Fault> {
 }
 
 /// The child's body: becomes the init or tells the spawner why not.
-fn run_child(rights: Rights, go: File, mut faults: File, argv: &[String]) -> isize {
-    match first::become_init(rights, go, argv) {
+fn run_child(rights: Rights, go: File, mut faults: File, spec: &SpawnSpec) -> isize {
+    match first::become_init(rights, go, spec) {
         Ok(_) => 0,
         Err(fault) => {
             let _ = write!(faults, "{fault}");

@@ -22,7 +22,10 @@ const SYSTEM: [&str; 10] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx3
 const EXTRAS: [&str; 2] = ["/sys/devices/system/cpu", "/var/lib/ca-certificates"];
 
 /// Files of /etc that many hosts keep elsewhere, behind a link.
-const LINKED: [&str; 3] = ["/etc/resolv.conf", "/etc/hosts", "/etc/localtime"];
+const LINKED: [&str; 2] = ["/etc/resolv.conf", "/etc/localtime"];
+
+/// Names of this machine that AWS's environments have: subscribers of telemetry listen there.
+const HOSTS: &str = "127.0.0.1 sandbox.localdomain sandbox\n";
 
 /// Devices that exist in every sandbox.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -121,7 +124,23 @@ impl View {
                 _ => {}
             }
         }
+        self.hosts()?;
         self.accounts()
+    }
+
+    /// The host's names of machines, and AWS's.
+    fn hosts(&self) -> Result<(), Fault> {
+        // A host without the file has no place for one.
+        let Ok(target) = fs::canonicalize("/etc/hosts") else { return Ok(()) };
+        let mut text = fs::read(&target).map_err(|error| Fault::io("read", &target, error))?;
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(HOSTS.as_bytes());
+        let ours = self.inside(Path::new("/run/larder")).join("hosts");
+        fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
+        set_mode(&ours, 0o644)?;
+        self.bind(&ours, &target)
     }
 
     /// The runtime's user in place of the host's accounts.

@@ -13,63 +13,42 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
 use async_trait::async_trait;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptions, RemoveContainerOptionsBuilder,
-    StartContainerOptions,
+    CreateContainerOptionsBuilder, KillContainerOptions, ListContainersOptionsBuilder, ListImagesOptions,
+    RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::future::join_all;
 
 use crate::environments::executor::{
-    EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch, StandbySpec,
+    Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch, StandbySpec,
 };
 use crate::environments::images::ImageMapping;
-use crate::environments::variables;
-use crate::model::runtimes::{self, Family};
+use crate::model::runtimes;
 
+mod architecture;
 mod container;
 mod copy;
 mod engine;
+mod flags;
+mod launch;
 mod pull;
 mod standby;
 
+use architecture::Architectures;
 use container::{ENVIRONMENT_LABEL, INIT_NAME, Passage, STORE_LABEL};
 use engine::{is_going, is_missing};
-use pull::Images;
+use pull::{Images, Present, Wanted};
 use standby::Slots;
 
+pub use container::ContainerOptions;
 pub use engine::Engine;
-
-/// User and group of the runtime, as on AWS.
-const RUNTIME_USER: (u32, u32) = (993, 990);
-
-/// Where the init serves the Runtime API: each container has a loopback of its own.
-const RUNTIME_API: &str = "127.0.0.1:9001";
-
-/// Where it takes traces.
-const XRAY_DAEMON: &str = "127.0.0.1:2000";
-
-/// The entrypoint of AWS's images. Its contract: one argument, the handler; where
-/// `AWS_LAMBDA_RUNTIME_API` is set it executes the runtime.
-const ENTRYPOINT: &str = "/lambda-entrypoint.sh";
-
-/// The image's variables that a runtime needs, with AWS's values (recorded 2026-01-12; AWS's images
-/// set the same).
-const VARIABLES: [(&str, &str); 6] = [
-    ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
-    ("LAMBDA_TASK_ROOT", "/var/task"),
-    ("LANG", "en_US.UTF-8"),
-    (
-        "LD_LIBRARY_PATH",
-        "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-    ),
-    ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
-    ("TZ", ":UTC"),
-];
+pub use flags::ContainerFlags;
 
 /// What a [`DockerExecutor`] is made of.
 #[derive(Debug, Clone)]
@@ -93,6 +72,11 @@ pub struct DockerOptions {
     pub standby_folder: PathBuf,
     /// Id of the store, as in [`EnvironmentSpec::store_id`]: whose containers `sweep` may remove.
     pub store_id: String,
+    /// What every container gets.
+    pub containers: ContainerOptions,
+    /// Whether functions run on the engine's architecture, whatever they ask for
+    /// (`LAMBDA_IGNORE_ARCHITECTURE`).
+    pub ignore_architecture: bool,
 }
 
 /// Makes environments as containers.
@@ -104,6 +88,10 @@ pub struct DockerExecutor {
     passage: Passage,
     slots: Slots,
     store_id: String,
+    options: ContainerOptions,
+    architectures: Architectures,
+    /// Whether the engine refused to limit the size of a container's files.
+    no_sizes: AtomicBool,
     /// Container ids of environments started by this process; the labels know the others.
     containers: Mutex<HashMap<EnvironmentId, String>>,
 }
@@ -124,6 +112,9 @@ impl DockerExecutor {
             None => Passage::Bind { link_folder: furnish(&options.link_folder, &options.init)? },
         };
         Ok(Self {
+            architectures: Architectures::new(&engine.architecture, !engine.remote, options.ignore_architecture),
+            options: options.containers,
+            no_sizes: AtomicBool::new(false),
             engine,
             mapping: options.images,
             images: Images::default(),
@@ -139,39 +130,50 @@ impl DockerExecutor {
         &self.engine.description
     }
 
-    fn image(&self, runtime: &str) -> Result<String, ExecutorError> {
-        self.mapping.image(runtime).ok_or_else(|| {
+    /// The image that `base` runs in, and for which platform.
+    fn image(&self, base: &Base) -> Result<Wanted, ExecutorError> {
+        let image = base.image.clone().or_else(|| self.mapping.image(&base.runtime)).ok_or_else(|| {
             ExecutorError::RuntimeMissing(format!(
-                "there is no image for runtime {runtime}; name one in LAMBDA_RUNTIME_IMAGE_MAPPING"
+                "there is no image for {base}; name one in LAMBDA_RUNTIME_IMAGE_MAPPING"
             ))
-        })
+        })?;
+        let platform = self.options.flags.platform.clone();
+        let platform = platform.or_else(|| self.architectures.platform(base.architecture).map(str::to_owned));
+        Ok(Wanted { image, platform })
     }
 
     /// Creates the container of `spec`. An image that was removed since it was last seen is pulled
     /// again.
     async fn create(&self, spec: &EnvironmentSpec) -> Result<String, ExecutorError> {
-        let image = self.image(&spec.runtime)?;
-        self.images.ensure(&self.engine, &image).await?;
+        let wanted = self.image(&spec.base)?;
+        let mut image = self.images.ensure(&self.engine, &wanted).await?;
         let mut created = self.try_create(spec, &image).await?;
+        if created.as_ref().is_err_and(container::is_size_refusal) && !self.no_sizes.swap(true, Ordering::Relaxed) {
+            tracing::info!("the engine's storage cannot limit the size of /tmp: EphemeralStorage is not enforced");
+            created = self.try_create(spec, &image).await?;
+        }
         if created.as_ref().is_err_and(is_missing) {
-            self.images.forget(&image);
-            self.images.ensure(&self.engine, &image).await?;
+            self.images.forget(&wanted);
+            image = self.images.ensure(&self.engine, &wanted).await?;
             created = self.try_create(spec, &image).await?;
         }
         created.map_err(|error| {
             let name = container::name(spec);
-            self.engine.failed(&format!("create container {name} of image {image}"), &error)
+            self.engine.failed(&format!("create container {name} of image {}", wanted.image), &error)
         })
     }
 
     async fn try_create(
         &self,
         spec: &EnvironmentSpec,
-        image: &str,
+        image: &Present,
     ) -> Result<Result<String, bollard::errors::Error>, ExecutorError> {
         let name = container::name(spec);
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let body = container::body(spec, image, &self.passage)?;
+        let mut body = container::body(spec, &image.reference, &self.passage, &self.options)?;
+        if self.no_sizes.load(Ordering::Relaxed) {
+            body.host_config.get_or_insert_default().storage_opt = None;
+        }
         let created = self.engine.docker.create_container(Some(options), body).await;
         Ok(created.map(|created| created.id))
     }
@@ -181,12 +183,25 @@ impl DockerExecutor {
         if let Passage::Copy { init, .. } = &self.passage {
             copy::fill(&self.engine, id, spec, Some(init)).await?;
         }
+        for network in self.options.networks.iter().skip(1) {
+            let request = NetworkConnectRequest { container: id.to_owned(), ..NetworkConnectRequest::default() };
+            let connected = self.engine.docker.connect_network(network, request).await;
+            connected.map_err(|error| self.engine.failed(&format!("connect a container to {network}"), &error))?;
+        }
         let started = self.engine.docker.start_container(id, None::<StartContainerOptions>).await;
         started.map_err(|error| self.engine.failed(&format!("start container {}", container::name(spec)), &error))
     }
 
-    /// Kills and removes a container; one that is gone or going is fine.
+    /// Kills and removes a container, or keeps it stopped where that is wanted; one that is gone or going is fine.
     async fn remove(&self, container: &str) -> Result<(), ExecutorError> {
+        if self.options.keep_stopped {
+            return match self.engine.docker.kill_container(container, None::<KillContainerOptions>).await {
+                Err(error) if !is_going(&error) => {
+                    Err(self.engine.failed(&format!("stop container {container}"), &error))
+                }
+                _ => Ok(()),
+            };
+        }
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.engine.docker.remove_container(container, Some(options)).await {
             Err(error) if !is_going(&error) => {
@@ -217,8 +232,9 @@ impl Executor for DockerExecutor {
         "docker"
     }
 
-    fn supports(&self, runtime: &str) -> Result<(), ExecutorError> {
-        self.image(runtime).map(|_| ())
+    fn supports(&self, base: &Base) -> Result<(), ExecutorError> {
+        self.image(base)?;
+        self.architectures.check(base.architecture)
     }
 
     /// Those whose image the engine has.
@@ -230,32 +246,12 @@ impl Executor for DockerExecutor {
         Ok(runtimes::RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| here(name)).collect())
     }
 
-    /// Managed runtimes start by the image's entrypoint. `provided` ones have a `bootstrap` of their own, which the
-    /// init finds as AWS does: AWS's `provided` images look for it in /var/runtime only.
-    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
-        let argv = if runtimes::family(&spec.runtime) == Family::Provided {
-            Vec::new()
-        } else {
-            vec![ENTRYPOINT.to_owned(), spec.handler.clone()]
-        };
-        Ok(Launch {
-            argv,
-            variables: VARIABLES
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into_iter()
-                .chain(variables::module_path(&spec.runtime))
-                .collect(),
-            user: Some(RUNTIME_USER),
-            runtime_api: RUNTIME_API.to_owned(),
-            watch_memory: false,
-            xray_daemon: XRAY_DAEMON.to_owned(),
-            warning: None,
-        })
+    async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
+        self.launch_of(spec).await
     }
 
-    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError> {
-        let image = self.image(runtime)?;
-        self.images.ensure(&self.engine, &image).await
+    async fn prepare(&self, base: &Base) -> Result<(), ExecutorError> {
+        self.images.ensure(&self.engine, &self.image(base)?).await.map(|_| ())
     }
 
     /// A caller that drops this future half-way calls [`Executor::stop`]: a container may be there.
@@ -308,6 +304,11 @@ impl Executor for DockerExecutor {
         self.slots.sweep(keep).await?;
         let strangers = self.list(None).await?.into_iter().filter_map(|container| {
             let environment = container.labels?.remove(ENVIRONMENT_LABEL).map(EnvironmentId)?;
+            // One that is kept for somebody to look at has ended already.
+            let ended = container.state.is_some_and(|state| state == ContainerSummaryStateEnum::EXITED);
+            if self.options.keep_stopped && ended {
+                return None;
+            }
             (!keep(&environment)).then_some((environment, container.id?))
         });
         let removals = strangers.map(|(environment, container)| async move {

@@ -22,10 +22,13 @@ use async_trait::async_trait;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::environments::executor::{EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
+use crate::environments::endpoint::{self, Endpoint};
+use crate::environments::executor::{
+    Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
+};
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
-use crate::model::runtimes::RUNTIMES;
+use crate::model::runtimes::{self, Family, RUNTIMES};
 use languages::{Installation, Language, Languages};
 use larder_init::spawn::{Bind, SpawnSpec};
 
@@ -37,9 +40,6 @@ const INIT: &str = "/run/larder/init";
 
 /// Where the runtime client is inside, as on AWS.
 const RUNTIME_DIR: &str = "/var/runtime";
-
-/// The runtime's user and group inside, `sbx_user1051` on AWS.
-const RUNTIME_USER: (u32, u32) = (993, 990);
 
 /// Longest wait for the spawner, which needs a few milliseconds.
 const SPAWN: Duration = Duration::from_secs(10);
@@ -57,6 +57,12 @@ pub struct SandboxConfig {
     /// Folders that must never be seen inside, such as the data folder. Only one that lies in a
     /// part of the host that is shown (`/usr`, `/etc`) makes a difference.
     pub hidden: Vec<PathBuf>,
+    /// Who functions run as; a sandbox has root and `sbx_user1051` only.
+    pub user: InitUser,
+    /// Limits of processes.
+    pub ulimits: Ulimits,
+    /// How functions reach the server.
+    pub endpoint: Endpoint,
 }
 
 /// Makes environments out of namespaces.
@@ -81,6 +87,11 @@ enum Rights {
 impl SandboxExecutor {
     /// Prepares the folders. Starts nothing and searches nothing: that waits for the first use.
     pub fn new(config: SandboxConfig) -> Result<Self, ExecutorError> {
+        if let InitUser::Numbers(user, _) = config.user {
+            return Err(ExecutorError::Failed(format!(
+                "LAMBDA_INIT_USER: a sandbox has no user {user}; it has root and sbx_user1051"
+            )));
+        }
         if !config.init_binary.is_file() {
             let path = config.init_binary.display();
             return Err(ExecutorError::Failed(format!("there is no init at {path}")));
@@ -135,7 +146,13 @@ impl SandboxExecutor {
     }
 
     /// The language of a runtime and, unless the function brings its own, its installation.
-    fn installation(&self, runtime: &str) -> Result<(Language, Option<Arc<Installation>>), ExecutorError> {
+    fn installation(&self, base: &Base) -> Result<(Language, Option<Arc<Installation>>), ExecutorError> {
+        if let Some(image) = &base.image {
+            return Err(ExecutorError::ImageRefused(format!(
+                "the sandbox executor runs no container images (image {image}): they need the docker executor"
+            )));
+        }
+        let runtime = base.runtime.as_str();
         let language = Language::of(runtime).ok_or_else(|| missing(runtime))?;
         if language == Language::Provided {
             return Ok((language, None));
@@ -146,13 +163,10 @@ impl SandboxExecutor {
 
     /// What the spawner is asked for.
     fn spawn_spec(&self, spec: &EnvironmentSpec) -> Result<SpawnSpec, ExecutorError> {
-        let (language, installation) = self.installation(&spec.runtime)?;
+        let (language, installation) = self.installation(&spec.base)?;
         let link = self.config.link_socket.parent().unwrap_or(Path::new("/"));
-        let mut binds = vec![
-            Bind::new(&self.config.init_binary, INIT),
-            Bind::new(link, LINK_FOLDER),
-            Bind::new(&spec.code_tree, "/var/task"),
-        ];
+        let mut binds = vec![Bind::new(&self.config.init_binary, INIT), Bind::new(link, LINK_FOLDER)];
+        binds.extend(spec.code_tree.as_ref().map(|tree| Bind::new(tree, "/var/task")));
         binds.extend(spec.layer_tree.as_ref().map(|tree| Bind::new(tree, "/opt")));
         if let Some(client) = client_of(language) {
             binds.push(Bind::new(client.folder(&self.clients), RUNTIME_DIR));
@@ -168,6 +182,7 @@ impl SandboxExecutor {
             binds,
             hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
             tmp_mib: spec.tmp_mib,
+            has_ulimits: self.config.ulimits == Ulimits::Aws,
             argv: vec![INIT.to_owned()],
         })
     }
@@ -235,38 +250,42 @@ impl Executor for SandboxExecutor {
         "sandbox"
     }
 
-    fn supports(&self, runtime: &str) -> Result<(), ExecutorError> {
-        self.installation(runtime).map(|_| ())
+    fn supports(&self, base: &Base) -> Result<(), ExecutorError> {
+        self.installation(base).map(|_| ())
     }
 
     /// Those whose language version is on this machine, not merely a near one.
     async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError> {
         let exact = |name: &str| {
-            self.installation(name).is_ok_and(|(language, found)| found.is_none_or(|found| found.is_exact(language)))
+            self.installation(&Base::runtime(name))
+                .is_ok_and(|(language, found)| found.is_none_or(|found| found.is_exact(language)))
         };
         Ok(RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| exact(name)).collect())
     }
 
-    fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
-        let (language, installation) = self.installation(&spec.runtime)?;
+    async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
+        let (language, installation) = self.installation(&spec.base)?;
         let rights = self.rights().map_err(ExecutorError::Failed)?;
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
+        let mut variables = variables(&spec.base.runtime, installation.as_deref());
+        variables.extend(self.config.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         Ok(Launch {
             argv: argv(language, installation.as_deref()),
-            variables: variables(&spec.runtime, installation.as_deref()),
-            user: (rights == Rights::Root).then_some(RUNTIME_USER),
+            working_dir: "/var/task".to_owned(),
+            variables,
+            user: self.config.user.numbers().filter(|_| rights == Rights::Root),
             runtime_api: "127.0.0.1:0".to_owned(),
             watch_memory: true,
             xray_daemon: "127.0.0.1:0".to_owned(),
             warning: warning.map(|found| {
                 let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };
-                format!("{} is not on this machine; running with {name} {}", spec.runtime, found.version)
+                format!("{} is not on this machine; running with {name} {}", spec.base.runtime, found.version)
             }),
         })
     }
 
-    async fn prepare(&self, runtime: &str) -> Result<(), ExecutorError> {
-        let (language, installation) = self.installation(runtime)?;
+    async fn prepare(&self, base: &Base) -> Result<(), ExecutorError> {
+        let (language, installation) = self.installation(base)?;
         let Some(client) = client_of(language) else {
             return Ok(());
         };
@@ -346,7 +365,14 @@ fn variables(runtime: &str, installation: Option<&Installation>) -> Vec<(String,
         ("LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib".to_owned()),
         ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
     ];
-    own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(variables::module_path(runtime)).collect()
+    let mut variables: Vec<_> = own.map(|(name, value)| (name.to_owned(), value)).into();
+    variables.extend(variables::module_path(runtime));
+    if runtimes::family(runtime) != Family::Provided {
+        // What the shell leaves that starts a managed runtime on AWS.
+        variables
+            .extend([("PWD", "/var/task"), ("SHLVL", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    variables
 }
 
 /// Why a runtime cannot run here, and what mends it.

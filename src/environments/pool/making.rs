@@ -10,7 +10,7 @@ use super::standby::REPLACE_AFTER;
 use super::{Pool, RunError, Starting, Target};
 use crate::blobs::code_tree::CodeTrees;
 use crate::environments::environment::{Environment, Initialization};
-use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError};
+use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec};
 use crate::environments::hot_reload::{HotReload, MergedLayers, folders_of};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
@@ -49,7 +49,7 @@ impl Pool {
         let outcome = match made.await {
             Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
                 Ok(Ok(environment)) => {
-                    self.stand_by(&target.version.config.runtime, REPLACE_AFTER);
+                    self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
                     return Ok(environment);
                 }
                 _ => Err(RunError::StartTimeout(self.settings.start_timeout)),
@@ -79,15 +79,7 @@ impl Pool {
     }
 
     async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
-        if let Some(image) = &target.version.code.image {
-            return Err(ExecutorError::RuntimeMissing(format!(
-                "functions of container images are stored but not run by this version of Larder (image {}); \
-                 use a zip package to run the function",
-                image.uri
-            ))
-            .into());
-        }
-        self.executor.prepare(&target.version.config.runtime).await?;
+        self.executor.prepare(&Base::of(&target.version)).await?;
         let spec = self.spec(target, id).await?;
         Ok(self.executor.start(&spec).await?)
     }
@@ -103,7 +95,8 @@ impl Pool {
             function_name: target.function.name.to_string(),
             version: target.version.version.to_string(),
             deployment: target.version.deployment.to_string(),
-            runtime: config.runtime.clone(),
+            base: Base::of(&target.version),
+            image_config: config.image_config.clone().unwrap_or_default(),
             handler: config.handler.clone(),
             code_tree,
             layer_tree,
@@ -113,8 +106,11 @@ impl Pool {
         })
     }
 
-    /// The folders of a version's code and layers: unpacked, or where they stay.
-    async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<(PathBuf, Option<PathBuf>), RunError> {
+    /// The folders of a version's code and layers: unpacked, or where they stay. An image has neither.
+    async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<(Option<PathBuf>, Option<PathBuf>), RunError> {
+        if version.code.image.is_some() {
+            return Ok((None, None));
+        }
         let (trees, hot_reload) = (Arc::clone(&self.trees), Arc::clone(&self.hot_reload));
         let (version, merged) = (Arc::clone(version), Arc::clone(&self.merged_layers));
         let unpacking = tokio::task::spawn_blocking(move || {
@@ -122,7 +118,7 @@ impl Pool {
                 Some(folder) => hot_reload.rules().check(folder)?.0,
                 None => trees.get(&version.code.blob)?,
             };
-            Ok((code, layers(&version, &trees, &hot_reload, &merged)?))
+            Ok((Some(code), layers(&version, &trees, &hot_reload, &merged)?))
         });
         unpacking.await.map_err(|_| RunError::Closing)?
     }
@@ -130,7 +126,7 @@ impl Pool {
     /// Tells a fresh environment how to run its function.
     pub(super) async fn send_start(&self, target: &Target, environment: &Environment) -> Result<(), String> {
         let spec = self.spec(target, environment.id.clone()).await.map_err(|error| error.to_string())?;
-        let launch = self.executor.launch(&spec).map_err(|error| error.to_string())?;
+        let launch = self.executor.launch(&spec).await.map_err(|error| error.to_string())?;
         if let Some(warning) = launch.warning.clone() {
             tracing::warn!(function = %spec.function_name, "{warning}");
             environment.notice(warning);
@@ -138,7 +134,7 @@ impl Pool {
         let start = Start {
             variables: variables::of(target, &launch, &environment.id, environment.initialization),
             argv: launch.argv,
-            working_dir: "/var/task".into(),
+            working_dir: launch.working_dir,
             user: launch.user,
             runtime_api: launch.runtime_api,
             xray_daemon: launch.xray_daemon,

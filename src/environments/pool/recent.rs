@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use super::{Pool, Target};
 use crate::environments::Rehydrate;
 use crate::environments::environment::Initialization;
+use crate::environments::executor::Base;
 use crate::model::function::FunctionState;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
@@ -112,9 +113,9 @@ impl Pool {
     /// none: one after the other, as far as there is room.
     pub(super) async fn rehydrate(self: Arc<Self>) {
         let targets: Vec<_> = self.recent.read().iter().filter_map(|used| self.usable(used)).collect();
-        let runtimes: BTreeSet<_> = targets.iter().map(|target| &target.version.config.runtime).collect();
-        for runtime in runtimes {
-            self.fill(runtime).await;
+        let bases: BTreeSet<_> = targets.iter().map(|target| Base::of(&target.version)).collect();
+        for base in bases {
+            self.fill(&base).await;
         }
         if self.settings.rehydrate != Rehydrate::Recent {
             return;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{Pool, Target};
 use crate::environments::environment::{Environment, Initialization};
-use crate::environments::executor::{EnvironmentId, ExecutorError, StandbySpec};
+use crate::environments::executor::{Base, EnvironmentId, ExecutorError, StandbySpec};
 use crate::environments::{hot_reload, token};
 
 /// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
@@ -20,13 +20,13 @@ pub const REPLACE_AFTER: Duration = Duration::from_millis(300);
 /// How long after its end one is replaced that served no function.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// Standby environments by their runtime.
+/// Standby environments by what they were made from.
 #[derive(Debug, Default)]
 pub struct Standby {
     /// Started, not yet dialled.
-    starting: HashMap<EnvironmentId, String>,
+    starting: HashMap<EnvironmentId, Base>,
     /// Dialled: their inits wait, and the link's server waits for the sender.
-    waiting: HashMap<String, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
+    waiting: HashMap<Base, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
     /// Taken, and not announced yet as their functions' environments.
     assigning: HashSet<EnvironmentId>,
 }
@@ -38,23 +38,23 @@ impl Standby {
     }
 
     /// How many of a runtime there are or will be.
-    fn of(&self, runtime: &str) -> usize {
-        let starting = self.starting.values().filter(|starting| *starting == runtime).count();
-        starting + self.waiting.get(runtime).map_or(0, Vec::len)
+    fn of(&self, base: &Base) -> usize {
+        let starting = self.starting.values().filter(|starting| *starting == base).count();
+        starting + self.waiting.get(base).map_or(0, Vec::len)
     }
 
-    fn take(&mut self, runtime: &str) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
-        let (id, wake) = self.waiting.get_mut(runtime)?.pop()?;
+    fn take(&mut self, base: &Base) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
+        let (id, wake) = self.waiting.get_mut(base)?.pop()?;
         self.assigning.insert(id.clone());
         Some((id, wake))
     }
 
-    /// Forgets one that waits; its runtime.
-    fn forget(&mut self, id: &EnvironmentId) -> Option<String> {
+    /// Forgets one that waits; what it was made from.
+    fn forget(&mut self, id: &EnvironmentId) -> Option<Base> {
         let found = self.waiting.iter_mut().find(|(_, waiting)| waiting.iter().any(|(other, _)| other == id));
-        found.map(|(runtime, waiting)| {
+        found.map(|(base, waiting)| {
             waiting.retain(|(other, _)| other != id);
-            runtime.clone()
+            base.clone()
         })
     }
 
@@ -73,40 +73,41 @@ impl Standby {
 }
 
 impl Pool {
-    /// Makes ready what the environments of a runtime share, and its standby environments.
-    pub async fn prepare(self: &Arc<Self>, runtime: &str) -> Result<(), ExecutorError> {
-        self.executor.prepare(runtime).await?;
-        self.fill(runtime).await;
+    /// Makes ready what the environments of a runtime or an image share, and its standby environments.
+    pub async fn prepare(self: &Arc<Self>, base: &Base) -> Result<(), ExecutorError> {
+        self.executor.prepare(base).await?;
+        self.fill(base).await;
         Ok(())
     }
 
     /// Has the standby environments of a runtime filled up, a little later.
-    pub(super) fn stand_by(self: &Arc<Self>, runtime: &str, after: Duration) {
+    pub(super) fn stand_by(self: &Arc<Self>, base: &Base, after: Duration) {
         if self.settings.standby == 0 || !self.executor.has_standby() {
             return;
         }
-        let (pool, runtime) = (Arc::clone(self), runtime.to_owned());
+        let (pool, base) = (Arc::clone(self), base.clone());
         self.tasks.spawn(async move {
             if pool.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
-                pool.fill(&runtime).await;
+                pool.fill(&base).await;
             }
         });
     }
 
-    pub(super) async fn fill(self: &Arc<Self>, runtime: &str) {
-        if !self.executor.has_standby() {
+    pub(super) async fn fill(self: &Arc<Self>, base: &Base) {
+        // An image is its function's own: its environments are kept warm as such.
+        if !self.executor.has_standby() || base.image.is_some() {
             return;
         }
-        while let Some(id) = self.next_standby(runtime) {
+        while let Some(id) = self.next_standby(base) {
             let spec = StandbySpec {
                 token: token::of(self.ledger.secret(), &id),
                 id: id.clone(),
                 store_id: self.ledger.store_id().to_owned(),
-                runtime: runtime.to_owned(),
+                base: base.clone(),
                 grace_s: self.settings.grace.as_secs(),
             };
             if let Err(error) = self.executor.stand_by(&spec).await {
-                tracing::warn!(runtime, %error, "no standby environment could be made");
+                tracing::warn!(%base, %error, "no standby environment could be made");
                 self.inner().standby.starting.remove(&id);
                 return self.end(id);
             }
@@ -114,13 +115,13 @@ impl Pool {
     }
 
     /// The id of one more standby environment, where there are too few.
-    fn next_standby(&self, runtime: &str) -> Option<EnvironmentId> {
+    fn next_standby(&self, base: &Base) -> Option<EnvironmentId> {
         let mut inner = self.inner();
-        if self.stop.is_cancelled() || inner.standby.of(runtime) >= self.settings.standby {
+        if self.stop.is_cancelled() || inner.standby.of(base) >= self.settings.standby {
             return None;
         }
         let id = EnvironmentId::random();
-        inner.standby.starting.insert(id.clone(), runtime.to_owned());
+        inner.standby.starting.insert(id.clone(), base.clone());
         Some(id)
     }
 
@@ -129,9 +130,9 @@ impl Pool {
     pub fn standby_dialled(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
         let id = EnvironmentId(hello.environment.clone());
         let mut inner = self.inner();
-        let runtime = inner.standby.starting.remove(&id)?;
+        let base = inner.standby.starting.remove(&id)?;
         let (wake, assigned) = oneshot::channel();
-        inner.standby.waiting.entry(runtime).or_default().push((id, wake));
+        inner.standby.waiting.entry(base).or_default().push((id, wake));
         Some(assigned)
     }
 
@@ -139,13 +140,13 @@ impl Pool {
     pub fn standby_lost(self: &Arc<Self>, hello: &Hello) {
         let id = EnvironmentId(hello.environment.clone());
         let mut inner = self.inner();
-        let runtime = inner.standby.forget(&id);
+        let base = inner.standby.forget(&id);
         // One that was just assigned: who waits hears of it.
         inner.starting.remove(&id);
         drop(inner);
         self.end(id);
-        if let Some(runtime) = runtime {
-            self.stand_by(&runtime, AGAIN_AFTER);
+        if let Some(base) = base {
+            self.stand_by(&base, AGAIN_AFTER);
         }
     }
 
@@ -162,7 +163,8 @@ impl Pool {
         if target.version.code.image.is_some() || !hot_reload::folders_of(&target.version).is_empty() {
             return None;
         }
-        let (standby, wake) = self.inner().standby.take(&config.runtime)?;
+        let base = Base::of(&target.version);
+        let (standby, wake) = self.inner().standby.take(&base)?;
         // A task of its own: a caller that goes away must not leave half an environment.
         let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
         let assigning =
@@ -175,7 +177,7 @@ impl Pool {
             Ok(Err(reason)) => Err(reason),
             Err(error) => Err(error.to_string()),
         };
-        self.stand_by(&config.runtime, REPLACE_AFTER);
+        self.stand_by(&base, REPLACE_AFTER);
         match begun {
             Ok(environment) => Some(environment),
             Err(reason) => {

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits};
-use larder_init::link::{ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, TOKEN_VARIABLE};
+use larder_init::link::{ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, RELAY_VARIABLE, TOKEN_VARIABLE};
 
-use crate::environments::executor::{EnvironmentSpec, ExecutorError};
+use super::{ContainerFlags, engine};
+use crate::environments::endpoint::{Endpoint, SOCKET as API_SOCKET};
+use crate::environments::executor::{EnvironmentSpec, ExecutorError, InitUser, Ulimits};
 
 /// Label with the id of the store that owns a container.
 pub(super) const STORE_LABEL: &str = "larder.store";
@@ -50,10 +52,44 @@ const PIDS_LIMIT: i64 = 1024;
 /// all where the server is not root.
 const CAPABILITIES: [&str; 3] = ["KILL", "SETGID", "SETUID"];
 
-/// Limits as recorded on AWS: name, soft, hard; -1 is unlimited. Left out: NPROC, which counts all
-/// processes of the user on the machine ([`PIDS_LIMIT`] is per environment), and CORE, as core
-/// files would go to the host's crash handler.
-const ULIMITS: [(&str, i64, i64); 3] = [("memlock", 65_536, 65_536), ("nofile", 1024, 1024), ("stack", 8_388_608, -1)];
+/// Limits as recorded on AWS: name, soft, hard; -1 is unlimited. Left out: NPROC (742 there), which counts all
+/// processes of the user on the machine, so that some containers would take it from the others; [`PIDS_LIMIT`] is
+/// per environment.
+const ULIMITS: [(&str, i64, i64); 4] = [
+    ("core", 10_737_418_240, 10_737_418_240),
+    ("memlock", 65_536, 65_536),
+    ("nofile", 1024, 1024),
+    ("stack", 8_388_608, -1),
+];
+
+/// Names of this machine that AWS's environments have: subscribers of telemetry listen there.
+const HOSTS: [&str; 2] = ["sandbox.localdomain:127.0.0.1", "sandbox:127.0.0.1"];
+
+/// What every container gets, whatever its function.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerOptions {
+    /// Networks, the main one first; none: the engine's default (`LAMBDA_DOCKER_NETWORK`).
+    pub networks: Vec<String>,
+    /// DNS servers in place of the engine's (`LAMBDA_DOCKER_DNS`).
+    pub dns: Vec<String>,
+    /// Options of `docker run` (`LAMBDA_DOCKER_FLAGS`).
+    pub flags: ContainerFlags,
+    /// Whether containers stay when they have ended (`LAMBDA_REMOVE_CONTAINERS=0`).
+    pub keep_stopped: bool,
+    /// Who functions run as (`LAMBDA_INIT_USER`).
+    pub user: Option<InitUser>,
+    /// Limits of processes.
+    pub ulimits: Ulimits,
+    /// How functions reach the server.
+    pub endpoint: Endpoint,
+}
+
+impl ContainerOptions {
+    /// Who functions run as.
+    pub(super) fn user(&self) -> InitUser {
+        self.user.or(self.flags.user).unwrap_or_default()
+    }
+}
 
 /// How the init, the link and the code get into a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,57 +119,89 @@ pub(super) fn body(
     spec: &EnvironmentSpec,
     image: &str,
     passage: &Passage,
+    options: &ContainerOptions,
 ) -> Result<ContainerCreateBody, ExecutorError> {
     let (link, mounts) = match passage {
         Passage::Bind { link_folder } => (
             format!("unix:{LINK_FOLDER}/{SOCKET_NAME}"),
-            [(link_folder, LINK_FOLDER), (&spec.code_tree, TASK_FOLDER)]
+            [(link_folder, LINK_FOLDER)]
                 .into_iter()
+                .chain(spec.code_tree.as_ref().map(|tree| (tree, TASK_FOLDER)))
                 .chain(spec.layer_tree.as_ref().map(|tree| (tree, LAYER_FOLDER)))
                 .map(|(from, to)| bind(from, to))
                 .collect::<Result<_, _>>()?,
         ),
         Passage::Copy { server, .. } => (format!("tcp:{server}"), vec![]),
     };
-    Ok(ContainerCreateBody {
+    let mut env = vec![
+        format!("{LINK_VARIABLE}={link}"),
+        format!("{ENVIRONMENT_VARIABLE}={}", spec.id),
+        format!("{TOKEN_VARIABLE}={}", spec.token),
+        format!("{GRACE_VARIABLE}={}", spec.grace_s),
+    ];
+    if let Endpoint::Relayed(port) = options.endpoint {
+        env.push(format!("{RELAY_VARIABLE}=127.0.0.1:{port} {LINK_FOLDER}/{API_SOCKET}"));
+    }
+    let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec![format!("{LINK_FOLDER}/{INIT_NAME}")]),
         cmd: Some(vec![]),
-        env: Some(vec![
-            format!("{LINK_VARIABLE}={link}"),
-            format!("{ENVIRONMENT_VARIABLE}={}", spec.id),
-            format!("{TOKEN_VARIABLE}={}", spec.token),
-            format!("{GRACE_VARIABLE}={}", spec.grace_s),
-        ]),
+        env: Some(env),
         labels: Some(labels(spec)),
         user: Some("0:0".to_owned()),
         working_dir: Some(TASK_FOLDER.to_owned()),
-        host_config: Some(host_config(spec, mounts)),
+        host_config: Some(host_config(spec, mounts, options)),
         ..ContainerCreateBody::default()
-    })
+    };
+    options.flags.apply(&mut body);
+    Ok(body)
 }
 
-/// Limits and powers. /tmp is the container's own: engines cannot limit its size on their usual
-/// storage, so [`EnvironmentSpec::tmp_mib`] is not enforced here, unlike on AWS.
-fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>) -> HostConfig {
+/// Whether an engine refuses a container only because its storage has no limits of size, in the words of Docker's and
+/// Podman's drivers.
+pub(super) fn is_size_refusal(error: &bollard::errors::Error) -> bool {
+    let text = engine::reason(error);
+    ["storage-opt", "storage option", "StorageOpt", "pquota"].iter().any(|words| text.contains(words))
+}
+
+/// Limits and powers. Where functions do not drop privileges, the engine's own rules of what root may do hold.
+///
+/// /tmp is a part of the container's files, whose size some storages can limit: overlay2 on XFS with project quotas,
+/// Btrfs, ZFS. A tmpfs would be limited too, but what is in it counts as the function's memory.
+fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOptions) -> HostConfig {
     let memory = i64::from(spec.memory_mib) * MIB;
+    let drops = options.user() != InitUser::Init;
+    let (main, dns) = (options.networks.first().or(options.flags.network.as_ref()), &options.dns);
     HostConfig {
-        auto_remove: Some(true),
-        cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
-        cap_drop: Some(vec!["ALL".to_owned()]),
+        auto_remove: Some(!options.keep_stopped),
+        cap_add: drops.then(|| CAPABILITIES.map(str::to_owned).to_vec()),
+        cap_drop: drops.then(|| vec!["ALL".to_owned()]),
         cpu_shares: Some(cpu_shares(spec.memory_mib)),
         init: Some(false),
-        // Output goes over the link.
-        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        dns: (!dns.is_empty()).then(|| dns.clone()),
+        extra_hosts: Some(extra_hosts(&options.endpoint)),
+        // Output goes over the link. What the init itself says is of use where the container can be looked at.
+        log_config: (!options.keep_stopped).then(|| HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         memory: Some(memory),
         // Memory and swap together: no swap.
         memory_swap: Some(memory),
         mounts: Some(mounts),
+        network_mode: main.cloned(),
         pids_limit: Some(PIDS_LIMIT),
-        security_opt: Some(vec!["no-new-privileges".to_owned()]),
-        ulimits: Some(ULIMITS.map(ulimit).to_vec()),
+        security_opt: drops.then(|| vec!["no-new-privileges".to_owned()]),
+        storage_opt: Some([("size".to_owned(), format!("{}m", spec.tmp_mib))].into()),
+        ulimits: (options.ulimits == Ulimits::Aws).then(|| ULIMITS.map(ulimit).to_vec()),
         ..HostConfig::default()
     }
+}
+
+/// Names that resolve inside: AWS's, and Docker's for its own machine where functions are told that one.
+fn extra_hosts(endpoint: &Endpoint) -> Vec<String> {
+    let machine = match endpoint {
+        Endpoint::At(url) if url.contains("//host.docker.internal") => Some("host.docker.internal:host-gateway"),
+        _ => None,
+    };
+    HOSTS.into_iter().chain(machine).map(str::to_owned).collect()
 }
 
 /// The weight of a function's processes where they compete for the processors.
@@ -153,7 +221,8 @@ fn labels(spec: &EnvironmentSpec) -> HashMap<String, String> {
         ("larder.function", spec.function_arn.as_str()),
         ("larder.version", spec.version.as_str()),
         ("larder.deployment", spec.deployment.as_str()),
-        ("larder.runtime", spec.runtime.as_str()),
+        ("larder.runtime", spec.base.runtime.as_str()),
+        ("larder.image", spec.base.image.as_deref().unwrap_or_default()),
     ]
     .into_iter()
     // A standby container has no function yet.
@@ -184,7 +253,8 @@ fn ulimit((name, soft, hard): (&str, i64, i64)) -> ResourcesUlimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environments::executor::EnvironmentId;
+    use crate::environments::executor::{Base, EnvironmentId};
+    use crate::model::function::ImageConfig;
 
     fn spec() -> EnvironmentSpec {
         EnvironmentSpec {
@@ -195,9 +265,10 @@ mod tests {
             function_name: "f".into(),
             version: "$LATEST".into(),
             deployment: "d1".into(),
-            runtime: "python3.11".into(),
+            base: Base::runtime("python3.11"),
+            image_config: ImageConfig::default(),
             handler: "handler.handler".into(),
-            code_tree: "/var/lib/larder/trees/with:colon".into(),
+            code_tree: Some("/var/lib/larder/trees/with:colon".into()),
             layer_tree: None,
             memory_mib: 256,
             tmp_mib: 512,
@@ -215,7 +286,7 @@ mod tests {
     #[test]
     fn a_local_engine_gets_two_read_only_mounts() {
         let passage = Passage::Bind { link_folder: "/run/larder".into() };
-        let body = body(&spec(), "image", &passage).expect("a body");
+        let body = body(&spec(), "image", &passage, &ContainerOptions::default()).expect("a body");
         let mounts = body.host_config.and_then(|host| host.mounts).expect("mounts");
         let seen: Vec<_> =
             mounts.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref(), mount.read_only)).collect();
@@ -233,7 +304,7 @@ mod tests {
     fn layers_are_one_more_mount() {
         let passage = Passage::Bind { link_folder: "/run/larder".into() };
         let spec = EnvironmentSpec { layer_tree: Some("/var/lib/larder/trees/layers".into()), ..spec() };
-        let body = body(&spec, "image", &passage).expect("a body");
+        let body = body(&spec, "image", &passage, &ContainerOptions::default()).expect("a body");
         let mounts = body.host_config.and_then(|host| host.mounts).expect("mounts");
         let last = mounts.last().map(|mount| (mount.source.as_deref(), mount.target.as_deref(), mount.read_only));
         assert_eq!(last, Some((Some("/var/lib/larder/trees/layers"), Some("/opt"), Some(true))));
@@ -242,14 +313,14 @@ mod tests {
     #[test]
     fn a_remote_engine_gets_no_mounts_and_dials_tcp() {
         let passage = Passage::Copy { init: "/init".into(), server: "10.0.0.7:4000".into() };
-        let body = body(&spec(), "image", &passage).expect("a body");
+        let body = body(&spec(), "image", &passage, &ContainerOptions::default()).expect("a body");
         assert_eq!(body.host_config.and_then(|host| host.mounts), Some(vec![]));
         assert!(body.env.expect("variables").contains(&"LARDER_LINK=tcp:10.0.0.7:4000".into()));
     }
 
     #[test]
     fn memory_is_a_limit_and_processors_are_a_weight() {
-        let host = host_config(&spec(), vec![]);
+        let host = host_config(&spec(), vec![], &ContainerOptions::default());
         assert_eq!((host.memory, host.memory_swap), (Some(256 * MIB), Some(256 * MIB)));
         assert_eq!((host.nano_cpus, host.cpu_quota), (None, None));
         assert_eq!(cpu_shares(128), 256);

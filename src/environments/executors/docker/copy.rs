@@ -27,7 +27,7 @@ pub(super) async fn fill(
     let sink = SyncIoBridge::new(writer);
     let (init, code_tree, layer_tree) = (init.map(Path::to_owned), spec.code_tree.clone(), spec.layer_tree.clone());
     let packing = tokio::task::spawn_blocking(move || {
-        let trees = [(TASK_FOLDER, Some(code_tree)), (LAYER_FOLDER, layer_tree)];
+        let trees = [(TASK_FOLDER, code_tree), (LAYER_FOLDER, layer_tree)];
         let trees = trees.into_iter().filter_map(|(place, tree)| Some((place, tree?)));
         pack(sink, init.as_deref(), trees)
     });

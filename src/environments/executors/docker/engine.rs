@@ -33,6 +33,8 @@ pub struct Engine {
     address: String,
     /// Its version for people, such as `20.10.24 (API 1.41, amd64)`.
     pub(super) description: String,
+    /// Its architecture in its own words, such as `amd64`.
+    pub(super) architecture: String,
     /// Whether it is reached over TCP: our folders are not its folders then.
     pub(super) remote: bool,
 }
@@ -59,8 +61,8 @@ impl Engine {
         if os != "linux" {
             return Err(silent(address, &format!("it runs {os} containers, Larder needs linux")));
         }
-        engine.description =
-            format!("{} (API {api}, {})", version.version.unwrap_or_default(), version.arch.unwrap_or_default());
+        engine.architecture = version.arch.unwrap_or_default();
+        engine.description = format!("{} (API {api}, {})", version.version.unwrap_or_default(), engine.architecture);
         Ok(engine)
     }
 
@@ -85,6 +87,7 @@ impl Engine {
             docker: docker.map_err(|error| silent(address, &reason(&error)))?,
             address: address.to_owned(),
             description: String::new(),
+            architecture: String::new(),
             remote,
         })
     }

@@ -1,11 +1,11 @@
 //! Images: is one there, and if not, fetch it once for all who wait.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bollard::Docker;
-use bollard::models::CreateImageInfo;
+use bollard::models::{CreateImageInfo, ImageInspect};
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use futures_util::stream::StreamExt;
@@ -24,53 +24,116 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 /// long as one of them does, and needs no task of its own.
 type Pull = Shared<BoxFuture<'static, Result<(), String>>>;
 
+/// An image, and the platform to run it on where that is not the engine's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Wanted {
+    /// Its name.
+    pub(super) image: String,
+    /// Such as `linux/arm64`.
+    pub(super) platform: Option<String>,
+}
+
+/// An image that is there: what its maker says of how it is started.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Present {
+    /// What a container is created of: the name, or the id where the name may stand for another platform's.
+    pub(super) reference: String,
+    /// `ENTRYPOINT`.
+    pub(super) entry_point: Vec<String>,
+    /// `CMD`.
+    pub(super) command: Vec<String>,
+    /// `ENV`.
+    pub(super) variables: Vec<(String, String)>,
+    /// `WORKDIR`.
+    pub(super) working_dir: Option<String>,
+}
+
+impl Present {
+    fn new(wanted: &Wanted, inspected: ImageInspect) -> Self {
+        let config = inspected.config.unwrap_or_default();
+        let variables = config.env.unwrap_or_default();
+        let variables = variables.iter().filter_map(|pair| pair.split_once('='));
+        Self {
+            reference: match (&wanted.platform, inspected.id) {
+                (Some(_), Some(id)) => id,
+                _ => wanted.image.clone(),
+            },
+            entry_point: config.entrypoint.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            working_dir: config.working_dir.filter(|folder| !folder.is_empty()),
+        }
+    }
+}
+
 /// What we know of the engine's images.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    seen: Mutex<HashMap<String, Instant>>,
-    pulls: Mutex<HashMap<String, Pull>>,
+    seen: Mutex<HashMap<Wanted, (Instant, Arc<Present>)>>,
+    pulls: Mutex<HashMap<Wanted, Pull>>,
 }
 
 impl Images {
-    /// Returns once `image` is there; pulls it where it is not.
-    pub(super) async fn ensure(&self, engine: &Engine, image: &str) -> Result<(), ExecutorError> {
-        let seen = lock(&self.seen).get(image).copied();
-        if seen.is_some_and(|seen| seen.elapsed() < TRUST) {
-            return Ok(());
+    /// The image, once it is there; pulls it where it is not.
+    pub(super) async fn ensure(&self, engine: &Engine, wanted: &Wanted) -> Result<Arc<Present>, ExecutorError> {
+        if let Some((seen, present)) = lock(&self.seen).get(wanted)
+            && seen.elapsed() < TRUST
+        {
+            return Ok(Arc::clone(present));
         }
-        match engine.docker.inspect_image(image).await {
-            Ok(_) => {}
-            Err(error) if is_missing(&error) => self.pull(engine, image).await?,
-            Err(error) => return Err(engine.failed(&format!("look for image {image}"), &error)),
-        }
-        lock(&self.seen).insert(image.to_owned(), Instant::now());
-        Ok(())
+        let inspected = if let Some(inspected) = inspect(engine, wanted).await? {
+            inspected
+        } else {
+            self.pull(engine, wanted).await?;
+            // Of all platforms' images the engine gives the name to the one that was pulled last.
+            lock(&self.seen).retain(|other, _| other.image != wanted.image);
+            let inspected = inspect(engine, wanted).await?;
+            inspected.ok_or_else(|| unpulled(wanted, "the registry has it for other platforms only"))?
+        };
+        let present = Arc::new(Present::new(wanted, inspected));
+        lock(&self.seen).insert(wanted.clone(), (Instant::now(), Arc::clone(&present)));
+        Ok(present)
     }
 
-    /// Takes back that `image` is there.
-    pub(super) fn forget(&self, image: &str) {
-        lock(&self.seen).remove(image);
+    /// Takes back that the image is there.
+    pub(super) fn forget(&self, wanted: &Wanted) {
+        lock(&self.seen).remove(wanted);
     }
 
-    async fn pull(&self, engine: &Engine, image: &str) -> Result<(), ExecutorError> {
+    async fn pull(&self, engine: &Engine, wanted: &Wanted) -> Result<(), ExecutorError> {
         let pull = lock(&self.pulls)
-            .entry(image.to_owned())
-            .or_insert_with(|| download(engine.docker.clone(), image.to_owned()).boxed().shared())
+            .entry(wanted.clone())
+            .or_insert_with(|| download(engine.docker.clone(), wanted.clone()).boxed().shared())
             .clone();
         let outcome = pull.clone().await;
         let mut pulls = lock(&self.pulls);
-        if pulls.get(image).is_some_and(|current| current.ptr_eq(&pull)) {
-            pulls.remove(image);
+        if pulls.get(wanted).is_some_and(|current| current.ptr_eq(&pull)) {
+            pulls.remove(wanted);
         }
-        outcome.map_err(|reason| unpulled(image, &reason))
+        outcome.map_err(|reason| unpulled(wanted, &reason))
     }
 }
 
-/// Pulls `image`, saying so in the log now and then.
-async fn download(docker: Docker, image: String) -> Result<(), String> {
+/// The image as the engine has it; `None` where it has none of that name for that platform.
+async fn inspect(engine: &Engine, wanted: &Wanted) -> Result<Option<ImageInspect>, ExecutorError> {
+    match engine.docker.inspect_image(&wanted.image).await {
+        Ok(inspected) => {
+            let here = inspected.architecture.as_deref().unwrap_or_default();
+            // The form is os/architecture/variant.
+            let fits = |platform: &str| platform.split('/').nth(1) == Some(here);
+            Ok(wanted.platform.as_deref().is_none_or(fits).then_some(inspected))
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(engine.failed(&format!("look for image {}", wanted.image), &error)),
+    }
+}
+
+/// Pulls the image, saying so in the log now and then.
+async fn download(docker: Docker, Wanted { image, platform }: Wanted) -> Result<(), String> {
     let began = Instant::now();
     tracing::info!(image, "pulling the image");
-    let options = CreateImageOptionsBuilder::default().from_image(&tagged(&image)).build();
+    let options = CreateImageOptionsBuilder::default().from_image(&tagged(&image));
+    let options = options.platform(platform.as_deref().unwrap_or_default()).build();
     let mut steps = docker.create_image(Some(options), None, None);
     let mut progress = Progress::default();
     let mut said = began;
@@ -92,7 +155,7 @@ pub(super) fn tagged(image: &str) -> String {
     if last.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
-fn unpulled(image: &str, reason: &str) -> ExecutorError {
+fn unpulled(Wanted { image, .. }: &Wanted, reason: &str) -> ExecutorError {
     ExecutorError::RuntimeMissing(format!(
         "image {image} is not here and cannot be pulled: {reason}. Try `docker pull {image}`, name \
          another one in LAMBDA_RUNTIME_IMAGE_MAPPING, or make a stand-in with fixtures/images/build"

@@ -18,12 +18,13 @@ use super::container::{self, MIB, Passage};
 use super::{DockerExecutor, copy};
 use crate::blobs::code_tree::{lay_over, share};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError, Keep, StandbySpec};
+use crate::model::function::ImageConfig;
 
 /// The memory that standby containers start with, in MiB: what functions have that do not say.
 const MEMORY_MIB: u32 = 128;
 
-/// The size of /tmp that functions have that do not say, in MiB.
-const TMP_MIB: u32 = 512;
+/// The size of /tmp in MiB: the largest that a function can have, as it cannot be changed later.
+const TMP_MIB: u32 = 10_240;
 
 /// The slots of this store's standby containers, a folder each, named by the environment's id.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Slots {
     /// that does not say any.
     pub(super) fn make(&self, standby: &StandbySpec) -> Result<EnvironmentSpec, ExecutorError> {
         let spec = self.spec(standby);
-        for folder in [Some(&spec.code_tree), spec.layer_tree.as_ref()].into_iter().flatten() {
+        for folder in [&spec.code_tree, &spec.layer_tree].into_iter().flatten() {
             // The function's user looks into it, whatever the server's umask is.
             let made = fs::create_dir_all(folder);
             made.and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
@@ -60,9 +61,10 @@ impl Slots {
             function_name: "standby".to_owned(),
             version: String::new(),
             deployment: String::new(),
-            runtime: standby.runtime.clone(),
+            base: standby.base.clone(),
+            image_config: ImageConfig::default(),
             handler: String::new(),
-            code_tree: self.code(&standby.id),
+            code_tree: Some(self.code(&standby.id)),
             layer_tree: Some(self.layers(&standby.id)),
             memory_mib: MEMORY_MIB,
             tmp_mib: TMP_MIB,
@@ -80,8 +82,7 @@ impl Slots {
 
     /// Links the code and the layers of `spec` into its slot.
     async fn fill(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
-        let trees =
-            [(Some(spec.code_tree.clone()), self.code(&spec.id)), (spec.layer_tree.clone(), self.layers(&spec.id))];
+        let trees = [(spec.code_tree.clone(), self.code(&spec.id)), (spec.layer_tree.clone(), self.layers(&spec.id))];
         let linking = tokio::task::spawn_blocking(move || {
             trees
                 .iter()

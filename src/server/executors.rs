@@ -1,0 +1,138 @@
+//! Which executor runs functions, and with which of the user's settings.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::ServerError;
+use crate::config::{ExecutorChoice, ServeOptions};
+use crate::environments::endpoint::Endpoint;
+use crate::environments::executor::{Executor, ExecutorError};
+use crate::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions, Engine};
+use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
+use crate::environments::{SOCKET, Settings};
+use crate::ledger::Ledger;
+
+/// What there is to run functions, as far as it can be known without the store.
+pub(super) enum Found {
+    Sandbox(Arc<dyn Executor>),
+    Engine(Result<Engine, ExecutorError>),
+}
+
+/// Looks for what the user asked for, or for an engine.
+pub(super) async fn find_executor(
+    options: &ServeOptions,
+    settings: &Settings,
+    init: &Path,
+    address: SocketAddr,
+) -> Result<Found, ServerError> {
+    if options.executor != ExecutorChoice::Sandbox {
+        return Ok(Found::Engine(Engine::connect(options.containers.engine()).await));
+    }
+    let (options, settings, init) = (options.clone(), settings.clone(), init.to_owned());
+    let made = tokio::task::spawn_blocking(move || sandbox(&options, &settings, init, address)).await;
+    made.map_err(|error| ServerError::Serve(error.into()))?.map(Found::Sandbox)
+}
+
+/// The executor, and why it is this one.
+pub(super) fn choose_executor(
+    options: &ServeOptions,
+    found: Found,
+    settings: &Settings,
+    ledger: &Ledger,
+    init: PathBuf,
+    address: SocketAddr,
+) -> Result<(Arc<dyn Executor>, String), ServerError> {
+    let engine = match found {
+        Found::Sandbox(sandbox) => return Ok((sandbox, "asked for".to_owned())),
+        Found::Engine(engine) => engine,
+    };
+    let docker = DockerOptions {
+        host: options.containers.engine().map(str::to_owned),
+        images: options.environments.image_mapping.clone(),
+        init: init.clone(),
+        link_folder: settings.link_dir(),
+        advertise: options.containers.link_address.map(|address| address.to_string()),
+        standby_folder: settings.run_dir.join("standby"),
+        store_id: ledger.store_id().to_owned(),
+        containers: container_options(options, address),
+        ignore_architecture: options.containers.ignore_architecture,
+    };
+    match (engine.and_then(|engine| DockerExecutor::on(engine, docker)), options.executor) {
+        (Ok(docker), choice) => {
+            let why = if choice == ExecutorChoice::Docker { "asked for" } else { "an engine answers" };
+            let reason = format!("{why}: {}", docker.engine());
+            Ok((Arc::new(docker), reason))
+        }
+        (Err(error), ExecutorChoice::Docker) => Err(unusable("docker", &error)),
+        (Err(error), _) => Ok((sandbox(options, settings, init, address)?, format!("no Docker engine: {error}"))),
+    }
+}
+
+/// The sandbox, if this kernel lets this user make one.
+fn sandbox(
+    options: &ServeOptions,
+    settings: &Settings,
+    init: PathBuf,
+    address: SocketAddr,
+) -> Result<Arc<dyn Executor>, ServerError> {
+    let config = SandboxConfig {
+        init_binary: init,
+        run_dir: settings.run_dir.clone(),
+        link_socket: settings.link_dir().join(SOCKET),
+        hidden: settings.run_dir.parent().map(Path::to_owned).into_iter().collect(),
+        user: options.environments.init_user.unwrap_or_default(),
+        ulimits: options.environments.ulimits,
+        endpoint: endpoint(options, address, Endpoint::on_this_machine(address)),
+    };
+    let sandbox = SandboxExecutor::new(config).map_err(|error| unusable("sandbox", &error))?;
+    sandbox.probe().map_err(|reason| ServerError::Executor { name: "sandbox", reason })?;
+    Ok(Arc::new(sandbox))
+}
+
+fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {
+    ServerError::Executor { name, reason: error.to_string() }
+}
+
+/// What every container gets.
+fn container_options(options: &ServeOptions, address: SocketAddr) -> ContainerOptions {
+    let (environments, containers) = (&options.environments, &options.containers);
+    if containers.prebuild_images {
+        tracing::info!("LAMBDA_PREBUILD_IMAGES has no effect: code is mounted into containers, which copies nothing");
+    }
+    ContainerOptions {
+        networks: containers.networks(),
+        dns: containers.dns(),
+        flags: containers.docker_flags.clone(),
+        keep_stopped: !containers.remove_containers,
+        user: environments.init_user,
+        ulimits: environments.ulimits,
+        endpoint: endpoint(options, address, from_containers(options, address)),
+    }
+}
+
+/// How functions reach this server: as the user says, or else as `found`.
+fn endpoint(options: &ServeOptions, address: SocketAddr, found: Endpoint) -> Endpoint {
+    let environments = &options.environments;
+    match environments.hostname_from_lambda.trim() {
+        _ if environments.disable_aws_endpoint_url => Endpoint::Absent,
+        "" => found,
+        host => Endpoint::at_host(host, address.port()),
+    }
+}
+
+/// Containers of an engine on this machine reach the server through the folder that they share. Those of a remote one
+/// reach it where their inits do, if it listens there.
+fn from_containers(options: &ServeOptions, address: SocketAddr) -> Endpoint {
+    match options.containers.link_address {
+        None => Endpoint::Relayed(address.port()),
+        Some(_) if address.ip().is_loopback() => {
+            tracing::warn!(
+                "functions of the remote engine do not reach this server, and get no AWS_ENDPOINT_URL: \
+                 let it --listen on an address that they reach"
+            );
+            Endpoint::Absent
+        }
+        Some(link) => Endpoint::At(format!("http://{}", SocketAddr::new(link.ip(), address.port()))),
+    }
+}
