@@ -13,6 +13,7 @@ use crate::model::credentials::RoleSession;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::qualifier::Version;
+use crate::model::runtimes::{self, Family};
 use crate::model::time::{Timestamp, civil_date};
 
 /// Tells runtime clients that files may change under them.
@@ -84,6 +85,24 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
     }
     reserved
+}
+
+/// Where a language's runtime looks for modules, as recorded on AWS. Its bootstrap sets the same there; a stand-in for
+/// an image need not.
+pub fn module_path(runtime: &str) -> Option<(String, String)> {
+    let runtime = runtimes::find(runtime)?;
+    match runtime.family {
+        Family::Python => Some(("PYTHONPATH".into(), "/var/runtime".into())),
+        Family::NodeJs => {
+            let version = runtime.language_version()?;
+            let path = format!(
+                "/opt/nodejs/node{version}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:\
+                 /var/runtime:/var/task"
+            );
+            Some(("NODE_PATH".into(), path))
+        }
+        _ => None,
+    }
 }
 
 /// How environments of a version are initialised: published versions with `SnapStart` are restored from a snapshot.

@@ -4,7 +4,7 @@ use aws_sdk_lambda::types::{Architecture, Environment, LastUpdateStatus, Runtime
 use serde_json::{Value, json};
 
 use crate::on_each_executor;
-use crate::support::functions::{ECHO, active, create_python, creation, python};
+use crate::support::functions::{ECHO, active, bash, create, create_python, creation, python, zip};
 use crate::support::invoke::call;
 use crate::support::{Executor, Options, Server, eventually};
 
@@ -71,6 +71,22 @@ on_each_executor! {
             assert_eq!(variables[name], value, "{name}");
         }
         assert_eq!(variables["AWS_LAMBDA_FUNCTION_TIMEOUT"], Value::Null);
+    }
+
+    async fn variables_are_those_of_the_runtimes_kind(executor) {
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let node = zip(&[("handler.js", b"exports.handler = async () => process.env;")]);
+        create(&client, "node", Runtime::Nodejs20x, node).await;
+        let seen = call(&client, "node").await.response();
+        assert_eq!(seen["AWS_EXECUTION_ENV"], "AWS_Lambda_nodejs20.x");
+        assert!(seen["NODE_PATH"].as_str().expect("a path").starts_with("/opt/nodejs/node20/node_modules:"), "{seen}");
+        assert_eq!((&seen["PWD"], &seen["_HANDLER"]), (&json!("/var/task"), &json!("handler.handler")));
+        assert!(seen["_X_AMZN_TRACE_ID"].as_str().is_some_and(|trace| trace.starts_with("Root=")), "{seen}");
+
+        let says = bash("printf '\"%s|%s|%s\"' \"$AWS_EXECUTION_ENV\" \"$LAMBDA_TASK_ROOT\" \"$PYTHONPATH$NODE_PATH\"");
+        create(&client, "provided", Runtime::Providedal2023, says).await;
+        assert_eq!(call(&client, "provided").await.response(), "|/var/task|");
     }
 
     async fn limits_can_be_the_machines_own(executor) {

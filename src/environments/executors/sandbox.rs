@@ -27,6 +27,7 @@ use crate::environments::executor::{
     Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
 };
 use crate::environments::runtime_clients::{self, Client};
+use crate::environments::variables::module_path;
 use crate::model::runtimes::RUNTIMES;
 use languages::{Installation, Language, Languages};
 use larder_init::spawn::{Bind, SpawnSpec};
@@ -266,7 +267,7 @@ impl Executor for SandboxExecutor {
         let (language, installation) = self.installation(&spec.base)?;
         let rights = self.rights().map_err(ExecutorError::Failed)?;
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
-        let mut variables = variables(language, installation.as_deref());
+        let mut variables = variables(&spec.base.runtime, language, installation.as_deref());
         variables.extend(self.config.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         Ok(Launch {
             argv: argv(language, installation.as_deref(), spec.code_tree.as_deref()),
@@ -358,7 +359,7 @@ fn argv(language: Language, installation: Option<&Installation>, code_tree: Opti
 
 /// AWS's variables where the host's programs need other values. `LD_LIBRARY_PATH` leaves out AWS's
 /// library folders: in front of a host program's own they would only do harm.
-fn variables(language: Language, installation: Option<&Installation>) -> Vec<(String, String)> {
+fn variables(runtime: &str, language: Language, installation: Option<&Installation>) -> Vec<(String, String)> {
     let bin = installation.and_then(|found| found.program.parent());
     let bin = bin.map_or_else(String::new, |folder| format!("{}:", folder.display()));
     let mut variables = vec![
@@ -366,22 +367,11 @@ fn variables(language: Language, installation: Option<&Installation>) -> Vec<(St
         ("LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib".to_owned()),
         ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
     ];
-    match language {
-        Language::Python(_) => variables.push(("PYTHONPATH", RUNTIME_DIR.to_owned())),
-        Language::Node(major) => variables.push((
-            "NODE_PATH",
-            format!(
-                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
-                 /var/runtime/node_modules:/var/runtime:/var/task"
-            ),
-        )),
-        Language::Provided => {}
-    }
     if language != Language::Provided {
         // What the shell leaves that starts a managed runtime on AWS.
         variables.extend([("PWD", "/var/task".to_owned()), ("SHLVL", "0".to_owned())]);
     }
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(module_path(runtime)).collect()
 }
 
 /// Why a runtime cannot run here, and what mends it.

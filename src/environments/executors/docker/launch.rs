@@ -5,6 +5,7 @@ use super::container::TASK_FOLDER;
 use super::pull::Present;
 use crate::environments::endpoint;
 use crate::environments::executor::{EnvironmentSpec, ExecutorError, Launch};
+use crate::environments::variables::module_path;
 use crate::model::function::ImageConfig;
 use crate::model::runtimes::{self, Family};
 
@@ -59,7 +60,8 @@ fn of_runtime(spec: &EnvironmentSpec) -> Launch {
     } else {
         vec![ENTRYPOINT.to_owned(), spec.handler.clone()]
     };
-    launch(argv, TASK_FOLDER.to_owned(), VARIABLES.map(owned).to_vec())
+    let variables = VARIABLES.map(owned).into_iter().chain(module_path(&spec.base.runtime));
+    launch(argv, TASK_FOLDER.to_owned(), variables.collect())
 }
 
 /// An image starts as its maker or the function says, each of the three by itself: unlike in Docker, another entry
