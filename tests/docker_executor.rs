@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 
 use stage::{IMAGE, PATIENCE, Stage, forward, gateway, local_socket, report};
 
+#[path = "docker_executor/options.rs"]
+mod options;
 #[path = "docker_executor/stage.rs"]
 mod stage;
 

@@ -39,23 +39,6 @@ pub fn of(
     variables.into_iter().collect()
 }
 
-/// Where a runtime's language looks for modules, as recorded on AWS; `None` for those that have no such variable.
-pub fn module_path(runtime: &str) -> Option<(String, String)> {
-    let (name, path) = match runtimes::family(runtime) {
-        Family::Python => ("PYTHONPATH", "/var/runtime".to_owned()),
-        Family::NodeJs => {
-            let major = runtime.trim_start_matches("nodejs").trim_end_matches(".x");
-            let path = format!(
-                "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:\
-                 /var/runtime/node_modules:/var/runtime:/var/task"
-            );
-            ("NODE_PATH", path)
-        }
-        _ => return None,
-    };
-    Some((name.to_owned(), path))
-}
-
 /// Those a user may replace.
 fn defaults() -> BTreeMap<String, String> {
     owned([("LANG", "en_US.UTF-8"), ("TZ", ":UTC"), ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR")])
@@ -101,6 +84,24 @@ fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
         reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
     }
     reserved
+}
+
+/// Where a language's runtime looks for modules, as recorded on AWS. Its bootstrap sets the same there; a stand-in for
+/// an image need not.
+pub fn module_path(runtime: &str) -> Option<(String, String)> {
+    let runtime = runtimes::find(runtime)?;
+    match runtime.family {
+        Family::Python => Some(("PYTHONPATH".into(), "/var/runtime".into())),
+        Family::NodeJs => {
+            let version = runtime.language_version()?;
+            let path = format!(
+                "/opt/nodejs/node{version}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:\
+                 /var/runtime:/var/task"
+            );
+            Some(("NODE_PATH".into(), path))
+        }
+        _ => None,
+    }
 }
 
 /// How environments of a version are initialised: published versions with `SnapStart` are restored from a snapshot.

@@ -40,7 +40,7 @@ fn cbor(answer: &Answer) -> Value {
 }
 
 /// The lines of a group, once there are so many.
-async fn lines(server: &Server, group: &str, count: usize) -> Vec<String> {
+pub async fn lines(server: &Server, group: &str, count: usize) -> Vec<String> {
     eventually("the lines are there", || async {
         let answer = ask(server, "FilterLogEvents", &json!({ "logGroupName": group }));
         let found = answer.json();
