@@ -1,4 +1,4 @@
-//! SnapStart: published versions are initialised, and restored for their first invocation.
+//! `SnapStart`: published versions are initialised, and restored for their first invocation.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{Runtime, SnapStart, SnapStartApplyOn};
@@ -28,13 +28,13 @@ def handler(event, context):
     return [os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], seen]
 "#;
 
-/// A server whose image for this runtime is the one that tests have: AWS has no SnapStart for older ones.
+/// A server whose image for this runtime is the one that tests have: AWS has no `SnapStart` for older ones.
 fn server(executor: Executor) -> Server {
     let image = r#"{"python3.12": "public.ecr.aws/lambda/python:3.11"}"#;
     Server::start(Options::new(executor).with("LAMBDA_RUNTIME_IMAGE_MAPPING", image))
 }
 
-/// Creates a function with SnapStart, and its version 1.
+/// Creates a function with `SnapStart`, and its version 1.
 async fn publish(client: &Client, name: &str, code: &str) {
     let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::PublishedVersions).build();
     creation(client, name, Runtime::Python312, python(code)).snap_start(snap_start).send().await.expect("created");
