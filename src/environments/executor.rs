@@ -264,6 +264,9 @@ pub trait Executor: Send + Sync + fmt::Debug {
         Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))
     }
 
+    /// Whether what `start` made still runs. What cannot be told counts as running.
+    async fn is_running(&self, id: &EnvironmentId) -> bool;
+
     /// Ends an environment and removes what `start` made of it. Ending one that is gone is no error.
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError>;
 

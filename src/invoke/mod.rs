@@ -277,7 +277,7 @@ fn refusal(error: &RunError) -> ApiError {
         // Not one of the errors that clients try again: only the user can mend it.
         RunError::Folder(error) => ApiError::invalid_parameter(error.to_string()),
         RunError::Closing => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
-        RunError::StartTimeout(_) | RunError::Undelivered => {
+        RunError::StartTimeout(_) | RunError::EndedEarly | RunError::Undelivered => {
             tracing::error!(%error, "an invocation could not be run");
             ApiError::new(ErrorCode::Service, format!("The function could not be run: {error}."))
         }

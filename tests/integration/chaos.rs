@@ -31,8 +31,8 @@ const FUNCTIONS: usize = 50;
 /// How many call at the same time.
 const CALLERS: u64 = 6;
 
-/// How long it goes on.
-const DURATION: Duration = Duration::from_secs(12);
+/// How long it goes on, at least.
+const DURATION: Duration = Duration::from_secs(10);
 
 /// The functions' timeout in seconds.
 const TIMEOUT: i32 = 3;
@@ -155,7 +155,8 @@ on_each_executor! {
             .map(|number| tokio::spawn(call(client.clone(), StdRng::seed_from_u64(seed.wrapping_add(number)), Arc::clone(&stop))))
             .collect();
         let (begin, mut strikes) = (Instant::now(), Ends::new());
-        while begin.elapsed() < DURATION {
+        let goes_on = |kinds: usize| begin.elapsed() < DURATION || kinds < 4 && begin.elapsed() < DURATION * 2;
+        while goes_on(strikes.len()) {
             tokio::time::sleep(Duration::from_millis(choice.random_range(20..150))).await;
             if let Some(what) = strike(&server, &link, &mut choice) {
                 *strikes.entry(what.to_owned()).or_default() += 1;
@@ -170,7 +171,7 @@ on_each_executor! {
         }
         println!("struck {strikes:?}; calls ended with {ends:?}");
         assert_eq!(strikes.len(), 4, "each kind was struck: {strikes:?}");
-        assert!(ends.get("response").is_some_and(|count| *count > 20), "most calls are well: {ends:?}");
+        assert!(ends.get("response").is_some_and(|count| *count > 10), "most calls are well: {ends:?}");
 
         // It heals: one that was struck at last may still be found out by the next call.
         eventually("nothing runs any more", || async {

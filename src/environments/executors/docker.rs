@@ -20,8 +20,8 @@ use std::{fs, io};
 use async_trait::async_trait;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptions, ListContainersOptionsBuilder, ListImagesOptions,
-    RemoveContainerOptionsBuilder, StartContainerOptions,
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions, ListContainersOptionsBuilder,
+    ListImagesOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::future::join_all;
 
@@ -266,6 +266,14 @@ impl Executor for DockerExecutor {
             }
         }
         begun
+    }
+
+    async fn is_running(&self, id: &EnvironmentId) -> bool {
+        let Some(container) = self.containers().get(id).cloned() else { return false };
+        match self.engine.docker.inspect_container(&container, None::<InspectContainerOptions>).await {
+            Ok(found) => found.state.is_none_or(|state| state.running != Some(false)),
+            Err(error) => !is_missing(&error),
+        }
     }
 
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError> {

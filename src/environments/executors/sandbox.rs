@@ -309,6 +309,10 @@ impl Executor for SandboxExecutor {
         started
     }
 
+    async fn is_running(&self, id: &EnvironmentId) -> bool {
+        process::is_running(&self.folder(id))
+    }
+
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError> {
         let folder = self.folder(id);
         process::kill(&folder).await.map_err(ExecutorError::Failed)?;

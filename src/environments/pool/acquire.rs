@@ -18,6 +18,9 @@ enum Found {
     Wait(Instant),
 }
 
+/// Environments that are started for one invocation, where they end before they dial.
+const STARTS: u32 = 3;
+
 impl Pool {
     /// An environment for one invocation, and its place among the concurrent executions on demand, where it takes
     /// one.
@@ -31,13 +34,17 @@ impl Pool {
         let deployment = target.deployment();
         // Room on this machine is waited for as long as a new environment may take.
         let deadline = Instant::now() + self.settings.start_timeout;
-        let mut running = None;
+        let (mut running, mut starts) = (None, 0);
         loop {
             let freed = self.freed.notified();
             match self.look(target, &deployment, &mut running, deadline)? {
                 Found::Environment(environment) => return Ok((environment, running)),
                 Found::Room(id) => {
-                    return Ok((self.start(target, Initialization::OnDemand, id).await?, running));
+                    starts += 1;
+                    match self.start(target, Initialization::OnDemand, id).await {
+                        Err(RunError::EndedEarly) if starts < STARTS => {}
+                        started => return Ok((started?, running)),
+                    }
                 }
                 Found::Wait(until) => {
                     let _ = tokio::time::timeout_at(until.into(), freed).await;

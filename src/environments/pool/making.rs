@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_init::link::{FunctionFacts, Start};
 use tokio::sync::oneshot;
@@ -26,6 +27,9 @@ const INIT_TIMEOUT_MS: u64 = 10_000;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>, "Init phase".
 pub(super) const INIT_AHEAD_MS: u64 = 130_000;
 
+/// How often it is looked whether a started environment that has not dialled still runs. Most dial before.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 impl Pool {
     /// Makes an environment that has its room and waits until it dials: out of a standby one where one fits.
     pub(super) async fn start(
@@ -47,12 +51,12 @@ impl Pool {
         let made_id = id.clone();
         let made = self.tasks.spawn(async move { pool.make(&making, made_id).await });
         let outcome = match made.await {
-            Ok(Ok(())) => match tokio::time::timeout(self.settings.start_timeout, environment).await {
-                Ok(Ok(environment)) => {
+            Ok(Ok(())) => match self.dialled(&id, environment).await {
+                Ok(environment) => {
                     self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
                     return Ok(environment);
                 }
-                _ => Err(RunError::StartTimeout(self.settings.start_timeout)),
+                Err(error) => Err(error),
             },
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RunError::Closing),
@@ -60,6 +64,30 @@ impl Pool {
         self.inner().starting.remove(&id);
         self.end(id);
         outcome
+    }
+
+    /// Waits until a started environment dials. One that ends before, whoever ended it, is not waited for.
+    async fn dialled(
+        &self,
+        id: &EnvironmentId,
+        environment: oneshot::Receiver<Arc<Environment>>,
+    ) -> Result<Arc<Environment>, RunError> {
+        let ended = async {
+            loop {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                if !self.executor.is_running(id).await {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            dialled = environment => dialled.map_err(|_| RunError::Closing),
+            () = ended => Err(RunError::EndedEarly),
+            () = tokio::time::sleep(self.settings.start_timeout) => {
+                Err(RunError::StartTimeout(self.settings.start_timeout))
+            }
+        }
     }
 
     /// Expects an environment to dial.

@@ -114,6 +114,9 @@ pub enum RunError {
     /// The new environment did not dial in time.
     #[error("a new environment did not answer within {} s", .0.as_secs())]
     StartTimeout(Duration),
+    /// New environments kept ending before they dialled.
+    #[error("new environments ended before they answered")]
+    EndedEarly,
     /// Environments kept ending before they took the event.
     #[error("no environment took the event")]
     Undelivered,

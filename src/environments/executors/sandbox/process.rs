@@ -15,6 +15,13 @@ const RECORD: &str = "pid";
 /// the kernel needs to free its memory.
 const END: Duration = Duration::from_secs(10);
 
+/// Whether the environment in `folder` runs; a process that has ended and that nobody has collected yet does not.
+pub fn is_running(folder: &Path) -> bool {
+    read_record(folder).is_some_and(|(pid, start_time)| {
+        read_stat(pid).is_some_and(|stat| stat.start_time == start_time && !matches!(stat.state.as_str(), "Z" | "X"))
+    })
+}
+
 /// Kills the environment in `folder` with all its processes and waits until it is gone. One that
 /// is gone already, or was never started, is no error.
 pub async fn kill(folder: &Path) -> Result<(), String> {
@@ -26,7 +33,7 @@ pub async fn kill(folder: &Path) -> Result<(), String> {
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
         return Ok(());
     };
-    if read_start_time(pid).as_deref() != Some(&start_time) {
+    if read_stat(pid).is_none_or(|stat| stat.start_time != start_time) {
         return Ok(());
     }
     match pidfd_send_signal(&process, Signal::KILL) {
@@ -54,11 +61,18 @@ fn read_record(folder: &Path) -> Option<(Pid, String)> {
     Some((Pid::from_raw(pid)?, start_time.to_owned()))
 }
 
-/// Field 22 of `/proc/<pid>/stat`, counted after the name, which may hold spaces and brackets.
-fn read_start_time(pid: Pid) -> Option<String> {
+/// What `/proc/<pid>/stat` says of a process.
+struct Stat {
+    state: String,
+    start_time: String,
+}
+
+/// Fields 3 and 22, counted after the name, which may hold spaces and brackets.
+fn read_stat(pid: Pid) -> Option<Stat> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19).map(str::to_owned)
+    let mut fields = fields.split_whitespace();
+    Some(Stat { state: fields.next()?.to_owned(), start_time: fields.nth(18)?.to_owned() })
 }
 
 #[cfg(test)]
@@ -80,6 +94,22 @@ mod tests {
         assert!(other.try_wait().expect("our child").is_none(), "it was killed");
         other.kill().expect("our child");
         other.wait().expect("our child");
+    }
+
+    #[test]
+    fn one_that_has_ended_does_not_run() {
+        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep starts");
+        let pid = Pid::from_child(&child);
+        let start_time = read_stat(pid).expect("it runs").start_time;
+        let folder = folder_with(&format!("{} {start_time}\n", child.id()));
+        assert!(is_running(folder.path()));
+        child.kill().expect("our child");
+        while read_stat(pid).is_some_and(|stat| stat.state != "Z") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!is_running(folder.path()), "nobody has collected it yet");
+        child.wait().expect("our child");
+        assert!(!is_running(folder.path()));
     }
 
     #[tokio::test]
