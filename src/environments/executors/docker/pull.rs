@@ -81,15 +81,14 @@ impl Images {
         {
             return Ok(Arc::clone(present));
         }
-        let inspected = match inspect(engine, wanted).await? {
-            Some(inspected) => inspected,
-            None => {
-                self.pull(engine, wanted).await?;
-                // Of all platforms' images the engine gives the name to the one that was pulled last.
-                lock(&self.seen).retain(|other, _| other.image != wanted.image);
-                let inspected = inspect(engine, wanted).await?;
-                inspected.ok_or_else(|| unpulled(wanted, "the registry has it for other platforms only"))?
-            }
+        let inspected = if let Some(inspected) = inspect(engine, wanted).await? {
+            inspected
+        } else {
+            self.pull(engine, wanted).await?;
+            // Of all platforms' images the engine gives the name to the one that was pulled last.
+            lock(&self.seen).retain(|other, _| other.image != wanted.image);
+            let inspected = inspect(engine, wanted).await?;
+            inspected.ok_or_else(|| unpulled(wanted, "the registry has it for other platforms only"))?
         };
         let present = Arc::new(Present::new(wanted, inspected));
         lock(&self.seen).insert(wanted.clone(), (Instant::now(), Arc::clone(&present)));
