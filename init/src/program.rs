@@ -31,6 +31,9 @@ pub enum SpawnError {
     /// The folder is not there, which the kernel would report as a missing program.
     #[error("chdir {0}: {1}")]
     WorkingDir(String, &'static str),
+    /// No folder of `PATH` has the program.
+    #[error("exec: {0:?}: executable file not found in $PATH")]
+    NotOnPath(String),
     /// The kernel refused the program.
     #[error("fork/exec {0}: {1}")]
     Program(String, &'static str),
@@ -128,6 +131,9 @@ fn refusal(folder: &str, program: &str, error: &io::Error) -> SpawnError {
     };
     match Path::new(folder).metadata() {
         Err(missing) => SpawnError::WorkingDir(folder.to_owned(), reason(&missing)),
+        Ok(_) if !program.contains('/') && error.kind() == io::ErrorKind::NotFound => {
+            SpawnError::NotOnPath(program.to_owned())
+        }
         Ok(_) => SpawnError::Program(program.to_owned(), reason(error)),
     }
 }

@@ -133,6 +133,9 @@ async fn an_image_that_cannot_start_fails_as_on_aws() {
             let logged = lines(&server, &format!("/aws/lambda/{name}"), 3).await;
             assert!(logged.iter().any(|line| line.starts_with("IMAGE\tLaunch error: ")), "{logged:?}");
         }
+        if name == "not-on-path" {
+            assert!(invoked.failure().1.ends_with("\"no-such-program\": executable file not found in $PATH"));
+        }
     }
     create(&client, "missing", "localhost:1/no/such:image", None).await;
     active(&client, "missing").await;
