@@ -80,8 +80,7 @@ async fn call(client: Client, mut choice: StdRng, stop: Arc<AtomicBool>) -> Ends
         let event = json!({ "s": choice.random_range(0.0..0.3), "n": choice.random::<u32>() });
         let request = client.invoke().function_name(&name).payload(Blob::new(event.to_string())).send();
         let limit = Duration::from_secs(TIMEOUT.unsigned_abs().into()) + MARGIN;
-        let answer =
-            tokio::time::timeout(limit, request).await.unwrap_or_else(|_| panic!("{name} gave no answer in time"));
+        let Ok(answer) = tokio::time::timeout(limit, request).await else { panic!("{name} gave no answer in time") };
         *ends.entry(end(answer, &event)).or_default() += 1;
     }
     ends

