@@ -29,7 +29,7 @@ use crate::environments::executor::{
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables::module_path;
 use crate::model::runtimes::RUNTIMES;
-use languages::{Installation, Language, Languages};
+use languages::{Installation, Language, Languages, missing};
 use larder_init::spawn::{Bind, SpawnSpec};
 
 /// Where the link's folder is inside.
@@ -372,23 +372,6 @@ fn variables(runtime: &str, language: Language, installation: Option<&Installati
         variables.extend([("PWD", "/var/task".to_owned()), ("SHLVL", "0".to_owned())]);
     }
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(module_path(runtime)).collect()
-}
-
-/// Why a runtime cannot run here, and what mends it.
-fn missing(runtime: &str) -> ExecutorError {
-    let program = match Language::of(runtime) {
-        Some(Language::Python(_)) => "Python 3.8 or later (python3)",
-        Some(Language::Node(_)) => "Node.js (node)",
-        _ => {
-            return ExecutorError::RuntimeMissing(format!(
-                "the sandbox executor runs Python, Node.js and provided runtimes; \
-                 {runtime} needs the docker executor"
-            ));
-        }
-    };
-    ExecutorError::RuntimeMissing(format!(
-        "{runtime} needs {program} on the PATH of this machine; install it or use the docker executor"
-    ))
 }
 
 fn failed(step: &str, path: &Path, error: &io::Error) -> ExecutorError {
