@@ -97,6 +97,7 @@ impl Stage {
             "binds": [{ "from": self.code(), "to": place }],
             "hidden": ["/usr/share/doc", "/no/such/place"],
             "tmp_mib": 2,
+            "has_ulimits": true,
             "argv": argv,
         });
         let path = self.folder().join("spec.json");

@@ -148,8 +148,11 @@ impl DockerExecutor {
         let wanted = self.image(&spec.base)?;
         let mut image = self.images.ensure(&self.engine, &wanted).await?;
         let mut created = self.try_create(spec, &image).await?;
-        if created.as_ref().is_err_and(container::is_size_refusal) && !self.no_sizes.swap(true, Ordering::Relaxed) {
-            tracing::info!("the engine's storage cannot limit the size of /tmp: EphemeralStorage is not enforced");
+        if created.as_ref().is_err_and(container::is_size_refusal) {
+            // Others may have been refused at the same time.
+            if !self.no_sizes.swap(true, Ordering::Relaxed) {
+                tracing::info!("the engine's storage cannot limit the size of /tmp: EphemeralStorage is not enforced");
+            }
             created = self.try_create(spec, &image).await?;
         }
         if created.as_ref().is_err_and(is_missing) {

@@ -29,7 +29,7 @@ use crate::environments::executor::{
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
 use crate::model::runtimes::{self, Family, RUNTIMES};
-use languages::{Installation, Language, Languages};
+use languages::{Installation, Language, Languages, missing};
 use larder_init::spawn::{Bind, SpawnSpec};
 
 /// Where the link's folder is inside.
@@ -377,23 +377,6 @@ fn variables(runtime: &str, installation: Option<&Installation>) -> Vec<(String,
             .extend([("PWD", "/var/task"), ("SHLVL", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     variables
-}
-
-/// Why a runtime cannot run here, and what mends it.
-fn missing(runtime: &str) -> ExecutorError {
-    let program = match Language::of(runtime) {
-        Some(Language::Python(_)) => "Python 3.8 or later (python3)",
-        Some(Language::Node(_)) => "Node.js (node)",
-        _ => {
-            return ExecutorError::RuntimeMissing(format!(
-                "the sandbox executor runs Python, Node.js and provided runtimes; \
-                 {runtime} needs the docker executor"
-            ));
-        }
-    };
-    ExecutorError::RuntimeMissing(format!(
-        "{runtime} needs {program} on the PATH of this machine; install it or use the docker executor"
-    ))
 }
 
 fn failed(step: &str, path: &Path, error: &io::Error) -> ExecutorError {

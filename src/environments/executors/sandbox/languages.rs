@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::environments::executor::ExecutorError;
+
 /// Minor versions of Python 3 that are looked for, the oldest that the client supports first.
 const PYTHONS: std::ops::RangeInclusive<u32> = 8..=20;
 
@@ -47,6 +49,23 @@ impl Language {
         let provided = ["provided", "provided.al2", "provided.al2023"];
         provided.contains(&runtime).then_some(Language::Provided)
     }
+}
+
+/// Why a runtime cannot run here, and what mends it.
+pub fn missing(runtime: &str) -> ExecutorError {
+    let program = match Language::of(runtime) {
+        Some(Language::Python(_)) => "Python 3.8 or later (python3)",
+        Some(Language::Node(_)) => "Node.js (node)",
+        _ => {
+            return ExecutorError::RuntimeMissing(format!(
+                "the sandbox executor runs Python, Node.js and provided runtimes; \
+                 {runtime} needs the docker executor"
+            ));
+        }
+    };
+    ExecutorError::RuntimeMissing(format!(
+        "{runtime} needs {program} on the PATH of this machine; install it or use the docker executor"
+    ))
 }
 
 /// A language installation on this machine.
