@@ -11,6 +11,7 @@ pub mod executors;
 mod function_log;
 pub mod hot_reload;
 pub mod images;
+mod invocation;
 mod link;
 pub mod log_format;
 mod pool;
@@ -26,8 +27,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use environment::{Completed, Invocation, Report};
 pub use function_log::{LogSink, NoSink};
+pub use invocation::{Completed, Invocation, Report};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Pool, ProvisionError, RunError, Target};
 

@@ -9,8 +9,9 @@ use larder_init::link::Outcome;
 
 use super::concurrency::Running;
 use super::{DeploymentKey, Pool, RunError, Target, making};
-use crate::environments::environment::{Completed, Environment};
+use crate::environments::environment::Environment;
 use crate::environments::hot_reload::{self, Settled};
+use crate::environments::invocation::Completed;
 use crate::model::hot_folder::HotFolder;
 
 /// Longest wait for a runtime to read its code: the limit of the init phase. After that the init phase is repeated
