@@ -1,7 +1,7 @@
 //! Environment variables that scripts of the field still set, though nothing reads them any more.
 
 /// Names, and what takes their place.
-const DISCONTINUED: [(&str, &str); 24] = [
+const DISCONTINUED: [(&str, &str); 28] = [
     ("LAMBDA_EXECUTOR", "use --executor (LARDER_EXECUTOR)"),
     ("LAMBDA_RUNTIME_EXECUTOR", "use --executor (LARDER_EXECUTOR)"),
     ("LAMBDA_STAY_OPEN_MODE", "environments always stay; LAMBDA_KEEPALIVE_MS says how long"),
@@ -15,7 +15,7 @@ const DISCONTINUED: [(&str, &str); 24] = [
     ("LAMBDA_INIT_BIN_PATH", "use --init-bin (LARDER_INIT_BIN)"),
     ("LAMBDA_INIT_RELEASE_VERSION", "the init is a part of Larder"),
     ("PROVIDER_OVERRIDE_LAMBDA", "there is one provider"),
-    ("LAMBDA_EVENTS_INTERNAL_SQS", "events are queued in the data dir"),
+    ("LAMBDA_EVENTS_INTERNAL_SQS", "Larder needs no queue beside it"),
     ("LAMBDA_EVENT_SOURCE_MAPPING", "there is one implementation of event sources"),
     ("LAMBDA_SQS_EVENT_SOURCE_MAPPING_INTERVAL_SEC", "there is one implementation of event sources"),
     ("STEPFUNCTIONS_LAMBDA_ENDPOINT", "give Larder's address to what calls it"),
@@ -25,7 +25,11 @@ const DISCONTINUED: [(&str, &str); 24] = [
     ("SYNCHRONOUS_DYNAMODB_EVENTS", "events are asynchronous, as on AWS"),
     ("SYNCHRONOUS_API_GATEWAY_EVENTS", "events are asynchronous, as on AWS"),
     ("DATA_DIR", "use --data-dir (LARDER_DATA_DIR)"),
+    ("HOST_TMP_FOLDER", "containers need no folder of the host beside the data dir"),
     ("PERSISTENCE", "everything is kept, unless --ephemeral is given"),
+    ("LEGACY_PERSISTENCE", "everything is kept, unless --ephemeral is given"),
+    ("PERSISTENCE_SINGLE_FILE", "`larder pod save` writes one file"),
+    ("PERSIST_ALL", "everything is kept, unless --ephemeral is given"),
 ];
 
 /// Writes a warning into the log for each that is set: what takes its place.
