@@ -22,8 +22,8 @@ pub fn run(context: &Context) -> Outcome {
         drop(server);
         let floor = floor(executor)?;
         Row::times(format!("{executor}: invoke a Python echo"), &invoked)
-            .below(0.8)
-            .tail_below(4.0)
+            .below(0.6)
+            .tail_below(3.0)
             .floor(floor.median_ms())
             .print();
         Row::times(format!("{executor}: floor, its client behind a bare API"), &floor).print();
