@@ -54,7 +54,7 @@ impl Supervisor {
         match self.try_begin(Phase::Invoke) {
             Ok(()) => {
                 if let Some(run) = &mut self.run {
-                    run.stage = Stage::Starting { limit: None };
+                    run.init_limit = None;
                 }
             }
             Err(outcome) => self.init_failed(outcome).await,
@@ -71,10 +71,17 @@ impl Supervisor {
         let started = Instant::now();
         let mut extensions = Extensions::default();
         let launched = extensions.launch(start, &api.address.to_string());
-        let limit = Some(started + Duration::from_millis(start.init_timeout_ms).min(FAR));
-        let stage = Stage::Starting { limit };
-        let lines = Lines::default();
-        self.run = Some(Run { api, started, phase, stage, runtime: None, lines, extensions, initialised: false });
+        self.run = Some(Run {
+            api,
+            started,
+            phase,
+            stage: Stage::Starting,
+            runtime: None,
+            lines: Lines::default(),
+            extensions,
+            initialised: false,
+            init_limit: Some(started + Duration::from_millis(start.init_timeout_ms).min(FAR)),
+        });
         self.tell(&platform::init_start(now_ms(), &self.facts(), phase));
         launched.map_err(|failed| Outcome::ExtensionFailed {
             error_type: "Extension.LaunchError".into(),

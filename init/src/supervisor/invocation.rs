@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::end::Reason;
 use super::init_phase::status_of;
-use super::{FAR, Stage, Supervisor, microseconds, now_ms};
+use super::{FAR, Run, Stage, Supervisor, microseconds, now_ms};
 use crate::api::{Answer, Event};
 
 /// The invocation that the server waits for.
@@ -39,15 +39,16 @@ impl Supervisor {
             // It goes on when the extensions of the last run are gone.
             return;
         }
+        let overdue = self.run.as_ref().and_then(Run::init_due).is_some_and(|limit| limit <= Instant::now());
+        if overdue {
+            return self.restart_within_invocation(Status::Timeout).await;
+        }
         match self.run.as_ref().map(|run| &run.stage) {
             None => self.begin_for_invocation().await,
             Some(Stage::Waiting(_) | Stage::Checkpointed(_)) => self.go_on(),
             // A warm runtime that does not come back for the event has its timeout all the same.
             Some(Stage::Working) => self.start_timeout(),
-            Some(Stage::Starting { limit: Some(limit) }) if *limit <= Instant::now() => {
-                self.restart_within_invocation(Status::Timeout).await;
-            }
-            Some(Stage::Starting { .. } | Stage::Restoring(_)) => {}
+            Some(Stage::Starting | Stage::Restoring(_)) => {}
         }
     }
 

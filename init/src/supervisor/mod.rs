@@ -79,13 +79,21 @@ struct Run {
     extensions: Extensions,
     /// Whether the init phase is over, well.
     initialised: bool,
+    /// Beyond this the init phase is begun again for an invocation; `None` once that was done.
+    init_limit: Option<Instant>,
+}
+
+impl Run {
+    /// When an init phase that is not over has taken too long.
+    fn init_due(&self) -> Option<Instant> {
+        self.init_limit.filter(|_| !self.initialised)
+    }
 }
 
 /// Where a runtime is in its loop.
 enum Stage {
-    /// It has not asked for an event yet. Beyond `limit` it is started again for an invocation;
-    /// `None` once that was done.
-    Starting { limit: Option<Instant> },
+    /// It has not asked for an event yet.
+    Starting,
     /// It waits to be told of the restore of its snapshot.
     Checkpointed(oneshot::Sender<Answer>),
     /// It runs its hooks after the restore, since then.
@@ -225,7 +233,7 @@ impl Supervisor {
     fn wake_at(&self) -> Option<Instant> {
         let limit = match (&self.invocation, &self.run) {
             (Some(Invocation { deadline: Some(deadline), .. }), _) => Some(*deadline),
-            (Some(_), Some(Run { stage: Stage::Starting { limit }, .. })) => *limit,
+            (Some(_), Some(run)) => run.init_due(),
             _ => None,
         };
         let limit = limit.filter(|_| self.ending.is_none());
@@ -251,9 +259,9 @@ impl Supervisor {
         let Some(invocation) = &self.invocation else {
             return;
         };
-        match (invocation.deadline, self.run.as_ref().map(|run| &run.stage)) {
+        match (invocation.deadline, self.run.as_ref().and_then(Run::init_due)) {
             (Some(deadline), _) if deadline <= now => self.time_out().await,
-            (None, Some(Stage::Starting { limit: Some(limit) })) if *limit <= now => {
+            (None, Some(limit)) if limit <= now => {
                 self.restart_within_invocation(platform::Status::Timeout).await;
             }
             _ => {}

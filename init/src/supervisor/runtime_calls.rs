@@ -68,7 +68,7 @@ impl Supervisor {
         let Some(run) = &mut self.run else {
             return;
         };
-        if !matches!(run.stage, Stage::Starting { .. } | Stage::Checkpointed(_)) {
+        if !matches!(run.stage, Stage::Starting | Stage::Checkpointed(_)) {
             let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "RuntimeRestoreReady" });
             return;
         }
@@ -123,7 +123,7 @@ impl Supervisor {
 
     /// The runtime cannot begin; it may say so until its first `/next`.
     async fn on_init_error(&mut self, posted: Posted, reply: oneshot::Sender<Answer>) {
-        let starting = matches!(self.run.as_ref().map(|run| &run.stage), Some(Stage::Starting { .. }));
+        let starting = matches!(self.run.as_ref().map(|run| &run.stage), Some(Stage::Starting));
         if !starting {
             let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "InitError" });
             return;
@@ -135,7 +135,7 @@ impl Supervisor {
     /// The runtime's state in the words of AWS's emulator.
     fn state_name(&self) -> &'static str {
         match self.run.as_ref().map(|run| &run.stage) {
-            Some(Stage::Starting { .. }) | None => "Started",
+            Some(Stage::Starting) | None => "Started",
             Some(Stage::Checkpointed(_)) => "RestoreReady",
             Some(Stage::Restoring(_)) => "Restoring",
             Some(Stage::Waiting(_)) => "Ready",

@@ -187,3 +187,17 @@ loop(lambda event: b"fine")
     assert!(matches!(server.next(), FromInit::Answered { .. }));
     assert_eq!(server.finished().outcome, Outcome::TimedOut);
 }
+
+#[test]
+fn an_extension_that_never_asks_for_an_event_holds_the_init_phase_up() {
+    let (environment, mut server, _) = Environment::new(30);
+    let script = "register('idle', ['INVOKE'])\nloop(lambda event: b'fine')";
+    let mut start = environment.start(&format!("{EXTENSION}\n{script}"));
+    start.init_timeout_ms = 500;
+    server.send(&ToInit::Start(Box::new(start)));
+    server.send(&ToInit::Invoke(invoke("r1", b"", 500)));
+    assert_eq!(server.finished().outcome, Outcome::TimedOut);
+    let reports: Vec<_> = server.told.iter().filter(|event| event.kind == "platform.initReport").collect();
+    assert!(reports.iter().all(|report| report.record.contains("\"status\":\"timeout\"")), "{reports:?}");
+    assert_eq!(reports.len(), 2, "once ahead of the invocation, once within it: {reports:?}");
+}
