@@ -1,4 +1,4 @@
-//! Memory of the environment's processes: its peak, and what they use at a moment.
+//! Memory of the environment's processes: the peak of all, and what the largest uses at a moment.
 //!
 //! The peak is the sum of `VmHWM` over the processes there are. The cgroup's own peak is not used: it
 //! counts the page cache, and in a sandbox it may be that of another, larger group.
@@ -36,16 +36,17 @@ impl MemoryPeak {
     /// namespace, else `runtime` alone.
     pub fn bytes(&mut self, first: bool, runtime: Option<Pid>) -> u64 {
         if self.looked.is_none_or(|at| at.elapsed() >= PAUSE) {
-            self.bytes = self.bytes.max(if first { self.sum(PEAK) } else { self.of(runtime, PEAK) });
+            self.bytes = self.bytes.max(if first { self.each(PEAK).into_iter().sum() } else { self.of(runtime, PEAK) });
             self.looked = Some(Instant::now());
         }
         self.bytes
     }
 
-    /// What the processes use at this moment, without what they share with files: in bytes. Counts as
-    /// [`Self::bytes`] does.
-    pub fn in_use(&mut self, first: bool, runtime: Option<Pid>) -> u64 {
-        if first { self.sum(ANONYMOUS) } else { self.of(runtime, ANONYMOUS) }
+    /// What the largest process uses at this moment, without what it shares with files: in bytes. Looks at those that
+    /// [`Self::bytes`] counts. Not the sum: processes that were forked share most of theirs, and only a cgroup could
+    /// tell how much.
+    pub fn largest(&mut self, first: bool, runtime: Option<Pid>) -> u64 {
+        if first { self.each(ANONYMOUS).into_iter().max().unwrap_or(0) } else { self.of(runtime, ANONYMOUS) }
     }
 
     /// Forgets when it last looked: what follows are other processes.
@@ -53,16 +54,14 @@ impl MemoryPeak {
         self.looked = None;
     }
 
-    /// Sum of a figure over all processes but the first.
-    fn sum(&mut self, figure: &str) -> u64 {
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return 0;
-        };
+    /// A figure of all processes but the first.
+    fn each(&mut self, figure: &str) -> Vec<u64> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten();
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .filter(|pid| *pid != 1)
             .map(|pid| self.of(Some(Pid::from_raw(pid)), figure))
-            .sum()
+            .collect()
     }
 
     /// A figure of one process; 0 when it is gone.

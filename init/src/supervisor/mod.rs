@@ -287,12 +287,12 @@ impl Supervisor {
         self.invocation.is_some() || self.run.as_ref().is_some_and(|run| !run.initialised)
     }
 
-    /// Ends the processes when they use more memory than they may.
+    /// Ends the processes when one of them uses more memory than they may together.
     async fn look_at_memory(&mut self, now: Instant) {
         self.memory_look = Some(now + MEMORY_PAUSE);
         let limit = self.start.as_ref().and_then(|start| start.memory_limit_bytes);
         let (first, runtime) = (self.reaper.is_first(), self.runtime_pid());
-        if limit.is_some_and(|limit| self.memory.in_use(first, runtime) > limit) {
+        if limit.is_some_and(|limit| self.memory.largest(first, runtime) > limit) {
             self.out_of_memory().await;
         }
     }
