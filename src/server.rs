@@ -122,16 +122,7 @@ impl Server {
             synchronous: options.environments.synchronous_create,
         });
         let api = Arc::new(Api::new(Arc::clone(&services)));
-        let console = Console {
-            ledger: Arc::clone(&ledger),
-            blobs: Arc::clone(&services.blobs),
-            staging: make_folder(&data_dir.join("staging"))?,
-            pods_dir: options.pods.pods_dir.clone(),
-            pool: Arc::clone(&pool),
-            executor_reason,
-            data_dir: data_dir.clone(),
-            started,
-        };
+        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started))?;
         Ok(Self {
             neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services))),
             delivery,
@@ -245,6 +236,25 @@ impl Server {
         closed.map_err(|error| ServerError::Serve(error.into()))??;
         saved
     }
+}
+
+/// Larder's own endpoints over what the server is made of.
+fn console_of(
+    options: &ServeOptions,
+    services: &Services,
+    pool: &Arc<Pool>,
+    (executor_reason, data_dir, started): (String, &Path, Instant),
+) -> Result<Console, ServerError> {
+    Ok(Console {
+        ledger: Arc::clone(&services.ledger),
+        blobs: Arc::clone(&services.blobs),
+        staging: make_folder(&data_dir.join("staging"))?,
+        pods_dir: options.pods.pods_dir.clone(),
+        pool: Arc::clone(pool),
+        executor_reason,
+        data_dir: data_dir.to_owned(),
+        started,
+    })
 }
 
 async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {

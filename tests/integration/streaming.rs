@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::functions::{active, creation, zip};
 use crate::support::invoke::invoke;
-use crate::support::{Executor, Options, Server, eventually};
+use crate::support::{Server, eventually};
 
 /// Writes `first`; waits; goes wrong, or writes what more is wanted.
 const STREAMER: &str = r"
@@ -33,10 +33,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Option<Self> {
-        if !Executor::Sandbox.is_here() {
-            return None;
-        }
-        let server = Server::start(Options::new(Executor::Sandbox));
+        let server = Server::in_sandbox()?;
         let client = server.client();
         let package = zip(&[("handler.js", STREAMER.as_bytes())]);
         let creation = creation(&client, "streamer", Runtime::Nodejs20x, package).memory_size(512);

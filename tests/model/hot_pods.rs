@@ -48,7 +48,7 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let (ledger, blobs) = store(folder.path());
     let mut pod = Vec::new();
-    let resources = vec![function("/root/.ssh")];
+    let resources = vec![function("/home/somebody/.ssh")];
     let contents = Contents { store: "s".into(), sequence: 1, time: 1, message: None, resources, history: None };
     write(&contents, &blobs, &mut pod).expect("is written");
     let query = LoadQuery { merge: Some("overwrite".into()), ..LoadQuery::default() };
