@@ -224,7 +224,7 @@ impl Invoker {
     /// The version a reference leads to, by an alias's weights.
     fn version(&self, reference: &FunctionReference) -> Result<Arc<FunctionVersion>, ApiError> {
         let state = self.ledger.state();
-        let function = state.function(&reference.key).ok_or_else(|| reference.not_found())?;
+        let function = state.function(&reference.key).ok_or_else(|| missing(reference))?;
         let version = match &reference.qualifier {
             Some(Qualifier::Alias(name)) => routed(function, name),
             qualifier => function.resolve(qualifier.as_ref()),
@@ -248,6 +248,13 @@ impl Invoker {
             return Ok(version);
         }
     }
+}
+
+/// The error for a function that is not there: AWS looks for its `$LATEST` where no qualifier is given
+/// (`LocalStack`'s recordings of AWS, 2025-11).
+fn missing(reference: &FunctionReference) -> ApiError {
+    let qualifier = reference.qualifier.clone().unwrap_or(Qualifier::Version(Version::Latest));
+    FunctionReference { key: reference.key.clone(), qualifier: Some(qualifier) }.not_found()
 }
 
 fn routed<'a>(function: &'a Function, name: &crate::model::names::AliasName) -> Option<&'a Arc<FunctionVersion>> {

@@ -46,6 +46,7 @@ mod lifecycle;
 mod log_formats;
 mod logs;
 mod neighbours;
+mod not_found;
 mod pod_files;
 mod pod_library;
 mod pods;

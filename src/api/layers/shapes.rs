@@ -1,15 +1,12 @@
 //! Requests about layers.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::Value;
 
 use crate::api::function_request::{BUCKET, S3_NAME};
 use crate::api::patterns;
 use crate::api::policies::STATEMENT_ID;
 use crate::api::shape::{Kind, Member, TEXT, one_of, pattern};
-use crate::model::runtimes::{self, Status, texts};
-use crate::model::time::Timestamp;
+use crate::model::runtimes::{self, Lifecycle, texts};
 
 /// `LayerNameOrArn`.
 const LAYER: Member = Member::path(
@@ -97,14 +94,10 @@ fn judge_runtime(value: &Value) -> Option<String> {
     (!texts::KNOWN.contains(&name) && runtimes::find(name).is_none()).then(|| texts::unknown_compatible_runtime(name))
 }
 
-/// Layers are published for what functions can be created with.
+/// Layers are published for every runtime that AWS ever had, also for those that functions can no longer be created
+/// with (`LocalStack`'s recordings of AWS, 2026-01); AWS's error names the present ones only.
 fn judge_runtimes(value: &Value) -> Option<String> {
     let names: Vec<&str> = value.as_array()?.iter().filter_map(Value::as_str).collect();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let today = Timestamp(u64::try_from(now.as_millis()).unwrap_or_default()).date();
-    let known = |name: &&str| {
-        let status = runtimes::find(name).map(|runtime| runtime.status(&today));
-        !matches!(status, None | Some(Status::Blocked | Status::Internal))
-    };
-    (!names.iter().all(known)).then(|| texts::unknown_compatible_runtimes(&names))
+    let is_known = |name: &&str| runtimes::find(name).is_some_and(|runtime| runtime.lifecycle != Lifecycle::Internal);
+    (!names.iter().all(is_known)).then(|| texts::unknown_compatible_runtimes(&names))
 }

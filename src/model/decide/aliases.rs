@@ -38,7 +38,9 @@ pub fn create(state: &State, create: &PutAlias, stamp: &Stamp) -> Result<Decisio
 pub fn update(state: &State, update: &UpdateAlias, stamp: &Stamp) -> Result<Decision, ApiError> {
     let function = existing(state, &update.key)?;
     let Some(alias) = function.aliases.get(&update.name) else {
-        return Err(not_found(&update.key, &update.name));
+        // This operation has a text of its own (LocalStack's recordings of AWS, 2025-11).
+        let arn = arn::qualified(&update.key, &update.name);
+        return Err(ApiError::new(ErrorCode::ResourceNotFound, format!("Alias not found: {arn}")));
     };
     check_revision(update.revision.as_ref(), alias.revision)?;
     let version = update.version.unwrap_or(alias.version);
