@@ -12,6 +12,9 @@ use super::names::AccountId;
 /// What temporary access key ids begin with.
 const PREFIX: &str = "ASIA";
 
+/// What those of users begin with.
+const USERS_PREFIX: &str = "AKIA";
+
 /// Characters of an access key id.
 const LENGTH: usize = 20;
 
@@ -28,6 +31,15 @@ const TOP: u64 = 1 << 47;
 
 /// An access key id for `account`, told from another by `random`.
 pub fn access_key(account: &AccountId, random: [u8; 3]) -> String {
+    key(PREFIX, account, random)
+}
+
+/// The same for a user.
+pub fn user_access_key(account: &AccountId, random: [u8; 3]) -> String {
+    key(USERS_PREFIX, account, random)
+}
+
+fn key(prefix: &str, account: &AccountId, random: [u8; 3]) -> String {
     let number: u64 = account.as_str().parse().unwrap_or_default();
     let head = TOP | (number << ACCOUNT_SHIFT) | u64::from(random[0] >> 1);
     let mut bytes = [0; 10];
@@ -35,13 +47,16 @@ pub fn access_key(account: &AccountId, random: [u8; 3]) -> String {
     bytes[6..8].copy_from_slice(&random[1..]);
     let check = check(&bytes);
     bytes[8..].copy_from_slice(&check);
-    format!("{PREFIX}{}", base32(&bytes))
+    format!("{prefix}{}", base32(&bytes))
 }
 
 /// The account of an access key id that Larder gave out. Others, which may be somebody's real ones, say
 /// nothing here.
 pub fn account_of(access_key: &str) -> Option<AccountId> {
-    let text = access_key.strip_prefix(PREFIX).filter(|_| access_key.len() == LENGTH)?;
+    let text = access_key.strip_prefix(PREFIX).or_else(|| access_key.strip_prefix(USERS_PREFIX))?;
+    if access_key.len() != LENGTH {
+        return None;
+    }
     let bytes = unbase32(text)?;
     if bytes[8..] != check(&bytes) {
         return None;
@@ -155,6 +170,8 @@ mod tests {
                 let key = access_key(&account.into(), random);
                 assert_eq!((key.len(), &key[..4]), (20, "ASIA"));
                 assert_eq!(account_of(&key).map(|account| account.to_string()).as_deref(), Some(account));
+                let users = user_access_key(&account.into(), random);
+                assert_eq!((&users[..4], account_of(&users)), ("AKIA", account_of(&key)));
             }
         }
     }

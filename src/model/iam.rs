@@ -60,8 +60,125 @@ impl Role {
 
     /// What it uses.
     pub fn uses(&self) -> impl Iterator<Item = Use> + '_ {
-        let attached = self.attached.iter().cloned().map(Used::Attached);
-        attached.chain(self.boundary.clone().map(Used::Boundary)).map(|used| self.key.uses(used))
+        let policies = policies_used(HolderKind::Role, &self.attached, self.boundary.as_ref());
+        policies.map(|used| self.key.uses(used))
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Where it is.
+    pub key: EntityKey,
+    /// Its name as it was given.
+    pub name: String,
+    /// Its path, with slashes at both ends.
+    pub path: String,
+    /// Its unique id, `AIDA…`.
+    pub id: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// ARN of the policy that bounds its permissions.
+    pub boundary: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+    /// Documents of its own policies, by name.
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of the managed policies attached to it.
+    pub attached: BTreeSet<String>,
+    /// The groups it is in.
+    pub groups: BTreeSet<EntityName>,
+    /// Its access keys, in the order in which they were made.
+    pub access_keys: Vec<AccessKey>,
+}
+
+/// An access key of a user. Its secret was told once: Larder verifies no signatures, and keeps none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Its id, `AKIA…`, which holds the account.
+    pub id: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it is `Active`.
+    pub active: bool,
+}
+
+/// A group of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Where it is.
+    pub key: EntityKey,
+    /// Its name as it was given.
+    pub name: String,
+    /// Its path, with slashes at both ends.
+    pub path: String,
+    /// Its unique id, `AGPA…`.
+    pub id: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Documents of its own policies, by name.
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of the managed policies attached to it.
+    pub attached: BTreeSet<String>,
+}
+
+impl User {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        arn(&self.key.account, "user", &self.path, &self.name)
+    }
+
+    /// What it uses.
+    pub fn uses(&self) -> impl Iterator<Item = Use> + '_ {
+        let policies = policies_used(HolderKind::User, &self.attached, self.boundary.as_ref());
+        let groups = self.groups.iter().cloned().map(Used::Group);
+        policies.chain(groups).map(|used| self.key.uses(used))
+    }
+}
+
+impl Group {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        arn(&self.key.account, "group", &self.path, &self.name)
+    }
+
+    /// What it uses.
+    pub fn uses(&self) -> impl Iterator<Item = Use> + '_ {
+        policies_used(HolderKind::Group, &self.attached, None).map(|used| self.key.uses(used))
+    }
+}
+
+fn policies_used<'a>(
+    kind: HolderKind,
+    attached: &'a BTreeSet<String>,
+    boundary: Option<&String>,
+) -> impl Iterator<Item = Used> + use<'a> {
+    let attached = attached.iter().map(move |arn| Used::Attached(kind, arn.clone()));
+    attached.chain(boundary.map(|arn| Used::Boundary(kind, arn.clone())))
+}
+
+/// What has policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HolderKind {
+    /// A role.
+    Role,
+    /// A user.
+    User,
+    /// A group.
+    Group,
+}
+
+impl HolderKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Role, Self::User, Self::Group];
+
+    /// Its word in errors.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::User => "user",
+            Self::Group => "group",
+        }
     }
 }
 
@@ -158,12 +275,14 @@ pub struct Use {
 /// What is used, and as what.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Used {
-    /// A managed policy, by ARN, attached to a role.
-    Attached(String),
-    /// A managed policy, by ARN, as the boundary of a role.
-    Boundary(String),
+    /// A managed policy, by ARN, attached to what the user is.
+    Attached(HolderKind, String),
+    /// A managed policy, by ARN, as the boundary of what the user is.
+    Boundary(HolderKind, String),
     /// A role, in an instance profile.
     Role(EntityName),
+    /// A group, by a user in it.
+    Group(EntityName),
 }
 
 impl EntityKey {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::arn;
 use super::event_sources::{EventSourceMapping, MappingId, MappingKey};
 use super::function::Function;
-use super::iam::{Policy, Role};
+use super::iam::{Group, Policy, Role, User};
 use super::layer::Layer;
 use super::names::{AccountId, Region, UrlId};
 use super::policy::Policy as ResourcePolicy;
@@ -203,6 +203,14 @@ fn joined(old: &Resource, new: Resource, strategy: MergeStrategy) -> Resource {
             unite_roles(old, Arc::make_mut(&mut new));
             Resource::Role(key, new)
         }
+        (Resource::User(_, old), Resource::User(key, mut new)) if unite => {
+            unite_users(old, Arc::make_mut(&mut new));
+            Resource::User(key, new)
+        }
+        (Resource::Group(_, old), Resource::Group(key, mut new)) if unite => {
+            unite_groups(old, Arc::make_mut(&mut new));
+            Resource::Group(key, new)
+        }
         (Resource::Policy(_, old), Resource::Policy(key, mut new)) => {
             join_policies(old, Arc::make_mut(&mut new), unite);
             Resource::Policy(key, new)
@@ -260,13 +268,32 @@ fn unite_statements(old: &ResourcePolicy, new: &ResourcePolicy) -> ResourcePolic
     united
 }
 
+/// Adds the texts of `old` whose names `new` has not.
+fn add_texts(new: &mut BTreeMap<String, String>, old: &BTreeMap<String, String>) {
+    for (name, text) in old {
+        new.entry(name.clone()).or_insert_with(|| text.clone());
+    }
+}
+
+fn unite_users(old: &User, new: &mut User) {
+    add_texts(&mut new.inline, &old.inline);
+    add_texts(&mut new.tags, &old.tags);
+    new.attached.extend(old.attached.iter().cloned());
+    new.groups.extend(old.groups.iter().cloned());
+    new.boundary = new.boundary.take().or_else(|| old.boundary.clone());
+    let missing = old.access_keys.iter().filter(|old| new.access_keys.iter().all(|key| key.id != old.id));
+    let missing: Vec<_> = missing.cloned().collect();
+    new.access_keys.extend(missing);
+}
+
+fn unite_groups(old: &Group, new: &mut Group) {
+    add_texts(&mut new.inline, &old.inline);
+    new.attached.extend(old.attached.iter().cloned());
+}
+
 fn unite_roles(old: &Role, new: &mut Role) {
-    for (name, document) in &old.inline {
-        new.inline.entry(name.clone()).or_insert_with(|| document.clone());
-    }
-    for (name, value) in &old.tags {
-        new.tags.entry(name.clone()).or_insert_with(|| value.clone());
-    }
+    add_texts(&mut new.inline, &old.inline);
+    add_texts(&mut new.tags, &old.tags);
     new.attached.extend(old.attached.iter().cloned());
     new.boundary = new.boundary.take().or_else(|| old.boundary.clone());
 }

@@ -9,7 +9,7 @@ use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::Function;
-use super::iam::{self, InstanceProfile, Policy, Role};
+use super::iam::{self, Group, InstanceProfile, Policy, Role, User};
 use super::layer::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{AccountId, EntityKey, FunctionKey, LayerKey, Region, Scope};
@@ -81,13 +81,19 @@ kinds! {
     LogGroup(LogGroupKey, LogGroup) "log-group",
     /// A log stream of the Logs neighbour.
     LogStream(LogStreamKey, LogStream) "log-stream",
+    /// A user of the IAM neighbour.
+    User(EntityKey, User) "user",
+    /// A group of the IAM neighbour.
+    Group(EntityKey, Group) "group",
 }
 
 impl ResourceKey {
     /// Its account.
     pub fn account(&self) -> &AccountId {
         match self {
-            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => &key.account,
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) | Self::User(key) | Self::Group(key) => {
+                &key.account
+            }
             regional => &regional.scope().expect("all but IAM's are in a region").account,
         }
     }
@@ -107,14 +113,14 @@ impl ResourceKey {
             Self::EventSourceMapping(key) => Some(&key.scope),
             Self::LogGroup(key) => Some(&key.scope),
             Self::LogStream(key) => Some(&key.group.scope),
-            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) => None,
+            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) | Self::User(_) | Self::Group(_) => None,
         }
     }
 
     /// The service it is of: `lambda`, `iam` or `logs`.
     pub fn service(&self) -> &'static str {
         match self {
-            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) => "iam",
+            Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) | Self::User(_) | Self::Group(_) => "iam",
             Self::LogGroup(_) | Self::LogStream(_) => "logs",
             _ => "lambda",
         }
@@ -128,7 +134,9 @@ impl ResourceKey {
             Self::CodeSigningConfig(key) => key.id.to_string(),
             Self::CapacityProvider(key) => key.name.to_string(),
             Self::EventSourceMapping(key) => key.id.to_string(),
-            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => key.name.to_string(),
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) | Self::User(key) | Self::Group(key) => {
+                key.name.to_string()
+            }
             Self::LogGroup(key) => key.name.to_string(),
             Self::LogStream(key) => format!("{}:{}", key.group.name, key.name),
         }
@@ -142,7 +150,7 @@ impl ResourceKey {
             Self::CodeSigningConfig(key) => key.arn(),
             Self::CapacityProvider(key) => key.arn(),
             Self::EventSourceMapping(key) => key.arn(),
-            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) => {
+            Self::Role(key) | Self::Policy(key) | Self::InstanceProfile(key) | Self::User(key) | Self::Group(key) => {
                 iam::arn(&key.account, self.kind().name(), "/", key.name.as_str())
             }
             Self::LogGroup(key) => key.arn(),
@@ -158,6 +166,8 @@ impl Resource {
             Self::Role(_, role) => role.arn(),
             Self::Policy(_, policy) => policy.arn(),
             Self::InstanceProfile(_, profile) => profile.arn(),
+            Self::User(_, user) => user.arn(),
+            Self::Group(_, group) => group.arn(),
             other => other.key().arn(),
         }
     }
@@ -190,6 +200,8 @@ impl Resource {
             Self::InstanceProfile(key, profile) => profile.key == *key,
             Self::LogGroup(key, group) => group.key == *key,
             Self::LogStream(key, stream) => stream.key == *key,
+            Self::User(key, user) => user.key == *key,
+            Self::Group(key, group) => group.key == *key,
             Self::Layer(..) | Self::CodeSigningConfig(..) => true,
         }
     }

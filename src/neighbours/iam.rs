@@ -1,16 +1,20 @@
-//! Identity and Access Management: roles, policies and instance profiles, as far as functions and the
+//! Identity and Access Management: roles, users, groups, policies and instance profiles, as far as functions and the
 //! tools that deploy them need. Nothing is enforced: Larder verifies no identities.
 
+mod access_keys;
 mod document;
 mod found_policy;
+mod groups;
+mod held_policies;
 mod instance_profiles;
 mod linked_roles;
 mod paging;
 mod policies;
+mod policy_entities;
 mod policy_versions;
-mod role_policies;
 mod roles;
 mod tags;
+mod user_credentials;
 mod users;
 
 use std::sync::Arc;
@@ -27,13 +31,18 @@ use crate::model::state::State;
 pub static SERVICE: QueryService = QueryService {
     namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     shows_values: false,
+    passes_the_rest: false,
     tables: &[
+        access_keys::OPERATIONS,
+        groups::OPERATIONS,
+        held_policies::OPERATIONS,
         instance_profiles::OPERATIONS,
         linked_roles::OPERATIONS,
         policies::OPERATIONS,
+        policy_entities::OPERATIONS,
         policy_versions::OPERATIONS,
-        role_policies::OPERATIONS,
         roles::OPERATIONS,
+        user_credentials::OPERATIONS,
         users::OPERATIONS,
     ],
 };
@@ -42,6 +51,7 @@ pub static SERVICE: QueryService = QueryService {
 // words are other than those of patterns.
 const ROLE_NAME: Kind = length(1, 64);
 const NAME: Kind = length(1, 128);
+const USER_NAME: Kind = length(1, 64);
 const PATH: Kind = pattern(1, 512, r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)");
 const POLICY_PATH: Kind = pattern(1, 512, r"((/[A-Za-z0-9\.,\+@=_-]+)*)/");
 const PATH_PREFIX: Kind = pattern(1, 512, r"\u002F[\u0021-\u007F]*");
@@ -53,6 +63,9 @@ const SESSION_DURATION: Kind = Kind::Integer(3600, 43_200);
 const VERSION_ID: Kind = Kind::Text { length: None, pattern: Some(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"), values: &[] };
 
 const ROLE: Member = Member::body("RoleName", ROLE_NAME).required();
+const USER: Member = Member::body("UserName", NAME).required();
+const USER_IF_ANY: Member = Member::body("UserName", NAME);
+const GROUP: Member = Member::body("GroupName", NAME).required();
 const POLICY: Member = Member::body("PolicyArn", ARN).required();
 const MARKER: Member = Member::body("Marker", pattern(1, 320, r"[\u0020-\u00FF]+"));
 const MAX_ITEMS: Member = Member::body("MaxItems", Kind::Integer(1, 1000));

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Response;
@@ -17,7 +18,9 @@ use crate::api::{Services, sigv4};
 use crate::model::credentials::RoleSession;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
+use crate::model::iam::User;
 use crate::model::names::{AccountId, Scope};
+use crate::model::state::State;
 
 /// What an operation answers.
 pub type Answer = Result<Response<Body>, ApiError>;
@@ -55,6 +58,9 @@ pub struct QueryService {
     pub namespace: &'static str,
     /// Whether its validation errors show values. IAM's do not (`LocalStack`'s snapshots of AWS's, 2026).
     pub shows_values: bool,
+    /// Whether the upstream is asked for what is not here. Where both have the same things, two halves would
+    /// contradict each other.
+    pub passes_the_rest: bool,
     /// Its operations.
     pub tables: &'static [&'static [QueryOperation]],
 }
@@ -186,6 +192,11 @@ impl QueryCall {
     /// Who asks, for history.
     pub fn origin(&self) -> Origin {
         self.origin.clone()
+    }
+
+    /// The user whose access key the call is signed with.
+    pub fn user<'a>(&self, state: &'a State) -> Option<&'a Arc<User>> {
+        state.user_of_key(&self.origin.access_key_id).filter(|user| user.key.account == *self.account())
     }
 
     /// A member that is a text; empty if it is not there.

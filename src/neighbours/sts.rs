@@ -19,8 +19,12 @@ use crate::model::state::State;
 use crate::model::time::Timestamp;
 
 /// STS.
-pub static SERVICE: QueryService =
-    QueryService { namespace: "https://sts.amazonaws.com/doc/2011-06-15/", shows_values: true, tables: &[OPERATIONS] };
+pub static SERVICE: QueryService = QueryService {
+    namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+    shows_values: true,
+    passes_the_rest: true,
+    tables: &[OPERATIONS],
+};
 
 static OPERATIONS: &[QueryOperation] = &[
     query_operation!("AssumeRole" ASSUME_ROLE => assume_role),
@@ -133,9 +137,14 @@ struct CallerIdentity {
     account: String,
 }
 
-/// `GetCallerIdentity`. Credentials that no role stands behind are the account's own.
-async fn get_caller_identity(_services: &Services, call: QueryCall) -> Answer {
+/// `GetCallerIdentity`. Credentials that neither a role nor a user stands behind are the account's own.
+async fn get_caller_identity(services: &Services, call: QueryCall) -> Answer {
     let account = call.account();
+    let state = services.ledger.state();
+    if let Some(user) = call.user(&state) {
+        let (arn, user_id) = (user.arn(), user.id.clone());
+        return call.answer(&CallerIdentity { arn, user_id, account: account.to_string() });
+    }
     let session = call.session.as_ref().filter(|session| session.account == *account);
     call.answer(&CallerIdentity {
         arn: session.map_or_else(|| format!("arn:aws:iam::{account}:root"), RoleSession::arn),

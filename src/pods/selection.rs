@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::capacity_provider::CapacityProviderKey;
 use crate::model::function::Function;
-use crate::model::iam::{PolicyArn, Role};
+use crate::model::iam::PolicyArn;
 use crate::model::layer::LayerArn;
 use crate::model::logs::LogGroupKey;
 use crate::model::names::EntityKey;
@@ -64,7 +64,13 @@ fn needs(state: &State, resource: &Resource) -> Vec<ResourceKey> {
         }
         Resource::CapacityProvider(_, provider) => role_at(&provider.operator_role).into_iter().collect(),
         Resource::EventSourceMapping(_, mapping) => vec![ResourceKey::Function(mapping.target.function.clone())],
-        Resource::Role(_, role) => role_needs(role),
+        Resource::Role(_, role) => policies_needed(role.attached.iter().chain(&role.boundary)),
+        Resource::User(key, user) => {
+            let groups = user.groups.iter().map(|name| EntityKey { account: key.account.clone(), name: name.clone() });
+            let policies = policies_needed(user.attached.iter().chain(&user.boundary));
+            policies.into_iter().chain(groups.map(ResourceKey::Group)).collect()
+        }
+        Resource::Group(_, group) => policies_needed(group.attached.iter()),
         Resource::InstanceProfile(_, profile) => profile.role_key().map(ResourceKey::Role).into_iter().collect(),
         Resource::LogStream(key, _) => vec![ResourceKey::LogGroup(key.group.clone())],
         _ => Vec::new(),
@@ -86,8 +92,7 @@ fn function_needs(function: &Function) -> Vec<ResourceKey> {
     needed
 }
 
-fn role_needs(role: &Role) -> Vec<ResourceKey> {
-    let arns = role.attached.iter().chain(&role.boundary);
+fn policies_needed<'a>(arns: impl Iterator<Item = &'a String>) -> Vec<ResourceKey> {
     let policies = arns.filter_map(|arn| PolicyArn::parse(arn)).filter(|policy| !policy.is_managed_by_aws());
     policies.map(|policy| ResourceKey::Policy(policy.key())).collect()
 }

@@ -106,7 +106,11 @@ pub(super) fn is_named_well(key: &ResourceKey) -> bool {
     });
     let allows = |letter: char| match key {
         ResourceKey::LogGroup(_) | ResourceKey::LogStream(_) => !letter.is_control(),
-        ResourceKey::Role(_) | ResourceKey::Policy(_) | ResourceKey::InstanceProfile(_) => {
+        ResourceKey::Role(_)
+        | ResourceKey::Policy(_)
+        | ResourceKey::InstanceProfile(_)
+        | ResourceKey::User(_)
+        | ResourceKey::Group(_) => {
             letter.is_ascii_alphanumeric() || "+=,.@-_".contains(letter)
         }
         _ => letter.is_ascii_alphanumeric() || "-_".contains(letter),

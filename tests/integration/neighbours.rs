@@ -18,8 +18,18 @@ fn roles_and_policies_live_on_after_a_kill() {
     run(&server, "remove");
     let kinds: Vec<_> =
         server.events().iter().map(|event| event["kind"].as_str().expect("a kind").to_owned()).collect();
-    for kind in ["RolePut", "RoleDeleted", "PolicyPut", "PolicyDeleted", "InstanceProfilePut", "InstanceProfileDeleted"]
-    {
+    for kind in [
+        "RolePut",
+        "RoleDeleted",
+        "PolicyPut",
+        "PolicyDeleted",
+        "InstanceProfilePut",
+        "InstanceProfileDeleted",
+        "UserPut",
+        "UserDeleted",
+        "GroupPut",
+        "GroupDeleted",
+    ] {
         assert!(kinds.iter().any(|found| found == kind), "no {kind} in {kinds:?}");
     }
 }
@@ -61,8 +71,8 @@ fn unsigned_forms_find_their_service() {
     assert_eq!(status, 400);
     assert!(body.contains("<Code>InvalidIdentityToken</Code>"), "{body}");
 
-    let (status, body) = form(&server, "Action=CreateGroup&Version=2010-05-08&GroupName=g");
+    let (status, body) = form(&server, "Action=SimulatePrincipalPolicy&Version=2010-05-08");
     assert_eq!(status, 400);
     assert!(body.contains("<Type>Sender</Type><Code>InvalidAction</Code>"), "{body}");
-    assert!(body.contains("CreateGroup") && body.contains("--upstream iam=URL"), "{body}");
+    assert!(body.contains("SimulatePrincipalPolicy") && body.contains("--upstream iam=URL"), "{body}");
 }

@@ -1,11 +1,12 @@
 //! decide and apply, without a disk.
 
 use larder::model::capacity_provider::ProviderState;
+use larder::model::credentials;
 use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
 use larder::model::function::FunctionState;
-use larder::model::iam::{PolicyArn, Use, Used};
+use larder::model::iam::{HolderKind, PolicyArn, Use, Used};
 use larder::model::limits::Limits;
 use larder::model::policy::Target;
 use larder::model::state::State;
@@ -52,18 +53,41 @@ fn iam_is_sound(state: &State) {
             parsed.is_managed_by_aws() || state.policy(&parsed).is_some()
         };
         match used {
-            Used::Attached(arn) => {
+            Used::Attached(kind, arn) => {
                 assert!(is_there(arn), "{arn} is attached");
-                assert!(state.role(account, by.as_str()).is_some_and(|role| role.attached.contains(arn)));
+                let name = by.as_str();
+                assert!(match kind {
+                    HolderKind::Role => state.role(account, name).is_some_and(|role| role.attached.contains(arn)),
+                    HolderKind::User => state.user(account, name).is_some_and(|user| user.attached.contains(arn)),
+                    HolderKind::Group => state.group(account, name).is_some_and(|group| group.attached.contains(arn)),
+                });
             }
-            Used::Boundary(arn) => {
+            Used::Boundary(kind, arn) => {
                 assert!(is_there(arn), "{arn} is a boundary");
-                assert!(state.role(account, by.as_str()).is_some_and(|role| role.boundary.as_ref() == Some(arn)));
+                let name = by.as_str();
+                let bounded = match kind {
+                    HolderKind::Role => state.role(account, name).and_then(|role| role.boundary.clone()),
+                    HolderKind::User => state.user(account, name).and_then(|user| user.boundary.clone()),
+                    HolderKind::Group => None,
+                };
+                assert_eq!(bounded.as_ref(), Some(arn));
+            }
+            Used::Group(name) => {
+                assert!(state.group(account, name.as_str()).is_some(), "{name} has users");
+                assert!(state.user(account, by.as_str()).is_some_and(|user| user.groups.contains(name)));
             }
             Used::Role(name) => {
                 assert!(state.role(account, name.as_str()).is_some(), "{name} is in a profile");
                 assert!(state.instance_profile(account, by.as_str()).is_some());
             }
+        }
+    }
+    for user in state.iam_users.values() {
+        assert!(user.access_keys.len() <= 2);
+        for key in &user.access_keys {
+            let owner = state.user_of_key(&key.id).expect("a key has a user");
+            assert_eq!(owner.key, user.key);
+            assert_eq!(credentials::account_of(&key.id).as_ref(), Some(&user.key.account));
         }
     }
     for policy in state.iam_policies.values() {

@@ -85,7 +85,10 @@ def make(url):
     iam.tag_role(RoleName="Worker", Tags=[{"Key": "Team", "Value": "blue"}, {"Key": "empty", "Value": ""}])
     linked = iam.create_service_linked_role(AWSServiceName="replicator.lambda.amazonaws.com")["Role"]
     assert linked["Arn"].endswith(":role/aws-service-role/replicator.lambda.amazonaws.com/AWSServiceRoleForLambdaReplicator")
+    attached = iam.list_attached_role_policies(RoleName=linked["RoleName"])["AttachedPolicies"]
+    assert [p["PolicyArn"] for p in attached] == ["arn:aws:iam::aws:policy/aws-service-role/AWSLambdaReplicator"], attached
     refusals(iam)
+    people(iam)
     check(url)
 
 
@@ -102,13 +105,120 @@ def refusals(iam):
     refused("UnmodifiableEntity", 400, "only modifiable by AWS", iam.delete_role, RoleName="AWSServiceRoleForLambdaReplicator")
     refused("NoSuchEntity", 404, "is not attachable", iam.attach_role_policy, RoleName="Worker", PolicyArn=OWN + "x")
     refused("ValidationError", 400, "is not valid", iam.attach_role_policy, RoleName="Worker", PolicyArn="arn:aws:sqs:::something")
+    name = "replicator.lambda.amazonaws.com"
+    refused("InvalidInput", 400, f"Custom suffix is not allowed for {name}", iam.create_service_linked_role, AWSServiceName=name, CustomSuffix="x")
+    refused("InvalidInput", 400, "has been taken in this account", iam.create_service_linked_role, AWSServiceName=name)
+    text = "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
+    refused("InvalidInput", 400, text, iam.create_role, RoleName="x", Path="/aws-service-role/x/", AssumeRolePolicyDocument=trust)
+    refused("NoSuchEntity", 404, "cannot be found", iam.delete_service_linked_role, RoleName="Worker")
     refused("InvalidInput", 400, "Duplicate tag keys", iam.tag_role, RoleName="Worker", Tags=[{"Key": "a", "Value": ""}, {"Key": "A", "Value": ""}])
     refused("AccessDenied", 403, "managed by AWS", iam.delete_policy, PolicyArn=BASIC)
     refused("NoSuchEntity", 404, "user with name", iam.get_user, UserName="nobody")
-    refused("InvalidAction", 400, "--upstream iam=URL", iam.list_users)
+    refused("InvalidAction", 400, "--upstream iam=URL", iam.list_server_certificates)
+    refused(
+        "InvalidInput", 400, "Invalid ARN:  Could not be parsed!", iam.attach_role_policy, RoleName="Worker",
+        PolicyArn="a-long-name-that-is-no-arn",
+    )
+
+
+def people(iam):
+    made = iam.create_user(UserName="Ada", Path="/dev/", Tags=[{"Key": "team", "Value": "red"}])["User"]
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/dev/Ada" and made["UserId"].startswith("AIDA"), made
+    group = iam.create_group(GroupName="Writers", Path="/dev/")["Group"]
+    assert group["Arn"] == f"arn:aws:iam::{ACCOUNT}:group/dev/Writers" and group["GroupId"].startswith("AGPA"), group
+    iam.add_user_to_group(GroupName="Writers", UserName="Ada")
+    iam.put_user_policy(UserName="Ada", PolicyName="inline", PolicyDocument=json.dumps(SEND))
+    iam.put_group_policy(GroupName="Writers", PolicyName="inline", PolicyDocument=json.dumps(SEND))
+    iam.attach_user_policy(UserName="Ada", PolicyArn=OWN)
+    iam.attach_group_policy(GroupName="Writers", PolicyArn=OWN)
+    iam.put_user_permissions_boundary(UserName="Ada", PermissionsBoundary=OWN)
+    iam.create_user(UserName="Bob")
+    iam.update_user(UserName="Bob", NewUserName="Bert", NewPath="/ops/")
+    iam.add_user_to_group(GroupName="Writers", UserName="Bert")
+    refused("EntityAlreadyExists", 409, "User with name ADA already exists.", iam.create_user, UserName="ADA")
+    refused("EntityAlreadyExists", 409, "User with name Ada already exists.", iam.update_user, UserName="Bert", NewUserName="Ada")
+    refused("EntityAlreadyExists", 409, "Group with name writers already exists.", iam.create_group, GroupName="writers")
+    refused("NoSuchEntity", 404, "The user with name Bob cannot be found.", iam.get_user, UserName="Bob")
+    refused("NoSuchEntity", 404, "The group with name none cannot be found.", iam.add_user_to_group, GroupName="none", UserName="Ada")
+    refused("NoSuchEntity", 404, "The user policy with name x cannot be found.", iam.get_user_policy, UserName="Ada", PolicyName="x")
+    refused("NoSuchEntity", 404, "The group policy with name x cannot be found.", iam.delete_group_policy, GroupName="Writers", PolicyName="x")
+    refused("ValidationError", 400, "only alphanumeric", iam.create_user, UserName="a/b")
+    refused("LimitExceeded", 409, "exceeded for user Ada", iam.put_user_policy, UserName="Ada", PolicyName="big",
+            PolicyDocument=json.dumps({**SEND, "Statement": {**SEND["Statement"], "Sid": "x" * 2048}}))
+    refused("MalformedPolicyDocument", 400, "Syntax errors", iam.put_user_policy, UserName="Ada", PolicyName="x", PolicyDocument="{}")
+    key = iam.create_access_key(UserName="Ada")["AccessKey"]
+    assert key["AccessKeyId"].startswith("AKIA") and len(key["AccessKeyId"]) == 20, key
+    assert len(key["SecretAccessKey"]) == 40 and key["Status"] == "Active", key
+    other = iam.create_access_key(UserName="Ada")["AccessKey"]["AccessKeyId"]
+    refused("LimitExceeded", 409, "AccessKeysPerUser: 2", iam.create_access_key, UserName="Ada")
+    iam.update_access_key(UserName="Ada", AccessKeyId=other, Status="Inactive")
+
+
+def check_people(url):
+    iam = client(url, "iam")
+    user = iam.get_user(UserName="ada")["User"]
+    assert (user["UserName"], user["Path"], user["Tags"]) == ("Ada", "/dev/", [{"Key": "team", "Value": "red"}]), user
+    assert user["PermissionsBoundary"]["PermissionsBoundaryArn"] == OWN, user
+    assert iam.list_user_tags(UserName="Ada")["Tags"] == user["Tags"]
+    pages = iam.get_paginator("list_users").paginate(PaginationConfig={"PageSize": 1})
+    assert [[user["UserName"] for user in page["Users"]] for page in pages] == [["Ada"], ["Bert"]]
+    assert [user["UserName"] for user in iam.list_users(PathPrefix="/ops/")["Users"]] == ["Bert"]
+    assert iam.list_user_policies(UserName="Ada")["PolicyNames"] == ["inline"]
+    assert iam.get_user_policy(UserName="Ada", PolicyName="inline")["PolicyDocument"] == SEND
+    found = iam.get_group_policy(GroupName="Writers", PolicyName="inline")
+    assert (found["GroupName"], found["PolicyDocument"]) == ("Writers", SEND), found
+    for attached in (iam.list_attached_user_policies(UserName="Ada"), iam.list_attached_group_policies(GroupName="Writers")):
+        assert [policy["PolicyArn"] for policy in attached["AttachedPolicies"]] == [OWN], attached
+    group = iam.get_group(GroupName="Writers")
+    assert (group["Group"]["GroupName"], [user["UserName"] for user in group["Users"]]) == ("Writers", ["Ada", "Bert"]), group
+    assert [group["GroupName"] for group in iam.list_groups_for_user(UserName="Bert")["Groups"]] == ["Writers"]
+    entities = iam.list_entities_for_policy(PolicyArn=OWN)
+    assert [user["UserName"] for user in entities["PolicyUsers"]] == ["Ada"], entities
+    assert [group["GroupName"] for group in entities["PolicyGroups"]] == ["Writers"], entities
+    keys = iam.list_access_keys(UserName="Ada")["AccessKeyMetadata"]
+    assert sorted(key["Status"] for key in keys) == ["Active", "Inactive"], keys
+    key = keys[0]["AccessKeyId"]
+    last = iam.get_access_key_last_used(AccessKeyId=key)
+    assert (last["UserName"], last["AccessKeyLastUsed"]["ServiceName"]) == ("Ada", "N/A"), last
+    # Who signs with the key is the user, in the user's account.
+    me = client(url, "sts", (key, "x", None)).get_caller_identity()
+    assert (me["Arn"], me["UserId"], me["Account"]) == (user["Arn"], user["UserId"], ACCOUNT), me
+    own = client(url, "iam", (key, "x", None))
+    assert own.get_user()["User"]["UserName"] == "Ada"
+    assert len(own.list_access_keys()["AccessKeyMetadata"]) == 2
+    assert client(url, "sts").get_access_key_info(AccessKeyId=key)["Account"] == ACCOUNT
+    assert iam.list_mfa_devices(UserName="Ada")["MFADevices"] == []
+    refused("NoSuchEntity", 404, "Login Profile for User Ada", iam.get_login_profile, UserName="Ada")
+    assumed = client(url, "sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/x", RoleSessionName="ci")["Credentials"]
+    session = client(url, "iam", (assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"]))
+    refused("ValidationError", 400, "Must specify userName when calling with non-User credentials", session.get_user)
+
+
+def remove_people(iam):
+    refused("DeleteConflict", 409, "must remove users from group first", iam.delete_group, GroupName="Writers")
+    refused("DeleteConflict", 409, "must remove users from group first", iam.delete_user, UserName="Ada")
+    for name in ("Ada", "Bert"):
+        iam.remove_user_from_group(GroupName="Writers", UserName=name)
+    refused("DeleteConflict", 409, "must detach all policies first", iam.delete_user, UserName="Ada")
+    refused("DeleteConflict", 409, "must detach all policies first", iam.delete_group, GroupName="Writers")
+    iam.detach_user_policy(UserName="Ada", PolicyArn=OWN)
+    iam.detach_group_policy(GroupName="Writers", PolicyArn=OWN)
+    refused("DeleteConflict", 409, "must delete policies first", iam.delete_user, UserName="Ada")
+    iam.delete_user_policy(UserName="Ada", PolicyName="inline")
+    iam.delete_group_policy(GroupName="Writers", PolicyName="inline")
+    refused("DeleteConflict", 409, "must delete access keys first", iam.delete_user, UserName="Ada")
+    for key in iam.list_access_keys(UserName="Ada")["AccessKeyMetadata"]:
+        iam.delete_access_key(UserName="Ada", AccessKeyId=key["AccessKeyId"])
+        refused("NoSuchEntity", 404, "cannot be found", iam.get_access_key_last_used, AccessKeyId=key["AccessKeyId"])
+    iam.untag_user(UserName="Ada", TagKeys=["TEAM"])
+    for name in ("Ada", "Bert"):
+        iam.delete_user(UserName=name)
+    iam.delete_group(GroupName="Writers")
+    assert iam.list_users()["Users"] == [] and iam.list_groups()["Groups"] == []
 
 
 def check(url):
+    check_people(url)
     iam = client(url, "iam")
     role = iam.get_role(RoleName="Worker")["Role"]
     assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/app/Worker", role
@@ -122,7 +232,7 @@ def check(url):
     assert [policy["PolicyArn"] for policy in attached] == [OWN, BASIC], attached
     policy = iam.get_policy(PolicyArn=OWN)["Policy"]
     counts = (policy["AttachmentCount"], policy["PermissionsBoundaryUsageCount"], policy["DefaultVersionId"])
-    assert counts == (1, 1, "v2") and policy["Description"] == "to send", policy
+    assert counts == (3, 2, "v2") and policy["Description"] == "to send", policy
     assert iam.get_policy_version(PolicyArn=OWN, VersionId="v2")["PolicyVersion"]["Document"] == SEND
     versions = iam.list_policy_versions(PolicyArn=OWN)["Versions"]
     assert [(version["VersionId"], version["IsDefaultVersion"]) for version in versions] == [("v2", True), ("v1", False)]
@@ -150,6 +260,7 @@ def check(url):
 
 def remove(url):
     iam = client(url, "iam")
+    remove_people(iam)
     iam.remove_role_from_instance_profile(InstanceProfileName="profile", RoleName="Worker")
     iam.delete_instance_profile(InstanceProfileName="profile")
     refused("DeleteConflict", 409, "must detach all policies", iam.delete_role, RoleName="Worker")

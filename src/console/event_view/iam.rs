@@ -22,8 +22,19 @@ pub fn details(event: &IamEvent) -> Value {
             "path": profile.path, "id": profile.id, "tags": profile.tags,
             "role": profile.role.as_ref().map(ToString::to_string),
         }),
-        IamEvent::RoleDeleted { .. } | IamEvent::PolicyDeleted { .. } | IamEvent::InstanceProfileDeleted { .. } => {
-            json!({})
-        }
+        IamEvent::UserPut { user } => json!({
+            "path": user.path, "id": user.id, "boundary": user.boundary, "tags": user.tags, "inline": user.inline,
+            "attached": user.attached, "groups": user.groups.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "access_keys": user.access_keys.iter().map(|key| json!({ "id": key.id, "active": key.active }))
+                .collect::<Vec<_>>(),
+        }),
+        IamEvent::GroupPut { group } => json!({
+            "path": group.path, "id": group.id, "inline": group.inline, "attached": group.attached,
+        }),
+        IamEvent::RoleDeleted { .. }
+        | IamEvent::PolicyDeleted { .. }
+        | IamEvent::InstanceProfileDeleted { .. }
+        | IamEvent::UserDeleted { .. }
+        | IamEvent::GroupDeleted { .. } => json!({}),
     }
 }

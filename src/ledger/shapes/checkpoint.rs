@@ -7,7 +7,7 @@ use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
 use super::history::Mark;
-use super::iam::{EntityKey, InstanceProfile, Policy, Role};
+use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::{FunctionKey, Stored};
@@ -19,7 +19,7 @@ const CHECKPOINT: u16 = 1000;
 
 /// Version of [`Checkpoint`]. It changes with any shape inside; an older checkpoint is not migrated
 /// but skipped, as the events say all of it.
-const VERSION: u16 = 6;
+const VERSION: u16 = 7;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {
@@ -51,6 +51,8 @@ checkpoint! {
     iam_roles: Vec<(EntityKey, Role)>,
     iam_policies: Vec<(EntityKey, Policy)>,
     iam_profiles: Vec<(EntityKey, InstanceProfile)>,
+    iam_users: Vec<(EntityKey, User)>,
+    iam_groups: Vec<(EntityKey, Group)>,
     log_groups: Vec<(LogGroupKey, LogGroup)>,
     log_streams: Vec<(LogStreamKey, LogStream)>,
     marks: Vec<(String, Mark)>,

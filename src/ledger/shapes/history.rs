@@ -7,7 +7,7 @@ use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::Function;
-use super::iam::{EntityKey, InstanceProfile, Policy, Role};
+use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::{FunctionKey, Map, Stored};
@@ -68,6 +68,8 @@ resources! {
     "instance-profile" InstanceProfile(EntityKey, InstanceProfile),
     "log-group" LogGroup(LogGroupKey, LogGroup),
     "log-stream" LogStream(LogStreamKey, LogStream),
+    "user" User(EntityKey, User),
+    "group" Group(EntityKey, Group),
 }
 
 shape! {

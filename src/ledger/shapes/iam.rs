@@ -27,6 +27,15 @@ impl Stored<BTreeSet<String>> for Vec<String> {
     }
 }
 
+impl Stored<BTreeSet<names::EntityName>> for Vec<String> {
+    fn store(model: &BTreeSet<names::EntityName>) -> Self {
+        model.iter().map(ToString::to_string).collect()
+    }
+    fn load(self) -> BTreeSet<names::EntityName> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
 shape! {
     EntityKey = names::EntityKey { account: String, name: String }
     Role = iam::Role {
@@ -44,6 +53,16 @@ shape! {
         key: EntityKey, name: String, path: String, id: String, created: u64, role: Option<String>,
         tags: BTreeMap<String, String>,
     }
+    AccessKey = iam::AccessKey { id: String, created: u64, active: bool }
+    User = iam::User {
+        key: EntityKey, name: String, path: String, id: String, created: u64, boundary: Option<String>,
+        tags: BTreeMap<String, String>, inline: BTreeMap<String, String>, attached: Vec<String>, groups: Vec<String>,
+        access_keys: Vec<AccessKey>,
+    }
+    Group = iam::Group {
+        key: EntityKey, name: String, path: String, id: String, created: u64, inline: BTreeMap<String, String>,
+        attached: Vec<String>,
+    }
 }
 
 events! { IamEvent {
@@ -53,4 +72,8 @@ events! { IamEvent {
     103 / 1 PolicyDeleted { key: EntityKey }
     104 / 1 InstanceProfilePut { profile: InstanceProfile }
     105 / 1 InstanceProfileDeleted { key: EntityKey }
+    106 / 1 UserPut { user: User }
+    107 / 1 UserDeleted { key: EntityKey }
+    108 / 1 GroupPut { group: Group }
+    109 / 1 GroupDeleted { key: EntityKey }
 } }

@@ -40,6 +40,23 @@ pub enum IamCommand {
     DeleteRole(Named),
     /// Deletes a role that is linked to a service, with what it has.
     DeleteLinkedRole(Named),
+    /// Makes a user. Its boundary must exist.
+    CreateUser(Box<CreateUser>),
+    /// Changes a user.
+    ChangeUser(Named, UserChange),
+    /// Deletes a user without policies, groups and access keys.
+    DeleteUser(Named),
+    /// Makes a group.
+    CreateGroup {
+        /// Its name.
+        group: Named,
+        /// Its path.
+        path: String,
+    },
+    /// Changes a group.
+    ChangeGroup(Named, GroupChange),
+    /// Deletes a group without policies and users.
+    DeleteGroup(Named),
     /// Makes a managed policy.
     CreatePolicy(Box<CreatePolicy>),
     /// Changes a managed policy of a customer.
@@ -94,6 +111,19 @@ pub enum RoleChange {
     },
     /// Who may assume it.
     Trust(String),
+    /// Its policies.
+    Held(HeldChange),
+    /// Sets or takes away the boundary.
+    Bound(Option<String>),
+    /// Adds tags or gives them other values.
+    Tag(Tags),
+    /// Takes away tags.
+    Untag(Vec<String>),
+}
+
+/// What to change of the policies that a role, a user or a group has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldChange {
     /// A policy of its own: name and document.
     Put(String, String),
     /// Takes away a policy of its own.
@@ -102,12 +132,68 @@ pub enum RoleChange {
     Attach(String),
     /// Takes away a managed policy.
     Detach(String),
+}
+
+/// `CreateUser`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateUser {
+    /// Its name.
+    pub user: Named,
+    /// Its path.
+    pub path: String,
+    /// ARN of its boundary.
+    pub boundary: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What to change of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserChange {
+    /// Name and path, where they are given.
+    Update {
+        /// Its new name, which nobody else has.
+        name: Option<String>,
+        /// Its new path.
+        path: Option<String>,
+    },
+    /// Its policies.
+    Held(HeldChange),
     /// Sets or takes away the boundary.
     Bound(Option<String>),
     /// Adds tags or gives them other values.
     Tag(Tags),
     /// Takes away tags.
     Untag(Vec<String>),
+    /// Puts it in a group; in one that it is in already it stays.
+    Join(String),
+    /// Takes it out of a group.
+    Leave(String),
+    /// Makes an access key.
+    AddKey,
+    /// Makes an access key usable or not.
+    SetKey {
+        /// The key's id.
+        id: String,
+        /// Whether it is `Active`.
+        active: bool,
+    },
+    /// Deletes an access key.
+    RemoveKey(String),
+}
+
+/// What to change of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
+    /// Name and path, where they are given.
+    Update {
+        /// Its new name, which no other group has.
+        name: Option<String>,
+        /// Its new path.
+        path: Option<String>,
+    },
+    /// Its policies.
+    Held(HeldChange),
 }
 
 /// `CreatePolicy`.

@@ -3,7 +3,7 @@
 use strum::IntoStaticStr;
 
 use super::Subject;
-use crate::model::iam::{InstanceProfile, Policy, Role, arn};
+use crate::model::iam::{Group, InstanceProfile, Policy, Role, User, arn};
 use crate::model::names::{EntityKey, Scope};
 
 /// The region that global services sign for.
@@ -42,6 +42,26 @@ pub enum IamEvent {
         /// Where it was.
         key: EntityKey,
     },
+    /// A user came to be or changed: the whole of it.
+    UserPut {
+        /// The user.
+        user: Box<User>,
+    },
+    /// A user is gone.
+    UserDeleted {
+        /// Where it was.
+        key: EntityKey,
+    },
+    /// A group came to be or changed: the whole of it.
+    GroupPut {
+        /// The group.
+        group: Box<Group>,
+    },
+    /// A group is gone.
+    GroupDeleted {
+        /// Where it was.
+        key: EntityKey,
+    },
 }
 
 impl IamEvent {
@@ -51,6 +71,10 @@ impl IamEvent {
             Self::RolePut { role } => resource(&role.key, role.arn(), &role.name),
             Self::PolicyPut { policy } => resource(&policy.key, policy.arn(), &policy.name),
             Self::InstanceProfilePut { profile } => resource(&profile.key, profile.arn(), &profile.name),
+            Self::UserPut { user } => resource(&user.key, user.arn(), &user.name),
+            Self::GroupPut { group } => resource(&group.key, group.arn(), &group.name),
+            Self::UserDeleted { key } => deleted(key, "user"),
+            Self::GroupDeleted { key } => deleted(key, "group"),
             Self::RoleDeleted { key } => deleted(key, "role"),
             Self::PolicyDeleted { key } => deleted(key, "policy"),
             Self::InstanceProfileDeleted { key } => deleted(key, "instance-profile"),

@@ -29,7 +29,7 @@ use super::event::Event;
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::history::{Mark, MarkName};
-use super::iam::{InstanceProfile, Policy, Role, Use};
+use super::iam::{Group, InstanceProfile, Policy, Role, Use, User};
 use super::layer::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
@@ -82,7 +82,13 @@ pub struct State {
     pub iam_policies: OrdMap<EntityKey, Arc<Policy>>,
     /// Its instance profiles.
     pub iam_profiles: OrdMap<EntityKey, Arc<InstanceProfile>>,
-    /// Which of them use which, derived from roles and profiles.
+    /// Its users.
+    pub iam_users: OrdMap<EntityKey, Arc<User>>,
+    /// Its groups.
+    pub iam_groups: OrdMap<EntityKey, Arc<Group>>,
+    /// Whose each access key is, derived from the users.
+    pub iam_access_keys: OrdSet<(String, EntityKey)>,
+    /// Which of them use which, derived from all of them.
     pub iam_uses: OrdSet<Use>,
     /// All log groups.
     pub log_groups: OrdMap<LogGroupKey, Arc<LogGroup>>,

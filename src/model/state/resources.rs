@@ -59,6 +59,8 @@ maps! {
     iam_profiles: InstanceProfile,
     log_groups: LogGroup,
     log_streams: LogStream,
+    iam_users: User,
+    iam_groups: Group,
 }
 
 impl State {
@@ -99,6 +101,8 @@ impl State {
             Resource::LogStream(_, stream) => {
                 logs::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
             }
+            Resource::User(_, user) => iam::apply(self, &IamEvent::UserPut { user: Box::new((**user).clone()) }),
+            Resource::Group(_, group) => iam::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) }),
         }
     }
 
@@ -122,6 +126,8 @@ impl State {
             // Its streams are resources of their own.
             ResourceKey::LogGroup(key) => drop(self.log_groups.remove(&key)),
             ResourceKey::LogStream(key) => logs::apply(self, &LogsEvent::LogStreamDeleted { key }),
+            ResourceKey::User(key) => iam::apply(self, &IamEvent::UserDeleted { key }),
+            ResourceKey::Group(key) => iam::apply(self, &IamEvent::GroupDeleted { key }),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::model::credentials::base32;
 use crate::model::decide::iam::{no_policy, no_policy_arn};
 use crate::model::error::ApiError;
 use crate::model::iam::managed::{self, Managed};
-use crate::model::iam::{Policy, PolicyArn, Used};
+use crate::model::iam::{Policy, PolicyArn};
 use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
@@ -97,8 +97,8 @@ impl<'a> Found<'a> {
             policy_id,
             path: path.to_owned(),
             default_version_id: format!("v{}", self.default_version()),
-            attachment_count: state.users_of(account, &Used::Attached(arn.clone()), "").count(),
-            permissions_boundary_usage_count: state.users_of(account, &Used::Boundary(arn.clone()), "").count(),
+            attachment_count: state.attachments(account, &arn),
+            permissions_boundary_usage_count: state.bounded(account, &arn),
             is_attachable: true,
             description: None,
             create_date: xml::time(created),
@@ -138,9 +138,9 @@ pub struct PolicyShown {
     pub path: String,
     /// The version in force.
     pub default_version_id: String,
-    /// Roles it is attached to.
+    /// Roles, users and groups it is attached to.
     pub attachment_count: usize,
-    /// Roles it bounds.
+    /// Roles and users it bounds.
     pub permissions_boundary_usage_count: usize,
     /// Always.
     pub is_attachable: bool,

@@ -25,23 +25,60 @@ const CREATE: &[Member] = &[
 ];
 const STATUS: &[Member] = &[Member::body("DeletionTaskId", length(1, 1000)).required()];
 
-/// Names of roles that do not follow from the service's name.
+/// A service whose role is known.
+struct Known {
+    /// The service, without `.amazonaws.com`.
+    service: &'static str,
+    /// What stands behind `AWSServiceRoleFor`.
+    name: &'static str,
+    /// The policy of AWS that is attached to the role.
+    policy: &'static str,
+    /// Whether there may be several, told by a suffix.
+    takes_suffix: bool,
+}
+
+const fn known(service: &'static str, name: &'static str, policy: &'static str) -> Known {
+    Known { service, name, policy, takes_suffix: false }
+}
+
+/// Roles whose names do not follow from the service's name, or whose policies are known.
 ///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html>.
-const NAMES: &[(&str, &str)] = &[
-    ("autoscaling", "AutoScaling"),
-    ("dynamodb.application-autoscaling", "ApplicationAutoScaling_DynamoDBTable"),
-    ("ecs", "ECS"),
-    ("ecs.application-autoscaling", "ApplicationAutoScaling_ECSService"),
-    ("elasticloadbalancing", "ElasticLoadBalancing"),
-    ("kafka", "Kafka"),
-    ("lambda", "Lambda"),
-    ("lambda.application-autoscaling", "ApplicationAutoScaling_LambdaConcurrency"),
-    ("ops.apigateway", "APIGateway"),
-    ("rds", "RDS"),
-    ("replicator.lambda", "LambdaReplicator"),
-    ("spot", "EC2Spot"),
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html> and
+/// <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html>.
+const KNOWN: &[Known] = &[
+    Known { takes_suffix: true, ..known("autoscaling", "AutoScaling", "AutoScalingServiceRolePolicy") },
+    Known { takes_suffix: true, ..known("connect", "AmazonConnect", "AmazonConnectServiceLinkedRolePolicy") },
+    Known { takes_suffix: true, ..known("lexv2", "LexV2Bots", "AmazonLexV2BotPolicy") },
+    known(
+        "dynamodb.application-autoscaling",
+        "ApplicationAutoScaling_DynamoDBTable",
+        "AWSApplicationAutoscalingDynamoDBTablePolicy",
+    ),
+    known("ecs", "ECS", "AmazonECSServiceRolePolicy"),
+    known(
+        "ecs.application-autoscaling",
+        "ApplicationAutoScaling_ECSService",
+        "AWSApplicationAutoscalingECSServicePolicy",
+    ),
+    known("elasticloadbalancing", "ElasticLoadBalancing", "AWSElasticLoadBalancingServiceRolePolicy"),
+    known("es", "AmazonElasticsearchService", "AmazonElasticsearchServiceRolePolicy"),
+    known("kafka", "Kafka", "KafkaServiceRolePolicy"),
+    known("lambda", "Lambda", "AWSLambdaServiceRolePolicy"),
+    known(
+        "lambda.application-autoscaling",
+        "ApplicationAutoScaling_LambdaConcurrency",
+        "AWSApplicationAutoscalingLambdaConcurrencyPolicy",
+    ),
+    known("ops.apigateway", "APIGateway", "APIGatewayServiceRolePolicy"),
+    known("rds", "RDS", "AmazonRDSServiceRolePolicy"),
+    known("replicator.lambda", "LambdaReplicator", "AWSLambdaReplicator"),
+    known("spot", "EC2Spot", "AWSEC2SpotServiceRolePolicy"),
 ];
+
+fn find(service: &str) -> Option<&'static Known> {
+    let short = service.strip_suffix(".amazonaws.com").unwrap_or(service);
+    KNOWN.iter().find(|known| known.service == short)
+}
 
 #[derive(Debug, Deserialize)]
 struct CreateRequest {
@@ -56,7 +93,7 @@ struct CreateRequest {
 /// The name of a service's role: known, or its own name with a capital.
 fn role_name(service: &str, suffix: Option<&str>) -> String {
     let short = service.strip_suffix(".amazonaws.com").unwrap_or(service);
-    let known = NAMES.iter().find(|(service, _)| *service == short).map(|(_, name)| (*name).to_owned());
+    let known = find(service).map(|known| known.name.to_owned());
     let capital = |word: &str| {
         let mut letters = word.chars();
         letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
@@ -69,6 +106,12 @@ fn role_name(service: &str, suffix: Option<&str>) -> String {
 /// `CreateServiceLinkedRole`.
 async fn create(services: &Services, mut call: QueryCall) -> Answer {
     let CreateRequest { service, description, suffix } = call.parse()?;
+    let known = find(&service);
+    if suffix.is_some() && !known.is_some_and(|known| known.takes_suffix) {
+        // As in `LocalStack`'s recordings of AWS.
+        let message = format!("Custom suffix is not allowed for {service}");
+        return Err(ApiError::new(ErrorCode::InvalidInput, message));
+    }
     let role = named(&call, role_name(&service, suffix.as_deref()));
     let create = CreateRole {
         role: role.clone(),
@@ -80,7 +123,7 @@ async fn create(services: &Services, mut call: QueryCall) -> Answer {
         max_session_duration_s: 3600,
         boundary: None,
         tags: Tags::new(),
-        attached: Vec::new(),
+        attached: known.map(|known| format!("arn:aws:iam::aws:policy{LINKED_PATH}{}", known.policy)).into_iter().collect(),
     };
     let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await;
     let committed = committed
@@ -125,5 +168,6 @@ mod tests {
     fn a_role_is_named_for_its_service() {
         assert_eq!(role_name("replicator.lambda.amazonaws.com", None), "AWSServiceRoleForLambdaReplicator");
         assert_eq!(role_name("some-thing.amazonaws.com", Some("x")), "AWSServiceRoleForSomeThing_x");
+        assert_eq!(role_name("es.amazonaws.com", None), "AWSServiceRoleForAmazonElasticsearchService");
     }
 }

@@ -67,10 +67,21 @@ impl Page {
         key: impl Fn(&T) -> String,
         shown: impl Fn(&T) -> S,
     ) -> (List<S>, PageEnd) {
+        let (taken, end) = self.cut(items, key);
+        (taken.iter().map(shown).collect(), end)
+    }
+
+    /// The page's items themselves.
+    fn cut<T>(&self, items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> (Vec<T>, PageEnd) {
         let mut items = items.peekable();
         let taken: Vec<T> = items.by_ref().take(self.size).collect();
         let marker = items.peek().and(taken.last()).map(|last| STANDARD.encode(key(last)));
-        (taken.iter().map(shown).collect(), PageEnd { is_truncated: marker.is_some(), marker })
+        (taken, PageEnd { is_truncated: marker.is_some(), marker })
+    }
+
+    /// The same for a listing that does not start there by itself, sorted by its keys.
+    pub fn cut_sorted<T>(&self, items: impl Iterator<Item = T>, key: impl Fn(&T) -> String) -> (Vec<T>, PageEnd) {
+        self.cut(items.filter(|item| self.after.is_empty() || key(item) > self.after), &key)
     }
 
     /// The same for a listing that does not start there by itself, sorted by its keys.

@@ -6,14 +6,13 @@ use super::found_policy::{Found, PolicyShown};
 use super::paging::{Page, PageEnd, TreeRequest};
 use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
 use super::{
-    DOCUMENT, MARKER, MAX_ITEMS, NAME, PATH, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document,
+    DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document,
     done, is_below, texts,
 };
 use crate::api::Services;
 use crate::api::shape::{Kind, Member, one_of};
 use crate::model::command::iam::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
 use crate::model::decide::iam::no_policy;
-use crate::model::iam::Used;
 use crate::model::iam::managed;
 use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
@@ -24,7 +23,6 @@ pub const OPERATIONS: &[QueryOperation] = &[
     query_operation!("CreatePolicy" CREATE => create),
     query_operation!("DeletePolicy" NAMED => delete),
     query_operation!("GetPolicy" NAMED => get),
-    query_operation!("ListEntitiesForPolicy" LIST_ENTITIES => list_entities),
     query_operation!("ListPolicies" LIST => list),
     query_operation!("ListPolicyTags" LIST_OF_POLICY => list_tags),
     query_operation!("TagPolicy" TAG => tag),
@@ -41,19 +39,12 @@ const CREATE: &[Member] = &[
 const NAMED: &[Member] = &[POLICY];
 /// Listings of what belongs to a policy.
 pub const LIST_OF_POLICY: &[Member] = &[POLICY, MARKER, MAX_ITEMS];
-const USAGE: Member = Member::body("PolicyUsageFilter", one_of(&["PermissionsPolicy", "PermissionsBoundary"]));
+/// What a policy is used as.
+pub const USAGE: Member = Member::body("PolicyUsageFilter", one_of(&["PermissionsPolicy", "PermissionsBoundary"]));
 const LIST: &[Member] = &[
     Member::body("Scope", one_of(&["All", "AWS", "Local"])),
     Member::body("OnlyAttached", Kind::Boolean),
     Member::body("PathPrefix", POLICY_PATH),
-    USAGE,
-    MARKER,
-    MAX_ITEMS,
-];
-const LIST_ENTITIES: &[Member] = &[
-    POLICY,
-    Member::body("EntityFilter", one_of(&["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"])),
-    Member::body("PathPrefix", PATH),
     USAGE,
     MARKER,
     MAX_ITEMS,
@@ -162,62 +153,6 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
     let wanted = shown.filter(|(_, shown)| wanted(shown));
     let (policies, end) = page.take(wanted, |(key, _)| key.clone(), |(_, shown)| shown.clone());
     call.answer(&Result { policies, end })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct EntitiesRequest {
-    policy_arn: String,
-    entity_filter: Option<String>,
-    policy_usage_filter: Option<String>,
-    #[serde(flatten)]
-    tree: TreeRequest,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct PolicyRole {
-    role_name: String,
-    role_id: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entities {
-    policy_groups: List<PolicyRole>,
-    policy_users: List<PolicyRole>,
-    policy_roles: List<PolicyRole>,
-    #[serde(flatten)]
-    end: PageEnd,
-}
-
-/// `ListEntitiesForPolicy`. There are no users and groups here.
-async fn list_entities(services: &Services, mut call: QueryCall) -> Answer {
-    let request: EntitiesRequest = call.parse()?;
-    let page = Page::of(&request.tree.page)?;
-    let (state, account) = (services.ledger.state(), call.account());
-    let arn = Found::find(&state, account, &request.policy_arn)?.arn();
-    let attached = state.users_of(account, &Used::Attached(arn.clone()), page.after());
-    let bounded = state.users_of(account, &Used::Boundary(arn), page.after());
-    let usage = request.policy_usage_filter.as_deref();
-    let mut names: Vec<_> = attached
-        .filter(|_| usage != Some("PermissionsBoundary"))
-        .chain(bounded.filter(|_| usage != Some("PermissionsPolicy")))
-        .collect();
-    names.sort();
-    names.dedup();
-    let roles = names
-        .into_iter()
-        .filter(|_| request.entity_filter.as_deref().is_none_or(|filter| filter == "Role"))
-        .filter_map(|name| state.role(account, name.as_str()))
-        .filter(|role| is_below(&role.path, request.tree.path_prefix.as_deref()));
-    let (policy_roles, end) = page.take(
-        roles,
-        |role| role.key.name.to_string(),
-        |role| PolicyRole { role_name: role.name.clone(), role_id: role.id.clone() },
-    );
-    let (policy_groups, policy_users) = (Vec::new().into(), Vec::new().into());
-    call.answer(&Entities { policy_groups, policy_users, policy_roles, end })
 }
 
 /// `TagPolicy`.

@@ -12,8 +12,8 @@ use crate::api::Services;
 use crate::api::shape::Member;
 use crate::model::command::iam::{CreateRole, IamCommand, Named, RoleChange};
 use crate::model::decide::iam::no_role;
-use crate::model::error::ApiError;
-use crate::model::iam::Role;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::iam::{LINKED_PATH, Role};
 use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::state::iam::entities_after;
@@ -104,11 +104,19 @@ pub struct RoleShown {
     role_last_used: Option<Nothing>,
 }
 
+/// `AttachedPermissionsBoundary`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Boundary {
+pub struct Boundary {
     permissions_boundary_type: &'static str,
     permissions_boundary_arn: String,
+}
+
+impl Boundary {
+    /// The one of an ARN.
+    pub fn of(arn: String) -> Self {
+        Self { permissions_boundary_type: "Policy", permissions_boundary_arn: arn }
+    }
 }
 
 /// `Role` alone in a result.
@@ -166,14 +174,18 @@ impl RoleShown {
 }
 
 fn boundary(role: &Role) -> Option<Boundary> {
-    let arn = role.boundary.clone();
-    arn.map(|arn| Boundary { permissions_boundary_type: "Policy", permissions_boundary_arn: arn })
+    role.boundary.clone().map(Boundary::of)
 }
 
 /// `CreateRole`.
 async fn create(services: &Services, mut call: QueryCall) -> Answer {
     let request: CreateRequest = call.parse()?;
     check_name("roleName", &request.role_name)?;
+    if request.path.as_deref().is_some_and(|path| path.starts_with(LINKED_PATH)) {
+        // As AWS's users report it.
+        let message = format!("Path prefix '{LINKED_PATH}' can only be used for AWS Service linked Roles");
+        return Err(ApiError::new(ErrorCode::InvalidInput, message));
+    }
     document::check_trust(&request.assume_role_policy_document)?;
     let role = named(&call, request.role_name);
     let create = CreateRole {

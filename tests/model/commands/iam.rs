@@ -1,7 +1,8 @@
-//! Random commands about roles, policies and instance profiles.
+//! Random commands about roles, users, groups, policies and instance profiles.
 
 use larder::model::command::iam::{
-    CreatePolicy, CreateRole, IamCommand, InstanceProfileChange, Named, PolicyChange, PolicyRef, RoleChange,
+    CreatePolicy, CreateRole, CreateUser, GroupChange, HeldChange, IamCommand, InstanceProfileChange, Named,
+    PolicyChange, PolicyRef, RoleChange, UserChange,
 };
 use larder::model::iam::Tags;
 use proptest::prelude::*;
@@ -14,6 +15,12 @@ pub fn command() -> impl Strategy<Value = IamCommand> {
         6 => (named(), role_change()).prop_map(|(role, change)| IamCommand::ChangeRole(role, change)),
         2 => named().prop_map(IamCommand::DeleteRole),
         1 => named().prop_map(IamCommand::DeleteLinkedRole),
+        3 => create_user(),
+        6 => (named(), user_change()).prop_map(|(user, change)| IamCommand::ChangeUser(user, change)),
+        1 => named().prop_map(IamCommand::DeleteUser),
+        3 => named().prop_map(|group| IamCommand::CreateGroup { group, path: "/".into() }),
+        4 => (named(), group_change()).prop_map(|(group, change)| IamCommand::ChangeGroup(group, change)),
+        1 => named().prop_map(IamCommand::DeleteGroup),
         3 => create_policy(),
         4 => (policy(), policy_change()).prop_map(|(policy, change)| IamCommand::ChangePolicy(policy, change)),
         2 => policy().prop_map(IamCommand::DeletePolicy),
@@ -79,19 +86,62 @@ fn create_policy() -> impl Strategy<Value = IamCommand> {
     })
 }
 
+fn held_change() -> impl Strategy<Value = HeldChange> {
+    prop_oneof![
+        (name(), document()).prop_map(|(name, document)| HeldChange::Put(name, document)),
+        name().prop_map(HeldChange::Remove),
+        arn().prop_map(HeldChange::Attach),
+        arn().prop_map(HeldChange::Detach),
+    ]
+}
+
 fn role_change() -> impl Strategy<Value = RoleChange> {
     prop_oneof![
-        (prop::option::of("[a-z]{0,3}"), prop::option::of(3600..7200_u32)).prop_map(
+        1 => (prop::option::of("[a-z]{0,3}"), prop::option::of(3600..7200_u32)).prop_map(
             |(description, max_session_duration_s)| RoleChange::Update { description, max_session_duration_s }
         ),
-        document().prop_map(RoleChange::Trust),
-        (name(), document()).prop_map(|(name, document)| RoleChange::Put(name, document)),
-        name().prop_map(RoleChange::Remove),
-        arn().prop_map(RoleChange::Attach),
-        arn().prop_map(RoleChange::Detach),
-        prop::option::of(arn()).prop_map(RoleChange::Bound),
-        tags().prop_map(RoleChange::Tag),
-        prop::collection::vec("[aAb]", 0..2).prop_map(RoleChange::Untag),
+        1 => document().prop_map(RoleChange::Trust),
+        4 => held_change().prop_map(RoleChange::Held),
+        1 => prop::option::of(arn()).prop_map(RoleChange::Bound),
+        1 => tags().prop_map(RoleChange::Tag),
+        1 => prop::collection::vec("[aAb]", 0..2).prop_map(RoleChange::Untag),
+    ]
+}
+
+fn create_user() -> impl Strategy<Value = IamCommand> {
+    (named(), prop::option::of(arn()), tags()).prop_map(|(user, boundary, tags)| {
+        IamCommand::CreateUser(Box::new(CreateUser { user, path: "/".into(), boundary, tags }))
+    })
+}
+
+fn path() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(Just("/x/".to_owned()))
+}
+
+/// An id that no key has: those that are made follow from the stamps.
+fn key_id() -> impl Strategy<Value = String> {
+    Just("AKIAAAAAAAAAAAAAAAAA".to_owned())
+}
+
+fn user_change() -> impl Strategy<Value = UserChange> {
+    prop_oneof![
+        2 => (prop::option::of(name()), path()).prop_map(|(name, path)| UserChange::Update { name, path }),
+        4 => held_change().prop_map(UserChange::Held),
+        1 => prop::option::of(arn()).prop_map(UserChange::Bound),
+        1 => tags().prop_map(UserChange::Tag),
+        1 => prop::collection::vec("[aAb]", 0..2).prop_map(UserChange::Untag),
+        3 => name().prop_map(UserChange::Join),
+        2 => name().prop_map(UserChange::Leave),
+        3 => Just(UserChange::AddKey),
+        1 => (key_id(), any::<bool>()).prop_map(|(id, active)| UserChange::SetKey { id, active }),
+        1 => key_id().prop_map(UserChange::RemoveKey),
+    ]
+}
+
+fn group_change() -> impl Strategy<Value = GroupChange> {
+    prop_oneof![
+        2 => (prop::option::of(name()), path()).prop_map(|(name, path)| GroupChange::Update { name, path }),
+        4 => held_change().prop_map(GroupChange::Held),
     ]
 }
 

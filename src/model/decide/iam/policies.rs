@@ -6,10 +6,10 @@ use super::super::super::command::Stamp;
 use super::super::super::command::iam::{CreatePolicy, PolicyChange, PolicyRef};
 use super::super::super::error::{ApiError, ErrorCode};
 use super::super::super::event::iam::IamEvent;
-use super::super::super::iam::{Policy, PolicyArn, PolicyVersion, Used, unique_id};
+use super::super::super::iam::{Policy, PolicyArn, PolicyVersion, unique_id};
 use super::super::super::state::State;
 use super::super::Decision;
-use super::roles::counted;
+use super::held::counted;
 use super::{conflict, exists, limit, no_policy, no_policy_arn, no_policy_version, tag, untag};
 
 /// Characters of a document, without white space.
@@ -112,8 +112,8 @@ pub fn version_number(text: &str) -> Option<u32> {
 pub fn delete(state: &State, named: &PolicyRef) -> Result<Decision, ApiError> {
     let arn = parse(named)?;
     let policy = state.policy(&arn).ok_or_else(|| no_policy(&named.arn))?;
-    let is_used = |used: Used| state.users_of(&policy.key.account, &used, "").next().is_some();
-    if is_used(Used::Attached(policy.arn())) || is_used(Used::Boundary(policy.arn())) {
+    let (account, arn) = (&policy.key.account, policy.arn());
+    if state.attachments(account, &arn) > 0 || state.bounded(account, &arn) > 0 {
         return Err(conflict("Cannot delete a policy attached to entities."));
     }
     if policy.versions.len() > 1 {

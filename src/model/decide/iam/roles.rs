@@ -4,21 +4,15 @@ use super::super::super::command::Stamp;
 use super::super::super::command::iam::{CreateRole, Named, RoleChange};
 use super::super::super::error::{ApiError, ErrorCode};
 use super::super::super::event::iam::IamEvent;
-use super::super::super::iam::{PolicyArn, Role, Used, unique_id};
-use super::super::super::names::AccountId;
+use super::super::super::iam::{HolderKind, Role, Used, unique_id};
 use super::super::super::state::State;
 use super::super::Decision;
-use super::{conflict, exists, limit, no_policy, no_policy_arn, no_role, no_role_policy, tag, untag};
-
-/// Managed policies of a role.
-///
-/// Source of the three: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
-const MAX_ATTACHED: usize = 10;
-
-/// Characters of all of a role's own policies, without white space.
-const MAX_INLINE: usize = 10_240;
+use super::held::{Holder, bounding, check_none, counted};
+use super::{conflict, exists, limit, no_role, tag, untag};
 
 /// Characters of a trust policy.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
 const MAX_TRUST: usize = 2048;
 
 /// `CreateRole` and `CreateServiceLinkedRole`.
@@ -73,23 +67,9 @@ fn apply(state: &State, role: &mut Role, change: &RoleChange) -> Result<(), ApiE
             check_trust(document)?;
             role.trust_policy.clone_from(document);
         }
-        RoleChange::Put(name, document) => {
-            role.inline.insert(name.clone(), document.clone());
-            let size: usize = role.inline.values().map(|document| counted(document)).sum();
-            if size > MAX_INLINE {
-                let message = format!("Maximum policy size of {MAX_INLINE} bytes exceeded for role {}", role.name);
-                return Err(limit(message));
-            }
-        }
-        RoleChange::Remove(name) => {
-            role.inline.remove(name).ok_or_else(|| no_role_policy(name))?;
-        }
-        RoleChange::Attach(arn) => attach(state, role, arn)?,
-        RoleChange::Detach(arn) => {
-            PolicyArn::parse(arn).ok_or_else(|| no_policy_arn(arn))?;
-            if !role.attached.remove(arn) {
-                return Err(no_policy(arn));
-            }
+        RoleChange::Held(change) => {
+            let Role { key, name, inline, attached, .. } = role;
+            Holder { kind: HolderKind::Role, account: &key.account, name, inline, attached }.change(state, change)?;
         }
         RoleChange::Bound(boundary) => {
             role.boundary = bounding(state, &role.key.account, boundary.as_deref())?;
@@ -100,52 +80,11 @@ fn apply(state: &State, role: &mut Role, change: &RoleChange) -> Result<(), ApiE
     Ok(())
 }
 
-/// Texts as in `LocalStack`'s snapshots of AWS's IAM (`test_iam_roles.snapshot.json`).
-fn attach(state: &State, role: &mut Role, arn: &str) -> Result<(), ApiError> {
-    let parsed = PolicyArn::parse(arn).ok_or_else(|| no_policy_arn(arn))?;
-    let Some(found) = attachable(state, &role.key.account, &parsed, arn) else {
-        let message = format!("Policy {arn} does not exist or is not attachable.");
-        return Err(ApiError::new(ErrorCode::NoSuchEntity, message));
-    };
-    role.attached.insert(found);
-    if role.attached.len() > MAX_ATTACHED {
-        return Err(limit(format!("Cannot exceed quota for PoliciesPerRole: {MAX_ATTACHED}")));
-    }
-    Ok(())
-}
-
-/// The ARN of a policy that a role of an account may have, as the policy writes it: names are found whatever
-/// their case. Any policy of AWS is one: a list of all of them would always be an old one.
-fn attachable(state: &State, account: &AccountId, arn: &PolicyArn<'_>, text: &str) -> Option<String> {
-    if arn.is_managed_by_aws() {
-        return Some(text.to_owned());
-    }
-    let is_own = arn.owner == account.as_str();
-    state.policy(arn).filter(|_| is_own).map(|policy| policy.arn())
-}
-
-/// The boundary that a call asks for. Texts as in the same snapshots.
-fn bounding(state: &State, account: &AccountId, boundary: Option<&str>) -> Result<Option<String>, ApiError> {
-    let Some(arn) = boundary else { return Ok(None) };
-    let parsed = PolicyArn::parse(arn)
-        .ok_or_else(|| ApiError::new(ErrorCode::InvalidInput, format!("ARN {arn} is not valid.")))?;
-    let found = attachable(state, account, &parsed, arn).ok_or_else(|| {
-        let message = format!("Scope ARN: {arn} does not exist or is not attachable.");
-        ApiError::new(ErrorCode::NoSuchEntity, message)
-    })?;
-    Ok(Some(found))
-}
-
 fn check_trust(document: &str) -> Result<(), ApiError> {
     if counted(document) > MAX_TRUST {
         return Err(limit(format!("Cannot exceed quota for ACLSizePerRole: {MAX_TRUST}")));
     }
     Ok(())
-}
-
-/// What of a document counts: all but white space.
-pub fn counted(document: &str) -> usize {
-    document.chars().filter(|letter| !letter.is_whitespace()).count()
 }
 
 /// `DeleteRole`. Texts as in the same snapshots.
@@ -155,12 +94,7 @@ pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
         return Err(protected(&role.name));
     }
     check_unused(state, role)?;
-    if !role.attached.is_empty() {
-        return Err(conflict("Cannot delete entity, must detach all policies first."));
-    }
-    if !role.inline.is_empty() {
-        return Err(conflict("Cannot delete entity, must delete policies first."));
-    }
+    check_none(&role.inline, &role.attached)?;
     Ok(IamEvent::RoleDeleted { key: role.key.clone() }.into())
 }
 
