@@ -54,6 +54,10 @@ pub struct ServeOptions {
     /// repeated, or a list with commas
     #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
     pub upstream: Vec<UpstreamOption>,
+    /// Pass every template of `CloudFormation` on to the upstream, also those that make functions and roles, which are
+    /// then made there and not here
+    #[arg(long, env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]
+    pub pass_cloudformation: bool,
     /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
     #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
     pub layer_library: Option<LayerLibrary>,

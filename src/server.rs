@@ -77,7 +77,7 @@ impl Server {
     pub async fn open(options: &ServeOptions, listener: &TcpListener) -> Result<Self, ServerError> {
         let started = Instant::now();
         let address = listener.local_addr().map_err(ServerError::Serve)?;
-        let upstream = upstream(options, address)?;
+        let upstream = Arc::new(upstream(options, address)?);
         let pods = pods::SaveOnExit::new(&options.pods)?;
         let data_dir = make_folder(&options.data_dir)?;
         let lock = lock(&data_dir)?;
@@ -124,7 +124,7 @@ impl Server {
         let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started))?;
         Ok(Self {
-            neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services))),
+            neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services), options.pass_cloudformation)),
             delivery,
             services,
             console: Arc::new(console),
@@ -251,6 +251,7 @@ fn console_of(
         staging: make_folder(&data_dir.join("staging"))?,
         pods_dir: options.pods.pods_dir.clone(),
         pool: Arc::clone(pool),
+        upstream: Arc::clone(&services.upstream),
         executor_reason,
         data_dir: data_dir.to_owned(),
         started,

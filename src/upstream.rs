@@ -8,6 +8,7 @@ mod error_body;
 mod layer_library;
 mod networks;
 mod objects;
+mod reachability;
 mod sources;
 
 use std::time::Duration;
@@ -20,10 +21,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use reachability::Reachability;
+
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 pub use layer_library::{LayerLibrary, LayerLibraryError};
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
+pub use reachability::{Contact, Reached};
 pub use sources::SourceError;
 
 /// How long an endpoint may take to accept a connection.
@@ -78,6 +82,7 @@ pub enum UpstreamError {
 pub struct Upstream {
     endpoints: Endpoints,
     client: Client<HttpConnector, Body>,
+    reachability: Reachability,
 }
 
 impl Upstream {
@@ -89,7 +94,18 @@ impl Upstream {
         // A connection for each request: a kept one may be closed by the endpoint in the moment that
         // a request is sent, which cannot be sent again once its body has streamed.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Self { endpoints, client }
+        let reachability = Reachability::of(endpoints.all());
+        Self { endpoints, client, reachability }
+    }
+
+    /// Each endpoint, and how it was found when it was last asked.
+    pub fn reached(&self) -> Vec<Reached> {
+        self.reachability.all()
+    }
+
+    /// Whether a service has an endpoint of its own, and not only that of all.
+    pub fn has_own(&self, service: &str) -> bool {
+        self.endpoints.has_own(service)
     }
 
     /// The endpoint for a service.
@@ -127,11 +143,17 @@ impl Upstream {
     ) -> Result<Response<Body>, UpstreamError> {
         let failed =
             |reason| UpstreamError::NoAnswer { service: service.to_owned(), endpoint: endpoint.clone(), reason };
-        match tokio::time::timeout(ANSWER, self.client.request(request)).await {
-            Ok(Ok(response)) => Ok(response.map(Body::new)),
-            Ok(Err(error)) => Err(failed(innermost(&error))),
-            Err(_) => Err(failed(format!("no answer within {} s", ANSWER.as_secs()))),
-        }
+        let reason = match tokio::time::timeout(ANSWER, self.client.request(request)).await {
+            Ok(Ok(response)) => {
+                self.reachability.answered(endpoint);
+                return Ok(response.map(Body::new));
+            }
+            Ok(Err(error)) if is_callers(&error) => return Err(failed(innermost(&error))),
+            Ok(Err(error)) => innermost(&error),
+            Err(_) => format!("no answer within {} s", ANSWER.as_secs()),
+        };
+        self.reachability.failed(endpoint, &reason);
+        Err(failed(reason))
     }
 }
 
@@ -171,6 +193,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);
     }
+}
+
+/// Whether the caller's body broke off, which says nothing of the endpoint.
+fn is_callers(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<axum::Error>())
 }
 
 /// What is behind an error: the client's own words are "client error (Connect)".

@@ -3,7 +3,7 @@
 //! caller says is taken.
 
 use super::call::Call;
-use super::{Services, clock};
+use super::Services;
 use crate::model::error::ApiError;
 use crate::model::event_sources::{Source, SourceKind};
 use crate::model::function::Vpc;
@@ -15,7 +15,7 @@ pub fn signer(call: &Call) -> Signer {
     Signer {
         access_key_id: if origin.access_key_id.is_empty() { "test".into() } else { origin.access_key_id },
         region: call.scope.region.to_string(),
-        day: clock().date().replace('-', ""),
+        day: super::today(),
     }
 }
 
@@ -66,6 +66,10 @@ pub async fn find_source(services: &Services, call: &Call, source: &Source) -> R
     };
     match found {
         Ok(()) | Err(SourceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
+        // Nothing is known of the source then.
+        Err(SourceError::Upstream(error)) => Err(ApiError::invalid_parameter(format!(
+            "The event source {arn} could not be looked for: {error}"
+        ))),
         Err(error) => {
             tracing::info!(%error, source = arn, "the event source was not found");
             Err(ApiError::invalid_parameter(match kind {

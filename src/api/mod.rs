@@ -70,7 +70,7 @@ pub struct Services {
     /// Quotas.
     pub limits: Limits,
     /// Endpoints of other services.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// Folders that functions run from.
     pub hot_reload: Arc<HotReload>,
     /// Layers of other accounts.
@@ -90,6 +90,11 @@ impl Api {
     /// The API over its services.
     pub fn new(services: Arc<Services>) -> Self {
         Self { services, router: router::Router::default() }
+    }
+
+    /// Whether a path is one of Lambda's, whatever the method.
+    pub fn has_path(&self, path: &str) -> bool {
+        self.router.has_path(path)
     }
 
     /// Answers one HTTP request.
@@ -174,6 +179,11 @@ impl Services {
 fn clock() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The day, `YYYYMMDD`, as signatures have it.
+pub fn today() -> String {
+    clock().date().replace('-', "")
 }
 
 /// `ServiceException` for a fault of ours; its source goes to the log, never to the caller.

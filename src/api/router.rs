@@ -38,12 +38,17 @@ impl Default for Router {
 }
 
 impl Router {
+    /// Whether any operation has this raw path.
+    pub fn has_path(&self, path: &str) -> bool {
+        self.paths.at(without_slash(path)).is_ok()
+    }
+
     /// Finds the operation of a raw path and query. A path may end in a slash, as AWS allows.
     ///
     /// # Errors
     /// `UnknownOperationException` for an unknown path, `MethodNotAllowedException` for a known one.
     pub fn find(&self, method: &Method, path: &str, query: &str) -> Result<Route, ApiError> {
-        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
+        let path = without_slash(path);
         let unknown = || {
             let message = format!("no operation of Lambda served here has the path {path}");
             ApiError::new(ErrorCode::UnknownOperation, message)
@@ -58,6 +63,11 @@ impl Router {
         let params = matched.params.iter().map(|(name, value)| (name.to_owned(), decoded(value))).collect();
         Ok((operation, params))
     }
+}
+
+/// A path without the slash that it may end in.
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 /// Percent-decodes a path segment; bytes that are no UTF-8 become U+FFFD, which no pattern allows. Some
@@ -85,5 +95,8 @@ mod tests {
         assert_eq!(find(Method::GET, "/nothing"), Err(ErrorCode::UnknownOperation));
         assert_eq!(find(Method::PATCH, "/2015-03-31/functions"), Err(ErrorCode::MethodNotAllowed));
         assert_eq!(find(Method::GET, "/2015-03-31/functions/"), Ok(()));
+        let has = |path| Router::default().has_path(path);
+        assert!(has("/2015-03-31/functions/") && has("/2015-03-31/functions/f/code"));
+        assert!(!has("/2013-04-01/hostedzone") && !has("/"));
     }
 }

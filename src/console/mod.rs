@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::blobs::BlobStore;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
+use crate::upstream::{Contact, Reached, Upstream};
 
 /// Events of a page at most.
 const PAGE: usize = 1000;
@@ -39,6 +40,8 @@ pub struct Console {
     pub pods_dir: Option<PathBuf>,
     /// Environments.
     pub pool: Arc<Pool>,
+    /// Endpoints of other services.
+    pub upstream: Arc<Upstream>,
     /// Why the executor is the one it is.
     pub executor_reason: String,
     /// The server's data dir.
@@ -80,8 +83,22 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "provisioned_environments": environments.provisioned,
             "standby_environments": environments.standby,
         },
+        "upstream": console.upstream.reached().iter().map(reached).collect::<Vec<_>>(),
         "uptime_s": console.started.elapsed().as_secs(),
     }))
+}
+
+/// An upstream endpoint, as it was found when it was last asked.
+fn reached(Reached { endpoint, contact }: &Reached) -> Value {
+    let endpoint = endpoint.to_string();
+    match contact {
+        Contact::NotAsked => json!({ "endpoint": endpoint, "status": "not asked yet" }),
+        Contact::Answers => json!({ "endpoint": endpoint, "status": "answers" }),
+        Contact::Away { since, reason } => {
+            let away_s = since.elapsed().unwrap_or_default().as_secs();
+            json!({ "endpoint": endpoint, "status": "away", "reason": reason, "away_s": away_s })
+        }
+    }
 }
 
 /// The runtimes that can be used without a download.

@@ -121,8 +121,6 @@ error_codes! {
 
     // Of the neighbours IAM and STS, and of what is passed through.
 
-    /// The upstream endpoint of a service does not answer.
-    BadGateway: "BadGateway", 502, message, Some(Fault::Service);
     /// Something is still attached to what is to be deleted.
     DeleteConflict: "DeleteConflict", 409, message, Some(Fault::User);
     /// There is one of this name already.
@@ -145,6 +143,9 @@ error_codes! {
     NotServed: "NotImplemented", 501, message, Some(Fault::Service);
     /// What is AWS's own is nobody's to change.
     QueryAccessDenied: "AccessDenied", 403, message, Some(Fault::User);
+    /// The upstream endpoint of a service does not answer. The status is none of those that AWS's SDKs try again
+    /// (500, 502, 503, 504), nor is the code: only the user can mend it.
+    UpstreamUnavailable: "UpstreamUnavailable", 424, message, Some(Fault::User);
     /// What a service made for itself is not changed by a user.
     UnmodifiableEntity: "UnmodifiableEntity", 400, message, Some(Fault::User);
     /// A value breaks a constraint of the model, in the query protocol.

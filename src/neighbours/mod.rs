@@ -1,6 +1,7 @@
 //! Small services that users of Lambda need beside it: STS, IAM roles and policies, `CloudWatch` Logs;
 //! and the way to all others, which an upstream endpoint serves.
 
+mod cloudformation;
 pub mod iam;
 pub mod logs;
 pub mod query;
@@ -34,18 +35,24 @@ pub struct Neighbourhood {
     api: Arc<Api>,
     services: Arc<Services>,
     logs: Logs,
+    /// Whether templates go to the upstream unseen.
+    pass_cloudformation: bool,
 }
 
+/// What a request that names no service is called.
+const NAMELESS: &str = "other";
+
 impl Neighbourhood {
-    /// Lambda's API and its neighbours.
-    pub fn new(api: Arc<Api>, services: Arc<Services>) -> Self {
+    /// Lambda's API and its neighbours. With `pass_cloudformation` the upstream gets every template.
+    pub fn new(api: Arc<Api>, services: Arc<Services>, pass_cloudformation: bool) -> Self {
         let logs = Logs::new(Arc::clone(&services.ledger));
-        Self { api, services, logs }
+        Self { api, services, logs, pass_cloudformation }
     }
 
     /// Answers a request, whichever service it is for.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (service, request) = Service::of(request).await;
+        let service = if self.is_for_others(&service, &request) { Service::Other(NAMELESS.to_owned()) } else { service };
         if service == Service::Lambda {
             return self.api.handle(request).await;
         }
@@ -54,11 +61,29 @@ impl Neighbourhood {
         self.answer(&service, request, &request_id).instrument(span).await
     }
 
+    /// Whether a request that says no service goes to the upstream: one that nobody signed, whose path is none of
+    /// Lambda's.
+    fn is_for_others(&self, service: &Service, request: &Request<Body>) -> bool {
+        let path = request.uri().path();
+        *service == Service::Lambda
+            && sigv4::service(request.headers()).is_none()
+            && !path.starts_with("/_larder/")
+            && !self.api.has_path(path)
+            && self.services.upstream.endpoint(NAMELESS).is_some()
+    }
+
     async fn answer(&self, service: &Service, request: Request<Body>, request_id: &str) -> Response<Body> {
         match service {
             Service::Sts => self.query(&sts::SERVICE, service, request, request_id).await,
+            // Half of it here and half there would be two accounts: it is all there if it has an endpoint of its own.
+            Service::Iam if self.services.upstream.has_own(service.name()) => {
+                self.pass(service, request, request_id).await
+            }
             Service::Iam => self.query(&iam::SERVICE, service, request, request_id).await,
             Service::Logs => self.ask_logs(request, request_id).await,
+            Service::Other(name) if name == cloudformation::SERVICE && !self.pass_cloudformation => {
+                self.look_into_template(service, request, request_id).await
+            }
             Service::Lambda | Service::Other(_) => self.pass(service, request, request_id).await,
         }
     }
@@ -88,8 +113,9 @@ impl Neighbourhood {
             let response = embedded.run(operation, &self.services, &parts, &form, request_id).await;
             return with_request_id(response, request_id);
         }
-        if self.services.upstream.endpoint(service.name()).is_none() {
-            let error = unknown_action(service, action);
+        let is_passed = embedded.passes_the_rest && self.services.upstream.endpoint(service.name()).is_some();
+        if !is_passed {
+            let error = unknown_action(service, action, embedded.passes_the_rest);
             return with_request_id(xml::error(&error, Some(embedded.namespace), request_id), request_id);
         }
         self.pass(service, whole(parts, body), request_id).await
@@ -97,9 +123,27 @@ impl Neighbourhood {
 
     async fn ask_logs(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        if !Logs::serves(&parts) && self.services.upstream.endpoint(Service::Logs.name()).is_some() {
+            return self.pass(&Service::Logs, Request::from_parts(parts, body), request_id).await;
+        }
         match Limited::new(body, logs::MAX_REQUEST).collect().await {
             Ok(body) => self.logs.handle(&sigv4::caller(&parts.headers), request_id, &parts, body.to_bytes()).await,
             Err(_) => self.logs.refuse_body(&parts),
+        }
+    }
+
+    /// Passes a request of CloudFormation on, unless its template makes what would be missing here.
+    async fn look_into_template(&self, service: &Service, request: Request<Body>, request_id: &str) -> Response<Body> {
+        if self.services.upstream.endpoint(service.name()).is_none() {
+            return self.pass(service, request, request_id).await;
+        }
+        let (parts, body) = request.into_parts();
+        match cloudformation::look_into(&self.services.upstream, &parts, body).await {
+            Ok(body) => self.pass(service, whole(parts, body), request_id).await,
+            Err(error) => {
+                tracing::info!("a template was refused: CloudFormation of the upstream cannot make functions here");
+                with_request_id(xml::error(&error, Some(cloudformation::NAMESPACE), request_id), request_id)
+            }
         }
     }
 
@@ -119,11 +163,13 @@ fn whole(parts: Parts, body: Bytes) -> Request<Body> {
     Request::from_parts(parts, Body::from(body))
 }
 
-fn unknown_action(service: &Service, action: &str) -> ApiError {
+fn unknown_action(service: &Service, action: &str, passes_the_rest: bool) -> ApiError {
     let name = service.name();
+    // Of one that is not to be in two halves, an endpoint of its own gets everything.
+    let what = if passes_the_rest { "the rest" } else { "all of it, also what is here," };
     let message = format!(
         "Could not find operation {action} for {name}: Larder serves a part of {name} only. Start it with --upstream \
-         {name}=URL to pass the rest on to an endpoint that serves it."
+         {name}=URL to pass {what} on to an endpoint that serves it."
     );
     ApiError::new(ErrorCode::InvalidAction, message)
 }

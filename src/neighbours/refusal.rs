@@ -46,7 +46,7 @@ impl Protocol {
 pub fn of_upstream(error: &UpstreamError) -> ApiError {
     let code = match error {
         UpstreamError::NotGiven(_) => ErrorCode::NotServed,
-        UpstreamError::NoAnswer { .. } => ErrorCode::BadGateway,
+        UpstreamError::NoAnswer { .. } => ErrorCode::UpstreamUnavailable,
     };
     ApiError::new(code, error.to_string())
 }

@@ -72,6 +72,7 @@ impl Service {
         let query = uri.query().unwrap_or_default();
         of_presigned(query)
             .or_else(|| of_target(headers, uri.path()))
+            .or_else(|| of_host(headers, uri))
             .or_else(|| is_dated(uri.path()).then_some(Self::Lambda))
             .or_else(|| of_old_signature(headers, query))
             .or_else(|| of_form(query.as_bytes()))
@@ -105,6 +106,32 @@ fn of_target(headers: &HeaderMap, path: &str) -> Option<Service> {
         "TrentService" => "kms",
         name => return Some(Service::Other(name.to_ascii_lowercase())),
     }))
+}
+
+/// What names of AWS's endpoints end with, and those of emulators made in their likeness.
+const AWS_HOSTS: [&str; 4] =
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".localhost.localstack.cloud"];
+
+/// A host of AWS's names a service: `s3.us-east-1.amazonaws.com`, `bucket.s3.amazonaws.com`,
+/// `id.execute-api.eu-west-1.amazonaws.com`. The service is what stands last when regions are taken away.
+fn of_host(headers: &HeaderMap, uri: &Uri) -> Option<Service> {
+    let in_header = || headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = uri.host().or_else(in_header)?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+    let labels = AWS_HOSTS.iter().find_map(|suffix| host.strip_suffix(suffix))?;
+    let name = labels.split('.').rev().find(|label| !is_region(label) && *label != "dualstack")?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    // `s3-us-west-2`, `s3-website-us-east-1`.
+    let name = if name.starts_with("s3-") { "s3" } else { name };
+    is_name.then(|| Service::named(name))
+}
+
+/// `us-east-1`, `us-gov-west-1`.
+fn is_region(label: &str) -> bool {
+    let mut parts = label.rsplit('-');
+    let number = parts.next().unwrap_or_default();
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    number.len() == 1 && number.as_bytes()[0].is_ascii_digit() && parts.clone().count() >= 2 && parts.all(is_word)
 }
 
 /// Lambda's paths begin with the date of the API's version.
@@ -204,6 +231,28 @@ mod tests {
         assert_eq!(told("POST", "/", &form, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15").await, "sts");
         assert_eq!(told("GET", "/?Action=GetUser&Version=2010-05-08", &[], "").await, "iam");
         assert_eq!(told("POST", "/queue", &form, "Action=SendMessage&Version=2012-11-05").await, "sqs");
+    }
+
+    #[tokio::test]
+    async fn a_host_of_awss_names_its_service() {
+        for (host, service) in [
+            ("s3.us-east-1.amazonaws.com", "s3"),
+            ("s3-us-west-2.amazonaws.com", "s3"),
+            ("my.bucket.s3.dualstack.eu-west-1.amazonaws.com", "s3"),
+            ("bucket.s3.localhost.localstack.cloud:4566", "s3"),
+            ("abc.execute-api.us-gov-west-1.amazonaws.com", "execute-api"),
+            ("lambda.us-east-1.amazonaws.com", "lambda"),
+            // Nothing is said by these.
+            ("localhost:4566", "lambda"),
+            ("larder:4566", "lambda"),
+            ("localhost.localstack.cloud:4566", "lambda"),
+            ("amazonaws.com.example", "lambda"),
+        ] {
+            assert_eq!(told("GET", "/2015-03-31/functions", &[("host", host)], "").await, service, "{host}");
+        }
+        let signed = "AWS4-HMAC-SHA256 Credential=t/20260101/us-east-1/sqs/aws4_request, Signature=0";
+        let headers = [("host", "s3.amazonaws.com"), ("authorization", signed)];
+        assert_eq!(told("GET", "/", &headers, "").await, "sqs", "a signature is asked first");
     }
 
     #[tokio::test]

@@ -107,6 +107,11 @@ impl Endpoints {
         self.services.get(service).or(self.default.as_ref())
     }
 
+    /// Whether a service has one of its own.
+    pub fn has_own(&self, service: &str) -> bool {
+        self.services.contains_key(service)
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Endpoint> {
         self.services.values().chain(&self.default)

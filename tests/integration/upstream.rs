@@ -69,18 +69,202 @@ fn without_an_upstream_the_answer_names_service_and_option() {
     assert!(answer.message().contains(&says("s3")), "{}", answer.message());
 }
 
+/// A port that was free a moment ago.
+fn free_port() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
+}
+
 #[test]
 fn an_upstream_that_does_not_answer_is_named() {
-    // A port that was free a moment ago.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let dead = free_port();
     let server = Server::start(Options::any().with("LARDER_UPSTREAM", format!("s3=http://{dead}")));
     let answer = signed("GET", "/bucket/key", "s3").send(server.port());
-    assert_eq!(answer.status, 502);
+    // No status that AWS's SDKs try again.
+    assert_eq!(answer.status, 424);
     let body = text(&answer);
-    assert!(body.contains("<Code>BadGateway</Code>") && body.contains(&format!("http://{dead} for s3")), "{body}");
+    assert!(body.contains("<Code>UpstreamUnavailable</Code>"), "{body}");
+    assert!(body.contains(&format!("http://{dead} for s3")), "{body}");
     assert_eq!(signed("GET", "/", "sqs").send(server.port()).status, 501, "it is for S3 only");
     // Lambda goes on as ever.
     assert_eq!(signed("GET", "/2015-03-31/functions", "lambda").send(server.port()).status, 200);
+}
+
+#[test]
+fn no_sdk_tries_again_what_an_upstream_that_is_away_was_asked() {
+    let server = Server::start(Options::any().with("LARDER_UPSTREAM", format!("http://{}", free_port())));
+    let output = script("use_away_upstream.py", &[&server.url()]);
+    assert!(output.contains("all as expected"), "{output}");
+}
+
+/// What answers every request with what it was asked for, in small letters.
+fn echo_at(address: std::net::SocketAddr) -> std::thread::JoinHandle<()> {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(address).expect("is still free");
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or_default() == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+            let _ = stream.read_exact(&mut vec![0; length.unwrap_or_default()]);
+            let line = head.lines().next().unwrap_or_default().to_owned();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}", line.len());
+            let _ = stream.write_all(answer.as_bytes());
+            if line.contains("/the-end") {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn an_upstream_goes_and_comes_and_is_told_once() {
+    let address = free_port();
+    let server = Server::start(Options::any().with("LARDER_UPSTREAM", format!("http://{address}")));
+    let found = || server.health()["upstream"][0].clone();
+    let endpoint = format!("http://{address}");
+    assert_eq!(found(), serde_json::json!({ "endpoint": endpoint, "status": "not asked yet" }));
+    for service in ["sqs", "s3", "dynamodb"] {
+        assert_eq!(signed("GET", "/", service).send(server.port()).status, 424);
+    }
+    assert_eq!((found()["status"].as_str(), found()["endpoint"].as_str()), (Some("away"), Some(endpoint.as_str())));
+    assert!(found()["reason"].as_str().is_some_and(|reason| reason.contains("refused")), "{}", found());
+    let upstream = echo_at(address);
+    for path in ["/a", "/b", "/the-end"] {
+        assert_eq!(text(&signed("GET", path, "s3").send(server.port())), format!("get {path} http/1.1"));
+    }
+    upstream.join().expect("ends");
+    assert_eq!(found()["status"], "answers");
+    assert_eq!(signed("GET", "/", "s3").send(server.port()).status, 424);
+    let log = server.log();
+    assert_eq!(log.matches("the upstream endpoint does not answer").count(), 2, "{log}");
+    assert_eq!(log.matches("the upstream endpoint answers again").count(), 1, "{log}");
+}
+
+#[test]
+fn what_nobody_signed_goes_on_unless_it_is_lambdas() {
+    let address = free_port();
+    let server = Server::start(Options::any().with("LARDER_UPSTREAM", format!("http://{address}")));
+    let upstream = echo_at(address);
+    let send = |path: &str, host: &str| {
+        let request = Request::new("GET", path);
+        let request = if host.is_empty() { request } else { request.header("host", host) };
+        request.send(server.port())
+    };
+    for (path, host) in [
+        ("/bucket/key", ""),
+        ("/", ""),
+        ("/2013-04-01/hostedzone", ""),
+        ("/restapis/x/prod/_user_request_/", ""),
+        ("/2015-03-31/functions", "bucket.s3.localhost.localstack.cloud"),
+    ] {
+        let answer = send(path, host);
+        assert_eq!((answer.status, text(&answer)), (200, format!("get {path} http/1.1")), "{path} at {host:?}");
+    }
+    // These are not the upstream's.
+    assert_eq!(send("/2015-03-31/functions", "").json(), serde_json::json!({ "Functions": [] }));
+    assert_eq!(send("/2015-03-31/functions", "localhost.localstack.cloud").status, 200);
+    assert_eq!(send("/_larder/nothing", "").status, 404);
+    assert_eq!(signed("GET", "/nothing", "lambda").send(server.port()).status, 404);
+    send("/the-end", "");
+    upstream.join().expect("ends");
+    let alone = Server::start(Options::any());
+    let answer = Request::new("GET", "/bucket/key").send(alone.port());
+    assert_eq!((answer.status, answer.error()), (404, "UnknownOperationException"));
+}
+
+/// A request of CloudFormation.
+fn stack(fields: &[(&str, &str)]) -> Request {
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    signed("POST", "/", "cloudformation")
+        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .body(form.into_bytes())
+}
+
+#[test]
+fn templates_that_make_functions_or_roles_are_refused() {
+    // Templates in S3 are those of moto; what is passed on shows at the other one.
+    let (moto, address) = (Moto::start(), free_port());
+    let _passed = echo_at(address);
+    let upstream = format!("{},cloudformation=http://{address}", moto.url());
+    let upstream = Options::any().with("LARDER_UPSTREAM", upstream);
+    let server = Server::start(upstream.clone());
+    let version = ("Version", "2010-05-15");
+    let function = "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Role: !GetAtt R.Arn\n";
+    let refused = |fields: &[(&str, &str)], says: &str| {
+        let answer = stack(fields).send(server.port());
+        let body = text(&answer);
+        assert_eq!((answer.status, answer.header("content-type")), (400, "text/xml"), "{fields:?}: {body}");
+        let head = "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error><Type>Sender</Type>\
+                    <Code>ValidationError</Code><Message>";
+        assert!(body.starts_with(head), "{body}");
+        assert!(body.contains(says) && body.contains("--pass-cloudformation"), "{fields:?}: {body}");
+    };
+    for action in ["CreateStack", "UpdateStack", "CreateChangeSet"] {
+        let fields = [("Action", action), version, ("StackName", "s"), ("TemplateBody", function)];
+        refused(&fields, "The template makes AWS::Lambda::Function");
+    }
+    let sam = r#"{"Transform":"AWS::Serverless-2016-10-31","Resources":{"A":{"Type":"AWS::SQS::Queue"}}}"#;
+    let create = [("Action", "CreateStack"), version, ("StackName", "s")];
+    refused(&[&create[..], &[("TemplateBody", sam)]].concat(), "The template makes AWS::Serverless-2016-10-31");
+
+    // Out of S3, which is the upstream's too.
+    assert_eq!(signed("PUT", "/bucket", "s3").send(server.port()).status, 200);
+    assert_eq!(signed("PUT", "/bucket/t.yaml", "s3").body(function.as_bytes().to_vec()).send(server.port()).status, 200);
+    let url = format!("{}/bucket/t.yaml", server.url());
+    refused(&[&create[..], &[("TemplateURL", url.as_str())]].concat(), "The template makes AWS::Lambda::Function");
+    let none = "https://s3.amazonaws.com/bucket/none.yaml";
+    refused(&[&create[..], &[("TemplateURL", none)]].concat(), "cannot look into the template");
+
+    // What makes neither goes on, and so does what makes nothing.
+    let queue = "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n";
+    for fields in [
+        [&create[..], &[("TemplateBody", queue)]].concat(),
+        vec![("Action", "UpdateStack"), version, ("StackName", "s"), ("UsePreviousTemplate", "true")],
+        vec![("Action", "ValidateTemplate"), version, ("TemplateBody", function)],
+        vec![("Action", "DescribeStacks"), version],
+    ] {
+        let answer = stack(&fields).send(server.port());
+        assert_eq!((answer.status, text(&answer).as_str()), (200, "post / http/1.1"), "{fields:?}");
+    }
+
+    let passing = Server::start(upstream.with("LARDER_PASS_CLOUDFORMATION", "1"));
+    let role = "Resources:\n  R:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument: {Version: 2012-10-17, Statement: []}\n";
+    let fields = [("Action", "CreateStack"), version, ("StackName", "passed"), ("TemplateBody", role)];
+    assert_eq!(text(&stack(&fields).send(passing.port())), "post / http/1.1");
+    // Without an upstream it is said that there is none.
+    let alone = Server::start(Options::any());
+    assert_eq!(stack(&fields).send(alone.port()).status, 501);
+}
+
+#[test]
+fn what_cloudwatch_logs_has_not_here_is_passed_on_or_named() {
+    let moto = Moto::start();
+    let with = Server::start(Options::any().with("LARDER_UPSTREAM", moto.url()));
+    let alone = Server::start(Options::any());
+    let ask = |server: &Server, operation: &str, body: &str| {
+        let request = signed("POST", "/", "logs").header("x-amz-target", &format!("Logs_20140328.{operation}"));
+        request.body(body.as_bytes().to_vec()).send(server.port())
+    };
+    let policy = r#"{"policyName":"p","policyDocument":"{}"}"#;
+    let passed = ask(&with, "PutResourcePolicy", policy);
+    assert_eq!((passed.status, passed.json()["resourcePolicy"]["policyName"].as_str()), (200, Some("p")));
+    // What is here stays here.
+    assert_eq!(ask(&with, "CreateLogGroup", r#"{"logGroupName":"g"}"#).status, 200);
+    assert!(with.events().iter().any(|event| event["kind"] == "LogGroupPut"));
+    for (operation, lack) in [
+        ("PutResourcePolicy", "no resource policies"),
+        ("PutMetricFilter", "no metric filters"),
+        ("StartQuery", "no queries"),
+    ] {
+        let refused = ask(&alone, operation, policy);
+        assert_eq!((refused.status, refused.json()["__type"].as_str()), (400, Some("UnknownOperationException")));
+        let message = refused.message();
+        assert!(message.contains(lack) && message.contains("--upstream logs=URL"), "{message}");
+    }
 }
 
 #[test]

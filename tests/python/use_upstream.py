@@ -54,9 +54,15 @@ def main(url):
     assert queue.startswith(url), queue
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
     assert sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "hello"
-    # What IAM has here stays here, and what it has not is the upstream's.
+    # IAM is all here: what it has not is not half of it somewhere else.
     iam = client("iam")
     assert iam.create_user(UserName="somebody")["User"]["UserName"] == "somebody"
+    assert iam.get_user(UserName="somebody")["User"]["Arn"] == "arn:aws:iam::000000000000:user/somebody"
+    try:
+        iam.list_server_certificates()
+        raise AssertionError("certificates of the upstream")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InvalidAction", error.response
 
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     first = s3.put_object(Bucket="bucket", Key="code/f.zip", Body=package("one"))["VersionId"]

@@ -66,6 +66,11 @@ impl Logs {
             || authorization.is_some_and(|authorization| authorization.contains("/logs/aws4_request"))
     }
 
+    /// Whether the operation that a request names is one that is served.
+    pub fn serves(parts: &Parts) -> bool {
+        Wire::operation(parts).is_some_and(|name| operation::find(name).is_some())
+    }
+
     /// Answers a request.
     pub async fn handle(&self, caller: &Caller, request_id: &str, parts: &Parts, body: Bytes) -> Response<Body> {
         let wire = Wire::of(parts);
@@ -91,7 +96,11 @@ impl Logs {
     async fn answer(&self, caller: &Caller, request_id: &str, wire: Wire, parts: &Parts, body: &[u8]) -> Answer {
         let name = Wire::operation(parts).unwrap_or_default();
         let operation = operation::find(name).ok_or_else(|| {
-            let message = format!("Larder's CloudWatch Logs does not serve the operation {name:?}.");
+            let message = format!(
+                "Larder's CloudWatch Logs has {}: it does not serve the operation {name:?}. Start it with --upstream \
+                 logs=URL to pass such operations on to an endpoint that serves them.",
+                operation::lack(name)
+            );
             ApiError::new(ErrorCode::UnknownOperation, message)
         })?;
         let user_agent = parts.headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -60,3 +60,35 @@ operations! {
 pub fn find(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
 }
+
+/// What an operation that is not served is about, in plain words.
+pub fn lack(name: &str) -> &'static str {
+    const LACKS: [(&str, &str); 11] = [
+        ("SubscriptionFilter", "no subscription filters"),
+        ("AccountPolic", "no policies of accounts"),
+        ("MetricFilter", "no metric filters"),
+        ("ResourcePolic", "no resource policies"),
+        ("QueryDefinition", "no queries (Logs Insights)"),
+        ("Quer", "no queries (Logs Insights)"),
+        ("ExportTask", "no exports"),
+        ("Destination", "no destinations"),
+        ("Deliver", "no deliveries"),
+        ("Anomal", "no anomaly detectors"),
+        ("LiveTail", "no live tail"),
+    ];
+    LACKS.iter().find(|(part, _)| name.contains(part)).map_or("not all of its operations", |(_, lack)| lack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lack;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(lack("PutMetricFilter"), "no metric filters");
+        assert_eq!(lack("StartQuery"), "no queries (Logs Insights)");
+        assert_eq!(lack("DescribeQueries"), "no queries (Logs Insights)");
+        assert_eq!(lack("PutResourcePolicy"), "no resource policies");
+        assert_eq!(lack("Nonsense"), "not all of its operations");
+    }
+}

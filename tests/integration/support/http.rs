@@ -91,7 +91,10 @@ impl Request {
 
     /// Sends it and reads the answer.
     pub fn send(&self, port: u16) -> Answer {
-        let mut head = format!("{}\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n", self.start);
+        let mut head = format!("{}\r\nconnection: close\r\n", self.start);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            head.extend(["host: 127.0.0.1:", &port.to_string(), "\r\n"]);
+        }
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
