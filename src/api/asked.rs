@@ -2,8 +2,8 @@
 //! in, whether an event source is there. Where no endpoint was given, nobody can be asked, and what the
 //! caller says is taken.
 
-use super::call::Call;
 use super::Services;
+use super::call::Call;
 use crate::model::error::ApiError;
 use crate::model::event_sources::{Source, SourceKind};
 use crate::model::function::Vpc;
@@ -67,9 +67,9 @@ pub async fn find_source(services: &Services, call: &Call, source: &Source) -> R
     match found {
         Ok(()) | Err(SourceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
         // Nothing is known of the source then.
-        Err(SourceError::Upstream(error)) => Err(ApiError::invalid_parameter(format!(
-            "The event source {arn} could not be looked for: {error}"
-        ))),
+        Err(SourceError::Upstream(error)) => {
+            Err(ApiError::invalid_parameter(format!("The event source {arn} could not be looked for: {error}")))
+        }
         Err(error) => {
             tracing::info!(%error, source = arn, "the event source was not found");
             Err(ApiError::invalid_parameter(match kind {

@@ -102,6 +102,8 @@ pub struct RoleSession {
     pub role_id: String,
     /// Name of the session.
     pub session_name: String,
+    /// Keys of the tags that go on to the sessions that it begins.
+    pub transitive_tags: Vec<String>,
 }
 
 /// What a session token begins with.
@@ -112,7 +114,13 @@ impl RoleSession {
     pub fn of_function(role_arn: &str, function_name: &str) -> Option<Self> {
         let (account, name) = role(role_arn)?;
         let role_id = derived_role_id(&account, name);
-        Some(Self { role_name: name.to_owned(), session_name: function_name.to_owned(), account, role_id })
+        Some(Self {
+            role_name: name.to_owned(),
+            session_name: function_name.to_owned(),
+            account,
+            role_id,
+            transitive_tags: Vec::new(),
+        })
     }
 
     /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
@@ -127,15 +135,20 @@ impl RoleSession {
 
     /// The session as a token. None of its parts can hold a slash.
     pub fn token(&self) -> String {
-        let Self { account, role_name, role_id, session_name } = self;
-        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(format!("{account}/{role_name}/{role_id}/{session_name}")))
+        let Self { account, role_name, role_id, session_name, transitive_tags } = self;
+        // Keys of tags may hold a slash.
+        let tags: String = transitive_tags.iter().map(|key| format!("/{}", URL_SAFE_NO_PAD.encode(key))).collect();
+        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(format!("{account}/{role_name}/{role_id}/{session_name}{tags}")))
     }
 
     /// The session of a token that Larder gave out.
     pub fn of_token(token: &str) -> Option<Self> {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token.strip_prefix(TOKEN)?).ok()?).ok()?;
-        let [account, role_name, role_id, session_name] = text.split('/').collect::<Vec<_>>().try_into().ok()?;
+        let decoded = |text: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+        let text = decoded(token.strip_prefix(TOKEN)?)?;
+        let mut parts = text.split('/');
+        let (account, role_name, role_id, session_name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         Some(Self {
+            transitive_tags: parts.map(decoded).collect::<Option<_>>()?,
             account: account.into(),
             role_name: role_name.into(),
             role_id: role_id.into(),
@@ -189,7 +202,9 @@ mod tests {
         let arn = "arn:aws:iam::123456789012:role/service-role/worker";
         let session = RoleSession::of_function(arn, "hello").expect("is a role");
         assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/hello");
-        assert_eq!(RoleSession::of_token(&session.token()), Some(session));
+        assert_eq!(RoleSession::of_token(&session.token()), Some(session.clone()));
+        let tagged = RoleSession { transitive_tags: vec!["a/b".into(), "ü".into()], ..session };
+        assert_eq!(RoleSession::of_token(&tagged.token()), Some(tagged));
         assert_eq!(RoleSession::of_token("larder"), None);
         assert_eq!(role("arn:aws:iam::1:role/x"), None);
     }

@@ -52,7 +52,8 @@ impl Neighbourhood {
     /// Answers a request, whichever service it is for.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (service, request) = Service::of(request).await;
-        let service = if self.is_for_others(&service, &request) { Service::Other(NAMELESS.to_owned()) } else { service };
+        let service =
+            if self.is_for_others(&service, &request) { Service::Other(NAMELESS.to_owned()) } else { service };
         if service == Service::Lambda {
             return self.api.handle(request).await;
         }

@@ -109,8 +109,7 @@ fn of_target(headers: &HeaderMap, path: &str) -> Option<Service> {
 }
 
 /// What names of AWS's endpoints end with, and those of emulators made in their likeness.
-const AWS_HOSTS: [&str; 4] =
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".localhost.localstack.cloud"];
+const AWS_HOSTS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".localhost.localstack.cloud"];
 
 /// A host of AWS's names a service: `s3.us-east-1.amazonaws.com`, `bucket.s3.amazonaws.com`,
 /// `id.execute-api.eu-west-1.amazonaws.com`. The service is what stands last when regions are taken away.

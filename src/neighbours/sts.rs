@@ -155,8 +155,18 @@ async fn get_caller_identity(services: &Services, call: QueryCall) -> Answer {
 
 /// `AssumeRole`.
 async fn assume_role(services: &Services, mut call: QueryCall) -> Answer {
-    let request: AssumeRoleRequest = call.parse()?;
+    let mut request: AssumeRoleRequest = call.parse()?;
     check_tags(&request)?;
+    let handed_on = call.session.as_ref().map(|session| session.transitive_tags.clone()).unwrap_or_default();
+    if request.tags.iter().any(|tag| handed_on.iter().any(|key| key.eq_ignore_ascii_case(&tag.key))) {
+        // As in `LocalStack`'s recordings of AWS.
+        return Err(ApiError::new(
+            ErrorCode::InvalidQueryValue,
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from \
+             the calling session.",
+        ));
+    }
+    request.transitive_tag_keys.extend(handed_on);
     let assumed = assumed(&services.ledger.state(), &request)?;
     call.answer(&assumed)
 }
@@ -227,6 +237,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
         role_id,
         session_name: role_session_name.clone(),
         account: account.clone(),
+        transitive_tags: request.transitive_tag_keys.clone(),
     };
     Ok(WithCredentials {
         credentials: credentials(&account, session.token(), duration_s),

@@ -145,8 +145,18 @@ fn layers_are_published_for_every_runtime_that_aws_ever_had() {
         Request::json("POST", "/2018-10-31/layers/l/versions", &body).send(server.port())
     };
     let old = json!([
-        "nodejs", "nodejs4.3", "nodejs12.x", "python2.7", "python3.7", "java8", "dotnetcore1.0", "dotnetcore3.1", "go1.x",
-        "ruby2.5", "ruby2.7", "provided",
+        "nodejs",
+        "nodejs4.3",
+        "nodejs12.x",
+        "python2.7",
+        "python3.7",
+        "java8",
+        "dotnetcore1.0",
+        "dotnetcore3.1",
+        "go1.x",
+        "ruby2.5",
+        "ruby2.7",
+        "provided",
     ]);
     let published = publish(old.clone());
     assert_eq!(published.status, 201, "{published:?}");

@@ -111,7 +111,8 @@ fn echo_at(address: std::net::SocketAddr) -> std::thread::JoinHandle<()> {
             let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
             let _ = stream.read_exact(&mut vec![0; length.unwrap_or_default()]);
             let line = head.lines().next().unwrap_or_default().to_owned();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}", line.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}", line.len());
             let _ = stream.write_all(answer.as_bytes());
             if line.contains("/the-end") {
                 return;
@@ -213,7 +214,10 @@ fn templates_that_make_functions_or_roles_are_refused() {
 
     // Out of S3, which is the upstream's too.
     assert_eq!(signed("PUT", "/bucket", "s3").send(server.port()).status, 200);
-    assert_eq!(signed("PUT", "/bucket/t.yaml", "s3").body(function.as_bytes().to_vec()).send(server.port()).status, 200);
+    assert_eq!(
+        signed("PUT", "/bucket/t.yaml", "s3").body(function.as_bytes().to_vec()).send(server.port()).status,
+        200
+    );
     let url = format!("{}/bucket/t.yaml", server.url());
     refused(&[&create[..], &[("TemplateURL", url.as_str())]].concat(), "The template makes AWS::Lambda::Function");
     let none = "https://s3.amazonaws.com/bucket/none.yaml";

@@ -53,6 +53,17 @@ def identities(url):
     # Lambda and IAM put these credentials into the same account.
     assert client(url, "lambda", credentials).list_functions()["Functions"] == []
     assert client(url, "iam", credentials).list_roles()["Roles"] == []
+    # A transitive tag goes on from session to session, and cannot be set anew.
+    def tagged(credentials, **request):
+        made = client(url, "sts", credentials).assume_role(RoleArn=other, RoleSessionName="ci", **request)["Credentials"]
+        return made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
+
+    tags = [{"Key": "Team", "Value": "red"}]
+    first = tagged((ACCOUNT, "x", None), Tags=tags, TransitiveTagKeys=["Team"])
+    second = tagged(first, Tags=[{"Key": "other", "Value": "x"}])
+    for session in (first, second):
+        refused("InvalidParameterValue", 400, "conflicts with a transitive tag key from the calling session.", tagged, credentials=session, Tags=tags)
+    tagged(second, Tags=[{"Key": "other", "Value": "y"}])
     token = sts.get_session_token()["Credentials"]
     again = client(url, "sts", (token["AccessKeyId"], token["SecretAccessKey"], token["SessionToken"]))
     assert again.get_caller_identity()["Account"] == ACCOUNT

@@ -18,8 +18,8 @@ pub fn object(url: &str) -> Option<Object> {
     };
     let query = uri.query().unwrap_or_default().as_bytes();
     let version = form_urlencoded::parse(query).find(|(name, _)| name == "versionId").map(|(_, id)| id.into_owned());
-    let is_bucket = !bucket.is_empty()
-        && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let is_bucket =
+        !bucket.is_empty() && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     (is_bucket && !key.is_empty()).then_some(Object { bucket, key, version })
 }
 
@@ -49,7 +49,9 @@ mod tests {
         }
         let versioned = object("https://b.s3.amazonaws.com/k?versionId=v%2F1").expect("is one");
         assert_eq!(versioned.version.as_deref(), Some("v/1"));
-        for url in ["", "/bucket/x", "https://s3.amazonaws.com/bucket", "https://h/b%20c/x", "https://b.s3.amazonaws.com/"] {
+        for url in
+            ["", "/bucket/x", "https://s3.amazonaws.com/bucket", "https://h/b%20c/x", "https://b.s3.amazonaws.com/"]
+        {
             assert_eq!(object(url), None, "{url}");
         }
     }

@@ -128,7 +128,13 @@ Resources:
     - "Role${Name}":
         Type: AWS::IAM::Role
 "#;
-        let found = ["AWS::Serverless-2016-10-31", "AWS::SQS::Queue", "AWS::CloudTrail::Trail", "AWS::Lambda::Function", "AWS::IAM::Role"];
+        let found = [
+            "AWS::Serverless-2016-10-31",
+            "AWS::SQS::Queue",
+            "AWS::CloudTrail::Trail",
+            "AWS::Lambda::Function",
+            "AWS::IAM::Role",
+        ];
         assert_eq!(types(template), Ok(found.map(str::to_owned).to_vec()));
     }
 

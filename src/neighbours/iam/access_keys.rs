@@ -100,7 +100,8 @@ async fn list(services: &Services, mut call: QueryCall) -> Answer {
         name => Some(existing(&state, call.account(), name)?),
     };
     let page = Page::of(&call.parse::<PageRequest>()?)?;
-    let mut keys: Vec<_> = user.into_iter().flat_map(|user| user.access_keys.iter().map(|key| (&user.name, key))).collect();
+    let mut keys: Vec<_> =
+        user.into_iter().flat_map(|user| user.access_keys.iter().map(|key| (&user.name, key))).collect();
     keys.sort_by(|(_, one), (_, other)| one.id.cmp(&other.id));
     let shown = |(name, key): &(&String, &AccessKey)| KeyShown::new(name, key);
     let (access_key_metadata, end) = page.take_sorted(keys.into_iter(), |(_, key)| key.id.clone(), shown);

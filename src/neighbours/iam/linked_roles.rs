@@ -123,7 +123,10 @@ async fn create(services: &Services, mut call: QueryCall) -> Answer {
         max_session_duration_s: 3600,
         boundary: None,
         tags: Tags::new(),
-        attached: known.map(|known| format!("arn:aws:iam::aws:policy{LINKED_PATH}{}", known.policy)).into_iter().collect(),
+        attached: known
+            .map(|known| format!("arn:aws:iam::aws:policy{LINKED_PATH}{}", known.policy))
+            .into_iter()
+            .collect(),
     };
     let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await;
     let committed = committed

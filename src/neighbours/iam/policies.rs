@@ -6,8 +6,8 @@ use super::found_policy::{Found, PolicyShown};
 use super::paging::{Page, PageEnd, TreeRequest};
 use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
 use super::{
-    DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document,
-    done, is_below, texts,
+    DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document, done,
+    is_below, texts,
 };
 use crate::api::Services;
 use crate::api::shape::{Kind, Member, one_of};

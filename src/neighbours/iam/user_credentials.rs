@@ -40,11 +40,8 @@ async fn none(services: &Services, mut call: QueryCall) -> Answer {
     }
     check_user(services, &call)?;
     let operation = call.operation;
-    let (_, end) = Page::of(&call.parse::<PageRequest>()?)?.take_sorted(
-        std::iter::empty::<String>(),
-        Clone::clone,
-        Clone::clone,
-    );
+    let (_, end) =
+        Page::of(&call.parse::<PageRequest>()?)?.take_sorted(std::iter::empty::<String>(), Clone::clone, Clone::clone);
     let empty = |name: &str| operation.ends_with(name).then(|| List::from(Vec::new()));
     call.answer(&Result {
         mfa_devices: empty("MFADevices"),
