@@ -197,7 +197,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Whether the caller's body broke off, which says nothing of the endpoint.
 fn is_callers(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<axum::Error>())
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error>::is::<axum::Error>)
 }
 
 /// What is behind an error: the client's own words are "client error (Connect)".

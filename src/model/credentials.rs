@@ -137,8 +137,9 @@ impl RoleSession {
     pub fn token(&self) -> String {
         let Self { account, role_name, role_id, session_name, transitive_tags } = self;
         // Keys of tags may hold a slash.
-        let tags: String = transitive_tags.iter().map(|key| format!("/{}", URL_SAFE_NO_PAD.encode(key))).collect();
-        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(format!("{account}/{role_name}/{role_id}/{session_name}{tags}")))
+        let mut parts = vec![account.to_string(), role_name.clone(), role_id.clone(), session_name.clone()];
+        parts.extend(transitive_tags.iter().map(|key| URL_SAFE_NO_PAD.encode(key)));
+        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(parts.join("/")))
     }
 
     /// The session of a token that Larder gave out.

@@ -1,4 +1,4 @@
-//! CloudFormation on its way to the upstream. Its engine there makes functions and roles inside itself, where nothing
+//! `CloudFormation` on its way to the upstream. Its engine there makes functions and roles inside itself, where nothing
 //! here sees them: a deployment would succeed, and nothing be there. So a template that makes such is refused, unless
 //! the user says otherwise.
 

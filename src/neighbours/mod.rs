@@ -69,6 +69,7 @@ impl Neighbourhood {
         *service == Service::Lambda
             && sigv4::service(request.headers()).is_none()
             && !path.starts_with("/_larder/")
+            && !service::is_function_url(request)
             && !self.api.has_path(path)
             && self.services.upstream.endpoint(NAMELESS).is_some()
     }
@@ -133,7 +134,7 @@ impl Neighbourhood {
         }
     }
 
-    /// Passes a request of CloudFormation on, unless its template makes what would be missing here.
+    /// Passes a request of `CloudFormation` on, unless its template makes what would be missing here.
     async fn look_into_template(&self, service: &Service, request: Request<Body>, request_id: &str) -> Response<Body> {
         if self.services.upstream.endpoint(service.name()).is_none() {
             return self.pass(service, request, request_id).await;

@@ -114,15 +114,26 @@ const AWS_HOSTS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws",
 /// A host of AWS's names a service: `s3.us-east-1.amazonaws.com`, `bucket.s3.amazonaws.com`,
 /// `id.execute-api.eu-west-1.amazonaws.com`. The service is what stands last when regions are taken away.
 fn of_host(headers: &HeaderMap, uri: &Uri) -> Option<Service> {
-    let in_header = || headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = uri.host().or_else(in_header)?;
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+    let host = host(headers, uri)?;
     let labels = AWS_HOSTS.iter().find_map(|suffix| host.strip_suffix(suffix))?;
     let name = labels.split('.').rev().find(|label| !is_region(label) && *label != "dualstack")?;
+    let name = if name == "lambda-url" { "lambda" } else { name };
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     // `s3-us-west-2`, `s3-website-us-east-1`.
     let name = if name.starts_with("s3-") { "s3" } else { name };
     is_name.then(|| Service::named(name))
+}
+
+/// The host that a request was sent to, in small letters and without its port.
+fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let in_header = || headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = uri.host().or_else(in_header)?;
+    Some(host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase())
+}
+
+/// Whether a request is sent to a function's URL, whose paths are the function's own.
+pub fn is_function_url<B>(request: &Request<B>) -> bool {
+    host(request.headers(), request.uri()).is_some_and(|host| host.split('.').any(|label| label == "lambda-url"))
 }
 
 /// `us-east-1`, `us-gov-west-1`.
@@ -241,6 +252,7 @@ mod tests {
             ("bucket.s3.localhost.localstack.cloud:4566", "s3"),
             ("abc.execute-api.us-gov-west-1.amazonaws.com", "execute-api"),
             ("lambda.us-east-1.amazonaws.com", "lambda"),
+            ("abc.lambda-url.us-east-1.localhost.localstack.cloud:4566", "lambda"),
             // Nothing is said by these.
             ("localhost:4566", "lambda"),
             ("larder:4566", "lambda"),

@@ -90,7 +90,7 @@ pub fn no_instance_profile(name: &str) -> ApiError {
 }
 
 /// `InvalidInput` for what is no ARN at all, and `ValidationError` for one that is not of a policy. The two blanks are
-/// AWS's (LocalStack's recordings).
+/// AWS's (`LocalStack`'s recordings).
 pub fn no_policy_arn(arn: &str) -> ApiError {
     if !arn.starts_with("arn:") {
         return ApiError::new(ErrorCode::InvalidInput, "Invalid ARN:  Could not be parsed!");

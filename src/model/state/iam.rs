@@ -37,7 +37,7 @@ pub fn apply(state: &mut State, event: &IamEvent) {
             let before = state.iam_profiles.remove(key);
             exchange(&mut state.iam_uses, before.iter().flat_map(|profile| profile.uses()), []);
         }
-        IamEvent::UserPut { user } => replace_user(state, &user.key, Some(Arc::new((**user).clone()))),
+        IamEvent::UserPut { user } => replace_user(state, &user.key, Some(&Arc::new((**user).clone()))),
         IamEvent::UserDeleted { key } => replace_user(state, key, None),
         IamEvent::GroupPut { group } => {
             let group = Arc::new((**group).clone());
@@ -51,12 +51,12 @@ pub fn apply(state: &mut State, event: &IamEvent) {
     }
 }
 
-fn replace_user(state: &mut State, key: &EntityKey, after: Option<Arc<User>>) {
-    let before = match &after {
+fn replace_user(state: &mut State, key: &EntityKey, after: Option<&Arc<User>>) {
+    let before = match after {
         Some(user) => state.iam_users.insert(key.clone(), Arc::clone(user)),
         None => state.iam_users.remove(key),
     };
-    let (old, new) = (before.iter(), after.iter());
+    let (old, new) = (before.iter(), after.into_iter());
     exchange(&mut state.iam_uses, old.clone().flat_map(|user| user.uses()), new.clone().flat_map(|user| user.uses()));
     for gone in old.flat_map(|user| &user.access_keys) {
         state.iam_access_keys.remove(&(gone.id.clone(), key.clone()));

@@ -1,9 +1,9 @@
-//! What a template makes: JSON, or YAML with CloudFormation's short tags, which say nothing here.
+//! What a template makes: JSON, or YAML with `CloudFormation`'s short tags, which say nothing here.
 
 use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
-/// How deep a template may be nested; CloudFormation's own are far from it.
+/// How deep a template may be nested; `CloudFormation`'s own are far from it.
 const MAX_DEPTH: usize = 100;
 
 /// The types of a template's resources, and its transforms.
