@@ -178,7 +178,7 @@ fn what_nobody_signed_goes_on_unless_it_is_lambdas() {
     assert_eq!((answer.status, answer.error()), (404, "UnknownOperationException"));
 }
 
-/// A request of CloudFormation.
+/// A request of `CloudFormation`.
 fn stack(fields: &[(&str, &str)]) -> Request {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     signed("POST", "/", "cloudformation")
