@@ -44,6 +44,9 @@ pub struct ServeOptions {
     /// Bytes of events after which it is
     #[arg(long, env = "LARDER_CHECKPOINT_BYTES", default_value_t = CheckpointPolicy::default().bytes, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub checkpoint_bytes: u64,
+    /// Bytes of disk that functions' log lines may take; beyond it, those of the streams that wrote least recently go
+    #[arg(long, env = "LARDER_LOG_BUDGET", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), value_name = "BYTES")]
+    pub log_budget: u64,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

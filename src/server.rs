@@ -86,7 +86,10 @@ impl Server {
         let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
         let settings = settings(options, &data_dir);
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
-        let opening = tokio::task::spawn_blocking(move || Ledger::open_with(store, checkpoints));
+        let log_budget = options.log_budget;
+        let opening = tokio::task::spawn_blocking(move || {
+            Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
+        });
         // An engine takes its time to answer, and so does the trial of a sandbox: meanwhile.
         let (opened, found) = tokio::join!(opening, find_executor(options, &settings, &init, address));
         let ledger = Arc::new(opened.map_err(|error| ServerError::Serve(error.into()))??);

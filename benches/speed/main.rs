@@ -1,4 +1,4 @@
-//! What speed means here, measured: `cargo bench --bench speed [-- SECTION…] [--executor NAME]`.
+//! What speed means here, measured: `cargo bench --bench speed [-- SECTION…] [--executor NAME] [--calls N]`.
 //!
 //! Every figure is taken from outside, on a real server process with a data dir of its own, and
 //! stands beside its target and its floor: the least that the same work takes on the same machine
@@ -50,6 +50,19 @@ const SECTIONS: &[Section] = &[
 struct Context {
     /// Executors that this machine has, as far as the caller wants them.
     executors: Vec<&'static str>,
+    /// Warm calls after which the server's memory is measured.
+    calls: usize,
+}
+
+/// Warm calls of `memory`, where nobody says otherwise: some seconds.
+const CALLS: usize = 100_000;
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Arguments {
+    sections: Vec<String>,
+    executor: Option<String>,
+    calls: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -63,10 +76,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Outcome {
-    let (wanted, executor) = arguments()?;
+    let Arguments { sections: wanted, executor, calls } = arguments()?;
     let began = Instant::now();
     println!("{}", report::machine());
-    let context = Context { executors: available(executor.as_deref())? };
+    let context = Context { executors: available(executor.as_deref())?, calls: calls.unwrap_or(CALLS) };
     for (name, about, section) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|one| one == name) {
             report::heading(name, about);
@@ -77,21 +90,22 @@ fn run() -> Outcome {
     Ok(())
 }
 
-/// Sections and executor of the command line. `--bench` is cargo's own.
-fn arguments() -> Outcome<(Vec<String>, Option<String>)> {
-    let (mut wanted, mut executor) = (Vec::new(), None);
+/// What the command line says. `--bench` is cargo's own.
+fn arguments() -> Outcome<Arguments> {
+    let mut read = Arguments::default();
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--executor" => executor = Some(arguments.next().ok_or("--executor takes docker or sandbox")?),
-            name if SECTIONS.iter().any(|(section, ..)| *section == name) => wanted.push(argument),
+            "--executor" => read.executor = Some(arguments.next().ok_or("--executor takes docker or sandbox")?),
+            "--calls" => read.calls = Some(arguments.next().ok_or("--calls takes a number")?.parse()?),
+            name if SECTIONS.iter().any(|(section, ..)| *section == name) => read.sections.push(argument),
             _ => {
                 let names: Vec<_> = SECTIONS.iter().map(|(name, ..)| *name).collect();
                 return Err(format!("no section {argument}; there are: {}", names.join(", ")).into());
             }
         }
     }
-    Ok((wanted, executor))
+    Ok(read)
 }
 
 /// The executors that a server starts with. A server that takes another one than it was asked for

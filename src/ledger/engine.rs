@@ -1,7 +1,7 @@
 //! The engine, sled: the one file that knows it.
 //!
 //! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret), `log_lines` (see `log_lines.rs`, which knows sled's trees too). It follows the journal, and flushes when it likes.
+//! (store id, schema, secret). It follows the journal, and flushes when it likes.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +21,9 @@ use crate::model::event::Recorded;
 /// serves history and small blobs.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// The tree that log lines once had; they have segments of their own since (`log_lines/migration.rs`).
+const OLD_LINES: &str = "log_lines";
+
 /// Milliseconds after which sled flushes what it was given; the journal has it already.
 const FLUSH_MS: u64 = 500;
 
@@ -35,7 +38,6 @@ pub struct Engine {
     file: File,
     events: Tree,
     blobs: Tree,
-    lines: Tree,
     meta: Tree,
     held: Arc<Held>,
 }
@@ -49,14 +51,13 @@ impl Engine {
         let open = || -> sled::Result<Self> {
             let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_MS));
             let db = config.open()?;
-            let [events, blobs, lines, meta] = ["events", "blobs", "log_lines", "meta"].map(|tree| db.open_tree(tree));
+            let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
             Ok(Self {
                 path: path.to_owned(),
                 file,
                 events: events?,
                 blobs: blobs?,
-                lines: lines?,
                 meta: meta?,
                 db,
                 held: Arc::default(),
@@ -92,9 +93,22 @@ impl Engine {
         SmallBlobs { path: self.path.clone(), tree: self.blobs.clone(), held: Arc::clone(&self.held) }
     }
 
-    /// The tree of log lines.
-    pub fn log_lines(&self) -> Tree {
-        self.lines.clone()
+    /// Whether there is the tree that log lines once had.
+    pub fn has_old_lines(&self) -> bool {
+        self.db.tree_names().iter().any(|name| name == OLD_LINES.as_bytes())
+    }
+
+    /// Keys and values of that tree.
+    pub fn old_lines(&self) -> Result<impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), LedgerError>>, LedgerError> {
+        let tree = self.db.open_tree(OLD_LINES).map_err(|source| self.error(source))?;
+        let entry = |(key, value): (sled::IVec, sled::IVec)| (key.to_vec(), value.to_vec());
+        Ok(tree.iter().map(move |found| found.map(entry).map_err(|source| self.error(source))))
+    }
+
+    /// Drops that tree.
+    pub fn drop_old_lines(&self) -> Result<(), LedgerError> {
+        self.db.drop_tree(OLD_LINES).map_err(|source| self.error(source))?;
+        self.sync()
     }
 
     /// Takes events (sequence and frame) with the blobs they need.

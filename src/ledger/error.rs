@@ -85,9 +85,6 @@ pub enum LedgerError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// A log line is not as it was written.
-    #[error("a log line of the store is damaged: {0}")]
-    DamagedLine(FrameError),
     /// The store's own description is not as it was written.
     #[error("the store's description is damaged: {0}")]
     DamagedMeta(&'static str),

@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sled::Tree;
-
 use super::codec::FrameError;
 use super::engine::{Engine, SmallBlobs};
 use super::journal::{self, Identity, Journal};
@@ -29,7 +27,6 @@ pub struct Log {
     journal: Arc<Journal>,
     engine: Engine,
     store_id: String,
-    durability: Durability,
     /// Sequence of the oldest event.
     begins: AtomicU64,
     /// Held by whoever appends or compacts.
@@ -92,8 +89,7 @@ impl Log {
         let begins = AtomicU64::new(journal.begins()?);
         let writing = Arc::default();
         let path = path.to_owned();
-        let mut log =
-            Self { path, journal, engine, store_id, durability, begins, writing, scrubber: None, _syncer: syncer };
+        let mut log = Self { path, journal, engine, store_id, begins, writing, scrubber: None, _syncer: syncer };
         log.extend_journal()?;
         log.follow()?;
         compact::finish(&log)?;
@@ -124,16 +120,6 @@ impl Log {
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
         self.engine.small_blobs()
-    }
-
-    /// The tree of log lines.
-    pub fn log_lines(&self) -> Tree {
-        self.engine.log_lines()
-    }
-
-    /// When a commit counts as done.
-    pub fn durability(&self) -> Durability {
-        self.durability
     }
 
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
@@ -234,16 +220,6 @@ impl Log {
     pub fn flush(&self) -> Result<(), LedgerError> {
         self.journal.sync()?;
         self.engine.sync()
-    }
-
-    /// Hands everything written to the system: it survives the end of the process.
-    pub fn write_out(&self) -> Result<(), LedgerError> {
-        self.engine.flush()
-    }
-
-    /// An error of the engine, with the store's path.
-    pub(super) fn engine_error(&self, source: sled::Error) -> LedgerError {
-        self.engine.error(source)
     }
 
     /// The events from `from` on, each decoded and checked, in order and without gaps.

@@ -140,7 +140,8 @@ impl Ledger {
         let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
         let (log, replayed) = replayed(log, &checkpoints)?;
-        let (log, log_lines) = with_lines(log)?;
+        let log_lines = log_lines::LogLines::open(&options.path, options.durability, log.parts().2)?;
+        let log = Arc::new(log);
         let queue = queue::Queue::open(&options.path.join("queue"), options.durability, log.identity())?;
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
@@ -195,7 +196,7 @@ impl Ledger {
         self.log.small_blobs()
     }
 
-    /// The log lines that are stored beside the events.
+    /// The log lines, which lie beside the events.
     pub fn log_lines(&self) -> log_lines::LogLines {
         self.log_lines.clone()
     }
@@ -287,6 +288,7 @@ impl Ledger {
         if let Some(writer) = self.writer.lock().expect("no holder of this lock panics").take() {
             let _ = writer.join();
         }
+        self.log_lines.settle()?;
         self.log.flush()
     }
 }
@@ -301,21 +303,5 @@ fn replayed(mut log: log::Log, checkpoints: &checkpoint::Folder) -> Result<(log:
             Ok((log, replayed))
         }
         replayed => Ok((log, replayed?)),
-    }
-}
-
-/// The lines beside a log. They are data that only the engine has: garbled ones cost all lines, not the store.
-fn with_lines(log: log::Log) -> Result<(Arc<log::Log>, log_lines::LogLines), LedgerError> {
-    let log = Arc::new(log);
-    match log_lines::LogLines::open(Arc::clone(&log)) {
-        Err(error @ (LedgerError::Engine { .. } | LedgerError::DamagedLine(_))) => {
-            tracing::warn!(%error, "the engine garbled log lines; they are given up, and its files made anew from the journal");
-            let mut log = Arc::into_inner(log).expect("nobody else has it yet");
-            log.rebuild()?;
-            let log = Arc::new(log);
-            let lines = log_lines::LogLines::open(Arc::clone(&log))?;
-            Ok((log, lines))
-        }
-        lines => Ok((log, lines?)),
     }
 }

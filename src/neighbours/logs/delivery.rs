@@ -172,10 +172,8 @@ impl Delivery {
 
     /// Stores lines, and hands them to the system: they outlive this process.
     async fn append(&self, placed: Vec<(LogPlace, Vec<NewLine>)>) {
-        let store = move |all: &LogLines| {
-            placed.into_iter().try_for_each(|(place, lines)| all.append(place, now(), lines))?;
-            all.write_out()
-        };
+        let store =
+            move |all: &LogLines| placed.into_iter().try_for_each(|(place, lines)| all.append(place, now(), lines));
         self.on_lines("lines of functions could not be stored", store).await;
     }
 

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::{Answer, Logs, invalid, now, shapes};
 use crate::api::shape::{Kind, Member, length};
 use crate::ledger::LedgerError;
-use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines};
+use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
 use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
 use crate::model::logs::{LogGroup, LogPlace, LogStreamKey};
@@ -105,10 +105,12 @@ impl Search {
     }
 
     fn run(&self, lines: &LogLines) -> Result<Found, LedgerError> {
-        let mut merged = Merged::of(self, lines)?;
+        let places: Vec<_> = self.streams.iter().map(|(_, place)| *place).collect();
+        let order = if self.forward { Order::OldestFirst } else { Order::NewestFirst };
+        let mut merged = lines.search(&places, self.from..self.to, order).peekable();
         let (mut found, mut bytes, mut last) = (Vec::new(), 0, None);
         for _ in 0..SCANNED {
-            let Some((stream, line)) = merged.next()? else {
+            let Some((stream, line)) = merged.next().transpose()? else {
                 return Ok(Found { lines: found, next: None });
             };
             if self.pattern.matches(&line.text) {
@@ -125,41 +127,7 @@ impl Search {
                 last = Some(line.position);
             }
         }
-        Ok(Found { lines: found, next: last.filter(|_| !merged.heads.is_empty()) })
-    }
-}
-
-/// The lines of some streams as one sequence.
-struct Merged {
-    lines: Vec<Box<dyn Iterator<Item = Result<Line, LedgerError>>>>,
-    /// The next line of each stream. No two lines of a store have one position.
-    heads: BTreeMap<LinePosition, (usize, Line)>,
-    forward: bool,
-}
-
-impl Merged {
-    fn of(search: &Search, lines: &LogLines) -> Result<Self, LedgerError> {
-        let mut merged = Self { lines: Vec::new(), heads: BTreeMap::new(), forward: search.forward };
-        for (index, (_, place)) in search.streams.iter().enumerate() {
-            let range = lines.range(*place, search.from..search.to);
-            merged.lines.push(if search.forward { Box::new(range) } else { Box::new(range.rev()) });
-            merged.pull(index)?;
-        }
-        Ok(merged)
-    }
-
-    fn pull(&mut self, stream: usize) -> Result<(), LedgerError> {
-        if let Some(line) = self.lines[stream].next().transpose()? {
-            self.heads.insert(line.position, (stream, line));
-        }
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<(usize, Line)>, LedgerError> {
-        let next = if self.forward { self.heads.pop_first() } else { self.heads.pop_last() };
-        let Some((_, (stream, line))) = next else { return Ok(None) };
-        self.pull(stream)?;
-        Ok(Some((stream, line)))
+        Ok(Found { lines: found, next: last.filter(|_| merged.peek().is_some()) })
     }
 }
 

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::{Answer, Logs, invalid, now, shapes};
 use crate::api::shape::{Kind, Member};
 use crate::ledger::LedgerError;
-use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines};
+use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
 use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
 use crate::model::logs::LogPlace;
@@ -86,10 +86,11 @@ fn page(
         From::Behind(position) => {
             // A position that stands for no line is before all of its time.
             let start = if position.number == 0 { position } else { position.next() };
-            fill(lines.range(place, start.max(times.start)..times.end), limit)
+            fill(lines.range(place, start.max(times.start)..times.end, Order::OldestFirst), limit)
         }
         From::Before(position) => {
-            let found = fill(lines.range(place, times.start..position.min(times.end)).rev(), limit);
+            let range = times.start..position.min(times.end);
+            let found = fill(lines.range(place, range, Order::NewestFirst), limit);
             found.map(|found| found.into_iter().rev().collect())
         }
     }

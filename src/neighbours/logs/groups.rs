@@ -64,7 +64,11 @@ pub async fn delete(logs: &Logs, request: Request) -> Answer {
     let key = request.group();
     let id = logs.ledger.state().log_groups.get(&key).ok_or_else(log_group_not_found)?.id;
     logs.commit(LogsCommand::DeleteGroup(key), request.origin).await?;
-    logs.on_lines(move |lines| lines.remove_group(id)).await?;
+    logs.on_lines(move |lines| {
+        lines.remove_group(id);
+        Ok(())
+    })
+    .await?;
     Ok(None)
 }
 

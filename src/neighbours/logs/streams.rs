@@ -39,7 +39,11 @@ pub async fn delete(logs: &Logs, request: Request) -> Answer {
     let place = logs.ledger.state().log_place(&key);
     logs.commit(LogsCommand::DeleteStream(key), request.origin).await?;
     if let Some(place) = place {
-        logs.on_lines(move |lines| lines.remove_stream(place)).await?;
+        logs.on_lines(move |lines| {
+            lines.remove_stream(place);
+            Ok(())
+        })
+        .await?;
     }
     Ok(None)
 }
