@@ -30,7 +30,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let difference = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
         let (from, to) = (side(from, &target).await?, side(to, &target).await?);
-        history::differences(&from, &to, secrets)
+        history::differences(from, to, secrets).value()
     } else {
         match target.open()? {
             Target::Server(client) => {
@@ -39,7 +39,8 @@ pub async fn run(options: Options) -> Result<(), String> {
                 client.get("/_larder/diff", &query).await?
             }
             Target::Folder(offline) => {
-                history::diff(&offline.ledger, from, to, show_secrets).map_err(|error| error.to_string())?
+                let difference = history::diff(&offline.ledger, from, to, show_secrets);
+                difference.map_err(|error| error.to_string())?.value()
             }
         }
     };

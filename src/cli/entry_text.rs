@@ -23,7 +23,19 @@ pub fn entry_text(entry: &Value) -> String {
     for change in entry["changes"].as_array().into_iter().flatten() {
         lines.push(change_text(change));
     }
+    lines.extend(summary_text(entry));
     lines.join("\n") + "\n"
+}
+
+/// How many resources an entry changed, where they are too many to be listed.
+fn summary_text(entry: &Value) -> Option<String> {
+    let counts = entry.get("summary")?.as_object()?;
+    let of_change = |(change, kinds): (&String, &Value)| -> Vec<String> {
+        let kinds = kinds.as_object().into_iter().flatten();
+        kinds.map(|(kind, count)| format!("{count} {kind} {change}")).collect()
+    };
+    let counts: Vec<_> = counts.iter().flat_map(of_change).collect();
+    Some(format!("    {}; `larder show {}` lists them", counts.join(", "), entry["sequence"]))
 }
 
 /// One resource's change, with the fields that changed where it was there before and after.

@@ -25,7 +25,8 @@ pub async fn run(options: Options) -> Result<(), String> {
             client.get(&format!("/_larder/log/{}", options.sequence), &query).await?
         }
         Target::Folder(offline) => {
-            history::show(&offline.ledger, options.sequence, show_secrets).map_err(|error| error.to_string())?
+            let shown = history::show(&offline.ledger, options.sequence, show_secrets);
+            shown.map_err(|error| error.to_string())?.value()
         }
     };
     print(&if json { pretty(&entry) } else { entry_text(&entry) });

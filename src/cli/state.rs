@@ -26,7 +26,8 @@ pub async fn run(options: Options) -> Result<(), String> {
             client.get("/_larder/state", &query).await?
         }
         Target::Folder(offline) => {
-            history::state(&offline.ledger, options.at.as_deref(), show_secrets).map_err(|error| error.to_string())?
+            let state = history::state(&offline.ledger, options.at.as_deref(), show_secrets);
+            state.map_err(|error| error.to_string())?.value()
         }
     };
     if json {

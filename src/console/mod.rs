@@ -2,6 +2,7 @@
 
 mod event_view;
 pub mod history;
+mod long;
 mod pod_library;
 pub mod pods;
 mod time_travel;
@@ -123,18 +124,10 @@ struct EventsQuery {
 
 async fn events(State(console): State<Arc<Console>>, Query(query): Query<EventsQuery>) -> Response {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    // Up to the published state only: what is behind it was not acknowledged yet.
-    let published = console.ledger.state().sequence;
     let ledger = Arc::clone(&console.ledger);
-    let read =
-        tokio::task::spawn_blocking(move || ledger.events(query.from.unwrap_or_else(|| ledger.begins()), limit)).await;
-    match read {
-        Ok(Ok(mut events)) => {
-            events.retain(|event| event.sequence <= published);
-            let next = events.last().map(|event| event.sequence + 1).filter(|next| *next <= published);
-            let events: Vec<Value> = events.iter().map(event_view::show).collect();
-            Json(json!({ "events": events, "next": next })).into_response()
-        }
+    let read = move || history::events(&ledger, query.from.unwrap_or_else(|| ledger.begins()), limit);
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(page)) => Json(page).into_response(),
         Ok(Err(error)) => unavailable(&error),
         Err(error) => unavailable(&error),
     }

@@ -124,7 +124,10 @@ async fn load(
         let origin = time_travel::origin(&headers);
         load_from(&console.ledger, &console.blobs, BufReader::new(file), &console.staging, query, origin).await
     };
-    answer(loading.await)
+    match loading.await {
+        Ok(loaded) => loaded.into_response(),
+        Err(error) => refuse(&error),
+    }
 }
 
 /// Reads a pod whole and says what is in it; nothing of it is loaded.
@@ -164,9 +167,10 @@ async fn diff(State(console): State<Arc<Console>>, Query(sides): Query<Sides>) -
             let local = Location::Library(side).bring(console.pods_dir.as_deref(), |_| {}).await?;
             let staging = console.staging.clone();
             let reading = tokio::task::spawn_blocking(move || whole(&local, &staging).map(|pod| pod.state()));
-            states.push(reading.await.map_err(std::io::Error::other)??);
+            states.push(Arc::new(reading.await.map_err(std::io::Error::other)??));
         }
-        Ok(history::differences(&states[0], &states[1], Secrets::Masked))
+        let (from, to) = (Arc::clone(&states[0]), Arc::clone(&states[1]));
+        Ok(history::differences(from, to, Secrets::Masked).value())
     };
     answer(comparing.await)
 }

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
+use super::long::Long;
 use super::{Console, history, time_travel};
 use crate::blobs::BlobStore;
+use crate::ledger::difference::Secrets;
 use crate::ledger::{CommitError, Ledger};
 use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
@@ -128,7 +130,7 @@ pub async fn load_from(
     staging: &Path,
     query: LoadQuery,
     origin: Origin,
-) -> Result<Value, PodsError> {
+) -> Result<Long, PodsError> {
     let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
     let strategy = strategy.map_err(PodsError::Invalid)?;
     let staging = staging.to_owned();
@@ -147,14 +149,18 @@ pub async fn load_from(
         let source = query.source.unwrap_or_default();
         transfer::load(ledger, blobs, pod, strategy, source, origin).await?
     };
-    Ok(loaded_json(&loaded, strategy, query.dry_run, &needed))
+    Ok(loaded_json(loaded, strategy, query.dry_run, &needed))
 }
 
-fn loaded_json(loaded: &Loaded, strategy: MergeStrategy, dry_run: bool, needed: &[NeededVariable]) -> Value {
-    json!({
-        "digest": loaded.digest.to_string(), "sequence": loaded.sequence, "merge": strategy.to_string(),
-        "dry_run": dry_run, "resources": loaded.changes, "needed_variables": needed,
-    })
+fn loaded_json(loaded: Loaded, strategy: MergeStrategy, dry_run: bool, needed: &[NeededVariable]) -> Long {
+    let mut head = serde_json::Map::new();
+    head.insert("digest".to_owned(), loaded.digest.to_string().into());
+    head.insert("sequence".to_owned(), loaded.after.sequence.into());
+    head.insert("merge".to_owned(), strategy.to_string().into());
+    head.insert("dry_run".to_owned(), dry_run.into());
+    head.insert("needed_variables".to_owned(), json!(needed));
+    let items = history::changed(loaded.before, loaded.after, Secrets::Masked);
+    Long { head, list: "resources", items }
 }
 
 /// What a pod holds, as JSON.
@@ -237,7 +243,7 @@ async fn load(
     let (ledger, blobs) = (&console.ledger, &console.blobs);
     let origin = time_travel::origin(&headers);
     match load_from(ledger, blobs, std::io::BufReader::new(file), &console.staging, query, origin).await {
-        Ok(loaded) => Json(loaded).into_response(),
+        Ok(loaded) => loaded.into_response(),
         Err(error) => refuse(&error),
     }
 }

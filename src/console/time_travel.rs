@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Console;
 use super::history::{self, HistoryError, LogQuery};
+use super::long::Long;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::event::Origin;
@@ -70,6 +71,18 @@ async fn blocking(
     }
 }
 
+/// The same for an answer that is made while it is sent.
+async fn long(
+    console: Arc<Console>,
+    ask: impl FnOnce(&Ledger) -> Result<Long, HistoryError> + Send + 'static,
+) -> Response {
+    match tokio::task::spawn_blocking(move || ask(&console.ledger)).await {
+        Ok(Ok(long)) => long.into_response(),
+        Ok(Err(error)) => refuse(&error),
+        Err(error) => super::unavailable(&error),
+    }
+}
+
 async fn log(State(console): State<Arc<Console>>, Query(query): Query<LogQuery>) -> Response {
     blocking(console, move |ledger| history::log(ledger, &query)).await
 }
@@ -84,18 +97,18 @@ struct Shown {
 }
 
 async fn show(State(console): State<Arc<Console>>, Path(sequence): Path<u64>, Query(query): Query<Shown>) -> Response {
-    blocking(console, move |ledger| history::show(ledger, sequence, query.show_secrets)).await
+    long(console, move |ledger| history::show(ledger, sequence, query.show_secrets)).await
 }
 
 async fn state(State(console): State<Arc<Console>>, Query(query): Query<Shown>) -> Response {
-    blocking(console, move |ledger| history::state(ledger, query.at.as_deref(), query.show_secrets)).await
+    long(console, move |ledger| history::state(ledger, query.at.as_deref(), query.show_secrets)).await
 }
 
 async fn diff(State(console): State<Arc<Console>>, Query(query): Query<Shown>) -> Response {
     let (Some(from), Some(to)) = (query.from, query.to) else {
         return answer(Err(HistoryError::Invalid("a difference is between `from` and `to`".to_owned())));
     };
-    blocking(console, move |ledger| history::diff(ledger, &from, &to, query.show_secrets)).await
+    long(console, move |ledger| history::diff(ledger, &from, &to, query.show_secrets)).await
 }
 
 /// Body of `POST /_larder/rewind`.

@@ -64,13 +64,12 @@ pub enum Secrets {
 
 /// What leads from one state to another.
 pub fn between(from: &State, to: &State, secrets: Secrets) -> Vec<Difference> {
-    let changes = from.changes_to(to);
-    let removed = changes.removed.iter().map(|key| difference(key, from.resource(key).as_ref(), None, secrets));
-    let put = changes.put.iter().map(|resource| {
-        let key = resource.key();
-        difference(&key, from.resource(&key).as_ref(), Some(resource), secrets)
-    });
-    removed.chain(put).collect()
+    from.changes_to(to).keys().map(|key| at(&key, from, to, secrets)).collect()
+}
+
+/// What became of the resource at `key`, which is not the same in both states.
+pub fn at(key: &ResourceKey, from: &State, to: &State, secrets: Secrets) -> Difference {
+    difference(key, from.resource(key).as_ref(), to.resource(key).as_ref(), secrets)
 }
 
 /// A resource as JSON, without its place.

@@ -222,6 +222,11 @@ impl Changes {
         self.put.is_empty() && self.removed.is_empty()
     }
 
+    /// The places of what changes: first of what goes.
+    pub fn keys(&self) -> impl Iterator<Item = ResourceKey> + '_ {
+        self.removed.iter().cloned().chain(self.put.iter().map(Resource::key))
+    }
+
     /// How many resources change.
     pub fn len(&self) -> usize {
         self.put.len() + self.removed.len()

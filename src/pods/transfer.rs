@@ -9,7 +9,6 @@ use super::redaction::{self, Rule};
 use super::write::{self, Contents};
 use super::{Manifest, PodError, selection};
 use crate::blobs::{BlobError, BlobStore};
-use crate::ledger::difference::{self, Difference, Secrets};
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::blob::BlobId;
 use crate::model::command::history::HistoryCommand;
@@ -18,6 +17,7 @@ use crate::model::history::Cause;
 use crate::model::merge::{self, MergeStrategy};
 use crate::model::resource::ResourceKey;
 use crate::model::resource_pattern::ResourcePattern;
+use crate::model::state::State;
 
 /// What goes into a pod.
 #[derive(Debug, Default)]
@@ -113,10 +113,10 @@ pub enum LoadError {
 pub struct Loaded {
     /// The pod's digest.
     pub digest: BlobId,
-    /// The sequence of the state after it.
-    pub sequence: u64,
-    /// What changed.
-    pub changes: Vec<Difference>,
+    /// The state before it.
+    pub before: Arc<State>,
+    /// The state after it, or what it would be.
+    pub after: Arc<State>,
 }
 
 /// What loading a pod would change.
@@ -124,8 +124,7 @@ pub fn preview(ledger: &Ledger, pod: &Pod, strategy: MergeStrategy) -> Loaded {
     let state = ledger.state();
     let mut after = (*state).clone();
     after.make(&merge::merge(&state, &pod.resources, strategy));
-    let changes = difference::between(&state, &after, Secrets::Masked);
-    Loaded { digest: pod.digest, sequence: state.sequence, changes }
+    Loaded { digest: pod.digest, before: state, after: after.into() }
 }
 
 /// Loads a pod: its blobs, and then all its resources by one event. None of its code runs.
@@ -151,6 +150,5 @@ pub async fn load(
     let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
     let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, cause };
     let committed = ledger.commit_with(command.into(), origin, attachments).await?;
-    let changes = difference::between(&before, &committed.state, Secrets::Masked);
-    Ok(Loaded { digest: pod.digest, sequence: committed.state.sequence, changes })
+    Ok(Loaded { digest: pod.digest, before, after: committed.state })
 }

@@ -45,6 +45,7 @@ mod layers;
 mod lifecycle;
 mod log_formats;
 mod logs;
+mod memory;
 mod neighbours;
 mod not_found;
 mod pod_files;

@@ -23,7 +23,7 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<(), String> {
     let from = options.reading.open(&options.from).await?;
     let to = options.reading.open(&options.to).await?;
-    let difference = history::differences(&from.state(), &to.state(), Secrets::Masked);
+    let difference = history::differences(from.state().into(), to.state().into(), Secrets::Masked).value();
     if options.reading.json {
         print(&pretty(&difference));
         return Ok(());

@@ -89,5 +89,5 @@ async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<
     let ledger = Arc::clone(&offline.ledger);
     let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;
     ledger.close().map_err(|error| error.to_string())?;
-    loaded.map_err(|error| error.to_string())
+    Ok(loaded.map_err(|error| error.to_string())?.value())
 }

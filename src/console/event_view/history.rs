@@ -6,13 +6,19 @@ use crate::model::event::history::HistoryEvent;
 use crate::model::history::Cause;
 use crate::model::resource::{Resource, ResourceKey};
 
+/// Resources that are listed of an event: it may have thousands, and says how many.
+const LISTED: usize = 100;
+
 /// What an event says.
 pub fn details(event: &HistoryEvent) -> Value {
     match event {
         HistoryEvent::StateRestored { cause, changes } => {
-            let put: Vec<_> = changes.put.iter().map(Resource::arn).collect();
-            let removed: Vec<_> = changes.removed.iter().map(ResourceKey::arn).collect();
-            json!({ "cause": self::cause(cause), "put": put, "removed": removed })
+            let put: Vec<_> = changes.put.iter().take(LISTED).map(Resource::arn).collect();
+            let removed: Vec<_> = changes.removed.iter().take(LISTED).map(ResourceKey::arn).collect();
+            json!({
+                "cause": self::cause(cause), "put": put, "removed": removed,
+                "counts": { "put": changes.put.len(), "removed": changes.removed.len() },
+            })
         }
         HistoryEvent::MarkPut { name, .. } | HistoryEvent::MarkDeleted { name } => json!({ "mark": name.as_str() }),
         HistoryEvent::HistoryCompacted { resources, marks } => {

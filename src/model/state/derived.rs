@@ -114,17 +114,17 @@ impl State {
         let Some(before) = self.functions.get(key).cloned() else { return };
         let mut after = (*before).clone();
         change(&mut after);
-        self.replace(key, Some(&before), Some(after));
+        self.replace(key, Some(&before), Some(after.into()));
     }
 
     /// Puts `after` in the place of `before` and keeps what is derived in step.
-    pub(super) fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Function>) {
+    pub(super) fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Arc<Function>>) {
         if let Some(function) = before {
             self.take_out(function);
         }
         if let Some(function) = after {
             self.put_in(&function);
-            self.functions.insert(key.clone(), Arc::new(function));
+            self.functions.insert(key.clone(), function);
         } else {
             self.functions.remove(key);
         }
@@ -180,10 +180,10 @@ impl State {
         self.provider_versions = OrdSet::new();
         self.usage = OrdMap::new();
         for (key, function) in std::mem::take(&mut self.functions) {
-            self.replace(&key, None, Some(Arc::unwrap_or_clone(function)));
+            self.replace(&key, None, Some(function));
         }
         for (key, layer) in std::mem::take(&mut self.layers) {
-            self.replace_layer(&key, Arc::unwrap_or_clone(layer));
+            self.replace_layer(&key, layer);
         }
         self.rederive_providers();
         self.rederive_mappings();

@@ -17,7 +17,7 @@ pub fn apply(state: &mut State, event: &FunctionEvent) {
     match event {
         FunctionEvent::FunctionCreated { key, latest, tags } => {
             let function = Function::new(key.clone(), (**latest).clone(), tags.clone());
-            state.replace(key, before.as_deref(), Some(function));
+            state.replace(key, before.as_deref(), Some(function.into()));
         }
         FunctionEvent::FunctionDeleted { .. } => state.replace(key, before.as_deref(), None),
         event => state.change_function(key, |function| change(function, event)),

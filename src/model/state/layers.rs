@@ -28,7 +28,7 @@ pub fn apply(state: &mut State, event: &LayerEvent) {
         LayerEvent::LayerPolicyPut { number, policy, .. } => set_policy(&mut layer, *number, Some(policy)),
         LayerEvent::LayerPolicyDeleted { number, .. } => set_policy(&mut layer, *number, None),
     }
-    state.replace_layer(key, layer);
+    state.replace_layer(key, layer.into());
 }
 
 fn set_policy(layer: &mut Layer, number: u64, policy: Option<&Policy>) {
@@ -55,11 +55,11 @@ impl State {
     }
 
     /// Puts `layer` in its place and keeps what is derived in step.
-    pub(super) fn replace_layer(&mut self, key: &LayerKey, layer: Layer) {
+    pub(super) fn replace_layer(&mut self, key: &LayerKey, layer: Arc<Layer>) {
         let mut usage = self.usage(&key.scope);
         usage.code_size -= self.layers.get(key).map_or(0, |before| before.code_size());
         usage.code_size += layer.code_size();
-        self.layers.insert(key.clone(), Arc::new(layer));
+        self.layers.insert(key.clone(), layer);
         self.set_usage(&key.scope, usage);
     }
 

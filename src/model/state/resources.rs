@@ -78,9 +78,9 @@ impl State {
         match resource {
             Resource::Function(key, function) => {
                 let before = self.functions.get(key).cloned();
-                self.replace(key, before.as_deref(), Some((**function).clone()));
+                self.replace(key, before.as_deref(), Some(Arc::clone(function)));
             }
-            Resource::Layer(key, layer) => self.replace_layer(key, (**layer).clone()),
+            Resource::Layer(key, layer) => self.replace_layer(key, Arc::clone(layer)),
             Resource::CodeSigningConfig(key, config) => {
                 let (key, config) = (key.clone(), (**config).clone());
                 code_signing::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
