@@ -207,3 +207,45 @@ async fn cbor_is_answered_in_cbor() {
     let unknown = ask_in_cbor(&server, "StartLiveTail", &json!({}));
     assert_eq!(cbor(&unknown)["__type"], "com.amazonaws.cloudwatchlogs#UnknownOperationException");
 }
+
+/// Text that does not get much smaller by compression.
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'0' + u8::try_from(state % 64).expect("small"))
+    };
+    std::iter::repeat_with(letter).take(length).collect()
+}
+
+#[tokio::test]
+async fn lines_keep_to_their_budget_and_the_oldest_streams_go() {
+    const BUDGET: u64 = 1 << 20;
+    let mut server = Server::start(Options::any().with("LARDER_LOG_BUDGET", BUDGET));
+    ask(&server, "CreateLogGroup", &json!({ "logGroupName": "/g" }));
+    for number in 0..8 {
+        let name = format!("s{number}");
+        let mut put = json!({ "logGroupName": "/g", "logStreamName": name });
+        assert_eq!(ask(&server, "CreateLogStream", &put).status, 200);
+        let event = |seed: u64| json!({ "timestamp": now(), "message": noise(seed, 70_000) });
+        put["logEvents"] = (0..10).map(|line| event(number * 10 + line)).collect();
+        assert_eq!(ask(&server, "PutLogEvents", &put).status, 200);
+    }
+    let disk = |server: &Server| -> u64 {
+        let files = std::fs::read_dir(server.data_dir().join("store/lines")).expect("a folder");
+        files.map(|file| file.expect("a file").metadata().expect("is there").len()).sum()
+    };
+    let of_stream = |server: &Server, name: &str| {
+        let answer = ask(server, "GetLogEvents", &json!({ "logGroupName": "/g", "logStreamName": name })).json();
+        answer["events"].as_array().expect("a list").len()
+    };
+    for round in 0..2 {
+        assert!(disk(&server) <= BUDGET, "{}", disk(&server));
+        assert_eq!((of_stream(&server, "s0"), of_stream(&server, "s7")), (0, 10), "round {round}");
+        server.kill();
+        assert_eq!(server.log().matches("--log-budget").count(), 1, "said once: {}", server.log());
+        server.restart();
+    }
+}

@@ -144,5 +144,22 @@ fn parse(received: &[u8]) -> Option<Answer> {
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
-    Some(Answer { status, headers, body: received[split + 4..].to_vec() })
+    let mut answer = Answer { status, headers, body: received[split + 4..].to_vec() };
+    if answer.header("transfer-encoding") == "chunked" {
+        answer.body = joined(&answer.body);
+    }
+    Some(answer)
+}
+
+/// The bytes of chunks; as far as they are whole.
+fn joined(mut chunks: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(line) = chunks.windows(2).position(|pair| pair == b"\r\n") {
+        let length = std::str::from_utf8(&chunks[..line]).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+        let chunk = length.filter(|length| *length > 0).and_then(|length| chunks.get(line + 2..line + 2 + length));
+        let Some(chunk) = chunk else { break };
+        bytes.extend_from_slice(chunk);
+        chunks = chunks.get(line + chunk.len() + 4..).unwrap_or_default();
+    }
+    bytes
 }
