@@ -66,7 +66,8 @@ async fn a_pod_of_many_functions_and_its_history_take_little_memory() {
     assert!(pod.len() < 1_000_000, "{}", pod.len());
     for _ in 0..2 {
         let answer = load(&server, &pod).json();
-        assert!(answer["resources"].as_array().expect("a list").len() >= FUNCTIONS);
+        // The one that both pods have stays.
+        assert!(answer["resources"].as_array().expect("a list").len() >= FUNCTIONS - 1);
         load(&server, &small);
     }
     let after_loads = peak_mb(&server);
