@@ -204,11 +204,13 @@ fn refusal(error: &PackageError) -> ApiError {
         PackageError::TooLarge { limit } => {
             ApiError::invalid_parameter(format!("Unzipped size must be smaller than {limit} bytes"))
         }
-        PackageError::Unreadable(_) | PackageError::Escapes(_) | PackageError::Io { .. } => {
-            ApiError::invalid_parameter(
-                "Could not unzip uploaded file. Please check your file, then try to upload again.",
-            )
-        }
+        PackageError::Empty => ApiError::invalid_parameter("Uploaded file must be a non-empty zip"),
+        PackageError::Unreadable(_)
+        | PackageError::Escapes(_)
+        | PackageError::InTheWay(_)
+        | PackageError::Io { .. } => ApiError::invalid_parameter(
+            "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        ),
     }
 }
 

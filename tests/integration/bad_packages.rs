@@ -11,8 +11,10 @@ use serde_json::json;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::support::functions::{ROLE, create_some, creation, some, zip};
+use crate::on_each_executor;
+use crate::support::functions::{ROLE, active, create_some, creation, some, zip};
 use crate::support::http::Request;
+use crate::support::invoke::call;
 use crate::support::{Options, Server};
 
 /// "Zipped size must be smaller than", and the unpacked one.
@@ -40,13 +42,6 @@ async fn stage() -> Server {
     let server = Server::start(Options::any());
     create_some(&server.client(), "there").await;
     server
-}
-
-fn zip_with_link(name: &str, target: &str) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file("bootstrap", SimpleFileOptions::default()).expect("starts");
-    zip.add_symlink(name, target, SimpleFileOptions::default()).expect("links");
-    zip.finish().expect("finishes").into_inner()
 }
 
 /// A zip whose file has `size` zeros.
@@ -99,28 +94,56 @@ async fn entries_that_lead_out_of_the_package() {
         assert_eq!(error.message(), Some(UNREADABLE), "{name}");
         assert_eq!(server.sequence(), sequence, "{name}");
     }
-    for (name, target) in [
-        ("link", "/etc/passwd"),
-        ("link", "../../../etc/passwd"),
-        ("a/link", "../../x"),
-        ("link", ".."),
-        ("link", "a/../../b"),
-    ] {
-        let package = zip_with_link(name, target);
-        refused(&server, target, package, "InvalidParameterValueException", UNREADABLE).await;
-    }
     let mut behind = ZipWriter::new(Cursor::new(Vec::new()));
     behind.add_symlink("folder", "elsewhere", SimpleFileOptions::default()).expect("links");
     behind.start_file("folder/file", SimpleFileOptions::default()).expect("starts");
     behind.write_all(b"through the link").expect("writes");
     let behind = behind.finish().expect("finishes").into_inner();
     refused(&server, "a file behind a link", behind, "InvalidParameterValueException", UNREADABLE).await;
-    let inside = zip_with_link("a/link", "../bootstrap");
-    creation(&server.client(), "linked", Runtime::Providedal2023, inside).send().await.expect("stays inside");
+    let long = "n".repeat(256);
+    let entries: [(&str, &[(&str, &[u8])]); 4] = [
+        ("a file below a file", &[("a", b""), ("a/b", b"")]),
+        ("a file where a folder is", &[("a/b", b""), ("a", b"")]),
+        ("a name that no file can have", &[(&long, b"")]),
+        ("a file in the place of the tree", &[("bootstrap", b""), (".", b"")]),
+    ];
+    for (what, entries) in entries {
+        refused(&server, what, zip(entries), "InvalidParameterValueException", UNREADABLE).await;
+    }
+    refused(&server, "no file", zip(&[]), "InvalidParameterValueException", "Uploaded file must be a non-empty zip")
+        .await;
     for path in ["x", "b", "elsewhere"] {
         for folder in [server.data_dir(), server.data_dir().join("trees"), server.data_dir().join("blobs")] {
             assert!(!folder.join(path).exists(), "{path} in {}", folder.display());
         }
+    }
+}
+
+on_each_executor! {
+    async fn links_to_anywhere_are_kept_and_lead_where_the_function_sees(executor) {
+        const CODE: &str = "
+import os
+def handler(event, context):
+    names = sorted(name for name in os.listdir('/var/task') if name.startswith('to-'))
+    return [[name, os.readlink('/var/task/' + name), os.path.exists('/var/task/' + name)] for name in names]
+";
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let secret = server.data_dir().join("secret");
+        std::fs::write(&secret, "of the host").expect("written");
+        let secret = secret.display().to_string();
+        let mut package = ZipWriter::new(Cursor::new(Vec::new()));
+        package.start_file("handler.py", SimpleFileOptions::default()).expect("starts");
+        package.write_all(CODE.as_bytes()).expect("writes");
+        let links = [("to-host", &*secret), ("to-module", "handler.py"), ("to-opt", "/opt"), ("to-up", "../../opt")];
+        for (name, target) in links {
+            package.add_symlink(name, target, SimpleFileOptions::default()).expect("links");
+        }
+        let package = package.finish().expect("finishes").into_inner();
+        creation(&client, "linked", Runtime::Python311, package).send().await.expect("created");
+        active(&client, "linked").await;
+        let expected: Vec<_> = links.iter().map(|(name, target)| json!([name, target, *name != "to-host"])).collect();
+        assert_eq!(call(&client, "linked").await.response(), json!(expected));
     }
 }
 
