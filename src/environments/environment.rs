@@ -249,7 +249,7 @@ impl Environment {
         if let Some(current) = work.current.as_mut() {
             current.output.clear();
             if let Some(notice) = self.notice.lock().expect("no holder panics").take() {
-                let notice = format!("[WARNING] {notice}\n");
+                let notice = self.log.warning(&notice);
                 current.output.push(notice.as_bytes());
                 self.log.note(notice);
             }

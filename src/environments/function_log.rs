@@ -53,6 +53,11 @@ impl FunctionLog {
         Self { sink, stream: Arc::new(stream), format, inner: Mutex::default() }
     }
 
+    /// A warning of Larder's as a line of this log.
+    pub fn warning(&self, text: &str) -> String {
+        self.format.warning(now(), text)
+    }
+
     /// Takes an event of Lambda's own, in the form of this log, if it is one for it.
     pub fn event(&self, event: &PlatformEvent) {
         if let Some(text) = self.format.render(event) {

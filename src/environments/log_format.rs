@@ -2,10 +2,11 @@
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
 
-use larder_init::platform::{Level, PlatformEvent};
+use larder_init::platform::{Level, PlatformEvent, rfc3339};
 use serde::Deserialize;
 
 use crate::model::function::Logging;
+use crate::model::time::Timestamp;
 
 /// The levels of applications, the least first.
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
@@ -59,6 +60,14 @@ impl LogFormat {
         }
         // `END` is a line of text only.
         (event.level >= self.system && event.kind != "platform.end").then(|| event.json() + "\n")
+    }
+
+    /// A warning of Larder's as a line: AWS has none such, so it is written as a runtime would.
+    pub fn warning(self, time: Timestamp, text: &str) -> String {
+        if !self.json {
+            return format!("[WARNING] {text}\n");
+        }
+        serde_json::json!({ "timestamp": rfc3339(time.0), "level": "WARN", "message": text }).to_string() + "\n"
     }
 
     /// Whether a line of the function's is kept: only JSON has a level to go by.

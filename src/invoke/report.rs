@@ -37,6 +37,7 @@ impl Report for Lines {
 
     fn end(&self, completed: &Completed) -> Vec<PlatformEvent> {
         let mut events: Vec<_> = self.fault(&completed.outcome).into_iter().collect();
+        events.push(self.runtime_done(completed));
         events.push(platform::end(now_ms(), &self.request_id));
         events.push(self.report(completed));
         events
@@ -57,12 +58,24 @@ impl Lines {
         Some(platform::fault(time_ms, line))
     }
 
-    fn report(&self, completed: &Completed) -> PlatformEvent {
+    /// An event of JSON logs only, of the lowest level unless the function failed. What was streamed is not counted.
+    fn runtime_done(&self, completed: &Completed) -> PlatformEvent {
+        let produced = match &completed.outcome {
+            Outcome::Response(body) | Outcome::Error { body, .. } => body.len() as u64,
+            _ => 0,
+        };
+        let (status, trace) = (status(&completed.outcome), Some(self.trace.as_str()));
+        platform::runtime_done(now_ms(), &self.request_id, status, trace, (self.duration_us(completed), produced))
+    }
+
+    fn duration_us(&self, completed: &Completed) -> u64 {
         let timed_out = completed.outcome == Outcome::TimedOut;
-        let timeout = Duration::from_secs(self.config.timeout_s.into());
-        let duration = if timed_out { timeout } else { completed.duration };
+        microseconds(if timed_out { Duration::from_secs(self.config.timeout_s.into()) } else { completed.duration })
+    }
+
+    fn report(&self, completed: &Completed) -> PlatformEvent {
         let metrics = Metrics {
-            duration_us: microseconds(duration),
+            duration_us: self.duration_us(completed),
             memory_mb: self.config.memory_mib.into(),
             max_memory_mb: completed.max_memory_bytes.div_ceil(1024 * 1024),
             init_us: completed.init.map(microseconds),
@@ -83,7 +96,8 @@ fn status(outcome: &Outcome) -> Status<'_> {
 /// The last 4 KB of an invocation's log.
 pub fn log(completed: &Completed, report: &dyn Report, format: LogFormat) -> Vec<u8> {
     let mut log = format.render(&report.start()).unwrap_or_default().into_bytes();
-    log.extend_from_slice(&completed.output);
+    let lines = completed.output.split_inclusive(|byte| *byte == b'\n').filter(|line| format.keeps(line));
+    lines.for_each(|line| log.extend_from_slice(line));
     if !log.is_empty() && !log.ends_with(b"\n") {
         log.push(b'\n');
     }

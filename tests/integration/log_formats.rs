@@ -51,16 +51,24 @@ on_each_executor! {
         create(&server, "/own/all", ApplicationLogLevel::Debug, SystemLogLevel::Debug).await;
         let invoked = call(&server.client(), "logger").await;
         let request_id = invoked.request_id.clone();
+        let tail = invoked.log.clone();
         assert_eq!(invoked.response(), json!(["JSON", "DEBUG", "/own/all"]));
         let lines = log_lines::with(&server, "/own/all", "platform.report").await;
         let objects = objects(&lines);
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["type"].as_str()).collect();
-        for kind in ["platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.start", "platform.report"] {
+        for kind in ["platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.start", "platform.runtimeDone", "platform.report"] {
             assert!(kinds.contains(&kind), "{kind}: {lines:#?}");
         }
         let report = objects.iter().find(|object| object["type"] == "platform.report").expect("one");
         assert_eq!(report["record"]["requestId"], request_id.as_str());
         assert!(report["record"]["metrics"]["durationMs"].is_number(), "{report}");
+        // The answer's log has what belongs to the invocation, in the same form.
+        let told: Vec<Value> = tail.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let kinds: Vec<_> = told.iter().filter_map(|object| object["type"].as_str()).collect();
+        assert_eq!(kinds, ["platform.start", "platform.runtimeDone", "platform.report"], "{}", tail);
+        assert!(told.iter().all(|object| object["type"].is_null() || object["record"]["requestId"] == request_id.as_str()));
+        let plain: Vec<_> = tail.lines().filter(|line| !line.starts_with('{')).collect();
+        assert_eq!(plain, ["plain words"], "{}", tail);
         let warning = objects.iter().find(|object| object["level"] == "WARNING" || object["level"] == "WARN").expect("one");
         assert_eq!((&warning["message"], &warning["requestId"]), (&json!("a warning 7"), &json!(request_id)));
         assert!(objects.iter().any(|object| object["message"] == "a detail"), "{lines:#?}");
@@ -75,6 +83,8 @@ on_each_executor! {
         assert_eq!(call(&client, "logger").await.response(), json!(["JSON", "ERROR", "/own/few"]));
         let failed = invoke(&client, "logger", json!({ "fail": true })).await;
         assert_eq!(failed.failure(), ("ValueError".into(), "failed".into()));
+        let told: Vec<Value> = failed.log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert!(told.iter().all(|object| object["level"] == "ERROR"), "the answer's log is no longer: {}", failed.log);
         let lines = log_lines::with(&server, "/own/few", "ValueError").await;
         let objects = objects(&lines);
         assert!(objects.iter().all(|object| object["level"] == "ERROR" || object["type"].is_string()), "{lines:#?}");
