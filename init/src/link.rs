@@ -248,7 +248,7 @@ pub struct Start {
     pub max_stream_bytes: u64,
     /// Whether processes are stopped between invocations.
     pub freeze: bool,
-    /// Memory in bytes that the processes may use, where no control group limits them; each is looked at by itself.
+    /// Memory in bytes that the processes may use together, where no control group limits them.
     pub memory_limit_bytes: Option<u64>,
     /// Whose runtime it is: what extensions and telemetry are told.
     pub function: FunctionFacts,

@@ -1,8 +1,7 @@
 //! The programs of an environment, its runtime and its extensions: how their processes are started, and how
 //! their ends are told.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -15,12 +14,10 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 
 use crate::output::Output;
+use crate::sandbox::raw;
 
 /// Where a function that brings its own runtime has it, in the order in which they are tried.
 const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
-
-/// Bytes of the shortest header of a program, that of 32 bits.
-const ELF_HEADER: usize = 52;
 
 /// Why there is no process. Texts are those of Go's `os/exec`, as AWS shows them.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +64,8 @@ pub fn bootstrap() -> Result<Vec<String>, SpawnError> {
     found.map(|path| vec![path.to_owned()]).ok_or(SpawnError::NoBootstrap)
 }
 
-/// Starts a program in `folder` with exactly `variables` and one more, under the user of `start`.
+/// Starts a program in `folder` with exactly `variables` and one more, under the user of `start`. One that the kernel
+/// does not know (a script without interpreter, the program of another processor) is refused, as by Lambda.
 ///
 /// std clears the supplementary groups by itself where a user is given and the init may do so, and
 /// gives the child a clean signal mask and the default SIGPIPE.
@@ -78,44 +76,32 @@ pub fn spawn(
     folder: &str,
     start: &Start,
 ) -> Result<Program, SpawnError> {
-    let (program, arguments) = argv.split_first().ok_or(SpawnError::NoBootstrap)?;
+    let program = argv.first().ok_or(SpawnError::NoBootstrap)?;
     let (output, writer) = Output::pipe().map_err(SpawnError::Pipe)?;
     let stderr = writer.try_clone().map_err(SpawnError::Pipe)?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .env(api.0, api.1)
-        .current_dir(folder)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(writer)
-        .stderr(stderr);
+    let variables: Vec<_> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([api]).collect();
+    let mut argv = argv.to_vec();
+    if !program.contains('/') {
+        argv[0] = on_path(program, &variables).ok_or_else(|| refusal(folder, program, &Errno::ENOENT.into()))?;
+    }
+    let mut command = Command::new(&argv[0]);
+    command.current_dir(folder).process_group(0).stdin(Stdio::null()).stdout(writer).stderr(stderr);
     if let Some((user, group)) = start.user {
         command.uid(user).gid(group);
     }
-    // The C library would hand a program that the kernel does not know to a shell.
-    if is_text(Path::new(program)) {
-        return Err(refusal(folder, program, &Errno::ENOEXEC.into()));
-    }
+    raw::exec_directly(&mut command, &argv, &variables).map_err(|error| refusal(folder, program, &error.into()))?;
     let child = command.spawn().map_err(|error| refusal(folder, program, &error))?;
     let pid = i32::try_from(child.id()).map_err(|error| SpawnError::Pipe(io::Error::other(error)))?;
     Ok(Program { pid: Pid::from_raw(pid), output })
 }
 
-/// Whether a file is certainly no program: it begins neither as a script that names its interpreter nor as a whole
-/// ELF header. One that cannot be read is not judged.
-fn is_text(program: &Path) -> bool {
-    let Ok(mut file) = File::open(program) else {
-        return false;
-    };
-    let (mut head, mut length) = ([0; ELF_HEADER], 0);
-    while let Ok(count @ 1..) = file.read(&mut head[length..]) {
-        length += count;
-    }
-    let is_executable = file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    is_executable && !head.starts_with(b"#!") && !(head.starts_with(b"\x7fELF") && length == ELF_HEADER)
+/// The first program of a name in the folders of `PATH`.
+fn on_path(name: &str, variables: &[(&str, &str)]) -> Option<String> {
+    let (_, path) = variables.iter().rfind(|(variable, _)| *variable == "PATH")?;
+    path.split(':').map(|folder| format!("{folder}/{name}")).find(|place| {
+        Path::new(place).metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    })
 }
 
 /// Names what is missing: the folder or the program.

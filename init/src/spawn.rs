@@ -18,6 +18,9 @@ pub struct SpawnSpec {
     pub tmp_mib: u32,
     /// Whether processes get AWS's limits; else they keep the server's own.
     pub has_ulimits: bool,
+    /// Whether the init must see what memory processes of other users use.
+    #[serde(default)]
+    pub watches_memory: bool,
     /// The first process inside: program and arguments. Empty: a trial that ends before the exec.
     pub argv: Vec<String>,
 }

@@ -118,6 +118,9 @@ pub struct StandbySpec {
 pub struct Launch {
     /// Program and arguments; empty where the function brings its own `bootstrap`, which the init looks for.
     pub argv: Vec<String>,
+    /// Program that `argv` is handed to where the function sets `AWS_LAMBDA_EXEC_WRAPPER`; `None` where `argv` sees to
+    /// that itself, as in AWS's images, or nobody does, as in runtimes of the function's own.
+    pub wrapped_by: Option<String>,
     /// Working folder.
     pub working_dir: String,
     /// Variables that this executor sets or replaces (`PATH`, `LD_LIBRARY_PATH`, …), over the ones

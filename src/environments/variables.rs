@@ -39,6 +39,13 @@ pub fn of(
     variables.into_iter().collect()
 }
 
+/// Whether the function's runtime is to be started by a program of its own.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper>.
+pub fn names_wrapper(variables: &[(String, String)]) -> bool {
+    variables.iter().any(|(name, value)| name == "AWS_LAMBDA_EXEC_WRAPPER" && !value.is_empty())
+}
+
 /// Those a user may replace.
 fn defaults() -> BTreeMap<String, String> {
     owned([("LANG", "en_US.UTF-8"), ("TZ", ":UTC"), ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR")])

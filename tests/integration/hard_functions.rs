@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, LayerVersionContentInput, Runtime};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::on_each_executor;
@@ -63,6 +65,20 @@ on_each_executor! {
         create(&client, "raw", Runtime::Providedal2023, bash("printf '\\x00\\xff\\xfe%s' \"$(wc -c < \"$event\")\"")).await;
         let answer = client.invoke().function_name("raw").payload(Blob::new("[1]")).send().await.expect("invoked");
         assert_eq!(answer.payload().map(Blob::as_ref), Some(&b"\x00\xff\xfe3"[..]));
+    }
+
+    async fn a_client_context_comes_whole_whatever_its_letters(executor) {
+        let code = "def handler(event, context):\n    return context.client_context.custom\n";
+        let (_server, client) = with_python(executor, code, 10, 128).await;
+        let node = zip(&[("handler.js", b"exports.handler = async (event, context) => context.clientContext.custom;")]);
+        create(&client, "node", Runtime::Nodejs20x, node).await;
+        let custom = json!({ "name": "Zürich – 東京 🦀" });
+        let context = STANDARD.encode(json!({ "custom": custom }).to_string());
+        for name in ["f", "node"] {
+            let output = client.invoke().function_name(name).client_context(&context).send().await.expect("invoked");
+            let seen: Value = serde_json::from_slice(output.payload().expect("a payload").as_ref()).expect("JSON");
+            assert_eq!(seen, custom, "{name}");
+        }
     }
 
     async fn recursion_ends_in_an_error_of_the_function(executor) {
@@ -249,6 +265,7 @@ def handler(event, context):
             ("mode", unexecutable(b"#!/bin/sh\n"), "fork/exec /var/task/bootstrap: permission denied"),
             ("interpreter", zip(&[("bootstrap", b"#!/no/such/shell\n")]), "fork/exec /var/task/bootstrap: no such file or directory"),
             ("format", zip(&[("bootstrap", b"\x7fELF is no program")]), "fork/exec /var/task/bootstrap: exec format error"),
+            ("processor", zip(&[("bootstrap", &foreign_program())]), "fork/exec /var/task/bootstrap: exec format error"),
             ("script", zip(&[("bootstrap", b"echo no interpreter is named")]), "fork/exec /var/task/bootstrap: exec format error"),
             ("folder", zip(&[("bootstrap/inside", b"")]), missing),
         ] {
@@ -278,6 +295,17 @@ def handler(event, context):
     }
 }
 
+/// A program of a processor that no machine of ours has, nor an emulator of it: the head of an ELF file for S/390, and
+/// a line that a shell would run.
+fn foreign_program() -> Vec<u8> {
+    let mut program = vec![0; 64];
+    program[..7].copy_from_slice(b"\x7fELF\x02\x02\x01");
+    // ET_EXEC, EM_S390, EV_CURRENT.
+    program[16..24].copy_from_slice(&[0, 2, 0, 22, 0, 0, 0, 1]);
+    program.extend_from_slice(b"\nexit 7\n");
+    program
+}
+
 /// A package whose bootstrap nobody may execute.
 fn unexecutable(content: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
@@ -287,19 +315,111 @@ fn unexecutable(content: &[u8]) -> Vec<u8> {
     zip.finish().expect("finishes").into_inner()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn too_much_memory_has_an_error_of_its_own() {
-    if !Executor::Docker.is_here() {
-        return;
+/// Takes memory in one of several ways.
+const GREEDY: &str = "
+import ctypes, mmap, os, time
+
+MB = 1 << 20
+
+def own(mb):
+    return len(bytearray(b'x') * (mb * MB)) // MB
+
+def processes(mb):
+    children = []
+    for _ in range(24):
+        child = os.fork()
+        if child == 0:
+            hoard = [bytearray(b'x') * MB for _ in range(mb // 24)]
+            time.sleep(2)
+            os._exit(0)
+        children.append(child)
+    return sum(os.waitpid(child, 0)[1] == 0 for child in children)
+
+def memory_file(mb):
+    file = os.memfd_create('hoard')
+    written = sum(os.write(file, b'x' * MB) for _ in range(mb)) // MB
+    time.sleep(0.3)
+    os.close(file)
+    return written
+
+def unnamed(mb):
+    # A memory file that is mapped, and open no more.
+    file = os.memfd_create('hoard')
+    os.ftruncate(file, mb * MB)
+    hoard = mmap.mmap(file, mb * MB)
+    os.close(file)
+    return fill(hoard, mb)
+
+def anonymous(mb):
+    return fill(mmap.mmap(-1, mb * MB), mb)
+
+def fill(hoard, mb):
+    for at in range(mb):
+        hoard[at * MB:(at + 1) * MB] = b'x' * MB
+    time.sleep(0.3)
+    return mb
+
+def segment(mb):
+    libc = ctypes.CDLL(None)
+    libc.shmat.restype = ctypes.c_void_p
+    number = libc.shmget(0, ctypes.c_size_t(mb * MB), 0o1600)
+    place = libc.shmat(number, None, 0)
+    ctypes.memset(place, 120, mb * MB)
+    libc.shmdt(ctypes.c_void_p(place))
+    time.sleep(0.3)
+    libc.shmctl(number, 0, None)
+    return mb
+
+def shared(mb):
+    # Ten processes with the same pages, which they only read.
+    hoard = bytearray(b'x') * (mb * MB)
+    children = []
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            time.sleep(0.5)
+            os._exit(0)
+        children.append(child)
+    return sum(os.waitpid(child, 0)[1] == 0 for child in children)
+
+def disk(mb):
+    # What lies in /tmp is no memory, mapped or not.
+    with open('/tmp/data', 'w+b') as file:
+        for _ in range(mb):
+            file.write(b'x' * MB)
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), mb * MB)
+        seen = sum(mapped[at * MB] == 120 for at in range(mb))
+        time.sleep(0.3)
+    os.remove('/tmp/data')
+    return seen
+
+def handler(event, context):
+    return globals()[event['way']](event['mb'])
+";
+
+on_each_executor! {
+    async fn all_that_an_environment_uses_counts_against_its_memory(executor) {
+        let (server, client) = with_python(executor, GREEDY, 60, 128).await;
+        for (way, mb) in [("own", 600), ("memory_file", 1500), ("unnamed", 600), ("anonymous", 600), ("segment", 600)] {
+            assert!(server.environments() <= 1, "the environment stays");
+            let failed = invoke(&client, "f", json!({ "way": way, "mb": mb })).await;
+            let message = format!("RequestId: {} Error: Runtime exited with error: signal: killed", failed.request_id);
+            assert_eq!(failed.failure(), ("Runtime.OutOfMemory".to_owned(), message), "{way}");
+            assert!(failed.log.contains("Status: error\tError Type: Runtime.OutOfMemory"), "{way}: {}", failed.log);
+            assert_eq!(invoke(&client, "f", json!({ "way": "own", "mb": 1 })).await.response(), json!(1), "after {way}");
+        }
     }
-    let code = "def handler(event, context):\n    return len(bytearray(b'x') * (event['mb'] << 20))\n";
-    let (server, client) = with_python(Executor::Docker, code, 30, 128).await;
-    for _ in 0..2 {
-        let failed = invoke(&client, "f", json!({ "mb": 600 })).await;
-        let message = format!("RequestId: {} Error: Runtime exited with error: signal: killed", failed.request_id);
-        assert_eq!(failed.failure(), ("Runtime.OutOfMemory".to_owned(), message));
-        assert!(failed.log.contains("Status: error\tError Type: Runtime.OutOfMemory"), "{}", failed.log);
-        assert_eq!(invoke(&client, "f", json!({ "mb": 1 })).await.response(), Value::from(1 << 20));
+
+    async fn many_processes_share_the_memory_of_one_function(executor) {
+        let (_server, client) = with_python(executor, GREEDY, 60, 128).await;
+        let ended = invoke(&client, "f", json!({ "way": "processes", "mb": 2100 })).await;
+        // The kernel ends as many processes of a container as it must: whether the runtime is one of them is its affair.
+        match executor {
+            Executor::Docker if ended.error.is_none() => assert!(ended.payload.as_u64() < Some(24), "{ended:#?}"),
+            _ => assert_eq!(ended.failure().0, "Runtime.OutOfMemory"),
+        }
+        assert_eq!(invoke(&client, "f", json!({ "way": "shared", "mb": 60 })).await.response(), json!(10));
+        assert_eq!(invoke(&client, "f", json!({ "way": "disk", "mb": 300 })).await.response(), json!(300));
     }
-    assert_eq!(server.environments(), 1, "the environment stays");
 }

@@ -242,4 +242,34 @@ def handler(event, context):
         let found = invoke(&client, "f", json!({})).await.response();
         assert_eq!(found, json!(["lower", "upper", ["data", "python"]]));
     }
+
+    async fn modules_of_node_find_packages_of_layers_however_they_are_imported(executor) {
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let package: &[u8] = br#"{"name":"both","exports":{"import":"./module.mjs","require":"./common.cjs"}}"#;
+        let layer = zip(&[
+            ("nodejs/node_modules/both/package.json", package),
+            ("nodejs/node_modules/both/module.mjs", b"export default 'module';"),
+            ("nodejs/node_modules/both/common.cjs", b"module.exports = 'common';"),
+            ("nodejs/node20/node_modules/old/index.js", b"exports.name = 'old';"),
+        ]);
+        publish(&client, "packages", layer).await;
+        let module: &[u8] = b"
+            import both from 'both';
+            import { name } from 'old';
+            const missing = await import('nowhere').catch((error) => error.code);
+            export const handler = async () => [both, name, missing, (await import('old')).name];";
+        let common: &[u8] = b"
+            const both = require('both');
+            exports.handler = async () => [both, (await import('both')).default];";
+        for (name, file, code, expected) in [
+            ("module", "handler.mjs", module, json!(["module", "old", "ERR_MODULE_NOT_FOUND", "old"])),
+            ("common", "handler.js", common, json!(["common", "module"])),
+        ] {
+            let function = creation(&client, name, Runtime::Nodejs20x, zip(&[(file, code)]));
+            function.layers(format!("{ARN}:packages:1")).send().await.expect("created");
+            active(&client, name).await;
+            assert_eq!(invoke(&client, name, json!({})).await.response(), expected, "{name}");
+        }
+    }
 }

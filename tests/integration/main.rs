@@ -30,6 +30,7 @@ mod durable_executions;
 mod environments;
 mod event_invoke;
 mod event_sources;
+mod exec_wrapper;
 mod extensions;
 mod failures;
 mod files;

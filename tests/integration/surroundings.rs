@@ -19,6 +19,8 @@ def handler(event, context):
         'modes': {path: mode(path) for path in ['/var/task', '/opt', '/tmp']},
         'sandbox': [socket.gethostbyname(name) for name in ['sandbox.localdomain', 'sandbox']],
         'user': [os.getuid(), os.getgid()],
+        'shm': os.path.exists('/dev/shm'),
+        'devices': [name for name in ['kmsg', 'mem', 'kvm', 'fuse', 'net', 'tty0', 'sda', 'vda'] if os.path.exists('/dev/' + name)],
         'variables': dict(os.environ),
     }
 ";
@@ -62,6 +64,7 @@ on_each_executor! {
         assert_eq!(seen["modes"]["/tmp"], json!(["0o1777", 0]));
         assert_eq!(seen["sandbox"], json!(["127.0.0.1", "127.0.0.1"]));
         assert_eq!(seen["user"], json!([993, 990]));
+        assert_eq!((&seen["shm"], &seen["devices"]), (&json!(false), &json!([])));
         let variables = &seen["variables"];
         for (name, value) in [
             ("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11"), ("LANG", "en_US.UTF-8"), ("TZ", ":UTC"),

@@ -37,6 +37,11 @@ const PROCESSES: u64 = 742;
 /// runtime as another user and to end it.
 const KEPT_CAPABILITIES: [libc::c_ulong; 3] = [5, 6, 7];
 
+/// `CAP_DAC_READ_SEARCH` and `CAP_SYS_PTRACE`: what it needs to see which files processes of another user have open, and
+/// which memory they share. Not where the runtime has the init's own user: that may look at its own, and would have
+/// every capability that is kept.
+const WATCH_CAPABILITIES: [libc::c_ulong; 2] = [2, 19];
+
 /// Parts of /proc through which user 0 could change the host.
 const HOST_SETTINGS: [&str; 5] = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"];
 
@@ -55,7 +60,7 @@ pub fn become_init(rights: Rights, mut go: File, spec: &SpawnSpec) -> Result<Opt
     raw::leave_keyring();
     umask(Mode::from_bits_truncate(0o022));
     dup2_stdout(std::io::stderr()).map_err(|error| Fault::new("join the outputs", error))?;
-    give_up_rights(rights)?;
+    give_up_rights(rights, spec.watches_memory)?;
     if spec.argv.is_empty() {
         return Ok(None);
     }
@@ -97,11 +102,13 @@ fn limits(rights: Rights) -> Result<(), Fault> {
 }
 
 /// Nothing executed from here on can gain a right.
-fn give_up_rights(rights: Rights) -> Result<(), Fault> {
+fn give_up_rights(rights: Rights, watches_memory: bool) -> Result<(), Fault> {
+    let mut kept = KEPT_CAPABILITIES.to_vec();
     if rights == Rights::Root {
         setgroups(&[]).map_err(|error| Fault::new("leave the groups", error))?;
+        kept.extend(WATCH_CAPABILITIES.iter().filter(|_| watches_memory));
     }
-    raw::bound_capabilities(&KEPT_CAPABILITIES).map_err(|error| Fault::new("drop capabilities", error))?;
+    raw::bound_capabilities(&kept).map_err(|error| Fault::new("drop capabilities", error))?;
     set_no_new_privs().map_err(|error| Fault::new("forbid new privileges", error))
 }
 

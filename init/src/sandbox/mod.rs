@@ -16,7 +16,7 @@
 
 mod first;
 mod identity;
-mod raw;
+pub mod raw;
 mod seal;
 mod view;
 

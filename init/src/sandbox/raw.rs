@@ -1,4 +1,4 @@
-//! The spawner's only unsafe code: four system calls that nix has no safe form of.
+//! The init's only unsafe code: five system calls that nix has no safe form of.
 //!
 //! Why each is sound:
 //! - [`clone_child`] is called by a process with one thread (the spawner starts none, and the init's
@@ -7,7 +7,13 @@
 //!   larger than the few frames the child needs.
 //! - `fcntl(F_SETFD)`, `prctl(PR_CAPBSET_DROP)` and `keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)` take
 //!   numbers (or a null pointer that the call documents) and touch no memory of ours.
+//! - [`exec_directly`] has a child call `execve`, which is safe to call between fork and exec; all it is given was made
+//!   before the fork, so that the child allocates nothing.
 #![allow(unsafe_code)]
+
+use std::ffi::{CString, NulError};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -52,6 +58,42 @@ pub fn bound_capabilities(keep: &[libc::c_ulong]) -> nix::Result<()> {
             other => other.map(drop)?,
         }
     }
+    Ok(())
+}
+
+/// Texts as `execve` takes them: addresses, and a null behind them. They stay where they are as long as this lives.
+struct Texts {
+    _owned: Vec<CString>,
+    addresses: Vec<*const libc::c_char>,
+}
+
+// SAFETY: the addresses are of texts that it owns and that nothing changes.
+unsafe impl Send for Texts {}
+// SAFETY: the same.
+unsafe impl Sync for Texts {}
+
+impl Texts {
+    fn new(texts: impl Iterator<Item = Result<CString, NulError>>) -> Result<Self, NulError> {
+        let owned = texts.collect::<Result<Vec<_>, _>>()?;
+        let addresses = owned.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
+        Ok(Self { _owned: owned, addresses })
+    }
+}
+
+/// Has the child of `command` execute the program at the path `argv[0]` with `variables` by the kernel alone. The C
+/// library's way, which is std's, hands a program that the kernel does not know to a shell.
+pub fn exec_directly(command: &mut Command, argv: &[String], variables: &[(&str, &str)]) -> Result<(), NulError> {
+    let argv = Texts::new(argv.iter().map(|text| CString::new(text.as_str())))?;
+    let variables = Texts::new(variables.iter().map(|(name, value)| CString::new(format!("{name}={value}"))))?;
+    let run = move || {
+        // Whole, not their fields: it is they that may go to another thread.
+        let (argv, variables) = (&argv, &variables);
+        // SAFETY: both end with a null, and live in this closure.
+        unsafe { libc::execve(argv.addresses[0], argv.addresses.as_ptr(), variables.addresses.as_ptr()) };
+        Err(std::io::Error::last_os_error())
+    };
+    // SAFETY: see the head of this file.
+    unsafe { command.pre_exec(run) };
     Ok(())
 }
 

@@ -27,6 +27,17 @@ const LINKED: [&str; 2] = ["/etc/resolv.conf", "/etc/localtime"];
 /// Names of this machine that AWS's environments have: subscribers of telemetry listen there.
 const HOSTS: &str = "127.0.0.1 sandbox.localdomain sandbox\n";
 
+/// The entry point of AWS's images, which is in its environments too: the handler becomes a variable, and the runtime
+/// starts. 142 is what AWS's ends with where the handler is missing.
+const ENTRY_POINT: &str = "#!/bin/sh
+if [ \"$#\" -ne 1 ]; then
+  echo \"entrypoint requires the handler name to be the first argument\" >&2
+  exit 142
+fi
+export _HANDLER=\"$1\"
+exec /var/runtime/bootstrap
+";
+
 /// Devices that exist in every sandbox.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
@@ -82,6 +93,9 @@ impl View {
         for place in ["/opt", "/var/task", "/var/runtime", "/run/larder", "/proc"] {
             self.folder(Path::new(place))?;
         }
+        let entry_point = self.file(Path::new("/lambda-entrypoint.sh"))?;
+        fs::write(&entry_point, ENTRY_POINT).map_err(|error| Fault::io("write", &entry_point, error))?;
+        set_mode(&entry_point, 0o755)?;
         // Only the init passes here, where it has a user of its own.
         set_mode(&self.inside(Path::new("/run/larder")), 0o700)?;
         // The host's, so that the kernel lets the child mount a fresh one over it.
@@ -89,7 +103,8 @@ impl View {
         self.devices()
     }
 
-    /// A minimal /dev: five devices of the host, the descriptors' links, shared memory.
+    /// A minimal /dev: five devices of the host and the descriptors' links, nothing of which can be changed. It has no
+    /// `shm`, as on AWS: what needs one fails here too.
     fn devices(&self) -> Result<(), Fault> {
         let dev = self.folder(Path::new("/dev"))?;
         mount_new("tmpfs", &dev, MsFlags::MS_NOSUID, "mode=0755,size=64k")?;
@@ -101,9 +116,9 @@ impl View {
         for (name, target) in links {
             link(Path::new(target), &dev.join(name))?;
         }
-        let shm = self.folder(Path::new("/dev/shm"))?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount_new("tmpfs", &shm, flags, "mode=1777,size=64m")
+        // This mount alone, not the devices in it: where all have one user, it is the function's too.
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        change("make read-only", &dev, flags | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC)
     }
 
     /// The host's programs and libraries.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::{Run, Stage, Supervisor, now_ms};
 use crate::extensions::State;
+use crate::memory::MemoryPeak;
 use crate::program::reason;
 use crate::reaper;
 
@@ -166,6 +167,10 @@ impl Supervisor {
             return;
         }
         self.stop_all().await;
+        if self.invocation.is_none() && reason == Reason::Failure && MemoryPeak::is_left(self.reaper.is_first()) {
+            // The next invocation would have less than its memory: it gets another environment.
+            return self.shut_down().await;
+        }
         self.ending = None;
         if self.invocation.is_some() {
             Box::pin(self.begin_for_invocation()).await;

@@ -50,6 +50,9 @@ const FAR: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Between two looks at the memory of processes that no control group limits.
 const MEMORY_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many times as long as a look the pause after it is at least: many processes take long to look at.
+const MEMORY_SHARE: u32 = 10;
+
 /// How long an environment is idle before its processes are stopped: a busy one is not held up.
 const FREEZE_AFTER: Duration = Duration::from_millis(20);
 
@@ -287,12 +290,14 @@ impl Supervisor {
         self.invocation.is_some() || self.run.as_ref().is_some_and(|run| !run.initialised)
     }
 
-    /// Ends the processes when one of them uses more memory than they may together.
+    /// Ends the processes when they use more memory together than they may.
     async fn look_at_memory(&mut self, now: Instant) {
-        self.memory_look = Some(now + MEMORY_PAUSE);
         let limit = self.start.as_ref().and_then(|start| start.memory_limit_bytes);
         let (first, runtime) = (self.reaper.is_first(), self.runtime_pid());
-        if limit.is_some_and(|limit| self.memory.largest(first, runtime) > limit) {
+        let exceeded = limit.is_some_and(|limit| self.memory.exceeds(limit, first, runtime));
+        let after = Instant::now();
+        self.memory_look = Some(after + MEMORY_PAUSE.max((after - now) * MEMORY_SHARE));
+        if exceeded {
             self.out_of_memory().await;
         }
     }

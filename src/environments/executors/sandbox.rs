@@ -4,8 +4,8 @@
 //! Each environment is one folder, `<run dir>/environments/<id>`, with the spawner's spec, its pid
 //! record and its log. Whatever is in there can be found and ended by a later server.
 //!
-//! What it does not do, unlike AWS: limit memory and processor time (that takes cgroups, which an
-//! ordinary user seldom may write), and part the network from the host's.
+//! What it does not do, unlike AWS: limit processor time (that takes cgroups, which an ordinary user seldom may write).
+//! Memory is looked at by the init.
 
 mod languages;
 mod process;
@@ -183,6 +183,7 @@ impl SandboxExecutor {
             hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
             tmp_mib: spec.tmp_mib,
             has_ulimits: self.config.ulimits == Ulimits::Aws,
+            watches_memory: self.config.user.numbers().is_some(),
             argv: vec![INIT.to_owned()],
         })
     }
@@ -271,6 +272,7 @@ impl Executor for SandboxExecutor {
         variables.extend(self.config.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         Ok(Launch {
             argv: argv(language, installation.as_deref()),
+            wrapped_by: client_of(language).map(|_| format!("{RUNTIME_DIR}/bootstrap")),
             working_dir: "/var/task".to_owned(),
             variables,
             user: self.config.user.numbers().filter(|_| rights == Rights::Root),
@@ -354,7 +356,12 @@ fn argv(language: Language, installation: Option<&Installation>) -> Vec<String> 
             let script = format!("{RUNTIME_DIR}/bootstrap.py");
             vec![program, "-S".to_owned(), "-u".to_owned(), script]
         }
-        Language::Node(_) => vec![program, format!("{RUNTIME_DIR}/bootstrap.cjs")],
+        // The flags of AWS's bootstrap.
+        Language::Node(_) => {
+            let flags = ["--expose-gc", "--max-http-header-size=81920"].map(str::to_owned);
+            let script = format!("{RUNTIME_DIR}/bootstrap.cjs");
+            [program].into_iter().chain(flags).chain([script]).collect()
+        }
         Language::Provided => Vec::new(),
     }
 }

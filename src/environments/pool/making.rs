@@ -159,9 +159,11 @@ impl Pool {
             tracing::warn!(function = %spec.function_name, "{warning}");
             environment.notice(warning);
         }
+        let variables = variables::of(target, &launch, &environment.id, environment.initialization);
+        let wrapped_by = launch.wrapped_by.filter(|_| variables::names_wrapper(&variables));
         let start = Start {
-            variables: variables::of(target, &launch, &environment.id, environment.initialization),
-            argv: launch.argv,
+            variables,
+            argv: wrapped_by.into_iter().chain(launch.argv).collect(),
             working_dir: launch.working_dir,
             user: launch.user,
             runtime_api: launch.runtime_api,

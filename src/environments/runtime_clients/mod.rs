@@ -16,6 +16,7 @@ pub struct Client {
 pub const PYTHON: Client = Client {
     name: "python",
     files: &[
+        ("bootstrap", include_str!("bootstrap.sh")),
         ("bootstrap.py", include_str!("python/bootstrap.py")),
         ("larder_api.py", include_str!("python/larder_api.py")),
         ("larder_report.py", include_str!("python/larder_report.py")),
@@ -33,10 +34,13 @@ pub const NODE: Client = Client {
     name: "node",
     files: &[
         ("api.cjs", include_str!("node/api.cjs")),
+        ("bootstrap", include_str!("bootstrap.sh")),
         ("bootstrap.cjs", include_str!("node/bootstrap.cjs")),
         ("errors.cjs", include_str!("node/errors.cjs")),
         ("handler.cjs", include_str!("node/handler.cjs")),
         ("log.cjs", include_str!("node/log.cjs")),
+        ("node_path.cjs", include_str!("node/node_path.cjs")),
+        ("node_path.mjs", include_str!("node/node_path.mjs")),
         ("streaming.cjs", include_str!("node/streaming.cjs")),
     ],
 };
@@ -60,7 +64,8 @@ impl Client {
             // A running environment keeps the file it has open.
             let fresh = folder.join(format!(".{name}.{}", std::process::id()));
             std::fs::write(&fresh, text)?;
-            std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o644))?;
+            let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+            std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(mode))?;
             std::fs::rename(&fresh, &path)?;
         }
         Ok(folder)

@@ -178,6 +178,8 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOp
         cap_drop: drops.then(|| vec!["ALL".to_owned()]),
         cpu_shares: Some(cpu_shares(spec.memory_mib)),
         init: Some(false),
+        // A namespace of its own without /dev/shm, which AWS has none of; `--shm-size` asks for one.
+        ipc_mode: Some("none".to_owned()),
         dns: (!dns.is_empty()).then(|| dns.clone()),
         extra_hosts: Some(extra_hosts(&options.endpoint)),
         // Output goes over the link. What the init itself says is of use where the container can be looked at.

@@ -115,7 +115,9 @@ impl ContainerFlags {
         let kept = host.ulimits.take().unwrap_or_default().into_iter().filter(|limit| !names.contains(&limit.name));
         host.ulimits = Some(kept.chain(own).collect());
         host.privileged = self.privileged.then_some(true);
-        host.shm_size = self.shm_size.map(|size| size.0);
+        if let Some(size) = &self.shm_size {
+            (host.shm_size, host.ipc_mode) = (Some(size.0), None);
+        }
         let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
         for publish in &self.publish {
             let of_port = bindings.entry(publish.port.clone()).or_default();

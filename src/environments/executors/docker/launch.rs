@@ -77,6 +77,7 @@ fn of_image(image: &Present, config: &ImageConfig) -> Launch {
 fn launch(argv: Vec<String>, working_dir: String, variables: Vec<(String, String)>) -> Launch {
     Launch {
         argv,
+        wrapped_by: None,
         working_dir,
         variables,
         user: None,

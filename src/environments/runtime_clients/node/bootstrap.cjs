@@ -59,7 +59,8 @@ function parseHeader(headers, name, title) {
     return undefined;
   }
   try {
-    return JSON.parse(value);
+    // Headers are read byte by byte.
+    return JSON.parse(Buffer.from(value, "latin1").toString("utf8"));
   } catch (error) {
     throw new Error(`Cannot parse ${title} as json: ${error}`);
   }

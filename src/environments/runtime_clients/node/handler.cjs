@@ -6,6 +6,7 @@ const path = require("node:path");
 const { createRequire } = require("node:module");
 const { pathToFileURL } = require("node:url");
 const { errors } = require("./errors.cjs");
+const { enable: enableNodePath } = require("./node_path.cjs");
 
 const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
 const HIGH_WATER_MARK = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
@@ -91,6 +92,7 @@ function setGlobals() {
 async function load(root, text) {
   const { folder, module, property } = split(text);
   setGlobals();
+  enableNodePath();
   let loaded;
   try {
     loaded = await loadModule(root, folder, module);
