@@ -187,7 +187,9 @@ async fn no_right_can_be_gained() {
     for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
         assert_eq!(status[set], "0000000000000000", "{status}");
     }
-    assert_eq!(status["CapBnd"], "00000000000800e4", "what the init needs, and no more: {status}");
+    // An ordinary user's init has the function's user, and sees what that uses without a capability.
+    let needed = if nix::unistd::geteuid().is_root() { "00000000000800e4" } else { "00000000000000e0" };
+    assert_eq!(status["CapBnd"], needed, "what the init needs, and no more: {status}");
     // CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID.
     let spaces = [0x1000_0000, 0x0002_0000, 0x2000_0000].map(|flags| ("unshare", json!(flags)));
     stage.fails(&spaces, &["EPERM", "ENOSPC", "EUSERS"]).await;

@@ -169,7 +169,10 @@ impl Supervisor {
         self.stop_all().await;
         if self.invocation.is_none() && reason == Reason::Failure && MemoryPeak::is_left(self.reaper.is_first()) {
             // The next invocation would have less than its memory: it gets another environment.
-            return self.shut_down().await;
+            if let Some(ending) = &mut self.ending {
+                ending.reason = Reason::Spindown;
+            }
+            return;
         }
         self.ending = None;
         if self.invocation.is_some() {
