@@ -178,6 +178,25 @@ fn what_nobody_signed_goes_on_unless_it_is_lambdas() {
     assert_eq!((answer.status, answer.error()), (404, "UnknownOperationException"));
 }
 
+#[test]
+fn iam_is_all_here_or_all_at_its_own_endpoint() {
+    let address = free_port();
+    let _upstream = echo_at(address);
+    let ask = |server: &Server, action: &str| {
+        let request = signed("POST", "/", "iam").header("content-type", "application/x-www-form-urlencoded");
+        request.body(format!("Action={action}&Version=2010-05-08").into_bytes()).send(server.port())
+    };
+    let here = Server::start(Options::any().with("LARDER_UPSTREAM", format!("http://{address}")));
+    assert!(text(&ask(&here, "ListRoles")).starts_with("<ListRolesResponse"));
+    let refused = ask(&here, "SimulateCustomPolicy");
+    assert_eq!(refused.status, 400);
+    assert!(text(&refused).contains("<Code>InvalidAction</Code>"), "{}", text(&refused));
+    let there = Server::start(Options::any().with("LARDER_UPSTREAM", format!("iam=http://{address}")));
+    for action in ["ListRoles", "SimulateCustomPolicy"] {
+        assert_eq!(text(&ask(&there, action)), "post / http/1.1", "{action}");
+    }
+}
+
 /// A request of `CloudFormation`.
 fn stack(fields: &[(&str, &str)]) -> Request {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
