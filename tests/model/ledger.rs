@@ -278,6 +278,7 @@ fn digest(state: &State) -> String {
     }
     more!(layers, code_signing_configs, capacity_providers, event_source_mappings);
     more!(iam_roles, iam_policies, iam_profiles, log_groups, log_streams);
+    more!(iam_users, iam_groups);
     text
 }
 
@@ -289,7 +290,7 @@ fn first_lost_line<'a>(expected: &'a str, found: &str) -> Option<&'a str> {
 }
 
 /// Every store that a schema version ever wrote opens, with the state it had; `v3-rewound` has whole resources in
-/// its events, as rewinds write them. A new one is made by
+/// its events, as rewinds write them, `v4-users` has users and groups. A new one is made by
 /// `LARDER_GOLDEN=1 cargo test --test model golden`, once, when a schema is new; never again.
 #[test]
 fn golden_stores_open() {
