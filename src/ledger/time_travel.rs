@@ -125,7 +125,8 @@ impl Ledger {
         let committed = self.commit(command.into(), origin, None).await?;
         if only.is_empty() {
             // Equal to the target, and nearer to what comes next.
-            self.memory.keep(sequence, Arc::clone(&committed.state));
+            let target = State { sequence, ..(*committed.state).clone() };
+            self.memory.keep(sequence, Arc::new(target));
         }
         let changes = before.changes_to(&committed.state);
         Ok(Rewound { to: sequence, sequence: committed.state.sequence, changes })

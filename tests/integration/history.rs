@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::functions::create_python;
+use crate::support::functions::{create_python, create_some};
 use crate::support::http::Request;
 use crate::support::invoke::invoke;
 use crate::support::{Options, Server};
@@ -44,6 +44,17 @@ crate::on_each_executor! {
         let again = post(&server, "/_larder/rewind", &json!({ "to": "mark:clean" }));
         assert_eq!(again["put"], json!([]), "it is so already, but for logs: {again}");
     }
+}
+
+#[tokio::test]
+async fn after_a_rewind_the_log_still_begins_where_history_does() {
+    let server = Server::start(Options::any());
+    create_some(&server.client(), "one").await;
+    post(&server, "/_larder/rewind", &json!({ "to": 0 }));
+    let log = Request::new("GET", "/_larder/log").send(server.port()).json();
+    let sequences: Vec<_> = log["entries"].as_array().expect("a list").iter().map(|entry| &entry["sequence"]).collect();
+    assert_eq!(sequences.len() as u64, server.sequence(), "{log}");
+    assert_eq!(Request::new("GET", "/_larder/state?at=0").send(server.port()).json()["sequence"], 0);
 }
 
 #[tokio::test]
