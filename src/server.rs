@@ -44,6 +44,9 @@ pub use error::ServerError;
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
 
+/// Mode of the folder with the link's socket and the init.
+const LINK_FOLDER_MODE: u32 = 0o711;
+
 /// How long running calls may take after the server was asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -95,7 +98,7 @@ impl Server {
         let ledger = Arc::new(opened.map_err(|error| ServerError::Serve(error.into()))??);
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
-        let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address)?;
+        let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
         let link = bind_link(options, &settings).await?;
         let api_socket = bind_api_socket(&settings)?;
         let stop = CancellationToken::new();
@@ -326,6 +329,7 @@ fn install_init(settings: &Settings, other: Option<&Path>) -> Result<PathBuf, Se
     let path = folder.join(INIT);
     let install = || {
         fs::create_dir_all(&folder)?;
+        open_to_inits(&folder)?;
         let bytes = match other {
             Some(other) => std::borrow::Cow::Owned(fs::read(other)?),
             None => std::borrow::Cow::Borrowed(INIT_BYTES),
@@ -341,6 +345,19 @@ fn install_init(settings: &Settings, other: Option<&Path>) -> Result<PathBuf, Se
     };
     install().map_err(|source| ServerError::Io { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// Lets inits through the folder of their link, whose user is another one than the server's: by name, which is all they
+/// need, and whatever the umask is.
+fn open_to_inits(folder: &Path) -> std::io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(LINK_FOLDER_MODE))?;
+    let mode = fs::metadata(folder)?.permissions().mode() & 0o777;
+    if mode & LINK_FOLDER_MODE == LINK_FOLDER_MODE {
+        return Ok(());
+    }
+    Err(std::io::Error::other(format!(
+        "its mode stays {mode:o} where functions' environments need {LINK_FOLDER_MODE:o}: its file system has none"
+    )))
 }
 
 /// The endpoints of other services. One that is this server would pass each request to itself for ever.

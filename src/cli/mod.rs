@@ -4,6 +4,7 @@ mod compact;
 mod demo;
 mod diff;
 mod entry_text;
+mod ephemeral;
 mod gc;
 mod log;
 mod mark;

@@ -2,17 +2,25 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use rustix::fs::Mode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::ephemeral::{self, Ephemeral};
 use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
 use crate::ledger::Durability;
 use crate::server::Server;
 
+/// Files are made for the reading of all, whatever the user's own umask is.
+const UMASK: u32 = 0o022;
+
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), String> {
     start_log(options.log_format);
+    // Functions have users of their own, which read what is made for them here: code, layers, the way to the server.
+    // What is the server's own is in a folder that nobody else enters.
+    rustix::process::umask(Mode::from_raw_mode(UMASK));
     warn_of_discontinued();
     // Removed when it is dropped, after the server has ended.
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
@@ -37,9 +45,9 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
 }
 
 /// A folder that ends with the server, as its data dir.
-fn ephemeral(options: &mut ServeOptions) -> Result<tempfile::TempDir, String> {
-    let folder = tempfile::Builder::new().prefix("larder-ephemeral-").tempdir();
-    let folder = folder
+fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, String> {
+    ephemeral::remove_left();
+    let folder = Ephemeral::new()
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
     folder.path().clone_into(&mut options.data_dir);
     options.durability.0 = Durability::Never;

@@ -2,17 +2,17 @@
 //! them. It works from the state alone, so that a restart needs no path of its own.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::executor::Base;
+use super::executor::{Base, ExecutorError};
 use super::{Pool, ProvisionError, Target, delayed};
 use crate::ledger::Ledger;
 use crate::model::command::functions::FunctionCommand;
-use crate::model::function::Failure;
+use crate::model::function::{Failure, FunctionVersion};
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::Version;
 use crate::model::state::State;
@@ -22,9 +22,14 @@ type Unsettled = (FunctionKey, Version, RevisionId);
 
 /// Settles functions until `stop`, each `delay` after it was seen, or little later.
 pub async fn run(ledger: Arc<Ledger>, pool: Arc<Pool>, delay: Duration, stop: CancellationToken) {
-    let (tasks, prepared) = (TaskTracker::new(), HashSet::new());
-    let snapshots = HashSet::new();
-    let mut reactor = Reactor { ledger: Arc::clone(&ledger), pool, prepared, snapshots, tasks };
+    let mut reactor = Reactor {
+        ledger: Arc::clone(&ledger),
+        pool,
+        prepared: Arc::default(),
+        snapshots: HashSet::new(),
+        preparing: HashSet::new(),
+        tasks: TaskTracker::new(),
+    };
     delayed::run(&ledger, delay, &stop, waiting, |unsettled| reactor.settle(unsettled)).await;
     reactor.tasks.close();
     reactor.tasks.wait().await;
@@ -39,7 +44,9 @@ struct Reactor {
     ledger: Arc<Ledger>,
     pool: Arc<Pool>,
     /// Runtimes and images that were made ready: once a server's life.
-    prepared: HashSet<Base>,
+    prepared: Arc<Mutex<HashSet<Base>>>,
+    /// Versions whose runtime or image is being made ready.
+    preparing: HashSet<Unsettled>,
     /// Versions whose snapshot is being made.
     snapshots: HashSet<Unsettled>,
     tasks: TaskTracker,
@@ -52,54 +59,84 @@ impl Reactor {
         let Some(found) = state.function(&key).and_then(|function| function.version(version)) else { return };
         let base = Base::of(found);
         let failure = self.pool.executor().supports(&base).err();
-        if failure.is_none() && self.prepared.insert(base.clone()) {
-            self.prepare(base);
+        let is_prepared = self.prepared.lock().expect("no holder panics").contains(&base);
+        if failure.is_none() && !is_prepared {
+            let target = Target { function: key, version: Arc::clone(found), tenant: None };
+            return self.prepare(base, target, deployment);
         }
-        let has_tenants = found.config.tenant_isolation.is_some();
-        if failure.is_none() && found.has_snapshot() && !has_tenants {
+        if failure.is_none() && needs_snapshot(found) {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.make_snapshot(target, deployment);
         }
-        let failure =
-            failure.map(|error| Failure { reason: error.to_string(), code: error.state_reason_code().into() });
+        let failure = failure.as_ref().map(failure_of);
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
         self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
     }
 
-    /// Initialises an environment of a published version ahead; it is `Active` when that is over. An environment that
-    /// this machine cannot make is no fault of the version.
+    /// Makes the snapshot of a version, once.
     fn make_snapshot(&mut self, target: Target, deployment: RevisionId) {
-        let (key, version) = (target.function.clone(), target.version.version);
         // A state that changes meanwhile shows it again.
-        if !self.snapshots.insert((key.clone(), version, deployment)) {
+        if self.snapshots.insert((target.function.clone(), target.version.version, deployment)) {
+            let (ledger, pool) = (Arc::clone(&self.ledger), Arc::clone(&self.pool));
+            self.tasks.spawn(snapshot(ledger, pool, target, deployment));
+        }
+    }
+
+    /// Makes ready what environments share, so that no invocation waits for it: a version whose image cannot be had
+    /// fails here, with the reason. What may be well at the next try is no fault of the version.
+    fn prepare(&mut self, base: Base, target: Target, deployment: RevisionId) {
+        let (key, version) = (target.function.clone(), target.version.version);
+        if !self.preparing.insert((key.clone(), version, deployment)) {
             return;
         }
-        let (ledger, pool) = (Arc::clone(&self.ledger), Arc::clone(&self.pool));
+        let (ledger, pool, prepared) = (Arc::clone(&self.ledger), Arc::clone(&self.pool), Arc::clone(&self.prepared));
         self.tasks.spawn(async move {
-            let failure = match pool.initialise_snapshot(&target).await {
-                // The text is a guess.
-                Err(ProvisionError::Init(reason)) => Some(Failure {
-                    reason: format!("The function could not be initialized for its snapshot: {reason}"),
-                    code: "FunctionError.RuntimeInitError".into(),
-                }),
-                Err(ProvisionError::Run(error)) => {
-                    tracing::warn!(function = %target.function.name, %error, "no environment was made for a snapshot");
+            // At the server's end it stays as it is, for the next one.
+            let Some(outcome) = pool.prepare(&base).await else { return };
+            let failure = match outcome {
+                Err(error) if !error.may_pass() => Some(failure_of(&error)),
+                Err(error) => {
+                    tracing::warn!(%base, %error, "its environments cannot be made yet");
                     None
                 }
                 Ok(()) => None,
             };
+            if failure.is_none() {
+                prepared.lock().expect("no holder panics").insert(base);
+                if needs_snapshot(&target.version) {
+                    return snapshot(ledger, pool, target, deployment).await;
+                }
+            }
             let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
             delayed::commit(ledger, "activation", command.into()).await;
         });
     }
+}
 
-    /// Makes ready what environments share, so that the first invocation need not wait.
-    fn prepare(&self, base: Base) {
-        let pool = Arc::clone(&self.pool);
-        self.tasks.spawn(async move {
-            if let Err(error) = pool.prepare(&base).await {
-                tracing::warn!(%base, %error, "its environments cannot be made yet");
-            }
-        });
-    }
+fn failure_of(error: &ExecutorError) -> Failure {
+    Failure { reason: error.to_string(), code: error.state_reason_code().into() }
+}
+
+fn needs_snapshot(version: &FunctionVersion) -> bool {
+    version.has_snapshot() && version.config.tenant_isolation.is_none()
+}
+
+/// Initialises an environment of a published version ahead; it is `Active` when that is over. An environment that
+/// this machine cannot make is no fault of the version.
+async fn snapshot(ledger: Arc<Ledger>, pool: Arc<Pool>, target: Target, deployment: RevisionId) {
+    let failure = match pool.initialise_snapshot(&target).await {
+        // The text is a guess.
+        Err(ProvisionError::Init(reason)) => Some(Failure {
+            reason: format!("The function could not be initialized for its snapshot: {reason}"),
+            code: "FunctionError.RuntimeInitError".into(),
+        }),
+        Err(ProvisionError::Run(error)) => {
+            tracing::warn!(function = %target.function.name, %error, "no environment was made for a snapshot");
+            None
+        }
+        Ok(()) => None,
+    };
+    let (key, version) = (target.function, target.version.version);
+    let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
+    delayed::commit(ledger, "activation", command.into()).await;
 }

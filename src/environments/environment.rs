@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::deadline::Deadline;
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
 use super::hot_reload::LoadedCode;
@@ -23,6 +24,12 @@ const TAIL: usize = 4096;
 /// How long an environment may take to end by itself: the shutdown phase of external extensions, 2 s on AWS, and
 /// what the init needs around it.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2500);
+
+/// The init phase's limit where a former server told it.
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an init may take nothing off its link: what is sent beside events is small, and the kernel keeps it.
+const SEND_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why an environment is there: `AWS_LAMBDA_INITIALIZATION_TYPE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,8 +66,10 @@ pub struct Environment {
     log: FunctionLog,
     /// What it has read of its hot-reload folders.
     pub code: LoadedCode,
-    /// Cancelled when its link is gone.
+    /// Cancelled when its link is gone, or given up.
     gone: CancellationToken,
+    /// Told when there is a new deadline.
+    timed: Notify,
 }
 
 /// The invocation an environment runs.
@@ -84,9 +93,24 @@ struct Current {
 struct Work {
     /// Whether the runtime's init phase is over: what is written before belongs to no invocation.
     initialised: bool,
+    /// What the init phase may take; `None`: as where a former server told it.
+    init_limit: Option<Duration>,
+    /// When the init phase under way must be over.
+    initialised_by: Option<Instant>,
     current: Option<Current>,
     /// Request id of an invocation that runs for a caller of a former server.
     inherited: Option<String>,
+    /// Of the invocation that runs, until its extensions are done too.
+    deadline: Option<Deadline>,
+    /// Whether an invocation was ended as its deadline had passed.
+    expired: bool,
+}
+
+impl Work {
+    /// An init phase begins, `after` this at the latest.
+    fn initialises(&mut self, after: Duration) {
+        self.initialised_by = Some(Instant::now() + after + self.init_limit.unwrap_or(INIT_LIMIT));
+    }
 }
 
 impl std::fmt::Debug for Environment {
@@ -112,7 +136,8 @@ impl Environment {
         let work = Mutex::new(Work { initialised, ..Work::default() });
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
         let (notice, code, gone) = (Mutex::default(), LoadedCode::default(), CancellationToken::new());
-        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone }
+        let timed = Notify::new();
+        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone, timed }
     }
 
     /// Waits for the end of the init phase.
@@ -150,19 +175,30 @@ impl Environment {
         *self.notice.lock().expect("no holder panics") = Some(line);
     }
 
-    /// Notes that it runs an invocation whose caller a former server had.
-    pub fn inherit(&self, request_id: String) {
-        self.work().inherited = Some(request_id);
+    /// Notes that it runs an invocation whose caller a former server had. How much of its time is over nobody knows.
+    pub fn inherit(&self, request_id: String, timeout: Duration) {
+        let mut work = self.work();
+        work.inherited = Some(request_id);
+        work.deadline = Some(Deadline::new(timeout, Some(Instant::now() + INIT_LIMIT)));
     }
 
     /// Tells the init how to start the runtime.
     pub async fn start(&self, start: Start) -> std::io::Result<()> {
-        self.send(&ToInit::Start(Box::new(start))).await
+        {
+            let mut work = self.work();
+            work.init_limit = Some(Duration::from_millis(start.init_timeout_ms));
+            work.initialises(Duration::ZERO);
+        }
+        self.send_soon(&ToInit::Start(Box::new(start))).await
     }
 
     /// Tells the init of a change of the function's files, unless it knows of it.
     pub async fn reload(&self, change: u64) -> std::io::Result<()> {
-        if self.code.ask(change) { self.send(&ToInit::Reload { change }).await } else { Ok(()) }
+        if !self.code.ask(change) {
+            return Ok(());
+        }
+        self.work().initialises(Duration::ZERO);
+        self.send_soon(&ToInit::Reload { change }).await
     }
 
     /// Sends an event; the receiver gets its end. An error means that it was not delivered.
@@ -171,20 +207,9 @@ impl Environment {
         invocation: &Invocation,
         timeout: Duration,
     ) -> std::io::Result<oneshot::Receiver<Completed>> {
-        let (reply, completed) = oneshot::channel();
-        let request_id = invocation.request_id.clone();
-        self.work().current = Some(Current {
-            request_id: request_id.clone(),
-            reply: Some(reply),
-            stream: invocation.stream.clone(),
-            answer: None,
-            awaits_log: invocation.awaits_log,
-            output: Tail::new(TAIL),
-            report: Arc::clone(&invocation.report),
-            started: false,
-        });
+        let completed = self.expect_end(invocation, timeout);
         let frame = ToInit::Invoke(Invoke {
-            request_id,
+            request_id: invocation.request_id.clone(),
             function_arn: invocation.function_arn.clone(),
             trace_id: invocation.trace_id.clone(),
             client_context: invocation.client_context.clone(),
@@ -194,13 +219,86 @@ impl Environment {
             streams: invocation.stream.is_some(),
             payload: invocation.payload.clone(),
         });
-        if let Err(error) = self.send(&frame).await {
-            // It goes to another environment, and leaves no trace in this one's log.
-            self.work().current = None;
-            return Err(error);
+        // An init that takes nothing is found out by the deadline.
+        let sent = tokio::select! {
+            sent = self.send(&frame) => sent,
+            () = self.gone.cancelled() => Err(std::io::ErrorKind::BrokenPipe.into()),
+        };
+        let mut work = self.work();
+        match sent {
+            Ok(()) => self.begin(&mut work),
+            Err(_) if work.expired => {}
+            Err(error) => {
+                // It goes to another environment, and leaves no trace in this one's log.
+                (work.current, work.deadline) = (None, None);
+                return Err(error);
+            }
         }
-        self.begin(&mut self.work());
         Ok(completed)
+    }
+
+    /// Notes the invocation that it is about to get; the receiver gets its end.
+    fn expect_end(&self, invocation: &Invocation, timeout: Duration) -> oneshot::Receiver<Completed> {
+        let (reply, completed) = oneshot::channel();
+        let mut work = self.work();
+        work.deadline = Some(Deadline::new(timeout, work.initialised_by));
+        work.current = Some(Current {
+            request_id: invocation.request_id.clone(),
+            reply: Some(reply),
+            stream: invocation.stream.clone(),
+            answer: None,
+            awaits_log: invocation.awaits_log,
+            output: Tail::new(TAIL),
+            report: Arc::clone(&invocation.report),
+            started: false,
+        });
+        drop(work);
+        self.timed.notify_one();
+        completed
+    }
+
+    /// Waits until an invocation has not ended in time, whatever the init does. For one task, which alone takes
+    /// what the init says.
+    pub async fn overdue(&self) {
+        loop {
+            let due = self.work().deadline.map(|deadline| deadline.due());
+            match due {
+                None => self.timed.notified().await,
+                Some(due) if due <= Instant::now() => return,
+                Some(due) => {
+                    let _ = tokio::time::timeout_at(due.into(), self.timed.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// Gives up the environment, whose invocation did not end in time: the caller gets what the init would have told.
+    pub fn expire(&self) {
+        let current = {
+            let mut work = self.work();
+            (work.deadline, work.expired) = (None, true);
+            work.current.take()
+        };
+        self.gone.cancel();
+        let function = &self.deployment.function.name;
+        tracing::warn!(environment = %self.id, %function, "an environment did not keep the timeout: it is ended");
+        if let Some(current) = current {
+            self.complete(current, Completed::timed_out());
+        }
+    }
+
+    /// What comes before the handler is over: the init phase, or the restore of a snapshot.
+    pub fn phase_over(&self) {
+        if let Some(deadline) = &mut self.work().deadline {
+            deadline.begin();
+        }
+    }
+
+    /// The invocation's response was held up by its reader.
+    pub fn held_up(&self, time: Duration) {
+        if let Some(deadline) = &mut self.work().deadline {
+            deadline.forgive(time);
+        }
     }
 
     /// Writes the first line of the invocation that runs, once the init phase is over.
@@ -224,6 +322,12 @@ impl Environment {
         }
     }
 
+    /// Sends what an init that is well takes at once.
+    async fn send_soon(&self, frame: &ToInit) -> std::io::Result<()> {
+        let sent = tokio::time::timeout(SEND_LIMIT, self.send(frame)).await;
+        sent.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+    }
+
     async fn send(&self, frame: &ToInit) -> std::io::Result<()> {
         let bytes = link::encode(frame).map_err(std::io::Error::other)?;
         self.link.lock().await.write_all(&bytes).await
@@ -243,8 +347,9 @@ impl Environment {
     /// The init phase ended well: what was written so far belongs to it, not to the invocation.
     pub fn ready(&self) {
         self.init.send_replace(InitPhase::Over);
+        self.phase_over();
         let mut work = self.work();
-        work.initialised = true;
+        (work.initialised, work.initialised_by) = (true, None);
         self.begin(&mut work);
         if let Some(current) = work.current.as_mut() {
             current.output.clear();
@@ -267,8 +372,11 @@ impl Environment {
             if let Some(current) = work.current.as_mut() {
                 current.output.clear();
             }
-            return work.inherited.take_if(|inherited| *inherited == finished.request_id).is_some();
+            let ended = work.inherited.take_if(|inherited| *inherited == finished.request_id).is_some();
+            work.deadline.take_if(|_| ended);
+            return ended;
         };
+        work.deadline = None;
         // After the others the runtime starts again, and after a change of its files.
         work.initialised = !self.code.is_loading()
             && matches!(
@@ -279,6 +387,10 @@ impl Environment {
                     | Outcome::TooLarge { .. }
                     | Outcome::Error { init: false, .. }
             );
+        if !work.initialised {
+            // Its extensions are given time to end before.
+            work.initialises(SHUTDOWN_LIMIT);
+        }
         self.complete(
             current,
             Completed {

@@ -201,6 +201,9 @@ pub enum ExecutorError {
     /// It cannot run this image, or no image at all.
     #[error("{0}")]
     ImageRefused(String),
+    /// The registry does not give the image of a function to the engine.
+    #[error("{0}")]
+    ImageDenied(String),
     /// It cannot run programs of this architecture.
     #[error("{0}")]
     ArchitectureMissing(String),
@@ -210,11 +213,17 @@ pub enum ExecutorError {
 }
 
 impl ExecutorError {
+    /// Whether the engine or the kernel is at fault and may be well at the next try; else only the user can mend it.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+
     /// `StateReasonCode` of a function that cannot run for it.
     pub fn state_reason_code(&self) -> &'static str {
         match self {
             Self::RuntimeMissing(_) | Self::Failed(_) => "InvalidRuntime",
             Self::ImageRefused(_) => "InvalidImage",
+            Self::ImageDenied(_) => "ImageAccessDenied",
             Self::ArchitectureMissing(_) => "InvalidConfiguration",
         }
     }

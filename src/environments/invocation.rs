@@ -69,6 +69,11 @@ impl Completed {
         }
     }
 
+    /// What an invocation got that did not end in time, and whose environment did not say so.
+    pub(super) fn timed_out() -> Self {
+        Self { outcome: Outcome::TimedOut, ..Self::killed() }
+    }
+
     /// What a caller gets while extensions still work on its event.
     pub(super) fn ahead(outcome: Outcome, output: Vec<u8>) -> Self {
         Self { outcome, output, ..Self::killed() }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use larder_init::link::{FromInit, Hello, PROTOCOL, ToInit, decode, encode};
@@ -19,6 +19,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a caller may take nothing of a streamed response. One that takes its time slows the function down.
 const STREAM_STALL: Duration = Duration::from_secs(30);
+
+/// Events after which the function's time begins.
+const PHASES: [&str; 2] = ["platform.initReport", "platform.restoreReport"];
 
 /// First size of a connection's read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
@@ -130,23 +133,36 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,
     };
     loop {
+        // What has come counts before what is overdue: this server may have been the slow one.
         let frame = tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             frame = frames.next() => frame,
+            () = environment.overdue() => {
+                environment.expire();
+                break;
+            }
         };
         match frame {
             Some(FromInit::Log { time_ms, data }) => environment.output(time_ms, &data),
-            Some(FromInit::Platform(event)) => environment.log().event(&event),
+            Some(FromInit::Platform(event)) => {
+                if PHASES.contains(&event.kind.as_str()) {
+                    environment.phase_over();
+                }
+                environment.log().event(&event);
+            }
             Some(FromInit::Line { time_ms, data }) => environment.log().line(time_ms, &data),
             Some(FromInit::Trace(datagram)) => pool.traces().forward(&datagram),
             Some(FromInit::Ready { .. }) => environment.ready(),
             Some(FromInit::InitFailed { error_type }) => environment.init_failed(error_type),
             Some(FromInit::Chunk { request_id, data }) => {
-                if let Some(stream) = environment.stream_of(&request_id)
-                    && stream.send_timeout(data, STREAM_STALL).await.is_err()
-                {
-                    // It is gone, or reads no more: the environment is not its to hold.
-                    environment.end_stream(&request_id);
+                if let Some(stream) = environment.stream_of(&request_id) {
+                    let began = Instant::now();
+                    if stream.send_timeout(data, STREAM_STALL).await.is_err() {
+                        // It is gone, or reads no more: the environment is not its to hold.
+                        environment.end_stream(&request_id);
+                    }
+                    environment.held_up(began.elapsed());
                 }
             }
             Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),

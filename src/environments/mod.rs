@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod capacity;
+mod deadline;
 pub mod delayed;
 pub mod endpoint;
 mod environment;

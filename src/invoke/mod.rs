@@ -276,6 +276,8 @@ fn refusal(error: &RunError) -> ApiError {
         }
         RunError::Reserved(_) => ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
             .with_reason("ReservedFunctionConcurrentInvocationLimitExceeded"),
+        // Only the user can mend it: none of the errors that clients try again.
+        RunError::Executor(error) if !error.may_pass() => ApiError::invalid_parameter(error.to_string()),
         RunError::Executor(error) => ApiError::new(ErrorCode::InvalidRuntime, error.to_string()),
         RunError::Code(error) => {
             tracing::error!(%error, "a function's code cannot be unpacked");
@@ -284,7 +286,7 @@ fn refusal(error: &RunError) -> ApiError {
         // Not one of the errors that clients try again: only the user can mend it.
         RunError::Folder(error) => ApiError::invalid_parameter(error.to_string()),
         RunError::Closing => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
-        RunError::StartTimeout(_) | RunError::EndedEarly | RunError::Undelivered => {
+        RunError::StartTimeout { .. } | RunError::EndedEarly | RunError::Undelivered => {
             tracing::error!(%error, "an invocation could not be run");
             ApiError::new(ErrorCode::Service, format!("The function could not be run: {error}."))
         }

@@ -35,7 +35,7 @@ pub(super) async fn find_executor(
 }
 
 /// The executor, and why it is this one.
-pub(super) fn choose_executor(
+pub(super) async fn choose_executor(
     options: &ServeOptions,
     found: Found,
     settings: &Settings,
@@ -58,15 +58,35 @@ pub(super) fn choose_executor(
         containers: container_options(options, address),
         ignore_architecture: options.containers.ignore_architecture,
     };
-    match (engine.and_then(|engine| DockerExecutor::on(engine, docker)), options.executor) {
-        (Ok(docker), choice) => {
-            let why = if choice == ExecutorChoice::Docker { "asked for" } else { "an engine answers" };
-            let reason = format!("{why}: {}", docker.engine());
-            Ok((Arc::new(docker), reason))
+    let docker = match engine.and_then(|engine| DockerExecutor::on(engine, docker)) {
+        Ok(docker) => docker,
+        Err(error) if options.executor == ExecutorChoice::Docker => return Err(unusable("docker", &error)),
+        Err(error) => {
+            return Ok((sandbox(options, settings, init, address)?, format!("no Docker engine: {error}")));
         }
-        (Err(error), ExecutorChoice::Docker) => Err(unusable("docker", &error)),
-        (Err(error), _) => Ok((sandbox(options, settings, init, address)?, format!("no Docker engine: {error}"))),
+    };
+    // What the user asks of an engine that is there is not answered by taking another executor.
+    docker.check_networks().await.map_err(|error| unusable("docker", &error))?;
+    if options.executor == ExecutorChoice::Docker {
+        let reason = format!("asked for: {}", docker.engine());
+        return Ok((Arc::new(docker), reason));
     }
+    let why = match docker.can_run(&images_of(ledger)).await {
+        Ok(()) => "an engine answers".to_owned(),
+        Err(reason) => match sandbox(options, settings, init, address) {
+            Ok(sandbox) => return Ok((sandbox, format!("the Docker engine is of no use: {reason}"))),
+            Err(error) => format!("an engine answers, of no use yet ({reason}); nor is the sandbox ({error})"),
+        },
+    };
+    let reason = format!("{why}: {}", docker.engine());
+    Ok((Arc::new(docker), reason))
+}
+
+/// The images that functions of the store name.
+fn images_of(ledger: &Ledger) -> Vec<String> {
+    let state = ledger.state();
+    let versions = state.functions.values().flat_map(|function| function.versions.values());
+    versions.filter_map(|version| version.code.image.as_ref().map(|image| image.uri.clone())).collect()
 }
 
 /// The sandbox, if this kernel lets this user make one.
@@ -124,7 +144,20 @@ fn endpoint(options: &ServeOptions, address: SocketAddr, found: Endpoint) -> End
 /// Containers of an engine on this machine reach the server through the folder that they share. Those of a remote one
 /// reach it where their inits do, if it listens there.
 fn from_containers(options: &ServeOptions, address: SocketAddr) -> Endpoint {
+    let containers = ContainerOptions {
+        networks: options.containers.networks(),
+        flags: options.containers.docker_flags.clone(),
+        ..ContainerOptions::default()
+    };
     match options.containers.link_address {
+        None if containers.main_network() == Some("host") => Endpoint::on_this_machine(address),
+        None if containers.shares_loopback() => {
+            tracing::warn!(
+                "functions in another container's network get no AWS_ENDPOINT_URL: name the host by which they reach \
+                 this server in HOSTNAME_FROM_LAMBDA"
+            );
+            Endpoint::Absent
+        }
         None => Endpoint::Relayed(address.port()),
         Some(_) if address.ip().is_loopback() => {
             tracing::warn!(

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::types::{FunctionCode, ImageConfig, PackageType, State};
 use bollard::Docker;
 use bollard::query_parameters::{BuildImageOptionsBuilder, RemoveImageOptions};
@@ -137,13 +138,94 @@ async fn an_image_that_cannot_start_fails_as_on_aws() {
             assert!(invoked.failure().1.ends_with("\"no-such-program\": executable file not found in $PATH"));
         }
     }
-    create(&client, "missing", "localhost:1/no/such:image", None).await;
-    active(&client, "missing").await;
-    let refused = client.invoke().function_name("missing").send().await.expect_err("there is no image");
-    let text = format!("{refused:?}");
-    assert!(text.contains("localhost:1/no/such:image is not here and cannot be pulled"), "{text}");
     drop(server);
     image.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_pulled_is_told_and_not_tried_again() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let image = Image::build("vanishes").await;
+    let server = Server::start(Options::new(Executor::Docker));
+    let client = server.client();
+    create(&client, "missing", "localhost:1/no/such:image", None).await;
+    let failed = eventually("the function has failed", || async {
+        let found = client.get_function_configuration().function_name("missing").send().await.expect("is there");
+        (found.state() == Some(&State::Failed)).then_some(found)
+    })
+    .await;
+    let reason = failed.state_reason().unwrap_or_default();
+    assert!(reason.contains("localhost:1/no/such:image is not here and cannot be pulled"), "{reason}");
+    assert_eq!(failed.state_reason_code().map(aws_sdk_lambda::types::StateReasonCode::as_str), Some("InvalidImage"));
+    let refused = client.invoke().function_name("missing").send().await.expect_err("there is no image");
+    let status = refused.raw_response().map(|response| response.status().as_u16());
+    assert_eq!((refused.code(), status), (Some("ResourceConflictException"), Some(409)), "{refused:?}");
+
+    // One that was there, and is not when it is needed.
+    create(&client, "vanished", &image.name, None).await;
+    active(&client, "vanished").await;
+    image.remove().await;
+    let refused = client.invoke().function_name("vanished").send().await.expect_err("there is no image");
+    let status = refused.raw_response().map(|response| response.status().as_u16());
+    assert_eq!(status, Some(400), "no error that clients try again: {refused:?}");
+    assert!(refused.message().unwrap_or_default().contains("cannot be pulled"), "{refused:?}");
+}
+
+/// A registry that takes connections and says nothing.
+fn mute_registry() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_that_does_not_begin_ends() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let (_registry, address) = mute_registry();
+    let server = Server::start(Options::new(Executor::Docker));
+    let client = server.client();
+    let begin = std::time::Instant::now();
+    create(&client, "mute", &format!("{address}/image:1"), None).await;
+    eventually("the function has failed", || async {
+        let found = client.get_function_configuration().function_name("mute").send().await.expect("is there");
+        (found.state() == Some(&State::Failed)).then_some(())
+    })
+    .await;
+    assert!(begin.elapsed().as_secs() < 40, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn an_engine_that_can_have_no_image_is_not_taken() {
+    if !Executor::Docker.is_here() || !Executor::Sandbox.is_here() {
+        return;
+    }
+    let (_registry, mute) = mute_registry();
+    for registry in ["localhost:1", &mute] {
+        let begin = std::time::Instant::now();
+        let mapping = format!("{registry}/none-<runtime>:1");
+        let server = Server::start(Options::any().with("LAMBDA_RUNTIME_IMAGE_MAPPING", &mapping));
+        let executor = server.field("executor");
+        assert!(executor.starts_with("sandbox (the Docker engine is of no use"), "{executor}");
+        assert!(executor.contains("cannot be pulled now"), "{executor}");
+        assert!(begin.elapsed().as_secs() < 15, "{:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn the_demo_runs_without_images() {
+    if !Executor::Docker.is_here() || !Executor::Sandbox.is_here() {
+        return;
+    }
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_larder"));
+    demo.arg("demo").env("LAMBDA_RUNTIME_IMAGE_MAPPING", "localhost:1/none-<runtime>:1").env_remove("LARDER_EXECUTOR");
+    let output = demo.output().expect("larder is built");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("executor sandbox (the Docker engine is of no use"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

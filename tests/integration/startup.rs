@@ -182,14 +182,28 @@ fn an_ephemeral_server_leaves_nothing() {
         command.env_remove("LARDER_DATA_DIR");
         command
     };
-    let mut child = server().spawn().expect("larder is built");
-    let mut banner = std::io::BufReader::new(child.stdout.take().expect("is piped"));
-    let mut line = String::new();
-    while !line.contains("  executor ") {
-        assert!(std::io::BufRead::read_line(&mut banner, &mut line).expect("a banner") > 0, "it starts: {line}");
-    }
+    let started = || {
+        let mut child = server().spawn().expect("larder is built");
+        let mut banner = std::io::BufReader::new(child.stdout.take().expect("is piped"));
+        let mut line = String::new();
+        while !line.contains("  executor ") {
+            assert!(std::io::BufRead::read_line(&mut banner, &mut line).expect("a banner") > 0, "it starts: {line}");
+        }
+        child
+    };
     let made = || fs::read_dir(parent.path()).expect("reads").count();
-    assert_eq!(made(), 1, "one folder while it runs");
+    let mut killed = started();
+    killed.kill().expect("killed");
+    killed.wait().expect("waited for");
+    assert_eq!(made(), 1, "a killed one cannot clean up");
+    let (mut child, beside) = (started(), started());
+    let start = Instant::now();
+    while made() > 2 && start.elapsed() < PATIENCE {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(made(), 2, "one folder for each that runs, and none of the killed one");
+    kill(Pid::from_raw(i32::try_from(beside.id()).expect("a pid")), Signal::SIGTERM).expect("signalled");
+    assert!({ beside }.wait().expect("waited for").success());
     kill(Pid::from_raw(i32::try_from(child.id()).expect("a pid")), Signal::SIGTERM).expect("signalled");
     assert!(child.wait().expect("waited for").success());
     assert_eq!(made(), 0, "and none after");

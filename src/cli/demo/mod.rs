@@ -23,8 +23,11 @@ const NAME: &str = "hello";
 /// Warm invocations that are timed.
 const WARM: usize = 50;
 
-/// How long the function may take to become `Active`.
-const ACTIVE: Duration = Duration::from_secs(30);
+/// How long the function may take to become `Active`: its image may have to be pulled.
+const ACTIVE: Duration = Duration::from_secs(600);
+
+/// After this it is said what takes so long.
+const SAY_AFTER: Duration = Duration::from_secs(5);
 
 /// Options of `larder demo`.
 #[derive(Debug, Clone, clap::Args)]
@@ -76,7 +79,8 @@ async fn steps(
     let client = Client::new(running.address());
     let health = client.get("/_larder/health").await?;
     let sample = Sample::choose(&client.get("/_larder/runtimes").await?);
-    note(&format!("executor {}, runtime {}", health["executor"]["name"].as_str().unwrap_or("?"), sample.runtime));
+    let executor = |name: &str| health["executor"][name].as_str().unwrap_or("?").to_owned();
+    note(&format!("executor {} ({}), runtime {}", executor("name"), executor("reason"), sample.runtime));
 
     show.step("create a function", create(&client, &sample)).await?;
     show.step("wait until it is Active", active(&client)).await?;
@@ -112,12 +116,18 @@ async fn create(client: &Client, sample: &Sample) -> Result<(), String> {
 }
 
 async fn active(client: &Client) -> Result<(), String> {
-    let deadline = Instant::now() + ACTIVE;
+    let (begun, mut said) = (Instant::now(), false);
     loop {
         let configuration = client.get(&format!("/2015-03-31/functions/{NAME}/configuration")).await?;
         match configuration["State"].as_str() {
             Some("Active") => return Ok(()),
-            Some("Pending") if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(10)).await,
+            Some("Pending") if begun.elapsed() < ACTIVE => {
+                if !said && begun.elapsed() > SAY_AFTER {
+                    said = true;
+                    note("the image of its runtime is being pulled");
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             state => {
                 let reason = configuration["StateReason"].as_str().unwrap_or("no reason was given");
                 return Err(format!("the function is {}: {reason}", state.unwrap_or("in no state")));

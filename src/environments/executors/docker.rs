@@ -11,19 +11,18 @@
 //! 11 ms, starting it 300 ms, of which 175 ms are its network: it takes 125 ms in the namespace of
 //! another container. The log driver makes no difference.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fs, io};
 
 use async_trait::async_trait;
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, NetworkConnectRequest};
+use bollard::models::NetworkConnectRequest;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions, ListContainersOptionsBuilder,
-    ListImagesOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions, RemoveContainerOptionsBuilder,
+    StartContainerOptions,
 };
-use futures_util::future::join_all;
 
 use crate::environments::executor::{
     Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch, StandbySpec,
@@ -37,11 +36,14 @@ mod copy;
 mod engine;
 mod flags;
 mod launch;
+mod networks;
 mod pull;
 mod standby;
+mod sweep;
+mod usable;
 
 use architecture::Architectures;
-use container::{ENVIRONMENT_LABEL, INIT_NAME, Passage, STORE_LABEL};
+use container::{ENVIRONMENT_LABEL, INIT_NAME, Passage};
 use engine::{is_going, is_missing};
 use pull::{Images, Present, Wanted};
 use standby::Slots;
@@ -142,11 +144,21 @@ impl DockerExecutor {
         Ok(Wanted { image, platform })
     }
 
+    /// What `base` runs in, once it is there.
+    async fn ensure(&self, base: &Base) -> Result<Arc<Present>, ExecutorError> {
+        let ensured = self.images.ensure(&self.engine, &self.image(base)?).await;
+        ensured.map_err(|error| match error {
+            // Its function names it, and no mapping.
+            ExecutorError::RuntimeMissing(text) if base.image.is_some() => pull::refused(text),
+            other => other,
+        })
+    }
+
     /// Creates the container of `spec`. An image that was removed since it was last seen is pulled
     /// again.
     async fn create(&self, spec: &EnvironmentSpec) -> Result<String, ExecutorError> {
         let wanted = self.image(&spec.base)?;
-        let mut image = self.images.ensure(&self.engine, &wanted).await?;
+        let mut image = self.ensure(&spec.base).await?;
         let mut created = self.try_create(spec, &image).await?;
         if created.as_ref().is_err_and(container::is_size_refusal) {
             // Others may have been refused at the same time.
@@ -157,7 +169,7 @@ impl DockerExecutor {
         }
         if created.as_ref().is_err_and(is_missing) {
             self.images.forget(&wanted);
-            image = self.images.ensure(&self.engine, &wanted).await?;
+            image = self.ensure(&spec.base).await?;
             created = self.try_create(spec, &image).await?;
         }
         created.map_err(|error| {
@@ -177,7 +189,7 @@ impl DockerExecutor {
         if self.no_sizes.load(Ordering::Relaxed) {
             body.host_config.get_or_insert_default().storage_opt = None;
         }
-        let created = self.engine.docker.create_container(Some(options), body).await;
+        let created = self.engine.slow(self.engine.docker.create_container(Some(options), body)).await;
         Ok(created.map(|created| created.id))
     }
 
@@ -188,17 +200,18 @@ impl DockerExecutor {
         }
         for network in self.options.networks.iter().skip(1) {
             let request = NetworkConnectRequest { container: id.to_owned(), ..NetworkConnectRequest::default() };
-            let connected = self.engine.docker.connect_network(network, request).await;
+            let connected = self.engine.quick(self.engine.docker.connect_network(network, request)).await;
             connected.map_err(|error| self.engine.failed(&format!("connect a container to {network}"), &error))?;
         }
-        let started = self.engine.docker.start_container(id, None::<StartContainerOptions>).await;
+        let started = self.engine.slow(self.engine.docker.start_container(id, None::<StartContainerOptions>)).await;
         started.map_err(|error| self.engine.failed(&format!("start container {}", container::name(spec)), &error))
     }
 
     /// Kills and removes a container, or keeps it stopped where that is wanted; one that is gone or going is fine.
     async fn remove(&self, container: &str) -> Result<(), ExecutorError> {
         if self.options.keep_stopped {
-            return match self.engine.docker.kill_container(container, None::<KillContainerOptions>).await {
+            let killing = self.engine.docker.kill_container(container, None::<KillContainerOptions>);
+            return match self.engine.slow(killing).await {
                 Err(error) if !is_going(&error) => {
                     Err(self.engine.failed(&format!("stop container {container}"), &error))
                 }
@@ -206,22 +219,12 @@ impl DockerExecutor {
             };
         }
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match self.engine.docker.remove_container(container, Some(options)).await {
+        match self.engine.slow(self.engine.docker.remove_container(container, Some(options))).await {
             Err(error) if !is_going(&error) => {
                 Err(self.engine.failed(&format!("remove container {container}"), &error))
             }
             _ => Ok(()),
         }
-    }
-
-    /// This store's containers in any state, with one more label where given.
-    async fn list(&self, label: Option<String>) -> Result<Vec<ContainerSummary>, ExecutorError> {
-        let mut labels = vec![format!("{STORE_LABEL}={}", self.store_id)];
-        labels.extend(label);
-        let filters = HashMap::from([("label", labels)]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let listed = self.engine.docker.list_containers(Some(options)).await;
-        listed.map_err(|error| self.engine.failed("list containers", &error))
     }
 
     fn containers(&self) -> MutexGuard<'_, HashMap<EnvironmentId, String>> {
@@ -242,9 +245,7 @@ impl Executor for DockerExecutor {
 
     /// Those whose image the engine has.
     async fn ready_runtimes(&self) -> Result<Vec<&'static str>, ExecutorError> {
-        let listed = self.engine.docker.list_images(None::<ListImagesOptions>).await;
-        let images = listed.map_err(|error| self.engine.failed("list images", &error))?;
-        let tags: HashSet<String> = images.into_iter().flat_map(|image| image.repo_tags).collect();
+        let tags = self.image_names().await?;
         let here = |name: &str| self.mapping.image(name).is_some_and(|image| tags.contains(&pull::tagged(&image)));
         Ok(runtimes::RUNTIMES.iter().map(|runtime| runtime.name).filter(|name| here(name)).collect())
     }
@@ -254,7 +255,7 @@ impl Executor for DockerExecutor {
     }
 
     async fn prepare(&self, base: &Base) -> Result<(), ExecutorError> {
-        self.images.ensure(&self.engine, &self.image(base)?).await.map(|_| ())
+        self.ensure(base).await.map(drop)
     }
 
     /// A caller that drops this future half-way calls [`Executor::stop`]: a container may be there.
@@ -273,7 +274,8 @@ impl Executor for DockerExecutor {
 
     async fn is_running(&self, id: &EnvironmentId) -> bool {
         let Some(container) = self.containers().get(id).cloned() else { return false };
-        match self.engine.docker.inspect_container(&container, None::<InspectContainerOptions>).await {
+        let looking = self.engine.docker.inspect_container(&container, None::<InspectContainerOptions>);
+        match self.engine.quick(looking).await {
             Ok(found) => found.state.is_none_or(|state| state.running != Some(false)),
             Err(error) => !is_missing(&error),
         }
@@ -313,21 +315,9 @@ impl Executor for DockerExecutor {
 
     async fn sweep(&self, keep: &Keep<'_>) -> Result<Vec<EnvironmentId>, ExecutorError> {
         self.slots.sweep(keep).await?;
-        let strangers = self.list(None).await?.into_iter().filter_map(|container| {
-            let environment = container.labels?.remove(ENVIRONMENT_LABEL).map(EnvironmentId)?;
-            // One that is kept for somebody to look at has ended already.
-            let ended = container.state.is_some_and(|state| state == ContainerSummaryStateEnum::EXITED);
-            if self.options.keep_stopped && ended {
-                return None;
-            }
-            (!keep(&environment)).then_some((environment, container.id?))
-        });
-        let removals = strangers.map(|(environment, container)| async move {
-            self.remove(&container).await?;
-            self.containers().remove(&environment);
-            Ok(environment)
-        });
-        join_all(removals).await.into_iter().collect()
+        let swept = self.sweep_own(keep).await;
+        self.sweep_forgotten().await;
+        swept
     }
 }
 

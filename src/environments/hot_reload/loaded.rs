@@ -1,7 +1,7 @@
 //! Which state of its hot-reload folders an environment's runtime has read.
 
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -50,12 +50,12 @@ impl LoadedCode {
         *self.read.borrow() != self.asked()
     }
 
-    /// Waits until the runtime has read what it was told of, `limit` at most.
-    pub async fn read(&self, limit: Duration) {
+    /// Waits until the runtime has read what it was told of, `by` then at the latest.
+    pub async fn read(&self, by: Instant) {
         let mut read = self.read.subscribe();
         let asked = self.asked();
         // Beyond the limit the init phase is repeated within the invocation, as everywhere.
-        let _ = tokio::time::timeout(limit, read.wait_for(|read| *read == asked)).await;
+        let _ = tokio::time::timeout_at(by.into(), read.wait_for(|read| *read == asked)).await;
     }
 
     /// Notes which folders are mounted, once.
@@ -71,6 +71,8 @@ impl LoadedCode {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -81,7 +83,7 @@ mod tests {
         code.loaded(3);
         assert!(code.is_loading());
         code.loaded(5);
-        code.read(Duration::from_secs(5)).await;
+        code.read(Instant::now() + Duration::from_secs(5)).await;
         assert!(!code.is_loading());
     }
 

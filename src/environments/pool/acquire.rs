@@ -33,15 +33,17 @@ impl Pool {
     ) -> Result<(Arc<Environment>, Option<Running>), RunError> {
         let deployment = target.deployment();
         // Room on this machine is waited for as long as a new environment may take.
-        let deadline = Instant::now() + self.settings.start_timeout;
-        let (mut running, mut starts) = (None, 0);
+        let deadline = self.start_limit();
+        let (mut running, mut starts, mut start_by) = (None, 0, None);
         loop {
             let freed = self.freed.notified();
             match self.look(target, &deployment, &mut running, deadline)? {
                 Found::Environment(environment) => return Ok((environment, running)),
                 Found::Room(id) => {
                     starts += 1;
-                    match self.start(target, Initialization::OnDemand, id).await {
+                    // All of them together take no longer than one may.
+                    let by = *start_by.get_or_insert_with(|| self.start_limit());
+                    match self.start(target, Initialization::OnDemand, id, by).await {
                         Err(RunError::EndedEarly) if starts < STARTS => {}
                         started => return Ok((started?, running)),
                     }
@@ -120,7 +122,7 @@ impl Pool {
     /// Room for an environment that no invocation waits for, within the limits; `ending` idle ones for it, and
     /// waiting until they have ended, if so wanted.
     pub(super) async fn room_ahead(self: &Arc<Self>, memory_mib: u32, ending: bool) -> Result<EnvironmentId, RunError> {
-        let deadline = Instant::now() + self.settings.start_timeout;
+        let deadline = self.start_limit();
         loop {
             let freed = self.freed.notified();
             let room = {

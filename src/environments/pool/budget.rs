@@ -72,6 +72,11 @@ impl Budget {
         self.shares.insert(id.clone(), Share { memory_mib, ending: false });
     }
 
+    /// Whether an environment has a share.
+    pub fn has(&self, id: &EnvironmentId) -> bool {
+        self.shares.contains_key(id)
+    }
+
     /// Notes that an environment was told to end.
     pub fn ends(&mut self, id: &EnvironmentId) {
         if let Some(share) = self.shares.get_mut(id)

@@ -1,6 +1,7 @@
 //! What dials: new environments, standby ones, and those of a former server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_init::link::{Hello, Phase};
 use tokio::sync::oneshot;
@@ -52,7 +53,8 @@ impl Pool {
         }
         let busy = match &hello.phase {
             Phase::Busy { request_id } => {
-                environment.inherit(request_id.clone());
+                let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
+                environment.inherit(request_id.clone(), timeout);
                 true
             }
             Phase::Fresh | Phase::Idle => false,

@@ -7,6 +7,15 @@ use super::{Inner, Pool};
 use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::EnvironmentId;
 
+/// How soon what could not be removed is tried again; twice as long after each try.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// The longest pause between tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The same at the server's end, which is not held up for long.
+const LONGEST_AT_THE_END: Duration = Duration::from_secs(2);
+
 impl Inner {
     /// Puts an environment among the idle ones of its kind.
     pub(super) fn rest(&mut self, environment: &Arc<Environment>) {
@@ -81,12 +90,45 @@ impl Pool {
         let pool = Arc::clone(self);
         self.tasks.spawn(async move {
             asked.await;
-            if let Err(error) = pool.executor.stop(&id).await {
-                tracing::warn!(environment = %id, %error, "an environment could not be removed");
-            }
+            let removed = pool.try_remove(&id).await;
             pool.inner().budget.give_back(&id);
             pool.freed.notify_waiters();
+            if !removed {
+                pool.sweep_soon();
+                pool.remove_later(&id).await;
+            }
         });
+    }
+
+    async fn try_remove(&self, id: &EnvironmentId) -> bool {
+        let removed = self.executor.stop(id).await;
+        if let Err(error) = &removed {
+            tracing::warn!(environment = %id, %error, "an environment could not be removed");
+        }
+        removed.is_ok()
+    }
+
+    /// Removes what could not be removed, again and again: the engine may be away for a while. At the server's end
+    /// it is left to the next one, after a few tries.
+    async fn remove_later(&self, id: &EnvironmentId) {
+        let mut pause = AGAIN_AFTER;
+        loop {
+            if self.stop.is_cancelled() {
+                if pause > LONGEST_AT_THE_END {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+            } else {
+                // The end comes before its time, which is why it is counted anew.
+                let waited = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                pause = if waited.is_none() { AGAIN_AFTER } else { pause };
+            }
+            match self.executor.stop(id).await {
+                Ok(()) => return tracing::info!(environment = %id, "an environment is removed at last"),
+                Err(error) => tracing::debug!(environment = %id, %error, "it is still there"),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     pub(super) fn forget(&self, id: &EnvironmentId) {

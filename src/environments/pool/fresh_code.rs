@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_init::link::Outcome;
 
@@ -14,8 +14,8 @@ use crate::environments::hot_reload::{self, Settled};
 use crate::environments::invocation::Completed;
 use crate::model::hot_folder::HotFolder;
 
-/// Longest wait for a runtime to read its code: the limit of the init phase. After that the init phase is repeated
-/// within the invocation.
+/// Longest wait for a runtime to read its code, however often it changes: the limit of the init phase. After that the
+/// init phase is repeated within the invocation.
 const READ: Duration = Duration::from_secs(10);
 
 /// How often an environment is told to read its code before it gets an event all the same, and how many are tried:
@@ -86,6 +86,7 @@ impl Pool {
         folders: &[HotFolder],
         mut settled: Settled,
     ) -> Result<bool, RunError> {
+        let by = Instant::now() + READ;
         for _ in 0..READINGS {
             if environment.code.asked() < settled.change {
                 self.merge_layers(target).await?;
@@ -96,12 +97,12 @@ impl Pool {
             if !environment.code.is_loading() {
                 return Ok(true);
             }
-            environment.code.read(READ).await;
+            environment.code.read(by).await;
             let now = self.hot_reload.settle(folders).await?;
             if !environment.code.is_mounted(&now.roots) {
                 return Ok(false);
             }
-            if now.change == settled.change || !now.quiet {
+            if now.change == settled.change || !now.quiet || by <= Instant::now() {
                 return Ok(true);
             }
             settled = now;

@@ -1,8 +1,9 @@
 //! Making environments: from a target to a runtime that was told to start.
 
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use larder_init::link::{FunctionFacts, Start};
 use tokio::sync::oneshot;
@@ -30,15 +31,70 @@ pub(super) const INIT_AHEAD_MS: u64 = 130_000;
 /// How often it is looked whether a started environment that has not dialled still runs. Most dial before.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// What is being done for a new environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Step {
+    /// What environments of its kind share: the image.
+    #[default]
+    Preparing,
+    /// Its code and layers.
+    Unpacking,
+    /// The executor starts it.
+    Starting,
+    /// Its init has to say that it is there.
+    Dialling,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preparing => "its image is not ready yet",
+            Self::Unpacking => "its code is not unpacked yet",
+            Self::Starting => "the executor does not say that it started",
+            Self::Dialling => "it started, and its init does not answer",
+        })
+    }
+}
+
+/// An environment on its way, for the task that makes it and the one that waits.
+#[derive(Debug, Clone, Default)]
+struct Making(Arc<Mutex<(Step, bool)>>);
+
+impl Making {
+    fn is_at(&self, step: Step) {
+        self.0.lock().expect("no holder panics").0 = step;
+    }
+
+    fn step(&self) -> Step {
+        self.0.lock().expect("no holder panics").0
+    }
+
+    /// Nobody waits any more.
+    fn give_up(&self) {
+        self.0.lock().expect("no holder panics").1 = true;
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.0.lock().expect("no holder panics").1
+    }
+}
+
 impl Pool {
-    /// Makes an environment that has its room and waits until it dials: out of a standby one where one fits.
+    /// When an environment that is started now must be there.
+    pub(super) fn start_limit(&self) -> Instant {
+        Instant::now() + self.settings.start_timeout
+    }
+
+    /// Makes an environment that has its room and waits until it dials, `by` then at the latest: out of a standby one
+    /// where one fits.
     pub(super) async fn start(
         self: &Arc<Self>,
         target: &Target,
         initialization: Initialization,
         id: EnvironmentId,
+        by: Instant,
     ) -> Result<Arc<Environment>, RunError> {
-        if let Some(environment) = self.start_standby(target, initialization, &id).await {
+        if let Some(environment) = self.start_standby(target, initialization, &id, by).await {
             return Ok(environment);
         }
         if self.stop.is_cancelled() {
@@ -46,24 +102,35 @@ impl Pool {
             return Err(RunError::Closing);
         }
         let environment = self.announce(target, initialization, &id);
+        let making = Making::default();
         // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, making) = (Arc::clone(self), target.clone());
-        let made_id = id.clone();
-        let made = self.tasks.spawn(async move { pool.make(&making, made_id).await });
-        let outcome = match made.await {
-            Ok(Ok(())) => match self.dialled(&id, environment).await {
-                Ok(environment) => {
-                    self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
-                    return Ok(environment);
-                }
-                Err(error) => Err(error),
-            },
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(RunError::Closing),
+        let made = self.tasks.spawn(Arc::clone(self).make_whole(target.clone(), id.clone(), making.clone()));
+        let started = async {
+            made.await.map_err(|_| RunError::Closing)??;
+            self.dialled(&id, environment).await
         };
-        self.inner().starting.remove(&id);
-        self.end(id);
+        let outcome = match tokio::time::timeout_at(by.into(), started).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(RunError::StartTimeout { limit: self.settings.start_timeout, step: making.step() }),
+        };
+        if outcome.is_ok() {
+            self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
+        } else {
+            making.give_up();
+            self.inner().starting.remove(&id);
+            self.end(id);
+            self.sweep_soon();
+        }
         outcome
+    }
+
+    /// Makes an environment; ends it where nobody waits for it any more when it is there.
+    async fn make_whole(self: Arc<Self>, target: Target, id: EnvironmentId, making: Making) -> Result<(), RunError> {
+        let made = self.make(&target, id.clone(), &making).await;
+        if making.is_given_up() {
+            self.end(id);
+        }
+        made
     }
 
     /// Waits until a started environment dials. One that ends before, whoever ended it, is not waited for.
@@ -84,9 +151,6 @@ impl Pool {
             biased;
             dialled = environment => dialled.map_err(|_| RunError::Closing),
             () = ended => Err(RunError::EndedEarly),
-            () = tokio::time::sleep(self.settings.start_timeout) => {
-                Err(RunError::StartTimeout(self.settings.start_timeout))
-            }
         }
     }
 
@@ -106,10 +170,16 @@ impl Pool {
         dialled
     }
 
-    async fn make(&self, target: &Target, id: EnvironmentId) -> Result<(), RunError> {
-        self.executor.prepare(&Base::of(&target.version)).await?;
+    async fn make(&self, target: &Target, id: EnvironmentId, making: &Making) -> Result<(), RunError> {
+        let base = Base::of(&target.version);
+        let prepared = self.stop.run_until_cancelled(self.executor.prepare(&base)).await;
+        prepared.ok_or(RunError::Closing)??;
+        making.is_at(Step::Unpacking);
         let spec = self.spec(target, id).await?;
-        Ok(self.executor.start(&spec).await?)
+        making.is_at(Step::Starting);
+        self.executor.start(&spec).await?;
+        making.is_at(Step::Dialling);
+        Ok(())
     }
 
     pub(super) async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {

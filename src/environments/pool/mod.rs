@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use self::budget::Budget;
 use self::concurrency::Concurrency;
 use self::idle::Idle;
+use self::making::Step;
 pub use self::provisioned::ProvisionError;
 use self::provisioned::ProvisionedPool;
 use self::recent::Recent;
@@ -112,9 +113,14 @@ pub enum RunError {
     /// A hot-reload folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The new environment did not dial in time.
-    #[error("a new environment did not answer within {} s", .0.as_secs())]
-    StartTimeout(Duration),
+    /// The new environment was not there in time.
+    #[error("a new environment was not there within {} s: {step}", limit.as_secs())]
+    StartTimeout {
+        /// How long it was waited for.
+        limit: Duration,
+        /// What was not done yet.
+        step: Step,
+    },
     /// New environments kept ending before they dialled.
     #[error("new environments ended before they answered")]
     EndedEarly,
@@ -141,6 +147,8 @@ pub struct Pool {
     inner: Mutex<Inner>,
     /// Told whenever an environment becomes idle or has ended: who waits for one looks again.
     freed: Notify,
+    /// Told when something may have been left that nobody knows.
+    unswept: Notify,
     /// Told whenever the number of provisioned environments changes.
     provisioned_changed: Notify,
     started: Instant,
@@ -166,6 +174,8 @@ struct Inner {
     expected: HashMap<EnvironmentId, (DeploymentKey, Initialization)>,
     standby: Standby,
     budget: Budget,
+    /// When it is looked next for what nobody knows, and how often after that.
+    next_sweep: Option<(Instant, u32)>,
 }
 
 /// An environment that was started and has not dialled yet.
@@ -229,6 +239,7 @@ impl Pool {
             logs,
             inner: Mutex::new(inner),
             freed: Notify::new(),
+            unswept: Notify::new(),
             provisioned_changed: Notify::new(),
             started: Instant::now(),
             adoption,

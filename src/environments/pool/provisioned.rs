@@ -179,7 +179,7 @@ impl Pool {
     ) -> Result<Arc<Environment>, ProvisionError> {
         let provisioned = initialization == Initialization::Provisioned;
         let id = self.room_ahead(target.version.config.memory_mib, provisioned).await?;
-        let environment = self.start(target, initialization, id).await?;
+        let environment = self.start(target, initialization, id, self.start_limit()).await?;
         let limit = Duration::from_millis(INIT_AHEAD_MS);
         let limit = limit.max(Duration::from_secs(u64::from(target.version.config.timeout_s)));
         let initialised = match tokio::time::timeout(limit, environment.initialised()).await {

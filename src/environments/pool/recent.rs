@@ -127,7 +127,7 @@ impl Pool {
                 continue;
             }
             let made = match self.room_ahead(target.version.config.memory_mib, false).await {
-                Ok(id) => self.start(&target, Initialization::OnDemand, id).await,
+                Ok(id) => self.start(&target, Initialization::OnDemand, id, self.start_limit()).await,
                 Err(error) => Err(error),
             };
             match made {

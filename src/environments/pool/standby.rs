@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_init::link::Hello;
 use tokio::sync::oneshot;
@@ -73,11 +73,14 @@ impl Standby {
 }
 
 impl Pool {
-    /// Makes ready what the environments of a runtime or an image share, and its standby environments.
-    pub async fn prepare(self: &Arc<Self>, base: &Base) -> Result<(), ExecutorError> {
-        self.executor.prepare(base).await?;
-        self.fill(base).await;
-        Ok(())
+    /// Makes ready what the environments of a runtime or an image share, and has its standby environments made.
+    /// `None`: the server stops.
+    pub async fn prepare(self: &Arc<Self>, base: &Base) -> Option<Result<(), ExecutorError>> {
+        let prepared = self.stop.run_until_cancelled(self.executor.prepare(base)).await?;
+        if prepared.is_ok() {
+            self.stand_by(base, Duration::ZERO);
+        }
+        Some(prepared)
     }
 
     /// Has the standby environments of a runtime filled up, a little later.
@@ -157,6 +160,7 @@ impl Pool {
         target: &Target,
         initialization: Initialization,
         id: &EnvironmentId,
+        by: Instant,
     ) -> Option<Arc<Environment>> {
         let config = &target.version.config;
         // A folder is mounted, which takes a container of its own.
@@ -169,14 +173,12 @@ impl Pool {
         let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
         let assigning =
             self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
-        let begun = match assigning.await {
-            Ok(Ok(dialled)) => match tokio::time::timeout(self.settings.start_timeout, dialled).await {
-                Ok(Ok(environment)) => Ok(environment),
-                _ => Err("it does not begin".to_owned()),
-            },
-            Ok(Err(reason)) => Err(reason),
-            Err(error) => Err(error.to_string()),
+        let begun = async {
+            let dialled = assigning.await.map_err(|error| error.to_string())??;
+            dialled.await.map_err(|_| "it has ended".to_owned())
         };
+        let begun = tokio::time::timeout_at(by.into(), begun).await;
+        let begun = begun.unwrap_or_else(|_| Err("it does not begin in time".to_owned()));
         self.stand_by(&base, REPLACE_AFTER);
         match begun {
             Ok(environment) => Some(environment),

@@ -14,6 +14,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// While nothing is idle, the shortest time until the next look.
 const LEAST_SLEEP: Duration = Duration::from_millis(250);
 
+/// How soon after a start or an end that failed it is looked for what came of it, and how often: an engine may do
+/// later what it was asked for.
+const SWEEP_AFTER: Duration = Duration::from_secs(5);
+const SWEEPS: u32 = 4;
+
 impl Pool {
     /// Looks after the pool until the server stops: ends what is idle for long or outdated, and once,
     /// when adoption is over, what nobody wants.
@@ -35,13 +40,18 @@ impl Pool {
                 self.tasks.spawn(Arc::clone(self).rehydrate());
             }
             let due = if swept { self.next_expiry() } else { self.next_expiry().min(adopted_at) };
+            let due = self.next_sweep().map_or(due, |sweep| due.min(sweep));
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = tokio::time::sleep_until(due.into()) => {}
+                () = self.unswept.notified() => {}
                 seen = changes.changed() => if seen.is_err() { break },
             }
             for environment in self.take_dispensable() {
                 self.retire(&environment);
+            }
+            if swept && self.is_sweep_due() {
+                self.sweep_unknown().await;
             }
             self.keep_folders();
             if self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
@@ -83,19 +93,50 @@ impl Pool {
         for environment in self.take_beyond_budget() {
             self.retire(&environment);
         }
+        self.sweep_unknown().await;
+    }
+
+    /// Ends what nobody knows: of a former server, or of a request whose answer was lost.
+    async fn sweep_unknown(self: &Arc<Self>) {
         match self.executor.sweep(&|id| self.knows(id)).await {
             Ok(removed) if !removed.is_empty() => {
-                tracing::info!(count = removed.len(), "removed environments that a former server left");
+                tracing::info!(count = removed.len(), "removed environments that nobody knows");
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "could not look for environments of a former server"),
+            Err(error) => {
+                tracing::warn!(%error, "could not look for environments that nobody knows");
+                self.sweep_soon();
+            }
         }
     }
 
-    /// Whether an environment is one of this server's.
+    /// Has it looked for what nobody knows, some times from now on.
+    pub(super) fn sweep_soon(&self) {
+        self.inner().next_sweep = Some((Instant::now() + SWEEP_AFTER, SWEEPS));
+        self.unswept.notify_one();
+    }
+
+    fn next_sweep(&self) -> Option<Instant> {
+        self.inner().next_sweep.map(|(at, _)| at)
+    }
+
+    /// Whether it is time to look; then the next time is thrice as far away.
+    fn is_sweep_due(&self) -> bool {
+        let mut inner = self.inner();
+        let Some((at, left)) = inner.next_sweep.filter(|(at, _)| *at <= Instant::now()) else { return false };
+        let pause = SWEEP_AFTER * 3_u32.pow(SWEEPS.saturating_sub(left) + 1);
+        inner.next_sweep = (left > 1).then(|| (at + pause, left - 1));
+        true
+    }
+
+    /// Whether an environment is one of this server's, on its way or still ending.
     fn knows(&self, id: &EnvironmentId) -> bool {
         let inner = self.inner();
-        inner.live.contains_key(id) || inner.starting.contains_key(id) || inner.standby.contains(id)
+        inner.live.contains_key(id)
+            || inner.starting.contains_key(id)
+            || inner.expected.contains_key(id)
+            || inner.standby.contains(id)
+            || inner.budget.has(id)
     }
 
     /// Takes idle environments that were adopted beyond the limits, which may be lower than the former server's.

@@ -1,6 +1,7 @@
 //! What every test stands on.
 
 pub mod cut_link;
+pub mod engine;
 pub mod executors;
 pub mod functions;
 pub mod http;

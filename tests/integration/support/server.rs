@@ -26,17 +26,18 @@ const PASSED_ON: [&str; 3] = ["PATH", "HOME", "DOCKER_HOST"];
 pub struct Options {
     executor: &'static str,
     variables: Vec<(String, String)>,
+    umask: Option<&'static str>,
 }
 
 impl Options {
     /// With this executor.
     pub fn new(executor: Executor) -> Self {
-        Self { executor: executor.name(), variables: Vec::new() }
+        Self { executor: executor.name(), variables: Vec::new(), umask: None }
     }
 
     /// With whichever executor: for tests that run no function.
     pub fn any() -> Self {
-        Self { executor: "auto", variables: Vec::new() }
+        Self { executor: "auto", variables: Vec::new(), umask: None }
     }
 
     /// With an environment variable of the server.
@@ -45,9 +46,19 @@ impl Options {
         self
     }
 
+    /// Under another umask than the tests'.
+    pub fn with_umask(mut self, umask: &'static str) -> Self {
+        self.umask = Some(umask);
+        self
+    }
+
     /// The command that serves `data_dir` at `listen`.
     pub fn command(&self, data_dir: &Path, listen: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        let larder = env!("CARGO_BIN_EXE_larder");
+        let mut command = Command::new(if self.umask.is_some() { "sh" } else { larder });
+        if let Some(umask) = self.umask {
+            command.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), larder]);
+        }
         command.env_clear();
         for name in PASSED_ON {
             if let Some(value) = std::env::var_os(name) {

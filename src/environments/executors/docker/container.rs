@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits};
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountType, ResourcesUlimits,
+};
 use larder_init::link::{ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, RELAY_VARIABLE, TOKEN_VARIABLE};
 
 use super::{ContainerFlags, engine};
@@ -30,6 +32,12 @@ pub(super) const TASK_FOLDER: &str = "/var/task";
 
 /// Where layers are inside.
 pub(super) const LAYER_FOLDER: &str = "/opt";
+
+/// The network that is this machine's own.
+pub(super) const HOST_NETWORK: &str = "host";
+
+/// How a network begins that is another container's.
+pub(super) const SHARED_NETWORK: &str = "container:";
 
 /// Bytes in a MiB.
 pub(super) const MIB: i64 = 1024 * 1024;
@@ -85,6 +93,16 @@ pub struct ContainerOptions {
 }
 
 impl ContainerOptions {
+    /// The main network; `None`: the engine's default.
+    pub fn main_network(&self) -> Option<&str> {
+        self.networks.first().or(self.flags.network.as_ref()).map(String::as_str)
+    }
+
+    /// Whether containers have no loopback of their own but the machine's, or another container's.
+    pub fn shares_loopback(&self) -> bool {
+        self.main_network().is_some_and(|network| network == HOST_NETWORK || network.starts_with(SHARED_NETWORK))
+    }
+
     /// Who functions run as.
     pub(super) fn user(&self) -> InitUser {
         self.user.or(self.flags.user).unwrap_or_default()
@@ -171,7 +189,7 @@ pub(super) fn is_size_refusal(error: &bollard::errors::Error) -> bool {
 fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOptions) -> HostConfig {
     let memory = i64::from(spec.memory_mib) * MIB;
     let drops = options.user() != InitUser::Init;
-    let (main, dns) = (options.networks.first().or(options.flags.network.as_ref()), &options.dns);
+    let dns = &options.dns;
     HostConfig {
         auto_remove: Some(!options.keep_stopped),
         cap_add: drops.then(|| CAPABILITIES.map(str::to_owned).to_vec()),
@@ -188,7 +206,7 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOp
         // Memory and swap together: no swap.
         memory_swap: Some(memory),
         mounts: Some(mounts),
-        network_mode: main.cloned(),
+        network_mode: options.main_network().map(str::to_owned),
         pids_limit: Some(PIDS_LIMIT),
         security_opt: drops.then(|| vec!["no-new-privileges".to_owned()]),
         storage_opt: Some([("size".to_owned(), format!("{}m", spec.tmp_mib))].into()),
@@ -234,7 +252,7 @@ fn labels(spec: &EnvironmentSpec) -> HashMap<String, String> {
 }
 
 /// A read-only bind mount; unlike the short form `from:to:ro` it takes any path, and refuses one
-/// that is not there.
+/// that is not there. What is mounted below the folder on the host stays out: engines make only the top read-only.
 fn bind(from: &Path, to: &str) -> Result<Mount, ExecutorError> {
     let source = from.to_str().ok_or_else(|| {
         ExecutorError::Failed(format!("Docker: cannot mount {}: the path is not UTF-8", from.display()))
@@ -244,6 +262,7 @@ fn bind(from: &Path, to: &str) -> Result<Mount, ExecutorError> {
         source: Some(source.to_owned()),
         target: Some(to.to_owned()),
         read_only: Some(true),
+        bind_options: Some(MountBindOptions { non_recursive: Some(true), ..MountBindOptions::default() }),
         ..Mount::default()
     })
 }
@@ -292,6 +311,8 @@ mod tests {
         let mounts = body.host_config.and_then(|host| host.mounts).expect("mounts");
         let seen: Vec<_> =
             mounts.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref(), mount.read_only)).collect();
+        let options = mounts.iter().map(|mount| mount.bind_options.as_ref().and_then(|bind| bind.non_recursive));
+        assert!(options.into_iter().all(|option| option == Some(true)), "what is mounted below stays out");
         assert_eq!(
             seen,
             [
@@ -318,6 +339,15 @@ mod tests {
         let body = body(&spec(), "image", &passage, &ContainerOptions::default()).expect("a body");
         assert_eq!(body.host_config.and_then(|host| host.mounts), Some(vec![]));
         assert!(body.env.expect("variables").contains(&"LARDER_LINK=tcp:10.0.0.7:4000".into()));
+    }
+
+    #[test]
+    fn the_hosts_network_and_another_containers_are_shared() {
+        let network = |name: &str| ContainerOptions { networks: vec![name.into()], ..ContainerOptions::default() };
+        assert!(network("host").shares_loopback() && network("container:db").shares_loopback());
+        assert!(!network("bridge").shares_loopback() && !ContainerOptions::default().shares_loopback());
+        let flags = ContainerFlags::parse_value("--network host").expect("flags");
+        assert!(ContainerOptions { flags, ..ContainerOptions::default() }.shares_loopback());
     }
 
     #[test]

@@ -16,9 +16,15 @@ const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
 /// not be taken for absent: its environments would be lost.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long any other request may take to begin to answer, in seconds: creating a container on a
-/// busy disk can take many.
+/// How long any request may take to begin to answer, in seconds; only a download takes that long.
 const REQUEST_TIMEOUT_S: u64 = 120;
+
+/// How long the engine may take to make, start or remove a container: on a busy disk it can take many seconds. Callers
+/// do not wait so long: see `pool::making`.
+const SLOW: Duration = Duration::from_secs(60);
+
+/// How long it may take for what takes milliseconds.
+const QUICK: Duration = Duration::from_secs(10);
 
 /// The oldest API whose requests we send (Docker 20.10, Podman 3).
 const OLDEST_API: (u32, u32) = (1, 41);
@@ -35,6 +41,8 @@ pub struct Engine {
     pub(super) description: String,
     /// Its architecture in its own words, such as `amd64`.
     pub(super) architecture: String,
+    /// Whether it is Podman, which leaves a part of Docker's API out.
+    pub(super) is_podman: bool,
     /// Whether it is reached over TCP: our folders are not its folders then.
     pub(super) remote: bool,
 }
@@ -61,6 +69,8 @@ impl Engine {
         if os != "linux" {
             return Err(silent(address, &format!("it runs {os} containers, Larder needs linux")));
         }
+        let components = version.components.unwrap_or_default();
+        engine.is_podman = components.iter().any(|component| component.name.contains("Podman"));
         engine.architecture = version.arch.unwrap_or_default();
         engine.description = format!("{} (API {api}, {})", version.version.unwrap_or_default(), engine.architecture);
         Ok(engine)
@@ -88,8 +98,19 @@ impl Engine {
             address: address.to_owned(),
             description: String::new(),
             architecture: String::new(),
+            is_podman: false,
             remote,
         })
+    }
+
+    /// The answer to a request that is answered in milliseconds.
+    pub(super) async fn quick<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        within(QUICK, answer).await
+    }
+
+    /// The answer to a request that makes, starts or removes a container.
+    pub(super) async fn slow<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        within(SLOW, answer).await
     }
 
     /// The failure of one step, which reads on from `Docker: cannot`: `start container x`.
@@ -101,6 +122,11 @@ impl Engine {
             format!("Docker: cannot {step}: {reason}")
         })
     }
+}
+
+/// An engine that takes a request and does not answer holds nobody for ever.
+async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(limit, answer).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 /// Whether the engine has no such container or image.

@@ -15,6 +15,9 @@ const RUNTIME_API: &str = "127.0.0.1:9001";
 /// Where it takes traces.
 const XRAY_DAEMON: &str = "127.0.0.1:2000";
 
+/// Where it serves both in a loopback that it shares with others: at any free port.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// The entrypoint of AWS's images. Its contract: one argument, the handler; where
 /// `AWS_LAMBDA_RUNTIME_API` is set it executes the runtime.
 const ENTRYPOINT: &str = "/lambda-entrypoint.sh";
@@ -38,11 +41,13 @@ const VARIABLES: [(&str, &str); 6] = [
 impl DockerExecutor {
     pub(super) async fn launch_of(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
         let mut launch = if spec.base.image.is_some() {
-            let wanted = self.image(&spec.base)?;
-            of_image(&*self.images.ensure(&self.engine, &wanted).await?, &spec.image_config)
+            of_image(&*self.ensure(&spec.base).await?, &spec.image_config)
         } else {
             of_runtime(spec)
         };
+        if self.options.shares_loopback() {
+            (launch.runtime_api, launch.xray_daemon) = (ANY_PORT.to_owned(), ANY_PORT.to_owned());
+        }
         launch.user = self.options.user().numbers();
         launch.variables.extend(self.options.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         launch.variables.extend(self.options.flags.variables());

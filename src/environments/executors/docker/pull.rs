@@ -17,8 +17,17 @@ use crate::environments::executor::ExecutorError;
 /// a container is created.
 const TRUST: Duration = Duration::from_secs(60);
 
+/// How long a registry may take to say that it has the image.
+const FIRST_STEP: Duration = Duration::from_secs(20);
+
+/// How long a download may stand still.
+const STALL: Duration = Duration::from_secs(60);
+
 /// The least time between two lines about a pull.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+
+/// What registries say to those who may not have an image.
+const DENIALS: [&str; 4] = ["denied", "unauthorized", "forbidden", "authentication required"];
 
 /// One pull that any number of callers wait for. Whoever waits drives it, so that it goes on as
 /// long as one of them does, and needs no task of its own.
@@ -116,7 +125,7 @@ impl Images {
 
 /// The image as the engine has it; `None` where it has none of that name for that platform.
 async fn inspect(engine: &Engine, wanted: &Wanted) -> Result<Option<ImageInspect>, ExecutorError> {
-    match engine.docker.inspect_image(&wanted.image).await {
+    match engine.quick(engine.docker.inspect_image(&wanted.image)).await {
         Ok(inspected) => {
             let here = inspected.architecture.as_deref().unwrap_or_default();
             // The form is os/architecture/variant.
@@ -136,8 +145,12 @@ async fn download(docker: Docker, Wanted { image, platform }: Wanted) -> Result<
     let options = options.platform(platform.as_deref().unwrap_or_default()).build();
     let mut steps = docker.create_image(Some(options), None, None);
     let mut progress = Progress::default();
-    let mut said = began;
-    while let Some(step) = steps.next().await {
+    let (mut said, mut limit) = (began, FIRST_STEP);
+    loop {
+        let step = tokio::time::timeout(limit, steps.next()).await;
+        let step = step.map_err(|_| format!("nothing came for {} s", limit.as_secs()))?;
+        let Some(step) = step else { break };
+        limit = STALL;
         progress.note(step.map_err(|error| reason(&error))?);
         if said.elapsed() >= PROGRESS_EVERY {
             said = Instant::now();
@@ -157,9 +170,19 @@ pub(super) fn tagged(image: &str) -> String {
 
 fn unpulled(Wanted { image, .. }: &Wanted, reason: &str) -> ExecutorError {
     ExecutorError::RuntimeMissing(format!(
-        "image {image} is not here and cannot be pulled: {reason}. Try `docker pull {image}`, name \
-         another one in LAMBDA_RUNTIME_IMAGE_MAPPING, or make a stand-in with fixtures/images/build"
+        "image {image} is not here and cannot be pulled: {reason}. Try `docker pull {image}` and update the function, \
+         name another one in LAMBDA_RUNTIME_IMAGE_MAPPING, or make a stand-in with fixtures/images/build"
     ))
+}
+
+/// The error for a function's own image.
+pub(super) fn refused(text: String) -> ExecutorError {
+    let lower = text.to_lowercase();
+    if DENIALS.iter().any(|words| lower.contains(words)) {
+        ExecutorError::ImageDenied(text)
+    } else {
+        ExecutorError::ImageRefused(text)
+    }
 }
 
 /// Downloaded and total bytes of each layer so far.
@@ -205,6 +228,14 @@ mod tests {
         ] {
             assert_eq!(tagged(image), tagged_image);
         }
+    }
+
+    #[test]
+    fn a_denied_image_is_told_from_one_that_is_not_there() {
+        let code = |text: &str| refused(text.to_owned()).state_reason_code();
+        assert_eq!(code("pull access denied for x, repository does not exist"), "ImageAccessDenied");
+        assert_eq!(code("unauthorized: authentication required"), "ImageAccessDenied");
+        assert_eq!(code("manifest for x not found: manifest unknown"), "InvalidImage");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl DockerExecutor {
             cpu_shares: Some(container::cpu_shares(spec.memory_mib)),
             ..ContainerUpdateBody::default()
         };
-        let updated = self.engine.docker.update_container(container, limits).await;
+        let updated = self.engine.quick(self.engine.docker.update_container(container, limits)).await;
         updated.map_err(|error| self.engine.failed(&format!("set the limits of container {container}"), &error))
     }
 
@@ -142,7 +142,7 @@ impl DockerExecutor {
     pub(super) async fn rename_standby(&self, spec: &EnvironmentSpec, container: &str) -> Result<(), ExecutorError> {
         let name = container::name(spec);
         let options = RenameContainerOptionsBuilder::default().name(&name).build();
-        let renamed = self.engine.docker.rename_container(container, options).await;
+        let renamed = self.engine.quick(self.engine.docker.rename_container(container, options)).await;
         renamed.map_err(|error| self.engine.failed(&format!("rename container {container} to {name}"), &error))
     }
 }
