@@ -6,7 +6,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::types::{FunctionCode, ImageConfig, PackageType, State};
 use bollard::Docker;
-use bollard::query_parameters::{BuildImageOptionsBuilder, RemoveImageOptions};
+use bollard::query_parameters::{BuildImageOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder};
 use futures_util::StreamExt as _;
 use serde_json::json;
 
@@ -56,6 +56,15 @@ impl Image {
         }
         drop(steps);
         Self { docker, name }
+    }
+
+    /// Another name for the stand-in: what is built of it shares layers with other tests' images.
+    async fn tag(name: &str) -> Self {
+        let docker = Docker::connect_with_defaults().expect("an engine");
+        let (repository, tag) = (format!("larder-test/{name}"), std::process::id().to_string());
+        let options = TagImageOptionsBuilder::default().repo(&repository).tag(&tag).build();
+        docker.tag_image("public.ecr.aws/lambda/python:3.11", Some(options)).await.expect("tagged");
+        Self { docker, name: format!("{repository}:{tag}") }
     }
 
     async fn remove(self) {
@@ -147,7 +156,7 @@ async fn an_image_that_cannot_be_pulled_is_told_and_not_tried_again() {
     if !Executor::Docker.is_here() {
         return;
     }
-    let image = Image::build("vanishes").await;
+    let image = Image::tag("vanishes").await;
     let server = Server::start(Options::new(Executor::Docker));
     let client = server.client();
     create(&client, "missing", "localhost:1/no/such:image", None).await;
