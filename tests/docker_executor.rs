@@ -53,6 +53,26 @@ async fn an_environment_sees_its_code_and_little_else() {
     stage.none_left().await;
 }
 
+/// Docker makes only the top of a mount read-only: what is mounted below it on the host would be writable.
+#[tokio::test]
+async fn what_is_mounted_below_a_folder_is_not_seen() {
+    let Some(stage) = Stage::set("below000").await else {
+        return;
+    };
+    // A folder with mounts below it that every machine has.
+    assert!(std::fs::read_to_string("/proc/self/mountinfo").expect("mounts").contains(" /dev/shm "));
+    let spec = EnvironmentSpec { layer_tree: Some("/dev".into()), ..stage.spec("00000000000000a5") };
+    stage.executor.start(&spec).await.expect("started");
+    let seen =
+        stage.execute("00000000000000a5", "touch /opt/shm/larder-was-here; grep ' /opt' /proc/self/mountinfo").await;
+    let written = std::path::Path::new("/dev/shm/larder-was-here").exists();
+    let _ = std::fs::remove_file("/dev/shm/larder-was-here");
+    assert!(!written && seen.contains("Read-only file system"), "{seen}");
+    assert!(!seen.contains(" /opt/"), "nothing is mounted below: {seen}");
+    stage.executor.stop(&spec.id).await.expect("stopped");
+    stage.none_left().await;
+}
+
 #[tokio::test]
 async fn a_container_says_whose_it_is_and_has_limits() {
     let Some(stage) = Stage::set("labels00").await else {

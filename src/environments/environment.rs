@@ -107,6 +107,18 @@ struct Work {
 }
 
 impl Work {
+    /// The runtime starts again where the invocation ended like this: at once after a timeout, else with the next one.
+    /// Its extensions are given time to end before.
+    fn starts_anew(&mut self, outcome: &Outcome) {
+        if *outcome == Outcome::TimedOut {
+            self.initialises(SHUTDOWN_LIMIT);
+        } else if !self.initialised {
+            let by = Instant::now() + SHUTDOWN_LIMIT;
+            // A reload may be under way.
+            self.initialised_by = Some(self.initialised_by.map_or(by, |other| other.max(by)));
+        }
+    }
+
     /// An init phase begins, `after` this at the latest.
     fn initialises(&mut self, after: Duration) {
         self.initialised_by = Some(Instant::now() + after + self.init_limit.unwrap_or(INIT_LIMIT));
@@ -133,7 +145,12 @@ impl Environment {
     ) -> Self {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
-        let work = Mutex::new(Work { initialised, ..Work::default() });
+        let mut work = Work { initialised, ..Work::default() };
+        if initialised {
+            // A former server may have left it in the middle of starting anew.
+            work.initialises(SHUTDOWN_LIMIT);
+        }
+        let work = Mutex::new(work);
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
         let (notice, code, gone) = (Mutex::default(), LoadedCode::default(), CancellationToken::new());
         let timed = Notify::new();
@@ -387,10 +404,7 @@ impl Environment {
                     | Outcome::TooLarge { .. }
                     | Outcome::Error { init: false, .. }
             );
-        if !work.initialised {
-            // Its extensions are given time to end before.
-            work.initialises(SHUTDOWN_LIMIT);
-        }
+        work.starts_anew(&finished.outcome);
         self.complete(
             current,
             Completed {
