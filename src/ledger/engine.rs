@@ -24,6 +24,9 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// The tree that log lines once had; they have segments of their own since (`log_lines/migration.rs`).
 const OLD_LINES: &str = "log_lines";
 
+/// A key and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Milliseconds after which sled flushes what it was given; the journal has it already.
 const FLUSH_MS: u64 = 500;
 
@@ -99,7 +102,7 @@ impl Engine {
     }
 
     /// Keys and values of that tree.
-    pub fn old_lines(&self) -> Result<impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), LedgerError>>, LedgerError> {
+    pub fn old_lines(&self) -> Result<impl Iterator<Item = Result<Pair, LedgerError>>, LedgerError> {
         let tree = self.db.open_tree(OLD_LINES).map_err(|source| self.error(source))?;
         let entry = |(key, value): (sled::IVec, sled::IVec)| (key.to_vec(), value.to_vec());
         Ok(tree.iter().map(move |found| found.map(entry).map_err(|source| self.error(source))))

@@ -183,7 +183,7 @@ fn read_columns(head: &Head, mut raw: &[u8]) -> Option<Vec<Line>> {
     let lengths = lengths.collect::<Option<Vec<_>>>()?;
     for (line, length) in lines.iter_mut().zip(lengths) {
         let (text, rest) = raw.split_at_checked(length)?;
-        line.text = str::from_utf8(text).ok()?.to_owned();
+        str::from_utf8(text).ok()?.clone_into(&mut line.text);
         raw = rest;
     }
     raw.is_empty().then_some(lines)

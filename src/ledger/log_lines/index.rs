@@ -62,8 +62,8 @@ impl Index {
     /// Takes a segment with what is in it.
     pub fn add_segment(&mut self, segment: Segment, size: u64, entries: Vec<Entry>) {
         let id = segment.name.first;
-        let shelf = Shelf { segment: Arc::new(segment), size, dead: 0, is_cut: false, cuts: BTreeMap::new() };
-        self.shelves.insert(id, shelf);
+        let found = Shelf { segment: Arc::new(segment), size, dead: 0, is_cut: false, cuts: BTreeMap::new() };
+        self.shelves.insert(id, found);
         for entry in entries {
             match entry {
                 Entry::Lines(place, run) => self.add(place, id, run),
@@ -121,8 +121,8 @@ impl Index {
     /// The same for one stream.
     pub fn settle_stream(&mut self, place: LogPlace) -> Result<(), LedgerError> {
         for part in self.streams.get_mut(&place).into_iter().flatten().filter(|part| part.cut) {
-            let Some(shelf) = self.shelves.get(&part.segment) else { continue };
-            let (lines, bytes, first_ms) = part.run.count_from(&shelf.segment, part.from_ms)?;
+            let Some(found) = self.shelves.get(&part.segment) else { continue };
+            let (lines, bytes, first_ms) = part.run.count_from(&found.segment, part.from_ms)?;
             part.run.first_ms = first_ms.unwrap_or(part.run.first_ms);
             (part.run.lines, part.run.bytes, part.cut) = (lines, bytes, false);
         }

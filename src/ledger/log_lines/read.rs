@@ -125,13 +125,11 @@ impl Lines {
                 }
                 continue;
             }
-            match opened.blocks.take(&opened.segment, backwards)? {
-                Some(lines) => opened.lines = lines.into(),
-                None => {
-                    self.opened[at] = None;
-                    return Ok(());
-                }
-            }
+            let Some(lines) = opened.blocks.take(&opened.segment, backwards)? else {
+                self.opened[at] = None;
+                return Ok(());
+            };
+            opened.lines = lines.into();
         }
     }
 

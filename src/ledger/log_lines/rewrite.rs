@@ -44,7 +44,9 @@ impl Rewrite<'_> {
         let cuts = kept_cuts(index, ids);
         let streams = parts(index, ids);
         if streams.is_empty() && cuts.is_empty() {
-            ids.iter().for_each(|id| index.remove_shelf(*id));
+            for id in ids {
+                index.remove_shelf(*id);
+            }
             return Ok(());
         }
         let (folder, unfinished) = (self.folder, self.folder.join(UNFINISHED));
@@ -58,12 +60,7 @@ impl Rewrite<'_> {
         Ok(())
     }
 
-    fn write(
-        self,
-        path: &Path,
-        streams: Vec<(LogPlace, Vec<(Arc<Segment>, Part)>)>,
-        cuts: Vec<(LogPlace, u64)>,
-    ) -> Result<(u64, Written), LedgerError> {
+    fn write(self, path: &Path, streams: Streams, cuts: Vec<(LogPlace, u64)>) -> Result<(u64, Written), LedgerError> {
         let file = File::create(path).map_err(io_error(path))?;
         let mut output = Output { file: BufWriter::new(file), end: 0 };
         let mut written = Written { cuts, runs: Vec::new() };
@@ -141,8 +138,11 @@ fn name(index: &Index, ids: &[u64]) -> Option<Name> {
     Some(Name { first: names.first()?.first, last: names.last()?.last, generation })
 }
 
+/// Parts by stream, each with its segment.
+type Streams = Vec<(LogPlace, Vec<(Arc<Segment>, Part)>)>;
+
 /// The parts in the segments `ids`, by stream.
-fn parts(index: &Index, ids: &[u64]) -> Vec<(LogPlace, Vec<(Arc<Segment>, Part)>)> {
+fn parts(index: &Index, ids: &[u64]) -> Streams {
     let of_stream = |parts: &Vec<Part>| -> Vec<_> {
         let parts = parts.iter().filter(|part| ids.contains(&part.segment));
         parts.filter_map(|part| Some((Arc::clone(&index.shelves.get(&part.segment)?.segment), *part))).collect()

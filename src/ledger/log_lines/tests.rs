@@ -156,10 +156,12 @@ fn a_budget_is_kept_to_and_takes_the_oldest_streams() {
     let lines = open(folder.path(), SMALL);
     let budget = 1 << 20;
     lines.set_budget(budget);
-    let noise =
-        |seed: u64| (0..40).map(|n| format!("{:x}", (seed * 40 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let noise = |seed: u64| {
+        let numbers = (0..40).map(|n| (seed * 40 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        numbers.map(|number| format!("{number:x}")).collect::<Vec<_>>().concat()
+    };
     for batch in 0..6000_u64 {
-        let text: String = noise(batch);
+        let text = noise(batch);
         let stream = u128::from(batch / 500);
         lines.append(place(stream), Timestamp(batch), vec![NewLine { time_ms: batch, text }]).expect("stored");
     }
