@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
+use crate::environments::executors::sandbox::SandboxNetwork;
 use crate::environments::images::ImageMapping;
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
@@ -175,6 +176,13 @@ pub struct EnvironmentOptions {
     /// Who functions run as: UID or UID:GID in numbers, root, or `sbx_user1051`; empty: as the init, which is root inside
     #[arg(long, env = "LAMBDA_INIT_USER", value_name = "USER")]
     pub init_user: Option<InitUser>,
+    /// Network of functions in the sandbox: their own with a way out where the machine has a program for it (auto), or
+    /// the server does not start (private); their own without one (none); the machine's (host)
+    #[arg(long, env = "LARDER_SANDBOX_NETWORK", default_value = "auto", value_enum)]
+    pub sandbox_network: SandboxNetwork,
+    /// Whether functions may call Larder's own endpoints, `/_larder/…`, and so change and read everything: 1 or 0
+    #[arg(long, env = "LARDER_FUNCTIONS_MAY_USE_CONSOLE", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub functions_may_use_console: bool,
     /// Limits on open files, processes and the like
     #[arg(long, env = "LARDER_ULIMITS", default_value = "aws", value_enum)]
     pub ulimits: Ulimits,

@@ -2,6 +2,7 @@
 
 mod error;
 mod executors;
+mod functions;
 mod hot_reload;
 mod pods;
 
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path as PathParam, Request, State};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -64,8 +65,10 @@ pub struct Server {
     ledger: Arc<Ledger>,
     executor: Arc<dyn Executor>,
     link: LinkServer,
-    /// Where functions in containers call, through their inits.
+    /// Where functions with a network of their own call, through their inits.
     api_socket: UnixListener,
+    /// Whether functions may use Larder's own endpoints.
+    console_for_functions: bool,
     settings: Settings,
     address: SocketAddr,
     data_dir: PathBuf,
@@ -139,6 +142,7 @@ impl Server {
             executor,
             link,
             api_socket,
+            console_for_functions: options.environments.functions_may_use_console,
             settings,
             address,
             data_dir,
@@ -198,23 +202,27 @@ impl Server {
         let downloads = axum::Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
             .with_state(Arc::clone(&self.services));
-        let app = console::routes(self.console).merge(downloads).fallback(move |request: Request| {
+        let served = downloads.fallback(move |request: Request| {
             let neighbourhood = Arc::clone(&self.neighbourhood);
             async move { neighbourhood.handle(request).await }
         });
-        let listener = listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
+        let app = console::routes(self.console).merge(served.clone());
+        let (app, for_functions) = if self.console_for_functions {
+            (app.clone(), app)
+        } else {
+            (app.layer(from_fn(functions::keep_out)), functions::closed().merge(served))
+        };
         let stopping = CancellationToken::new();
         let asked = stopping.clone();
         let called =
-            axum::serve(self.api_socket, app.clone()).with_graceful_shutdown(stopping.clone().cancelled_owned());
+            axum::serve(self.api_socket, for_functions).with_graceful_shutdown(stopping.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = called.await {
                 tracing::error!(%error, "functions' calls are served no more");
             }
         });
-        let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let app = app.into_make_service_with_connect_info::<functions::Ends>();
+        let serving = axum::serve(functions::Port(listener), app).with_graceful_shutdown(async move {
             shutdown.await;
             asked.cancel();
         });

@@ -3,6 +3,7 @@
 //! A request for such a service is passed through as it came, streaming both ways. Larder's own
 //! needs, such as code in S3, go to the same endpoints.
 
+mod account;
 mod endpoints;
 mod error_body;
 mod layer_library;
@@ -122,7 +123,7 @@ impl Upstream {
     pub async fn pass(&self, service: &str, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let endpoint = self.given(service)?;
         let (mut parts, body) = request.into_parts();
-        parts.uri = at(endpoint, &parts.uri);
+        parts.uri = at(endpoint, &account::translate(&mut parts.headers, parts.uri));
         parts.version = axum::http::Version::HTTP_11;
         remove_hop_by_hop(&mut parts.headers);
         let mut response = self.send(service, endpoint, Request::from_parts(parts, body)).await?;

@@ -38,6 +38,16 @@ pub const GRACE_VARIABLE: &str = "LARDER_GRACE_S";
 /// between them; not set: nothing is passed on.
 pub const RELAY_VARIABLE: &str = "LARDER_RELAY";
 
+/// Environment variable that says what the init has to know of its network: [`NETWORK_OPENS`] or [`NETWORK_SHARED`]; not
+/// set: it is the environment's own, and as it will stay.
+pub const NETWORK_VARIABLE: &str = "LARDER_NETWORK";
+
+/// A way out is being opened: functions wait for it.
+pub const NETWORK_OPENS: &str = "opens";
+
+/// Its loopback is that of others too: only the environment's own processes are served.
+pub const NETWORK_SHARED: &str = "shared";
+
 /// A frame from the init to the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromInit {

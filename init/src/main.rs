@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod api;
 mod dial;
 mod extensions;
+mod guard;
 mod lines;
 mod memory;
 mod oom;
@@ -20,6 +21,7 @@ mod server_link;
 mod settings;
 mod supervisor;
 mod telemetry;
+mod way_out;
 mod xray;
 
 /// Exit code of a command line or an environment that makes no sense.
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         None => run::run(),
+        Some(mode) if mode == guard::LOOK => guard::look(arguments.next().as_deref().and_then(|inode| inode.to_str())),
         Some(mode) if mode == "sandbox" => sandbox::run(&arguments.collect::<Vec<_>>()),
         Some(mode) => {
             eprintln!("larder-init: usage: no mode {} (start it without arguments)", mode.display());

@@ -20,6 +20,19 @@ pub struct Settings {
     pub grace: Duration,
     /// What passes the function's calls on to the server.
     pub relay: Option<Relay>,
+    /// The network around it.
+    pub network: Network,
+}
+
+/// The network of an environment, as far as the init has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Its own.
+    Own,
+    /// Its own, whose way out is being opened.
+    Opens,
+    /// Its loopback is that of others too.
+    Shared,
 }
 
 /// Why the variables are of no use.
@@ -61,6 +74,12 @@ impl Settings {
                     Some(relay.map_err(|()| SettingsError::Unusable(link::RELAY_VARIABLE))?)
                 }
                 None => None,
+            },
+            network: match lookup(link::NETWORK_VARIABLE) {
+                None => Network::Own,
+                Some(word) if word == link::NETWORK_OPENS => Network::Opens,
+                Some(word) if word == link::NETWORK_SHARED => Network::Shared,
+                Some(_) => return Err(SettingsError::Unusable(link::NETWORK_VARIABLE)),
             },
         })
     }

@@ -21,8 +21,58 @@ pub struct SpawnSpec {
     /// Whether the init must see what memory processes of other users use.
     #[serde(default)]
     pub watches_memory: bool,
+    /// Which network processes have.
+    pub network: Network,
     /// The first process inside: program and arguments. Empty: a trial that ends before the exec.
     pub argv: Vec<String>,
+}
+
+/// Which network the processes of a sandbox have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// The host's.
+    #[default]
+    Host,
+    /// One of its own, with nothing in it but its loopback.
+    Closed,
+    /// One of its own, with a way out.
+    Open(WayOut),
+}
+
+/// A program of the host that leads out of a network, in user mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayOut {
+    /// Which one it is.
+    pub kind: WayOutKind,
+    /// Its path on the host.
+    pub program: PathBuf,
+}
+
+/// Programs that can be a way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WayOutKind {
+    /// <https://github.com/rootless-containers/slirp4netns>
+    Slirp4netns,
+    /// <https://passt.top>
+    Pasta,
+}
+
+impl WayOutKind {
+    /// All, the best first: slirp4netns takes about 1 MB for each environment, pasta 29 MB.
+    pub const ALL: [Self; 2] = [Self::Slirp4netns, Self::Pasta];
+
+    /// The program's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Slirp4netns => "slirp4netns",
+            Self::Pasta => "pasta",
+        }
+    }
+
+    /// That of a name.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
 }
 
 /// A host path and its place inside.

@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::guard::Guard;
+
 /// Largest datagram.
 const DATAGRAM: usize = 64 * 1024;
 
@@ -33,12 +35,13 @@ pub struct XrayDaemon {
 
 impl XrayDaemon {
     /// Listens at `address`, UDP and TCP on one port; port 0 takes any that is free.
-    pub async fn listen(address: &str) -> io::Result<Self> {
+    /// TCP serves whom `guard` lets in; it has no secrets to tell, and UDP none to keep.
+    pub async fn listen(address: &str, guard: Option<Guard>) -> io::Result<Self> {
         let address: SocketAddr = address.parse().map_err(io::Error::other)?;
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let udp = UdpSocket::bind(address).await?;
-        let tcp = tokio::spawn(serve(listener));
+        let tcp = tokio::spawn(serve(listener, guard));
         Ok(Self { udp, address, buffer: vec![0; DATAGRAM].into(), tcp })
     }
 
@@ -70,13 +73,18 @@ impl Drop for XrayDaemon {
     }
 }
 
-async fn serve(listener: TcpListener) {
+async fn serve(listener: TcpListener, guard: Option<Guard>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
             Ok((stream, _)) = listener.accept(), if connections.len() < CONNECTIONS => {
                 connections.spawn(async move {
+                    if let Some(guard) = guard
+                        && !guard.admits(&stream).await
+                    {
+                        return;
+                    }
                     let service = service_fn(answer);
                     // The end of a connection is of no interest.
                     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -2,6 +2,7 @@
 //! make them, and the reactor that brings new functions to `Active`.
 
 pub mod activation;
+pub mod callers;
 pub mod capacity;
 mod deadline;
 pub mod delayed;

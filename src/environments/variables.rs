@@ -9,7 +9,7 @@ use super::environment::Initialization;
 use super::executor::{EnvironmentId, Launch};
 use super::hot_reload;
 use super::pool::Target;
-use crate::model::credentials::RoleSession;
+use crate::model::credentials::Credentials;
 use crate::model::function::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::runtimes::{self, Family};
@@ -23,6 +23,7 @@ pub fn of(
     target: &Target,
     launch: &Launch,
     id: &EnvironmentId,
+    credentials: &Credentials,
     initialization: Initialization,
 ) -> Vec<(String, String)> {
     let mut variables: BTreeMap<String, String> = defaults();
@@ -33,7 +34,7 @@ pub fn of(
     if let Some(user) = &target.version.config.environment {
         variables.extend(user.0.clone());
     }
-    variables.extend(reserved(target, id));
+    variables.extend(reserved(target, id, credentials));
     let initialization = initialization_type(target, initialization);
     variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE".into(), initialization.into());
     variables.into_iter().collect()
@@ -52,21 +53,17 @@ fn defaults() -> BTreeMap<String, String> {
 }
 
 /// Those a user may not set.
-fn reserved(target: &Target, id: &EnvironmentId) -> BTreeMap<String, String> {
+fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> BTreeMap<String, String> {
     let FunctionVersion { config, version, modified, .. } = &*target.version;
     let scope = &target.function.scope;
     let (region, version) = (scope.region.as_str(), version.to_string());
     let stream = log_stream_name(*modified, &version, id);
     let memory = config.memory_mib.to_string();
-    // Who the function is, for STS: a session of its role with its own name.
-    let session = RoleSession::of_function(&config.role, target.function.name.as_str());
-    let token = session.map_or_else(|| "larder".to_owned(), |session| session.token());
     let execution_environment = format!("AWS_Lambda_{}", config.runtime);
     let mut reserved = owned([
-        // The account as access key: what the function calls lands where the function is.
-        ("AWS_ACCESS_KEY_ID", scope.account.as_str()),
-        ("AWS_SECRET_ACCESS_KEY", "larder"),
-        ("AWS_SESSION_TOKEN", &token),
+        ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
+        ("AWS_SESSION_TOKEN", &credentials.session_token),
         ("AWS_REGION", region),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_LAMBDA_FUNCTION_NAME", target.function.name.as_str()),

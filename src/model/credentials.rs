@@ -4,7 +4,7 @@
 //! session token holds the identity, so that they mean the same after any restart.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use super::names::AccountId;
@@ -106,21 +106,77 @@ pub struct RoleSession {
     pub transitive_tags: Vec<String>,
 }
 
-/// What a session token begins with.
-const TOKEN: &str = "larder.";
+/// What the bytes of a session token begin with; `bGFyZGVy` in the token.
+const MARK: &[u8] = b"larder";
+
+/// Bytes of a session token, 748 characters: those that AWS gives functions are of about that length. What it says
+/// takes a quarter of them.
+const TOKEN: usize = 561;
+
+/// What a token began with that an earlier Larder gave out: environments outlive their server.
+const OLD_TOKEN: &str = "larder.";
+
+/// Temporary credentials, as AWS hands them out: three texts, none of which is a part of another.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// `ASIA` and sixteen letters and digits; the account is in it.
+    pub access_key_id: String,
+    /// Forty characters.
+    pub secret_access_key: String,
+    /// Who they are for, and what makes it as long as AWS's.
+    pub session_token: String,
+}
+
+impl Credentials {
+    /// Those that follow from `seed`, which they do not betray: the same whenever it is the same. Without a session they
+    /// are the account's own.
+    pub fn of(account: &AccountId, session: Option<&RoleSession>, seed: &[u8; 32]) -> Self {
+        let random = expand(seed, "access key id", 3);
+        Self {
+            access_key_id: access_key(account, [random[0], random[1], random[2]]),
+            secret_access_key: STANDARD.encode(expand(seed, "secret access key", 30)),
+            session_token: session_token(session, seed),
+        }
+    }
+}
+
+/// Leaves the secrets out.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// The mark, what is said, a zero, and bytes that tell it from any other.
+fn session_token(session: Option<&RoleSession>, seed: &[u8; 32]) -> String {
+    let mut bytes = MARK.to_vec();
+    bytes.extend(session.map(RoleSession::text).unwrap_or_default().into_bytes());
+    bytes.push(0);
+    // In whole threes: then base 64 needs no padding.
+    let length = TOKEN.max((bytes.len() + seed.len()).next_multiple_of(3));
+    bytes.extend(expand(seed, "session token", length - bytes.len()));
+    STANDARD.encode(bytes)
+}
+
+/// As many bytes of `seed` as are wanted, for one purpose.
+fn expand(seed: &[u8; 32], purpose: &str, length: usize) -> Vec<u8> {
+    let block = |number: usize| {
+        let hash = Sha256::new_with_prefix(purpose).chain_update(number.to_be_bytes());
+        hash.chain_update(seed).finalize()
+    };
+    (0..length.div_ceil(32)).flat_map(block).take(length).collect()
+}
 
 impl RoleSession {
-    /// The session that a function's environment runs in.
+    /// The session that a function's environment runs in. A name of one letter is too short for one of a session.
+    ///
+    /// Source: recorded for a function `t`.
     pub fn of_function(role_arn: &str, function_name: &str) -> Option<Self> {
         let (account, name) = role(role_arn)?;
         let role_id = derived_role_id(&account, name);
-        Some(Self {
-            role_name: name.to_owned(),
-            session_name: function_name.to_owned(),
-            account,
-            role_id,
-            transitive_tags: Vec::new(),
-        })
+        let is_short = function_name.chars().count() < 2;
+        let session_name = if is_short { format!("{function_name}@lambda_function") } else { function_name.to_owned() };
+        Some(Self { role_name: name.to_owned(), session_name, account, role_id, transitive_tags: Vec::new() })
     }
 
     /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
@@ -133,19 +189,25 @@ impl RoleSession {
         format!("{}:{}", self.role_id, self.session_name)
     }
 
-    /// The session as a token. None of its parts can hold a slash.
-    pub fn token(&self) -> String {
+    /// The session in a token. None of its parts can hold a slash; keys of tags may, so that they are encoded.
+    fn text(&self) -> String {
         let Self { account, role_name, role_id, session_name, transitive_tags } = self;
-        // Keys of tags may hold a slash.
         let mut parts = vec![account.to_string(), role_name.clone(), role_id.clone(), session_name.clone()];
         parts.extend(transitive_tags.iter().map(|key| URL_SAFE_NO_PAD.encode(key)));
-        format!("{TOKEN}{}", URL_SAFE_NO_PAD.encode(parts.join("/")))
+        parts.join("/")
     }
 
     /// The session of a token that Larder gave out.
     pub fn of_token(token: &str) -> Option<Self> {
         let decoded = |text: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
-        let text = decoded(token.strip_prefix(TOKEN)?)?;
+        let text = match token.strip_prefix(OLD_TOKEN) {
+            Some(old) => decoded(old)?,
+            None => {
+                let bytes = STANDARD.decode(token).ok()?;
+                let said = bytes.strip_prefix(MARK)?;
+                String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()?
+            }
+        };
         let mut parts = text.split('/');
         let (account, role_name, role_id, session_name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         Some(Self {
@@ -203,10 +265,40 @@ mod tests {
         let arn = "arn:aws:iam::123456789012:role/service-role/worker";
         let session = RoleSession::of_function(arn, "hello").expect("is a role");
         assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/hello");
-        assert_eq!(RoleSession::of_token(&session.token()), Some(session.clone()));
+        let given = Credentials::of(&session.account, Some(&session), &[7; 32]);
+        assert_eq!(RoleSession::of_token(&given.session_token), Some(session.clone()));
+        let old = format!("{OLD_TOKEN}{}", URL_SAFE_NO_PAD.encode(session.text()));
+        assert_eq!(RoleSession::of_token(&old), Some(session.clone()));
         let tagged = RoleSession { transitive_tags: vec!["a/b".into(), "ü".into()], ..session };
-        assert_eq!(RoleSession::of_token(&tagged.token()), Some(tagged));
-        assert_eq!(RoleSession::of_token("larder"), None);
+        let given = Credentials::of(&tagged.account, Some(&tagged), &[8; 32]);
+        assert_eq!(RoleSession::of_token(&given.session_token), Some(tagged));
+        for other in ["larder", "larder.", "", &Credentials::of(&"123456789012".into(), None, &[7; 32]).session_token] {
+            assert_eq!(RoleSession::of_token(other), None, "{other}");
+        }
         assert_eq!(role("arn:aws:iam::1:role/x"), None);
+        let short = RoleSession::of_function(arn, "t").expect("is a role");
+        assert_eq!(short.arn(), "arn:aws:sts::123456789012:assumed-role/worker/t@lambda_function");
+    }
+
+    #[test]
+    fn credentials_have_the_form_of_awss_and_differ() {
+        let account = AccountId::from("123456789012");
+        let session = RoleSession::of_function("arn:aws:iam::123456789012:role/worker", &"n".repeat(140));
+        let of = |seed| Credentials::of(&account, session.as_ref(), &[seed; 32]);
+        let (given, other) = (of(1), of(2));
+        assert_eq!(given, of(1), "the same after a restart");
+        let texts = |given: &Credentials| {
+            [given.access_key_id.clone(), given.secret_access_key.clone(), given.session_token.clone()]
+        };
+        assert!(texts(&given).iter().zip(texts(&other)).all(|(one, other)| *one != other), "{given:?} {other:?}");
+        for (place, text) in texts(&given).iter().enumerate() {
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte)), "{text}");
+            let others = texts(&given).into_iter().enumerate().filter(|(other, _)| *other != place);
+            assert!(others.into_iter().all(|(_, other)| !other.contains(text.as_str())), "{text} is a part of another");
+        }
+        assert_eq!(account_of(&given.access_key_id), Some(account.clone()));
+        assert_eq!((given.access_key_id.len(), given.secret_access_key.len()), (20, 40));
+        assert_eq!(given.session_token.len(), 748);
+        assert!(!format!("{given:?}").contains(&given.secret_access_key));
     }
 }

@@ -4,7 +4,7 @@
 //! themselves (`model::credentials`): nothing of this is stored.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -201,8 +201,7 @@ async fn get_session_token(_services: &Services, mut call: QueryCall) -> Answer 
         credentials: Credentials,
     }
     let request: Request = call.parse()?;
-    let token = STANDARD.encode(rand::random::<[u8; 48]>());
-    let credentials = credentials(call.account(), token, request.duration_seconds.unwrap_or(SESSION_S));
+    let credentials = credentials(call.account(), None, request.duration_seconds.unwrap_or(SESSION_S));
     call.answer(&Result { credentials })
 }
 
@@ -240,7 +239,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
         transitive_tags: request.transitive_tag_keys.clone(),
     };
     Ok(WithCredentials {
-        credentials: credentials(&account, session.token(), duration_s),
+        credentials: credentials(&account, Some(&session), duration_s),
         subject_from_web_identity_token: None,
         assumed_role_user: AssumedRoleUser { assumed_role_id: session.user_id(), arn: session.arn() },
         // In percent of what is allowed; AWS's packing is not known, so this is a guess.
@@ -250,12 +249,14 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
     })
 }
 
-fn credentials(account: &AccountId, session_token: String, duration_s: u64) -> Credentials {
+fn credentials(account: &AccountId, session: Option<&RoleSession>, duration_s: u64) -> Credentials {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let expiration = Timestamp((now.as_secs() + duration_s) * 1000);
+    let credentials::Credentials { access_key_id, secret_access_key, session_token } =
+        credentials::Credentials::of(account, session, &rand::random());
     Credentials {
-        access_key_id: credentials::access_key(account, rand::random()),
-        secret_access_key: STANDARD.encode(rand::random::<[u8; 30]>()),
+        access_key_id,
+        secret_access_key,
         session_token,
         expiration: xml::time(expiration),
     }

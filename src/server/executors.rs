@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 
 /// What there is to run functions, as far as it can be known without the store.
 pub(super) enum Found {
-    Sandbox(Arc<dyn Executor>),
+    Sandbox(Arc<dyn Executor>, String),
     Engine(Result<Engine, ExecutorError>),
 }
 
@@ -31,7 +31,8 @@ pub(super) async fn find_executor(
     }
     let (options, settings, init) = (options.clone(), settings.clone(), init.to_owned());
     let made = tokio::task::spawn_blocking(move || sandbox(&options, &settings, init, address)).await;
-    made.map_err(|error| ServerError::Serve(error.into()))?.map(Found::Sandbox)
+    let (sandbox, network) = made.map_err(|error| ServerError::Serve(error.into()))??;
+    Ok(Found::Sandbox(sandbox, network))
 }
 
 /// The executor, and why it is this one.
@@ -44,7 +45,7 @@ pub(super) async fn choose_executor(
     address: SocketAddr,
 ) -> Result<(Arc<dyn Executor>, String), ServerError> {
     let engine = match found {
-        Found::Sandbox(sandbox) => return Ok((sandbox, "asked for".to_owned())),
+        Found::Sandbox(sandbox, network) => return Ok((sandbox, format!("asked for; {network}"))),
         Found::Engine(engine) => engine,
     };
     let docker = DockerOptions {
@@ -62,7 +63,8 @@ pub(super) async fn choose_executor(
         Ok(docker) => docker,
         Err(error) if options.executor == ExecutorChoice::Docker => return Err(unusable("docker", &error)),
         Err(error) => {
-            return Ok((sandbox(options, settings, init, address)?, format!("no Docker engine: {error}")));
+            let (sandbox, network) = sandbox(options, settings, init, address)?;
+            return Ok((sandbox, format!("no Docker engine: {error}; {network}")));
         }
     };
     // What the user asks of an engine that is there is not answered by taking another executor.
@@ -74,7 +76,9 @@ pub(super) async fn choose_executor(
     let why = match docker.can_run(&images_of(ledger)).await {
         Ok(()) => "an engine answers".to_owned(),
         Err(reason) => match sandbox(options, settings, init, address) {
-            Ok(sandbox) => return Ok((sandbox, format!("the Docker engine is of no use: {reason}"))),
+            Ok((sandbox, network)) => {
+                return Ok((sandbox, format!("the Docker engine is of no use: {reason}; {network}")));
+            }
             Err(error) => format!("an engine answers, of no use yet ({reason}); nor is the sandbox ({error})"),
         },
     };
@@ -89,13 +93,13 @@ fn images_of(ledger: &Ledger) -> Vec<String> {
     versions.filter_map(|version| version.code.image.as_ref().map(|image| image.uri.clone())).collect()
 }
 
-/// The sandbox, if this kernel lets this user make one.
+/// The sandbox, if this kernel lets this user make one, and which network its functions have.
 fn sandbox(
     options: &ServeOptions,
     settings: &Settings,
     init: PathBuf,
     address: SocketAddr,
-) -> Result<Arc<dyn Executor>, ServerError> {
+) -> Result<(Arc<dyn Executor>, String), ServerError> {
     let config = SandboxConfig {
         init_binary: init,
         run_dir: settings.run_dir.clone(),
@@ -103,11 +107,16 @@ fn sandbox(
         hidden: settings.run_dir.parent().map(Path::to_owned).into_iter().collect(),
         user: options.environments.init_user.unwrap_or_default(),
         ulimits: options.environments.ulimits,
+        network: options.environments.sandbox_network,
         endpoint: endpoint(options, address, Endpoint::on_this_machine(address)),
+        own_endpoint: endpoint(options, address, Endpoint::Relayed(address.port())),
+        relay_port: address.port(),
     };
     let sandbox = SandboxExecutor::new(config).map_err(|error| unusable("sandbox", &error))?;
     sandbox.probe().map_err(|reason| ServerError::Executor { name: "sandbox", reason })?;
-    Ok(Arc::new(sandbox))
+    let network = sandbox.network();
+    tracing::info!("functions in sandboxes: {network}");
+    Ok((Arc::new(sandbox), network))
 }
 
 fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error_body::ErrorBody;
-use super::{Endpoint, Upstream, UpstreamError};
+use super::{Endpoint, Upstream, UpstreamError, account};
 
 /// The service that serves objects.
 const S3: &str = "s3";
@@ -48,6 +48,7 @@ impl Signer {
     /// Names the caller in a request's headers, as a signature does.
     pub(super) fn sign(&self, service: &str, headers: &mut HeaderMap) {
         let Self { access_key_id, region, day } = self;
+        let access_key_id = account::plain(access_key_id);
         let signature = "0".repeat(64);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={access_key_id}/{day}/{region}/{service}/aws4_request, \

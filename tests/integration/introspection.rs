@@ -103,7 +103,7 @@ fn compare(executor: Executor, environment: &BTreeMap<String, String>, execution
     let stream = &environment["AWS_LAMBDA_LOG_STREAM_NAME"];
     let (date, id) = stream.split_once("/[$LATEST]").expect(stream);
     assert_eq!((date.len(), date.matches('/').count(), id.len()), (10, 2, 32), "{stream}");
-    // The sandbox has the host's programs and network: docs/executors.md.
+    // The sandbox has the host's programs: docs/executors.md.
     if executor == Executor::Docker {
         for (name, expected) in ON_AWS {
             assert_eq!(environment[name], expected, "{name}");

@@ -50,6 +50,7 @@ mod log_formats;
 mod logs;
 mod memory;
 mod neighbours;
+mod networks;
 mod not_found;
 mod pod_files;
 mod pod_library;

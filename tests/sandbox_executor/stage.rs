@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use larder::environments::endpoint::Endpoint;
 use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, InitUser, Ulimits};
-use larder::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
+use larder::environments::executors::sandbox::{SandboxConfig, SandboxExecutor, SandboxNetwork};
 use larder::model::function::ImageConfig;
 use larder_init::link::{self, FromInit, Invoke, Outcome, Start, ToInit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -191,7 +191,10 @@ fn config(folder: &Path) -> SandboxConfig {
         hidden: vec![folder.to_owned()],
         user: InitUser::default(),
         ulimits: Ulimits::default(),
+        network: SandboxNetwork::default(),
         endpoint: Endpoint::default(),
+        own_endpoint: Endpoint::default(),
+        relay_port: 4566,
     }
 }
 

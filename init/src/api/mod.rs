@@ -28,6 +28,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::guard::Guard;
+
 pub use answer::{Answer, Event};
 pub use extensions::ExtensionRequest;
 pub use runtime::{Posted, RuntimeRequest};
@@ -75,8 +77,20 @@ pub struct ApiServer {
     task: JoinHandle<()>,
 }
 
+/// Who may come in, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// Keeps others off, where there are others.
+    pub guard: Option<Guard>,
+    /// The start of the runtime.
+    pub generation: u64,
+    /// Largest body.
+    pub body_limit: u64,
+}
+
 /// What all connections of a listener share.
 struct Shared {
+    guard: Option<Guard>,
     generation: u64,
     body_limit: u64,
     bodies: Semaphore,
@@ -89,14 +103,15 @@ struct Shared {
 struct Gone;
 
 impl ApiServer {
-    /// Listens at `address` for the start `generation` of the runtime.
-    pub fn listen(address: &str, generation: u64, body_limit: u64, calls: mpsc::Sender<Call>) -> io::Result<Self> {
+    /// Listens at `address`.
+    pub fn listen(address: &str, door: Door, calls: mpsc::Sender<Call>) -> io::Result<Self> {
         let address: SocketAddr = address.parse().map_err(io::Error::other)?;
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
-        let shared = Shared { generation, body_limit, bodies: Semaphore::new(BODIES), calls };
+        let Door { guard, generation, body_limit } = door;
+        let shared = Shared { guard, generation, body_limit, bodies: Semaphore::new(BODIES), calls };
         let task = tokio::spawn(accept(listener, Arc::new(shared)));
         Ok(Self { address, task })
     }
@@ -134,6 +149,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// Serves one connection to its end.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    if let Some(guard) = shared.guard
+        && !guard.admits(&stream).await
+    {
         return;
     }
     let service = service_fn(|request| route(request, &shared));

@@ -13,10 +13,10 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stdout, execv, setgroups, sethostname, setsid};
 
-use larder_init::spawn::SpawnSpec;
+use larder_init::spawn::{Network, SpawnSpec};
 
 use super::identity::Rights;
-use super::{Fault, raw, view};
+use super::{Fault, network, raw, view};
 
 /// A host name of the kind AWS gives: an address, so that looking it up works anywhere.
 const HOST_NAME: &str = "169.254.100.2";
@@ -52,7 +52,7 @@ pub fn become_init(rights: Rights, mut go: File, spec: &SpawnSpec) -> Result<Opt
     go.read_exact(&mut byte).map_err(|error| Fault::new("wait for the spawner", error))?;
     drop(go);
     setsid().map_err(|error| Fault::new("make a session", error))?;
-    fresh_proc()?;
+    fresh_proc(&spec.network)?;
     if spec.has_ulimits {
         limits(rights)?;
     }
@@ -68,7 +68,7 @@ pub fn become_init(rights: Rights, mut go: File, spec: &SpawnSpec) -> Result<Opt
 }
 
 /// Mounts the process table of the new namespace and shuts what would reach beyond it.
-fn fresh_proc() -> Result<(), Fault> {
+fn fresh_proc(network: &Network) -> Result<(), Fault> {
     let proc = Path::new("/proc");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     view::mount_new("proc", proc, flags, "")?;
@@ -76,6 +76,7 @@ fn fresh_proc() -> Result<(), Fault> {
     // neither mount nor reach the parts of the kernel behind one.
     let limit = proc.join("sys/user/max_user_namespaces");
     std::fs::write(&limit, "0").map_err(|error| Fault::io("write", &limit, error))?;
+    network::set_up(network)?;
     for place in HOST_SETTINGS.map(Path::new).into_iter().filter(|place| place.exists()) {
         view::bind_over(place, place)?;
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::set_dumpable;
 use nix::unistd::{Pid, getegid, geteuid};
+
+use larder_init::spawn::Network;
 
 use super::Fault;
 
@@ -60,17 +63,22 @@ impl Rights {
         write("/proc/self/setgroups", "deny")?;
         write("/proc/self/uid_map", &format!("{USER} {user} 1\n"))?;
         write("/proc/self/gid_map", &format!("{GROUP_ID} {group} 1\n"))?;
+        // The new rights shut this process, and the child to come, to others of its own user: the program that opens
+        // the way out of the network has to find them.
+        set_dumpable(true).map_err(|error| Fault::new("be found by the way out", error))?;
         Ok(Rights::User)
     }
 
-    /// Namespaces of the child. Root's mounts were made outside its user namespace, so that not
+    /// Namespaces of the child, with a `network` of its own or not. Root's mounts were made outside its user namespace, so that not
     /// even all the capabilities in there can undo them.
-    pub fn namespaces(self) -> CloneFlags {
+    pub fn namespaces(self, network: &Network) -> CloneFlags {
+        let network = if *network == Network::Host { CloneFlags::empty() } else { CloneFlags::CLONE_NEWNET };
         let all = CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWIPC
             | CloneFlags::CLONE_NEWUTS
-            | CloneFlags::CLONE_NEWCGROUP;
+            | CloneFlags::CLONE_NEWCGROUP
+            | network;
         match self {
             Rights::Root => all | CloneFlags::CLONE_NEWUSER,
             Rights::User => all,

@@ -8,7 +8,8 @@
 //! - the **child** ([`first`]) is in namespaces of its own for users, processes, mounts, IPC, host
 //!   name and cgroups. It mounts its process table, gives up its rights and becomes the init.
 //!
-//! The network is the host's: the Runtime API is on 127.0.0.1, and functions call what the host can.
+//! The network is the environment's own, with a way out through a program of the host ([`network`]), or without one; or
+//! it is the host's, as the spec says.
 //! No process here dies with its parent: environments live on when the server is killed.
 //!
 //! On stdout the spawner writes one line, `started <pid> <start time> <root|user>` or `failed
@@ -16,6 +17,7 @@
 
 mod first;
 mod identity;
+mod network;
 pub mod raw;
 mod seal;
 mod view;
@@ -31,6 +33,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
 use identity::Rights;
+use network::Waiter;
 use larder_init::spawn::SpawnSpec;
 
 /// Name of the pid record in an environment's folder: pid and start time.
@@ -57,11 +60,13 @@ impl Fault {
     }
 }
 
-/// Runs the spawner; `arguments` are those after `sandbox`: the path of a spec, or `--probe` and a
-/// folder, which makes a sandbox, ends it before the init, and says `ok <root|user>`.
+/// Runs the spawner; `arguments` are those after `sandbox`: the path of a spec, or `--probe` and a spec without an `argv`,
+/// which makes a sandbox, ends it before the init, and says `ok <root|user>`; or `--way-out`, for a process of the
+/// spawner's own.
 pub fn run(arguments: &[OsString]) -> ExitCode {
     let done = match arguments {
-        [flag, folder] if flag == "--probe" => probe(folder.into()),
+        [flag, path] if flag == "--probe" => probe(Path::new(path)),
+        [flag, rest @ ..] if flag == "--way-out" => network::wait_and_become(rest).map(|never| match never {}),
         [path] => start(Path::new(path)),
         _ => Err(Fault::new("read the arguments", "usage: larder-init sandbox <spec>")),
     };
@@ -80,7 +85,7 @@ fn start(path: &Path) -> Result<ExitCode, Fault> {
     setsid().map_err(|error| Fault::new("make a session", error))?;
     let null = open(Path::new("/dev/null"))?;
     let sandbox = Sandbox::make(&read_spec(path)?)?;
-    let Sandbox { child, start_time, rights } = &sandbox;
+    let Sandbox { child, start_time, rights, .. } = &sandbox;
     say(&format!("started {child} {start_time} {}", rights.word()));
     // The reader waits for the end of the output, not of the environment.
     dup2_stdout(&null).map_err(|error| Fault::new("close the output", error))?;
@@ -93,9 +98,8 @@ fn read_spec(path: &Path) -> Result<SpawnSpec, Fault> {
 }
 
 /// Tries everything but the init.
-fn probe(folder: PathBuf) -> Result<ExitCode, Fault> {
-    let spec = SpawnSpec { folder, tmp_mib: 1, ..SpawnSpec::default() };
-    let sandbox = Sandbox::make(&spec)?;
+fn probe(path: &Path) -> Result<ExitCode, Fault> {
+    let sandbox = Sandbox::make(&read_spec(path)?)?;
     let rights = sandbox.rights;
     match sandbox.wait() {
         0 => say(&format!("ok {}", rights.word())),
@@ -118,20 +122,28 @@ struct Sandbox {
     start_time: String,
     /// By what right it was made.
     rights: Rights,
+    /// What leads out of its network; ended with it.
+    _way_out: Waiter,
 }
 
 impl Sandbox {
     /// Makes the namespaces and the view, and returns when the child became the init.
     fn make(spec: &SpawnSpec) -> Result<Self, Fault> {
         let mut record = create(&spec.folder.join(PID_RECORD))?;
+        let is_trial = spec.argv.is_empty();
+        let mut way_out = Waiter::start(&spec.network, is_trial)?;
         let rights = Rights::take()?;
         view::enter(spec)?;
         let (child, wires) = fork(rights, spec)?;
         let start_time = start_time(child)?;
         writeln!(record, "{child} {start_time}").map_err(|error| Fault::new("record the pid", error))?;
         rights.map(child)?;
+        way_out.open(child)?;
+        if is_trial {
+            way_out.opened(child)?;
+        }
         wires.release()?;
-        Ok(Sandbox { child, start_time, rights })
+        Ok(Sandbox { child, start_time, rights, _way_out: way_out })
     }
 
     /// Waits until the environment ended; gives its exit status.
@@ -171,7 +183,7 @@ fn fork(rights: Rights, spec: &SpawnSpec) -> Result<(Pid, Wires), Fault> {
     let (faults, faults_write) = pipe()?;
     let mut childs = Some((go_read, faults_write));
     let mut ours = Some(Wires { go, faults });
-    let child = raw::clone_child(rights.namespaces(), || {
+    let child = raw::clone_child(rights.namespaces(&spec.network), || {
         drop(ours.take());
         childs.take().map_or(1, |(go, faults)| run_child(rights, go, faults, spec))
     })

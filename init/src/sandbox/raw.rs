@@ -1,4 +1,4 @@
-//! The init's only unsafe code: five system calls that nix has no safe form of.
+//! The init's only unsafe code: six system calls that nix has no safe form of.
 //!
 //! Why each is sound:
 //! - [`clone_child`] is called by a process with one thread (the spawner starts none, and the init's
@@ -9,15 +9,20 @@
 //!   numbers (or a null pointer that the call documents) and touch no memory of ours.
 //! - [`exec_directly`] has a child call `execve`, which is safe to call between fork and exec; all it is given was made
 //!   before the fork, so that the child allocates nothing.
+//! - `ioctl(SIOCSIF…)` reads one `ifreq`, which lives on our stack during the call and is whole: zeros, and what the call
+//!   is documented to want.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, NulError};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::CloneFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::unistd::Pid;
 
 /// Bytes of the child's stack. Its work is mount calls and small formatted strings.
@@ -104,4 +109,50 @@ pub fn leave_keyring() {
     let unnamed = std::ptr::null::<libc::c_char>();
     // SAFETY: a null name is the documented form for a new anonymous keyring.
     unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, unnamed) };
+}
+
+/// Requests about a network device (`linux/sockios.h`), and what they take: types differ between C libraries.
+const SET_FLAGS: libc::Ioctl = 0x8914;
+const SET_ADDRESS: libc::Ioctl = 0x8916;
+const SET_NETMASK: libc::Ioctl = 0x891c;
+const UP: libc::c_short = 1;
+const INET: libc::sa_family_t = 2;
+
+/// Brings the loopback device up, and gives it one address more.
+pub fn set_up_loopback(address: Ipv4Addr) -> nix::Result<()> {
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut up = request("lo");
+    up.ifr_ifru.ifru_flags = UP;
+    configure(&socket, SET_FLAGS, &up)?;
+    // The second name makes it an address beside the first.
+    let mut second = request("lo:1");
+    second.ifr_ifru.ifru_addr = socket_address(address);
+    configure(&socket, SET_ADDRESS, &second)?;
+    second.ifr_ifru.ifru_netmask = socket_address(Ipv4Addr::BROADCAST);
+    configure(&socket, SET_NETMASK, &second)
+}
+
+/// A request about a device; all else is zero.
+fn request(device: &str) -> libc::ifreq {
+    // SAFETY: numbers and unions of numbers, for which zeros are values.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, byte) in request.ifr_name.iter_mut().zip(device.bytes()) {
+        *place = libc::c_char::from_ne_bytes([byte]);
+    }
+    request
+}
+
+/// An address in the form of `struct sockaddr_in`: family, port 0, four bytes.
+fn socket_address(address: Ipv4Addr) -> libc::sockaddr {
+    let mut bytes = [0; 14];
+    for (place, byte) in bytes[2..6].iter_mut().zip(address.octets()) {
+        *place = libc::c_char::from_ne_bytes([byte]);
+    }
+    libc::sockaddr { sa_family: INET, sa_data: bytes }
+}
+
+fn configure(socket: &OwnedFd, what: libc::Ioctl, request: &libc::ifreq) -> nix::Result<()> {
+    // SAFETY: the kernel reads one whole `ifreq` and keeps nothing of it; see the head of this file.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), what, std::ptr::from_ref(request)) };
+    Errno::result(result).map(drop)
 }

@@ -10,8 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
-use super::{Fault, identity, seal};
-use larder_init::spawn::SpawnSpec;
+use super::{Fault, identity, network, seal};
+use larder_init::spawn::{Network, SpawnSpec};
 
 /// Where programs, libraries and their settings live on a host. `/nix` and `/gnu` are the stores of
 /// the distributions that keep them there.
@@ -50,6 +50,7 @@ pub fn enter(spec: &SpawnSpec) -> Result<(), Fault> {
     let view = View { root: spec.folder.join("root") };
     view.skeleton(spec.tmp_mib)?;
     view.system()?;
+    view.resolvers(&spec.network)?;
     for bind in &spec.binds {
         view.bind(&bind.from, &bind.to)?;
     }
@@ -156,6 +157,17 @@ impl View {
         fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
         set_mode(&ours, 0o644)?;
         self.bind(&ours, &target)
+    }
+
+    /// Who is asked for names, in a network of its own.
+    fn resolvers(&self, network: &Network) -> Result<(), Fault> {
+        let (Some(text), Ok(target)) = (network::resolvers(network), fs::canonicalize("/etc/resolv.conf")) else {
+            return Ok(());
+        };
+        let ours = self.inside(Path::new("/run/larder")).join("resolv.conf");
+        fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
+        set_mode(&ours, 0o644)?;
+        bind_over(&ours, &self.inside(&target))
     }
 
     /// The runtime's user in place of the host's accounts.

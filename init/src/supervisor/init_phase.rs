@@ -8,10 +8,13 @@ use larder_init::platform::{self, Phase, Status};
 use tokio::time::Instant;
 
 use super::{FAR, Run, Stage, Supervisor, microseconds, now_ms};
-use crate::api::{Answer, ApiServer};
+use crate::api::{Answer, ApiServer, Door};
 use crate::extensions::Extensions;
+use crate::guard::Guard;
 use crate::lines::Lines;
 use crate::program::{self, SpawnError};
+use crate::settings::Network;
+use crate::way_out;
 use crate::xray::XrayDaemon;
 
 /// Tells processes where the Runtime API is.
@@ -27,7 +30,10 @@ impl Supervisor {
             eprintln!("larder-init: link: a second Start is ignored");
             return;
         }
-        match XrayDaemon::listen(&start.xray_daemon).await {
+        if self.network == Network::Opens {
+            way_out::wait().await;
+        }
+        match XrayDaemon::listen(&start.xray_daemon, self.guard(&start)).await {
             Ok(daemon) => {
                 daemon.tell(&mut start.variables);
                 self.xray = Some(daemon);
@@ -39,6 +45,11 @@ impl Supervisor {
         self.start = Some(start);
         self.changes.begin();
         self.begin(Phase::Init).await;
+    }
+
+    /// Who keeps others off, where the loopback is shared with them.
+    fn guard(&self, start: &Start) -> Option<Guard> {
+        (self.network == Network::Shared).then_some(Guard { user: start.user })
     }
 
     /// Starts everything ahead of an invocation. What goes wrong is told to the next one, which tries again.
@@ -66,7 +77,8 @@ impl Supervisor {
         let start = self.start.as_ref().ok_or_else(|| not_started("Runtime.Unknown", "no Start was sent"))?;
         self.generation += 1;
         self.telemetry.open(start.function.json_logs);
-        let api = ApiServer::listen(&start.runtime_api, self.generation, self.result_limit(), self.call_sender.clone())
+        let door = Door { guard: self.guard(start), generation: self.generation, body_limit: self.result_limit() };
+        let api = ApiServer::listen(&start.runtime_api, door, self.call_sender.clone())
             .map_err(|error| not_started("Sandbox.Failure", &format!("listen at {}: {error}", start.runtime_api)))?;
         let started = Instant::now();
         let mut extensions = Extensions::default();

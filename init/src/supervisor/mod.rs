@@ -34,7 +34,7 @@ use crate::oom::OomCounter;
 use crate::program::Program;
 use crate::reaper::Reaper;
 use crate::server_link::{LinkEvent, ServerLink};
-use crate::settings::Settings;
+use crate::settings::{Network, Settings};
 use crate::telemetry::Telemetry;
 use crate::xray::XrayDaemon;
 
@@ -119,6 +119,7 @@ pub struct Supervisor {
     telemetry: Telemetry,
     xray: Option<XrayDaemon>,
     start: Option<Start>,
+    network: Network,
     /// Whose environment it is.
     function: Arc<FunctionFacts>,
     run: Option<Run>,
@@ -149,6 +150,7 @@ impl Supervisor {
     /// A supervisor of an environment without a runtime.
     pub fn new(settings: Settings) -> io::Result<Self> {
         let (call_sender, calls) = mpsc::channel(CALLS);
+        let network = settings.network;
         Ok(Self {
             link: ServerLink::new(settings),
             reaper: Reaper::new()?,
@@ -160,6 +162,7 @@ impl Supervisor {
             telemetry: Telemetry::default(),
             xray: None,
             start: None,
+            network,
             function: Arc::default(),
             run: None,
             generation: 0,

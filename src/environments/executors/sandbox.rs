@@ -8,6 +8,7 @@
 //! Memory is looked at by the init.
 
 mod languages;
+mod network;
 mod process;
 
 use std::fs;
@@ -30,7 +31,11 @@ use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
 use crate::model::runtimes::{self, Family, RUNTIMES};
 use languages::{Installation, Language, Languages, missing};
-use larder_init::spawn::{Bind, SpawnSpec};
+use larder_init::link::{self, NETWORK_OPENS, NETWORK_SHARED};
+use larder_init::spawn::{Bind, Network, SpawnSpec};
+use network::why_none;
+
+pub use network::SandboxNetwork;
 
 /// Where the link's folder is inside.
 const LINK_FOLDER: &str = "/run/larder/link";
@@ -40,6 +45,11 @@ const INIT: &str = "/run/larder/init";
 
 /// Where the runtime client is inside, as on AWS.
 const RUNTIME_DIR: &str = "/var/runtime";
+
+/// Where the Runtime API and the X-Ray daemon are in a network of the environment's own, as on AWS, and in the host's.
+const RUNTIME_API: &str = "169.254.100.1:9001";
+const XRAY_DAEMON: &str = "169.254.100.1:2000";
+const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Longest wait for the spawner, which needs a few milliseconds.
 const SPAWN: Duration = Duration::from_secs(10);
@@ -61,8 +71,14 @@ pub struct SandboxConfig {
     pub user: InitUser,
     /// Limits of processes.
     pub ulimits: Ulimits,
-    /// How functions reach the server.
+    /// Which network functions have.
+    pub network: SandboxNetwork,
+    /// How functions reach the server from the host's network.
     pub endpoint: Endpoint,
+    /// How they do from their own.
+    pub own_endpoint: Endpoint,
+    /// The port of their own loopback that leads to the server.
+    pub relay_port: u16,
 }
 
 /// Makes environments out of namespaces.
@@ -72,7 +88,16 @@ pub struct SandboxExecutor {
     environments: PathBuf,
     clients: PathBuf,
     languages: Languages,
-    rights: OnceLock<Result<Rights, String>>,
+    footing: OnceLock<Result<Footing, String>>,
+}
+
+/// What this machine allows, as trials showed.
+#[derive(Debug, Clone)]
+struct Footing {
+    rights: Rights,
+    network: Network,
+    /// The network for a person.
+    summary: String,
 }
 
 /// What the spawner may do on this machine, in its own words.
@@ -106,7 +131,7 @@ impl SandboxExecutor {
             environments: folder("environments")?,
             clients: folder("runtime_clients")?,
             languages: Languages::default(),
-            rights: OnceLock::new(),
+            footing: OnceLock::new(),
             config,
         })
     }
@@ -114,18 +139,45 @@ impl SandboxExecutor {
     /// Tells whether this kernel lets this user make sandboxes, by making one, in about 5 ms; and
     /// if not, why, for a person. Remembered.
     pub fn probe(&self) -> Result<(), String> {
-        self.rights().map(|_| ())
+        self.footing().map(|_| ())
     }
 
-    fn rights(&self) -> Result<Rights, String> {
-        self.rights.get_or_init(|| self.try_rights()).clone()
+    /// Which network functions have, for a person.
+    pub fn network(&self) -> String {
+        self.footing().map_or_else(|_| String::new(), |footing| footing.summary.clone())
     }
 
-    fn try_rights(&self) -> Result<Rights, String> {
+    fn footing(&self) -> Result<&Footing, String> {
+        self.footing.get_or_init(|| self.try_networks()).as_ref().map_err(String::clone)
+    }
+
+    /// Makes a sandbox with each network in turn, until one is had.
+    fn try_networks(&self) -> Result<Footing, String> {
+        let setting = self.config.network;
+        let mut refusals = Vec::new();
+        for network in setting.candidates() {
+            match self.try_sandbox(&network) {
+                Ok(rights) => {
+                    let summary = setting.summary(&network, &refusals);
+                    return Ok(Footing { rights, network, summary });
+                }
+                // Without any way out, the kernel may refuse sandboxes as such.
+                Err(why) if matches!(network, Network::Host | Network::Closed) => return Err(why),
+                Err(why) => refusals.push(why),
+            }
+        }
+        Err(format!("functions get no network of their own (--sandbox-network private): {}", why_none(&refusals)))
+    }
+
+    fn try_sandbox(&self, network: &Network) -> Result<Rights, String> {
         let folder = self.environments.with_file_name(format!("probe-{}", std::process::id()));
         create_private(&folder).map_err(|error| error.to_string())?;
+        let spec = SpawnSpec { folder: folder.clone(), network: network.clone(), tmp_mib: 1, ..SpawnSpec::default() };
+        let path = folder.join("spec.json");
+        let text = serde_json::to_vec(&spec).map_err(|error| error.to_string())?;
+        fs::write(&path, text).map_err(|error| error.to_string())?;
         let output = std::process::Command::new(&self.config.init_binary)
-            .args([Path::new("sandbox"), Path::new("--probe"), &folder])
+            .args([Path::new("sandbox"), Path::new("--probe"), &path])
             .env_clear()
             .stdin(Stdio::null())
             .output();
@@ -182,6 +234,7 @@ impl SandboxExecutor {
             binds,
             hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
             tmp_mib: spec.tmp_mib,
+            network: self.footing().map_err(ExecutorError::Failed)?.network.clone(),
             has_ulimits: self.config.ulimits == Ulimits::Aws,
             watches_memory: self.config.user.numbers().is_some(),
             argv: vec![INIT.to_owned()],
@@ -199,15 +252,27 @@ impl SandboxExecutor {
             .arg("sandbox")
             .arg(folder.join("spec.json"))
             .env_clear()
-            .env(larder_init::link::LINK_VARIABLE, format!("unix:{}", socket.display()))
-            .env(larder_init::link::ENVIRONMENT_VARIABLE, &spec.id.0)
-            .env(larder_init::link::TOKEN_VARIABLE, &spec.token)
-            .env(larder_init::link::GRACE_VARIABLE, spec.grace_s.to_string())
+            .env(link::LINK_VARIABLE, format!("unix:{}", socket.display()))
+            .env(link::ENVIRONMENT_VARIABLE, &spec.id.0)
+            .env(link::TOKEN_VARIABLE, &spec.token)
+            .env(link::GRACE_VARIABLE, spec.grace_s.to_string())
+            .envs(self.network_variables()?)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
         Ok(command)
+    }
+
+    /// What the init is told of its network: how it is, and what to pass on to the server.
+    fn network_variables(&self) -> Result<Vec<(&'static str, String)>, ExecutorError> {
+        let port = self.config.relay_port;
+        let relay = (link::RELAY_VARIABLE, format!("127.0.0.1:{port} {LINK_FOLDER}/{}", endpoint::SOCKET));
+        Ok(match self.footing().map_err(ExecutorError::Failed)?.network {
+            Network::Host => vec![(link::NETWORK_VARIABLE, NETWORK_SHARED.to_owned())],
+            Network::Closed => vec![relay],
+            Network::Open(_) => vec![(link::NETWORK_VARIABLE, NETWORK_OPENS.to_owned()), relay],
+        })
     }
 
     /// Makes the folder and starts the spawner; returns when the init runs.
@@ -266,19 +331,21 @@ impl Executor for SandboxExecutor {
 
     async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
         let (language, installation) = self.installation(&spec.base)?;
-        let rights = self.rights().map_err(ExecutorError::Failed)?;
+        let Footing { rights, network, .. } = self.footing().map_err(ExecutorError::Failed)?;
+        let is_shared = *network == Network::Host;
+        let endpoint = if is_shared { &self.config.endpoint } else { &self.config.own_endpoint };
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
         let mut variables = variables(&spec.base.runtime, installation.as_deref());
-        variables.extend(self.config.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
+        variables.extend(endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         Ok(Launch {
             argv: argv(language, installation.as_deref()),
             wrapped_by: client_of(language).map(|_| format!("{RUNTIME_DIR}/bootstrap")),
             working_dir: "/var/task".to_owned(),
             variables,
-            user: self.config.user.numbers().filter(|_| rights == Rights::Root),
-            runtime_api: "127.0.0.1:0".to_owned(),
+            user: self.config.user.numbers().filter(|_| *rights == Rights::Root),
+            runtime_api: if is_shared { ANY_PORT } else { RUNTIME_API }.to_owned(),
             watch_memory: true,
-            xray_daemon: "127.0.0.1:0".to_owned(),
+            xray_daemon: if is_shared { ANY_PORT } else { XRAY_DAEMON }.to_owned(),
             warning: warning.map(|found| {
                 let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };
                 format!("{} is not on this machine; running with {name} {}", spec.base.runtime, found.version)

@@ -17,6 +17,7 @@ use crate::environments::hot_reload::{HotReload, MergedLayers, folders_of};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
+use crate::model::credentials::{Credentials, RoleSession};
 use crate::model::function::FunctionVersion;
 use crate::model::limits::STREAM_SIZE;
 
@@ -229,7 +230,8 @@ impl Pool {
             tracing::warn!(function = %spec.function_name, "{warning}");
             environment.notice(warning);
         }
-        let variables = variables::of(target, &launch, &environment.id, environment.initialization);
+        let credentials = self.credentials(target, &environment.id);
+        let variables = variables::of(target, &launch, &environment.id, &credentials, environment.initialization);
         let wrapped_by = launch.wrapped_by.filter(|_| variables::names_wrapper(&variables));
         let start = Start {
             variables,
@@ -246,6 +248,22 @@ impl Pool {
             function: facts(target, environment.initialization),
         };
         environment.start(start).await.map_err(|error| error.to_string())
+    }
+}
+
+impl Pool {
+    /// The credentials of an environment: a session of the function's role, under the role's own id where it is known.
+    fn credentials(&self, target: &Target, id: &EnvironmentId) -> Credentials {
+        let config = &target.version.config;
+        let mut session = RoleSession::of_function(&config.role, target.function.name.as_str());
+        let state = self.ledger.state();
+        if let Some(session) = &mut session
+            && let Some(role) = state.role(&session.account, &session.role_name)
+        {
+            session.role_id.clone_from(&role.id);
+        }
+        let seed = token::credentials_seed(self.ledger.secret(), id);
+        Credentials::of(&target.function.scope.account, session.as_ref(), &seed)
     }
 }
 

@@ -27,17 +27,21 @@ pub struct Options {
     executor: &'static str,
     variables: Vec<(String, String)>,
     umask: Option<&'static str>,
+    user: Option<u32>,
 }
+
+/// A user that no machine has an account for.
+const ORDINARY_USER: u32 = 54_321;
 
 impl Options {
     /// With this executor.
     pub fn new(executor: Executor) -> Self {
-        Self { executor: executor.name(), variables: Vec::new(), umask: None }
+        Self { executor: executor.name(), variables: Vec::new(), umask: None, user: None }
     }
 
     /// With whichever executor: for tests that run no function.
     pub fn any() -> Self {
-        Self { executor: "auto", variables: Vec::new(), umask: None }
+        Self { executor: "auto", variables: Vec::new(), umask: None, user: None }
     }
 
     /// With an environment variable of the server.
@@ -52,13 +56,38 @@ impl Options {
         self
     }
 
+    /// As a user without any right; `None`, if these tests run as one.
+    pub fn as_ordinary_user(mut self) -> Option<Self> {
+        self.user = Some(ORDINARY_USER);
+        nix::unistd::geteuid().is_root().then_some(self)
+    }
+
+    /// Gives an ordinary user's server its folder, and a program in it: the tests' own may be out of its reach.
+    fn hand_over(&self, folder: &Path) {
+        if let Some(user) = self.user {
+            std::os::unix::fs::chown(folder, Some(user), Some(user)).expect("handed over");
+            std::fs::copy(env!("CARGO_BIN_EXE_larder"), folder.join("larder")).expect("copied");
+        }
+    }
+
+    /// The program, as the user who runs it.
+    fn program(&self, data_dir: &Path) -> Command {
+        let larder = env!("CARGO_BIN_EXE_larder");
+        if let Some(umask) = self.umask {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), larder]);
+            return command;
+        }
+        let Some(user) = self.user else { return Command::new(larder) };
+        let mut command = Command::new("setpriv");
+        command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+        command.arg(data_dir.with_file_name("larder"));
+        command
+    }
+
     /// The command that serves `data_dir` at `listen`.
     pub fn command(&self, data_dir: &Path, listen: &str) -> Command {
-        let larder = env!("CARGO_BIN_EXE_larder");
-        let mut command = Command::new(if self.umask.is_some() { "sh" } else { larder });
-        if let Some(umask) = self.umask {
-            command.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), larder]);
-        }
+        let mut command = self.program(data_dir);
         command.env_clear();
         for name in PASSED_ON {
             if let Some(value) = std::env::var_os(name) {
@@ -104,6 +133,7 @@ impl Server {
     /// A server on a fresh data dir, or what it wrote when it could not start.
     pub fn try_start(options: Options) -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("larder-test-").tempdir().expect("a folder");
+        options.hand_over(folder.path());
         let mut server = Self { options, folder, port: 0, child: None, banner: String::new() };
         server.launch()?;
         Ok(server)

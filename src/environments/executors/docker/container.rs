@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountType, ResourcesUlimits,
 };
-use larder_init::link::{ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, RELAY_VARIABLE, TOKEN_VARIABLE};
+use larder_init::link::{
+    ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, NETWORK_SHARED, NETWORK_VARIABLE, RELAY_VARIABLE, TOKEN_VARIABLE,
+};
 
 use super::{ContainerFlags, engine};
 use crate::environments::endpoint::{Endpoint, SOCKET as API_SOCKET};
@@ -160,6 +162,9 @@ pub(super) fn body(
     if let Endpoint::Relayed(port) = options.endpoint {
         env.push(format!("{RELAY_VARIABLE}=127.0.0.1:{port} {LINK_FOLDER}/{API_SOCKET}"));
     }
+    if shares_a_network(options) {
+        env.push(format!("{NETWORK_VARIABLE}={NETWORK_SHARED}"));
+    }
     let mut body = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec![format!("{LINK_FOLDER}/{INIT_NAME}")]),
@@ -173,6 +178,12 @@ pub(super) fn body(
     };
     options.flags.apply(&mut body);
     Ok(body)
+}
+
+/// Whether containers have the loopback device of others: this machine's, or that of one container.
+fn shares_a_network(options: &ContainerOptions) -> bool {
+    let main = options.networks.first().or(options.flags.network.as_ref());
+    main.is_some_and(|name| name == "host" || name.starts_with("container:"))
 }
 
 /// Whether an engine refuses a container only because its storage has no limits of size, in the words of Docker's and

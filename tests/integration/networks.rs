@@ -1,0 +1,393 @@
+//! What functions reach over the network, and what reaches them: their own loopback and credentials, Lambda's API as
+//! themselves, and neither Larder's own endpoints nor the Runtime API of others. What docs/security.md promises.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use aws_sdk_lambda::Client;
+use serde_json::{Value, json};
+
+use crate::on_each_executor;
+use crate::support::functions::create_python;
+use crate::support::http;
+use crate::support::invoke::invoke;
+use crate::support::{Executor, Options, Server, eventually};
+
+/// Does what the event says: a deed and what it needs.
+const INTRUDER: &str = r#"
+import errno, os, socket, time, urllib.request, urllib.error
+
+def http(method, url, body=None, headers={}):
+    body = body.encode() if body is not None else None
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return [answer.status, answer.read().decode()]
+    except urllib.error.HTTPError as error:
+        return [error.code, error.read().decode()]
+    except OSError as error:
+        return [0, repr(error)]
+
+def signed(service):
+    credential = '/'.join([os.environ['AWS_ACCESS_KEY_ID'], '20260101', os.environ['AWS_REGION'], service, 'aws4_request'])
+    return {
+        'authorization': f'AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00',
+        'x-amz-security-token': os.environ['AWS_SESSION_TOKEN'],
+    }
+
+def connect(host, port):
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+        return 'connected'
+    except OSError as error:
+        return errno.errorcode.get(error.errno, repr(error))
+
+def handler(event, context):
+    deed, *details = event
+    url = os.environ['AWS_ENDPOINT_URL']
+    if deed == 'http':
+        return http(*details)
+    if deed == 'own server':
+        return http(details[0], url + details[1], '{}', {'content-type': 'application/json', 'x-larder': '1'})
+    if deed == 'hang up':
+        host, port = url.removeprefix('http://').split(':')
+        with socket.create_connection((host, int(port))) as stream:
+            stream.sendall(details[0].encode())
+        return None
+    if deed == 'functions':
+        return http('GET', url + '/2015-03-31/functions', None, signed('lambda'))
+    if deed == 'who':
+        form = {'content-type': 'application/x-www-form-urlencoded'}
+        return http('POST', url, 'Action=GetCallerIdentity&Version=2011-06-15', {**signed('sts'), **form})
+    if deed == 'connect':
+        return connect(*details)
+    if deed == 'own address':
+        return socket.gethostbyname(socket.gethostname())
+    if deed == 'gateway':
+        routes = [line.split() for line in open('/proc/net/route')][1:]
+        return [socket.inet_ntoa(bytes.fromhex(route[2])[::-1]) for route in routes if route[1] == '00000000'][0]
+    if deed == 'sleep':
+        time.sleep(details[0])
+        return 'slept'
+    if deed == 'read':
+        return open(details[0]).read()
+    return dict(os.environ)
+"#;
+
+async fn ask(client: &Client, name: &str, event: Value) -> Value {
+    invoke(client, name, event).await.response()
+}
+
+/// The networks that a sandbox can have here.
+const NETWORKS: [&str; 3] = ["auto", "none", "host"];
+
+/// A server with the sandbox in this network, and two functions.
+async fn stage(options: Options) -> (Server, Client) {
+    let server = Server::start(options);
+    let client = server.client();
+    for name in ["intruder", "victim"] {
+        create_python(&client, name, INTRUDER).await;
+    }
+    (server, client)
+}
+
+fn sandbox(network: &str) -> Options {
+    Options::new(Executor::Sandbox).with("LARDER_SANDBOX_NETWORK", network)
+}
+
+/// Larder's own endpoints are shut, Lambda's and STS serve the function as itself.
+async fn calls_are_those_of_a_function(client: &Client) {
+    for (method, path) in [
+        ("GET", "/_larder/health"),
+        ("GET", "/_larder/state?show_secrets=true"),
+        ("POST", "/_larder/rewind"),
+        ("POST", "/_larder/pods/load"),
+        ("POST", "/_larder/marks"),
+        ("GET", "/_larder"),
+        ("GET", "//_larder/health"),
+        ("GET", "/%5flarder/health"),
+    ] {
+        let answer = ask(client, "intruder", json!(["own server", method, path])).await;
+        let is_shut = answer[0] == 403 || answer[0] == 404;
+        assert!(is_shut && !answer[1].to_string().contains("\\\"status\\\""), "{method} {path}: {answer}");
+    }
+    let told = ask(client, "intruder", json!(["own server", "GET", "/_larder/health"])).await;
+    assert!(told[1].as_str().is_some_and(|text| text.contains("--functions-may-use-console")), "{told}");
+    let functions = ask(client, "intruder", json!(["functions"])).await;
+    assert_eq!(functions[0], 200, "{functions}");
+    assert!(functions[1].as_str().is_some_and(|text| text.contains("victim")), "{functions}");
+    let who = ask(client, "intruder", json!(["who"])).await;
+    let arn = "<Arn>arn:aws:sts::000000000000:assumed-role/lambda/intruder</Arn>";
+    assert!(who[1].as_str().is_some_and(|text| text.contains(arn)), "{who}");
+}
+
+/// Neither another function nor a process of this machine gets an event or forges an answer.
+async fn the_runtime_api_is_shut_to_others(client: &Client, executor: Executor) {
+    let api = ask(client, "victim", json!(["variables"])).await["AWS_LAMBDA_RUNTIME_API"].clone();
+    let api = api.as_str().expect("an address").to_owned();
+    let forger = client.clone();
+    let busy = tokio::spawn(async move { invoke(&forger, "victim", json!(["sleep", 2])).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let paths = ["invocation/next", "invocation/00000000-0000-0000-0000-000000000000/response", "init/error"];
+    for path in paths {
+        // Inside, the address may be the intruder's own: of that API it gets the answers of a function that is at work.
+        let method = if path.ends_with("next") { "GET" } else { "POST" };
+        let address: SocketAddr = api.parse().expect("an address");
+        if executor == Executor::Sandbox && address.ip().is_loopback() {
+            let url = format!("http://{api}/2018-06-01/runtime/{path}");
+            let body = (method == "POST").then_some("\"forged\"");
+            let answer = ask(client, "intruder", json!(["http", method, url, body])).await;
+            assert_eq!(answer[0], 0, "{path}: {answer}");
+        }
+        assert_eq!(raw(address, &format!("{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: x\r\n\r\n")), "", "{path}");
+    }
+    let slept = busy.await.expect("ran");
+    assert_eq!(slept.response(), "slept");
+    assert_eq!(ask(client, "victim", json!(["sleep", 0])).await, "slept", "it serves its own");
+}
+
+/// What is answered at an address; nothing, if nobody is there or hangs up.
+fn raw(address: SocketAddr, request: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return String::new() };
+    stream.set_read_timeout(Some(Duration::from_secs(3))).expect("set");
+    let mut answer = Vec::new();
+    let _ = stream.write_all(request.as_bytes());
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+on_each_executor! {
+    async fn functions_call_lambda_but_not_larder_itself(executor) {
+        let (server, client) = stage(Options::new(executor)).await;
+        calls_are_those_of_a_function(&client).await;
+        the_runtime_api_is_shut_to_others(&client, executor).await;
+        assert_eq!(server.health()["status"], "ok", "others may");
+        drop(server);
+        let allowed = Options::new(executor).with("LARDER_FUNCTIONS_MAY_USE_CONSOLE", 1);
+        let (_server, client) = stage(allowed).await;
+        let answer = ask(&client, "intruder", json!(["own server", "GET", "/_larder/health"])).await;
+        assert_eq!(answer[0], 200, "{answer}");
+    }
+
+    async fn containers_reach_neither_each_other_nor_the_machines_loopback(executor) {
+        // Of the sandbox, other tests show it for each of its networks.
+        if executor == Executor::Docker {
+            let (server, client) = stage(Options::new(executor)).await;
+            let victim = ask(&client, "victim", json!(["own address"])).await;
+            let gateway = ask(&client, "intruder", json!(["gateway"])).await;
+            for (host, port) in [(&victim, 9001), (&victim, 2000), (&gateway, server.port())] {
+                let reached = ask(&client, "intruder", json!(["connect", host, port])).await;
+                assert_ne!(reached, "connected", "{host}:{port}");
+            }
+        }
+    }
+
+    async fn credentials_are_each_environments_own_and_mean_the_same_after_a_restart(executor) {
+        let (mut server, client) = stage(Options::new(executor)).await;
+        create_python(&client, "t", INTRUDER).await;
+        let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+        let mut seen = Vec::new();
+        for function in ["intruder", "victim", "t"] {
+            let variables = ask(&client, function, json!(["variables"])).await;
+            let texts = names.map(|name| variables[name].as_str().unwrap_or_default().to_owned());
+            assert!(texts[0].starts_with("ASIA") && texts[0].len() == 20, "{}", texts[0]);
+            assert_eq!(texts[1].len(), 40);
+            assert!(texts[2].len() > 500, "{}", texts[2]);
+            seen.extend(texts);
+        }
+        for (place, text) in seen.iter().enumerate() {
+            let others = seen.iter().enumerate().filter(|(other, _)| *other != place);
+            assert!(others.into_iter().all(|(_, other)| !other.contains(text.as_str())), "{text} is a part of another");
+        }
+        let short = "assumed-role/lambda/t@lambda_function<";
+        let who = ask(&client, "t", json!(["who"])).await;
+        assert!(who[1].as_str().is_some_and(|text| text.contains(short)), "{who}");
+        server.kill();
+        server.restart();
+        let again = invoke(&client, "t", json!(["who"])).await;
+        assert!(!again.is_cold(), "it was adopted");
+        assert_eq!(again.response(), who);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sandboxes_are_shut_in_each_network() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    for network in NETWORKS {
+        println!("network {network}");
+        let (server, client) = stage(sandbox(network)).await;
+        calls_are_those_of_a_function(&client).await;
+        the_runtime_api_is_shut_to_others(&client, Executor::Sandbox).await;
+        // It sends and goes: nobody is there any more who could be looked at.
+        let sequence = server.sequence();
+        let mark = "POST /_larder/marks/stolen HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                    Content-Length: 2\r\nConnection: close\r\n\r\n{}";
+        ask(&client, "intruder", json!(["hang up", mark])).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(server.sequence(), sequence, "{network}: nothing was done");
+        // What listens on this machine's loopback.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let reached = ask(&client, "intruder", json!(["connect", "127.0.0.1", port])).await;
+        let is_shared = server.field("executor").contains("network: this machine's");
+        assert_eq!(reached, if is_shared { "connected" } else { "ECONNREFUSED" }, "{network}");
+        if network == "none" {
+            let out = ask(&client, "intruder", json!(["connect", "192.0.2.1", 9])).await;
+            assert_eq!(out, "ENETUNREACH");
+            let api = ask(&client, "intruder", json!(["variables"])).await;
+            assert_eq!(api["AWS_LAMBDA_RUNTIME_API"], "169.254.100.1:9001", "as on AWS");
+            assert_eq!(api["AWS_XRAY_DAEMON_ADDRESS"], "169.254.100.1:2000", "as on AWS");
+        }
+    }
+}
+
+/// An address of this machine by which others reach it.
+fn outer_address() -> Option<std::net::IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("198.51.100.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
+}
+
+/// Programs that are the way out of environments of this test's servers: children of their spawners.
+fn ways_out(server: &Server) -> Vec<u32> {
+    let spawners: Vec<u32> = server.processes().into_iter().map(|(pid, _)| pid).collect();
+    let entries = std::fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+        let is_known = ["(slirp4netns)", "(pasta"].iter().any(|name| stat.contains(name));
+        is_known && parent.is_some_and(|parent| spawners.contains(&parent))
+    })
+    .collect()
+}
+
+fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+}
+
+async fn ended(pids: &[u32]) {
+    eventually("the way out ends with its environment", || async { pids.iter().all(|pid| !runs(*pid)).then_some(()) })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_of_its_own_has_a_way_out_that_ends_with_it() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let mut server = match Server::try_start(sandbox("private")) {
+        Ok(server) => server,
+        Err(why) => {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI: {why}");
+            println!("skipped: {why}");
+            return;
+        }
+    };
+    let client = server.client();
+    create_python(&client, "intruder", INTRUDER).await;
+    let Some(outer) = outer_address() else { panic!("this machine has no address but its loopback's") };
+    let listener = TcpListener::bind((outer, 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let out = json!(["connect", outer.to_string(), port]);
+    let by_slirp = server.field("executor").contains("slirp4netns");
+    if by_slirp {
+        assert_eq!(ask(&client, "intruder", out.clone()).await, "connected");
+        let resolvers = ask(&client, "intruder", json!(["read", "/etc/resolv.conf"])).await;
+        assert!(resolvers.as_str().is_some_and(|text| text.contains("nameserver 10.0.2.3")), "{resolvers}");
+    }
+    // By that address the host's loopback is not reached either, nor by the gateway's.
+    let inner = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let inner = inner.local_addr().expect("an address").port();
+    for host in ["127.0.0.1", "10.0.2.2"] {
+        assert_ne!(ask(&client, "intruder", json!(["connect", host, inner])).await, "connected", "{host}");
+    }
+    ask(&client, "intruder", json!(["variables"])).await;
+    let programs = ways_out(&server);
+    assert_eq!(programs.len(), 1, "one for the environment");
+    server.kill();
+    server.restart();
+    let again = invoke(&client, "intruder", out.clone()).await;
+    assert!(!again.is_cold(), "it was adopted");
+    if by_slirp {
+        assert_eq!(again.response(), "connected");
+    }
+    assert_eq!(ways_out(&server), programs, "it belongs to the environment");
+    client.delete_function().function_name("intruder").send().await.expect("deleted");
+    ended(&programs).await;
+    // However it ends.
+    create_python(&client, "intruder", INTRUDER).await;
+    ask(&client, "intruder", json!(["variables"])).await;
+    let programs = ways_out(&server);
+    assert_eq!(programs.len(), 1);
+    for (pid, line) in server.processes() {
+        if line.contains(" sandbox ") {
+            let pid = nix::unistd::Pid::from_raw(pid.try_into().expect("a pid"));
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("killed");
+        }
+    }
+    ended(&programs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_program_for_it_the_network_is_the_machines_and_that_is_said() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    // A PATH with Python and nothing else.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = std::env::var_os("PATH").expect("is set");
+    let python = std::env::split_paths(&path).map(|folder| folder.join("python3")).find(|file| file.is_file());
+    let python = python.and_then(|file| file.canonicalize().ok()).expect("Python is there");
+    std::os::unix::fs::symlink(python, folder.path().join("python3")).expect("linked");
+    let options = |network| sandbox(network).with("PATH", folder.path().display());
+    let (server, client) = stage(options("auto")).await;
+    let told = "network: this machine's, as neither slirp4netns nor pasta is on the PATH";
+    assert!(server.field("executor").contains(told), "{}", server.field("executor"));
+    assert!(server.health()["executor"]["reason"].as_str().is_some_and(|reason| reason.contains(told)));
+    assert!(server.log().contains(told), "{}", server.log());
+    calls_are_those_of_a_function(&client).await;
+    let refused = Server::try_start(options("private")).expect_err("it must not start");
+    assert!(refused.contains("--sandbox-network private") && refused.contains("slirp4netns"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ordinary_users_sandboxes_are_shut_in_each_network() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    for network in NETWORKS {
+        let Some(options) = sandbox(network).as_ordinary_user() else {
+            println!("skipped: the tests run as an ordinary user, so all of them show it");
+            return;
+        };
+        println!("network {network}");
+        let (server, client) = stage(options).await;
+        println!("{}", server.field("executor"));
+        calls_are_those_of_a_function(&client).await;
+        the_runtime_api_is_shut_to_others(&client, Executor::Sandbox).await;
+        let answer = http::get(server.port(), "/_larder/health");
+        assert_eq!(answer.status, 200, "people may: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_on_the_machines_network_are_shut_too() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let server = Server::start(Options::new(Executor::Docker).with("LAMBDA_DOCKER_NETWORK", "host"));
+    let client = server.client();
+    create_python(&client, "intruder", INTRUDER).await;
+    let variables = ask(&client, "intruder", json!(["variables"])).await;
+    let api = variables["AWS_LAMBDA_RUNTIME_API"].as_str().and_then(|api| api.parse().ok()).expect("an address");
+    let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_eq!(raw(api, next), "", "a process of this machine is hung up on");
+    let told = ask(&client, "intruder", json!(["own server", "GET", "/_larder/health"])).await;
+    assert_eq!(told[0], 403, "{told}");
+    assert_eq!(ask(&client, "intruder", json!(["functions"])).await[0], 200);
+    assert_eq!(server.health()["status"], "ok", "people may");
+}
