@@ -5,9 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
 
 /// Kind of the message, of its answer, and flag of a question (`linux/sock_diag.h`, `linux/netlink.h`).
 const BY_FAMILY: u16 = 20;
@@ -37,12 +35,8 @@ pub struct Socket {
 /// # Errors
 /// The kernel cannot be asked.
 pub fn find(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
-    let netlink = socket(
-        AddressFamily::Netlink,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkSockDiag,
-    )?;
+    let netlink =
+        socket(AddressFamily::Netlink, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
     sendto(netlink.as_raw_fd(), &question(own, other), &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
     let mut answer = [0; 1024];
     let length = recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;

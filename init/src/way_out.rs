@@ -38,7 +38,8 @@ fn has_route(four: &str, six: &str) -> bool {
     };
     let is_default_six = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let to_all = fields.first().is_some_and(|to| to.bytes().all(|byte| byte == b'0')) && fields.get(1) == Some(&"00");
+        let to_all =
+            fields.first().is_some_and(|to| to.bytes().all(|byte| byte == b'0')) && fields.get(1) == Some(&"00");
         to_all && fields.last().is_some_and(|device| *device != "lo")
     };
     four.lines().skip(1).any(is_default) || six.lines().any(is_default_six)

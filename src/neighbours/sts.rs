@@ -254,12 +254,7 @@ fn credentials(account: &AccountId, session: Option<&RoleSession>, duration_s: u
     let expiration = Timestamp((now.as_secs() + duration_s) * 1000);
     let credentials::Credentials { access_key_id, secret_access_key, session_token } =
         credentials::Credentials::of(account, session, &rand::random());
-    Credentials {
-        access_key_id,
-        secret_access_key,
-        session_token,
-        expiration: xml::time(expiration),
-    }
+    Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expiration) }
 }
 
 /// Texts as in `LocalStack`'s snapshots of AWS's STS (`tests/aws/services/sts`).

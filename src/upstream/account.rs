@@ -18,7 +18,8 @@ pub(super) fn plain(access_key_id: &str) -> String {
 /// Puts the account in the place of an access key id of Larder's, in the signature and in a presigned URL.
 pub(super) fn translate(headers: &mut HeaderMap, uri: Uri) -> Uri {
     let signed = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let translated = signed.and_then(|text| replaced(text, IN_HEADER)).and_then(|text| HeaderValue::try_from(text).ok());
+    let translated =
+        signed.and_then(|text| replaced(text, IN_HEADER)).and_then(|text| HeaderValue::try_from(text).ok());
     if let Some(value) = translated {
         headers.insert(header::AUTHORIZATION, value);
     }

@@ -140,7 +140,11 @@ async fn the_runtime_api_is_shut_to_others(client: &Client, executor: Executor) 
             let answer = ask(client, "intruder", json!(["http", method, url, body])).await;
             assert_eq!(answer[0], 0, "{path}: {answer}");
         }
-        assert_eq!(raw(address, &format!("{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: x\r\n\r\n")), "", "{path}");
+        assert_eq!(
+            raw(address, &format!("{method} /2018-06-01/runtime/{path} HTTP/1.1\r\nHost: x\r\n\r\n")),
+            "",
+            "{path}"
+        );
     }
     let slept = busy.await.expect("ran");
     assert_eq!(slept.response(), "slept");
@@ -168,19 +172,6 @@ on_each_executor! {
         let (_server, client) = stage(allowed).await;
         let answer = ask(&client, "intruder", json!(["own server", "GET", "/_larder/health"])).await;
         assert_eq!(answer[0], 200, "{answer}");
-    }
-
-    async fn containers_reach_neither_each_other_nor_the_machines_loopback(executor) {
-        // Of the sandbox, other tests show it for each of its networks.
-        if executor == Executor::Docker {
-            let (server, client) = stage(Options::new(executor)).await;
-            let victim = ask(&client, "victim", json!(["own address"])).await;
-            let gateway = ask(&client, "intruder", json!(["gateway"])).await;
-            for (host, port) in [(&victim, 9001), (&victim, 2000), (&gateway, server.port())] {
-                let reached = ask(&client, "intruder", json!(["connect", host, port])).await;
-                assert_ne!(reached, "connected", "{host}:{port}");
-            }
-        }
     }
 
     async fn credentials_are_each_environments_own_and_mean_the_same_after_a_restart(executor) {
@@ -241,6 +232,20 @@ async fn sandboxes_are_shut_in_each_network() {
             assert_eq!(api["AWS_LAMBDA_RUNTIME_API"], "169.254.100.1:9001", "as on AWS");
             assert_eq!(api["AWS_XRAY_DAEMON_ADDRESS"], "169.254.100.1:2000", "as on AWS");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_reach_neither_each_other_nor_the_machines_loopback() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let (server, client) = stage(Options::new(Executor::Docker)).await;
+    let victim = ask(&client, "victim", json!(["own address"])).await;
+    let gateway = ask(&client, "intruder", json!(["gateway"])).await;
+    for (host, port) in [(&victim, 9001), (&victim, 2000), (&gateway, server.port())] {
+        let reached = ask(&client, "intruder", json!(["connect", host, port])).await;
+        assert_ne!(reached, "connected", "{host}:{port}");
     }
 }
 
@@ -339,10 +344,10 @@ async fn without_a_program_for_it_the_network_is_the_machines_and_that_is_said()
     }
     // A PATH with Python and nothing else.
     let folder = tempfile::tempdir().expect("a folder");
-    let path = std::env::var_os("PATH").expect("is set");
-    let python = std::env::split_paths(&path).map(|folder| folder.join("python3")).find(|file| file.is_file());
-    let python = python.and_then(|file| file.canonicalize().ok()).expect("Python is there");
-    std::os::unix::fs::symlink(python, folder.path().join("python3")).expect("linked");
+    let python = crate::support::python::run(
+        std::process::Command::new("python3").args(["-c", "import os, sys; print(os.path.realpath(sys.executable))"]),
+    );
+    std::os::unix::fs::symlink(python.trim(), folder.path().join("python3")).expect("linked");
     let options = |network| sandbox(network).with("PATH", folder.path().display());
     let (server, client) = stage(options("auto")).await;
     let told = "network: this machine's, as neither slirp4netns nor pasta is on the PATH";

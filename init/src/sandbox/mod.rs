@@ -33,8 +33,8 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
 use identity::Rights;
-use network::Waiter;
 use larder_init::spawn::SpawnSpec;
+use network::Waiter;
 
 /// Name of the pid record in an environment's folder: pid and start time.
 const PID_RECORD: &str = "pid";

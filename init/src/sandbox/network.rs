@@ -190,7 +190,9 @@ mod tests {
     fn resolvers_take_the_place_of_the_hosts() {
         let host = "# made by hand\nsearch a.test b.test\nnameserver 127.0.0.53\noptions ndots:2\n";
         assert_eq!(nameservers(host).collect::<Vec<_>>(), ["127.0.0.53"]);
-        assert!(is_loopback("127.0.0.53") && is_loopback("::1") && !is_loopback("10.0.0.1") && !is_loopback("fe80::1%eth0"));
+        assert!(
+            is_loopback("127.0.0.53") && is_loopback("::1") && !is_loopback("10.0.0.1") && !is_loopback("fe80::1%eth0")
+        );
         let inside = with_resolvers(host, &["10.0.2.3".to_owned()]);
         assert_eq!(inside, "# made by hand\nsearch a.test b.test\noptions ndots:2\nnameserver 10.0.2.3\n");
     }

@@ -80,7 +80,7 @@ impl Options {
         }
         let Some(user) = self.user else { return Command::new(larder) };
         let mut command = Command::new("setpriv");
-        command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups"]);
+        command.args(["--clear-groups", "--reuid"]).arg(user.to_string()).arg("--regid").arg(user.to_string());
         command.arg(data_dir.with_file_name("larder"));
         command
     }

@@ -7,7 +7,8 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountType, ResourcesUlimits,
 };
 use larder_init::link::{
-    ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, NETWORK_SHARED, NETWORK_VARIABLE, RELAY_VARIABLE, TOKEN_VARIABLE,
+    ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, NETWORK_SHARED, NETWORK_VARIABLE, RELAY_VARIABLE,
+    TOKEN_VARIABLE,
 };
 
 use super::{ContainerFlags, engine};
