@@ -24,6 +24,9 @@ const CONSOLE: &str = "/_larder/";
 const REFUSAL: &str = "Functions may not call Larder's own endpoints (/_larder/…). Start the server with \
      --functions-may-use-console 1 (LARDER_FUNCTIONS_MAY_USE_CONSOLE=1) if they are to.";
 
+/// Bytes of a refused request that are read.
+const HEARD: usize = 1024 * 1024;
+
 /// Stands in the place of Larder's own endpoints, for functions.
 pub(super) fn closed() -> Router {
     Router::new().route("/_larder", any(refuse)).route("/_larder/{*rest}", any(refuse))
@@ -68,13 +71,15 @@ pub(super) async fn keep_out(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let ends = request.extensions().get::<ConnectInfo<Ends>>().map(|ends| ends.0);
-    let Some(Ends { own: Some(own), other: Some(other) }) = ends else { return refuse().await };
+    let Some(Ends { own: Some(own), other: Some(other) }) = ends else { return refuse(request).await };
     match tokio::task::spawn_blocking(move || callers::is_environment(own, other)).await {
         Ok(false) => next.run(request).await,
-        _ => refuse().await,
+        _ => refuse(request).await,
     }
 }
 
-async fn refuse() -> Response {
+async fn refuse(request: Request) -> Response {
+    // One who still sends would not hear the answer.
+    let _ = axum::body::to_bytes(request.into_body(), HEARD).await;
     (StatusCode::FORBIDDEN, Json(json!({ "error": REFUSAL }))).into_response()
 }
