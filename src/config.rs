@@ -14,6 +14,8 @@ use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
 use crate::environments::executors::sandbox::SandboxNetwork;
 use crate::environments::images::ImageMapping;
+use crate::front::ListenAddress;
+use crate::front::guard::cors::CorsOrigin;
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::{LayerLibrary, UpstreamOption};
@@ -24,9 +26,24 @@ pub use discontinued::warn_of_discontinued;
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeOptions {
-    /// Address to listen on; port 0 takes any free one
-    #[arg(long, env = "LARDER_LISTEN", default_value = "127.0.0.1:4566", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    /// Names or addresses to listen on, with their ports; a name with addresses of both families listens on both, and
+    /// port 0 takes any free one; repeated, or a list with commas
+    #[arg(
+        long,
+        env = "LARDER_LISTEN",
+        default_value = "localhost:4566",
+        value_delimiter = ',',
+        value_name = "HOST:PORT"
+    )]
+    pub listen: Vec<ListenAddress>,
+    /// Name under which this server is called, beside those of the loopback and the addresses it listens on, with all
+    /// below it; repeated, or a list with commas
+    #[arg(long, env = "LARDER_HOSTNAME", value_delimiter = ',', value_name = "NAME")]
+    pub hostname: Vec<String>,
+    /// Origin whose web pages may call, such as http://localhost:3000, or * for those of every site; repeated, or a
+    /// list with commas
+    #[arg(long, env = "LARDER_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub cors_origins: Vec<CorsOrigin>,
     /// Folder that keeps everything
     #[arg(long, env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
     pub data_dir: PathBuf,

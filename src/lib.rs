@@ -4,6 +4,7 @@
 //! - [`cli`] — one file per subcommand
 //! - [`server`] — puts the rooms together and serves them on one port
 //! - [`config`] — what a user can set
+//! - [`front`] — the one door: who may come in
 //! - [`console`] — Larder's own endpoints, `/_larder/…`
 //! - [`neighbours`] — small services that users of Lambda need beside it
 //! - [`api`] — AWS's wire protocol
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod environments;
+pub mod front;
 pub mod invoke;
 pub mod ledger;
 pub mod model;

@@ -5,21 +5,23 @@ mod executors;
 mod functions;
 mod hot_reload;
 mod pods;
+mod tidy;
 
 use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::{Path as PathParam, Request, State};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,11 +29,15 @@ use crate::api::{Api, Services, code};
 use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
-use crate::console::{self, Console};
+use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
 use crate::environments::{
     INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, provisioning,
 };
+use crate::front::guard::cors::CorsOrigins;
+use crate::front::guard::hosts::Hosts;
+use crate::front::guard::{self, Guard};
+use crate::front::{Bodies, Connections, Listeners, Patience, Room, Token, control, token};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
@@ -39,6 +45,7 @@ use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
 
 use executors::{choose_executor, find_executor};
+use tidy::make_folder;
 
 pub use error::ServerError;
 
@@ -69,9 +76,14 @@ pub struct Server {
     api_socket: UnixListener,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
+    /// Where the command line of the data dir's owner calls.
+    control: UnixListener,
+    guard: Guard,
     settings: Settings,
-    address: SocketAddr,
+    /// Where it listens, as the user says it.
+    addresses: Vec<String>,
     data_dir: PathBuf,
+    staging: PathBuf,
     stop: CancellationToken,
     pods: pods::SaveOnExit,
     /// Held as long as the server lives: keeps a second one off the data dir.
@@ -80,13 +92,15 @@ pub struct Server {
 
 impl Server {
     /// Opens the data dir, replays it, and prepares everything that serves it.
-    pub async fn open(options: &ServeOptions, listener: &TcpListener) -> Result<Self, ServerError> {
+    pub async fn open(options: &ServeOptions, listeners: &Listeners) -> Result<Self, ServerError> {
         let started = Instant::now();
-        let address = listener.local_addr().map_err(ServerError::Serve)?;
-        let upstream = Arc::new(upstream(options, address)?);
+        let address = for_functions(options, listeners)?;
+        let upstream = Arc::new(upstream(options, listeners)?);
         let pods = pods::SaveOnExit::new(&options.pods)?;
         let data_dir = make_folder(&options.data_dir)?;
         let lock = lock(&data_dir)?;
+        tidy::narrow(&data_dir)?;
+        tidy::sweep(&data_dir, options.pods.pods_dir.as_deref());
         let limits = options.limits.limits();
         let store = Options { path: data_dir.join("store"), durability: options.durability.0, limits: limits.clone() };
         let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
@@ -104,6 +118,7 @@ impl Server {
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
         let link = bind_link(options, &settings).await?;
         let api_socket = bind_api_socket(&settings)?;
+        let (control, guard) = door(options, &data_dir, listeners)?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
@@ -131,7 +146,8 @@ impl Server {
             synchronous: options.environments.synchronous_create,
         });
         let api = Arc::new(Api::new(Arc::clone(&services)));
-        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started))?;
+        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
+        let staging = console.staging.clone();
         Ok(Self {
             neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services), options.pass_cloudformation)),
             delivery,
@@ -143,8 +159,11 @@ impl Server {
             link,
             api_socket,
             console_for_functions: options.environments.functions_may_use_console,
+            control,
+            guard,
             settings,
-            address,
+            addresses: listeners.urls(),
+            staging,
             data_dir,
             stop,
             pods,
@@ -158,7 +177,8 @@ impl Server {
         let state = self.ledger.state();
         let executor = format!("{} ({})", self.executor.name(), self.console.executor_reason);
         for (name, value) in [
-            ("address", format!("http://{}", self.address)),
+            ("address", self.addresses.first().cloned().unwrap_or_default()),
+            ("also at", self.addresses.get(1..).unwrap_or_default().join(", ")),
             ("data dir", self.data_dir.display().to_string()),
             ("store", self.ledger.store_id().to_owned()),
             ("sequence", format!("{} ({} functions)", state.sequence, state.functions.len())),
@@ -188,7 +208,7 @@ impl Server {
     /// flushes.
     pub async fn run(
         self,
-        listener: TcpListener,
+        listeners: Listeners,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
         let tasks = self.start_reactors();
@@ -207,32 +227,25 @@ impl Server {
             async move { neighbourhood.handle(request).await }
         });
         let app = console::routes(self.console).merge(served.clone());
+        let owners = app.clone().layer(Extension(Trusted));
         let (app, for_functions) = if self.console_for_functions {
             (app.clone(), app)
         } else {
             (app.layer(from_fn(functions::keep_out)), functions::closed().merge(served))
         };
+        let guarded = app.layer(from_fn_with_state(Arc::new(self.guard), guard::guard));
+        let bodies = Arc::new(Bodies::new(self.staging, Room::default()));
+        let connections = |app| Connections::new(app, Arc::clone(&bodies), Patience::default());
         let stopping = CancellationToken::new();
-        let asked = stopping.clone();
-        let called =
-            axum::serve(self.api_socket, for_functions).with_graceful_shutdown(stopping.clone().cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = called.await {
-                tracing::error!(%error, "functions' calls are served no more");
-            }
-        });
-        let app = app.into_make_service_with_connect_info::<functions::Ends>();
-        let serving = axum::serve(functions::Port(listener), app).with_graceful_shutdown(async move {
-            shutdown.await;
-            asked.cancel();
-        });
-        let drained = async {
-            stopping.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            served = serving.into_future() => served.map_err(ServerError::Serve)?,
-            () = drained => tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs()),
+        let calls = TaskTracker::new();
+        calls.spawn(connections(for_functions).serve(self.api_socket, stopping.clone()));
+        calls.spawn(connections(owners).serve(self.control, stopping.clone()));
+        calls.spawn(connections(guarded).serve(listeners, stopping.clone()));
+        calls.close();
+        shutdown.await;
+        stopping.cancel();
+        if tokio::time::timeout(DRAIN, calls.wait()).await.is_err() {
+            tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs());
         }
         self.services.invoker.close(DRAIN).await;
         self.stop.cancel();
@@ -258,6 +271,7 @@ fn console_of(
     services: &Services,
     pool: &Arc<Pool>,
     (executor_reason, data_dir, started): (String, &Path, Instant),
+    listeners: &Listeners,
 ) -> Result<Console, ServerError> {
     Ok(Console {
         ledger: Arc::clone(&services.ledger),
@@ -267,9 +281,27 @@ fn console_of(
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
         executor_reason,
+        control: data_dir.join(control::SOCKET),
+        addresses: listeners.addresses().to_vec(),
         data_dir: data_dir.to_owned(),
         started,
     })
+}
+
+/// The command line's way in, and who keeps all others out that are not ours.
+fn door(options: &ServeOptions, data_dir: &Path, listeners: &Listeners) -> Result<(UnixListener, Guard), ServerError> {
+    let error = |name: &str| {
+        let path = data_dir.join(name);
+        move |source| ServerError::Io { path, source }
+    };
+    let control = control::bind(data_dir).map_err(error(control::SOCKET))?;
+    let token = Token::open(data_dir).map_err(error(token::FILE))?;
+    let from_lambda = options.environments.hostname_from_lambda.trim();
+    let link = options.containers.link_address.map(|address| address.ip().to_string());
+    let given = options.hostname.iter().chain(listeners.hosts()).cloned().chain(link);
+    let names = given.chain((!from_lambda.is_empty()).then(|| from_lambda.to_owned()));
+    let guard = Guard::new(Hosts::new(listeners.addresses(), names), CorsOrigins::new(&options.cors_origins), token);
+    Ok((control, guard))
 }
 
 async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {
@@ -290,14 +322,6 @@ async fn bind_link(options: &ServeOptions, settings: &Settings) -> Result<LinkSe
 fn bind_api_socket(settings: &Settings) -> Result<UnixListener, ServerError> {
     let path = settings.link_dir().join(endpoint::SOCKET);
     bind_socket(&path).map_err(|source| ServerError::Io { path, source })
-}
-
-/// The folder as an absolute path: it is mounted into environments.
-fn make_folder(path: &Path) -> Result<PathBuf, ServerError> {
-    let error = |source| ServerError::Io { path: path.to_owned(), source };
-    // What functions are given as variables lies in it: nobody else may look.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(error)?;
-    path.canonicalize().map_err(error)
 }
 
 /// Keeps others off a data dir as long as the file lives.
@@ -369,11 +393,27 @@ fn open_to_inits(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The endpoints of other services. One that is this server would pass each request to itself for ever.
-fn upstream(options: &ServeOptions, address: SocketAddr) -> Result<Upstream, ServerError> {
+fn upstream(options: &ServeOptions, listeners: &Listeners) -> Result<Upstream, ServerError> {
     let endpoints = Endpoints::new(options.upstream.iter().cloned()).map_err(ServerError::Upstream)?;
-    let own = [address.to_string(), format!("localhost:{}", address.port())];
+    let own: Vec<_> = listeners
+        .addresses()
+        .iter()
+        .flat_map(|address| {
+            let named =
+                listeners.hosts().iter().chain(&options.hostname).map(|host| format!("{host}:{}", address.port()));
+            named.chain([address.to_string(), format!("localhost:{}", address.port())])
+        })
+        .collect();
     if let Some(endpoint) = endpoints.all().find(|endpoint| own.contains(&endpoint.authority().to_string())) {
         return Err(ServerError::Upstream(format!("--upstream names {endpoint}, which is this server")));
     }
     Ok(Upstream::new(endpoints))
+}
+
+/// The address at which functions call: for those of a remote engine, one that other machines reach.
+fn for_functions(options: &ServeOptions, listeners: &Listeners) -> Result<SocketAddr, ServerError> {
+    let (is_remote, addresses) = (options.containers.link_address.is_some(), listeners.addresses());
+    let far = addresses.iter().find(|address| is_remote && !address.ip().is_loopback());
+    let nowhere = || ServerError::Serve(std::io::ErrorKind::AddrNotAvailable.into());
+    far.or(addresses.first()).copied().ok_or_else(nowhere)
 }

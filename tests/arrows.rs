@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "cli",
     "server",
     "config",
+    "front",
     "console",
     "neighbours",
     "api",

@@ -32,7 +32,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         let (from, to) = (side(from, &target).await?, side(to, &target).await?);
         history::differences(from, to, secrets).value()
     } else {
-        match target.open()? {
+        match target.open_for(show_secrets).await? {
             Target::Server(client) => {
                 let query =
                     [("from", from.to_owned()), ("to", to.to_owned()), ("show_secrets", show_secrets.to_string())];

@@ -50,7 +50,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         limit: None,
         show_secrets: options.show_secrets,
     };
-    let target = options.target.open()?;
+    let target = options.target.open_for(options.show_secrets).await?;
     loop {
         let page = match &target {
             Target::Server(client) => client.get("/_larder/log", &pairs(&query)).await?,

@@ -3,12 +3,12 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use rustix::fs::Mode;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::ephemeral::{self, Ephemeral};
 use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
+use crate::front::Listeners;
 use crate::ledger::Durability;
 use crate::server::Server;
 
@@ -26,11 +26,8 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let listen = options.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        format!("cannot listen on {listen}: {error}. Is another server there? --listen takes another address.")
-    })?;
-    let server = Server::open(&options, &listener).await.map_err(|error| error.to_string())?;
+    let listeners = Listeners::bind(&options.listen).await.map_err(|error| error.to_string())?;
+    let server = Server::open(&options, &listeners).await.map_err(|error| error.to_string())?;
     server.load_pods(&options.pods).await.map_err(|error| error.to_string())?;
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
@@ -41,7 +38,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
         };
         tracing::info!(signal = name, "stopping");
     };
-    server.run(listener, stop).await.map_err(|error| error.to_string())
+    server.run(listeners, stop).await.map_err(|error| error.to_string())
 }
 
 /// A folder that ends with the server, as its data dir.

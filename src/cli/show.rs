@@ -19,7 +19,7 @@ pub struct Options {
 /// Prints one event.
 pub async fn run(options: Options) -> Result<(), String> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let entry = match target.open()? {
+    let entry = match target.open_for(show_secrets).await? {
         Target::Server(client) => {
             let query = [("show_secrets", show_secrets.to_string())];
             client.get(&format!("/_larder/log/{}", options.sequence), &query).await?

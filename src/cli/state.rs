@@ -19,7 +19,7 @@ pub struct Options {
 /// Prints the resources.
 pub async fn run(options: Options) -> Result<(), String> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let state = match target.open()? {
+    let state = match target.open_for(show_secrets).await? {
         Target::Server(client) => {
             let mut query = vec![("show_secrets", show_secrets.to_string())];
             query.extend(options.at.map(|at| ("at", at)));

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use crate::front::control::{self, ShortPath};
+use crate::front::guard::{REQUEST_HEADER, TOKEN_HEADER};
 use crate::ledger::{Durability, Ledger, Options};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
-use crate::server;
+use crate::server::{self, ServerError};
 
 /// Where to look.
 #[derive(Debug, Clone, Args)]
@@ -20,9 +23,12 @@ pub struct TargetOptions {
     /// Running server to ask
     #[arg(long, env = "LARDER_ENDPOINT", default_value = "http://127.0.0.1:4566", value_name = "URL")]
     pub endpoint: String,
-    /// Data dir to open instead, while no server has it
+    /// Data dir to open instead; the server that has it is asked over its socket there
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Token of the server, out of the file `token` in its data dir: for secrets, where that is on another machine
+    #[arg(long, env = "LARDER_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
 }
 
 /// How to print, and what.
@@ -62,23 +68,59 @@ impl TargetOptions {
     /// Opens what is meant.
     pub fn open(&self) -> Result<Target, String> {
         match &self.data_dir {
-            Some(folder) => Offline::open(folder).map(|offline| Target::Folder(Box::new(offline))),
-            None => Client::new(&self.endpoint).map(Target::Server),
+            Some(folder) => match Offline::open(folder) {
+                Err(OpenError::InUse) => Client::of_data_dir(folder).map(Target::Server),
+                opened => Ok(Target::Folder(Box::new(opened?))),
+            },
+            None => self.client().map(Target::Server),
+        }
+    }
+
+    /// The same, for what may hold secrets, which only the store's owner is given.
+    pub async fn open_for(&self, secrets: bool) -> Result<Target, String> {
+        Ok(match self.open()? {
+            Target::Server(client) if secrets && self.token.is_none() => Target::Server(client.as_owner().await),
+            target => target,
+        })
+    }
+
+    /// A client of the server at the endpoint.
+    pub fn client(&self) -> Result<Client, String> {
+        Client::new(&self.endpoint, self.token.as_deref())
+    }
+}
+
+/// Why a data dir is not opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// A server has it.
+    InUse,
+    /// Anything else.
+    Other(String),
+}
+
+impl From<OpenError> for String {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::InUse => "a running server has the data dir: stop it first".to_owned(),
+            OpenError::Other(reason) => reason,
         }
     }
 }
 
 impl Offline {
     /// Opens an existing data dir.
-    pub fn open(data_dir: &Path) -> Result<Self, String> {
+    pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         let store = data_dir.join("store");
         if !store.is_dir() {
-            return Err(format!("{} is no data dir of larder: it has no folder `store`", data_dir.display()));
+            let reason = format!("{} is no data dir of larder: it has no folder `store`", data_dir.display());
+            return Err(OpenError::Other(reason));
         }
-        let lock = server::lock(data_dir).map_err(|error| {
-            format!("{error} (to ask a running server, leave --data-dir out, or give --endpoint its address)")
+        let lock = server::lock(data_dir).map_err(|error| match error {
+            ServerError::InUse(_) => OpenError::InUse,
+            error => OpenError::Other(error.to_string()),
         })?;
-        let ledger = Arc::new(open_free(&store)?);
+        let ledger = Arc::new(open_free(&store).map_err(OpenError::Other)?);
         Ok(Self { ledger, data_dir: data_dir.to_owned(), _lock: lock })
     }
 }
@@ -118,14 +160,40 @@ pub fn cli() -> Origin {
 pub struct Client {
     http: reqwest::Client,
     endpoint: String,
+    /// Of the server's socket, where that is the way.
+    socket: Option<Arc<ShortPath>>,
 }
 
 impl Client {
     /// A client for the server at `endpoint`.
-    pub fn new(endpoint: &str) -> Result<Self, String> {
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build();
+    pub fn new(endpoint: &str, token: Option<&str>) -> Result<Self, String> {
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        let http = builder(token)?.build().map_err(|error| format!("cannot make a client: {error}"))?;
+        Ok(Self { http, endpoint, socket: None })
+    }
+
+    /// A client for the server that has a data dir, over its socket there.
+    pub fn of_data_dir(data_dir: &Path) -> Result<Self, String> {
+        let short = ShortPath::of(data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
+        let http = builder(None)?.unix_socket(short.path()).build();
         let http = http.map_err(|error| format!("cannot make a client: {error}"))?;
-        Ok(Self { http, endpoint: endpoint.trim_end_matches('/').to_owned() })
+        Ok(Self { http, endpoint: "http://localhost".to_owned(), socket: Some(Arc::new(short)) })
+    }
+
+    /// The same server over its socket, if that is on this machine and opens for this user: then it shows secrets.
+    pub async fn as_owner(self) -> Self {
+        if self.socket.is_some() {
+            return self;
+        }
+        let Ok(health) = self.get("/_larder/health", &[]).await else { return self };
+        let folder = health["control"].as_str().map(Path::new).and_then(Path::parent);
+        let Some(folder) = folder.filter(|folder| folder.join(control::SOCKET).exists()) else { return self };
+        let Ok(owner) = Self::of_data_dir(folder) else { return self };
+        match owner.get("/_larder/health", &[]).await {
+            // It may be another machine's path, which leads to another server here.
+            Ok(there) if there["store"] == health["store"] => owner,
+            _ => self,
+        }
     }
 
     /// A request to a path of the server.
@@ -135,16 +203,10 @@ impl Client {
 
     /// Sends a request; an error says what the server says.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, String> {
-        let response = request.send().await.map_err(|error| {
-            if error.is_connect() {
-                let endpoint = &self.endpoint;
-                format!(
-                    "no server answers at {endpoint}: start one with `larder serve`, or give --endpoint or --data-dir"
-                )
-            } else {
-                error.to_string()
-            }
-        })?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| if error.is_connect() { self.silence() } else { error.to_string() })?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -152,6 +214,23 @@ impl Client {
         let text = response.text().await.unwrap_or_default();
         let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| Some(body["error"].as_str()?.to_owned()));
         Err(said.unwrap_or_else(|| format!("the server answered {status}: {text}")))
+    }
+
+    /// What is wrong when nobody answers.
+    fn silence(&self) -> String {
+        let endpoint = &self.endpoint;
+        match self.socket {
+            None => {
+                format!(
+                    "no server answers at {endpoint}: start one with `larder serve`, or give --endpoint or --data-dir"
+                )
+            }
+            Some(_) => {
+                "the server that has the data dir does not answer yet: it starts, or is an older one; --endpoint \
+                        takes its address"
+                    .to_owned()
+            }
+        }
     }
 
     /// GET of JSON.
@@ -165,4 +244,16 @@ impl Client {
         let response = self.send(self.request(reqwest::Method::POST, path).json(body)).await?;
         response.json().await.map_err(|error| error.to_string())
     }
+}
+
+/// A client that says that no web page sends its requests.
+fn builder(token: Option<&str>) -> Result<reqwest::ClientBuilder, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(REQUEST_HEADER, HeaderValue::from_static("1"));
+    if let Some(token) = token {
+        let mut value = HeaderValue::from_str(token.trim()).map_err(|_| "the token is none: --token".to_owned())?;
+        value.set_sensitive(true);
+        headers.insert(TOKEN_HEADER, value);
+    }
+    Ok(reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).default_headers(headers))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::target::{Client, TargetOptions};
+use super::target::TargetOptions;
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
 
@@ -27,7 +27,7 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<ExitCode, String> {
     let report = match &options.target.data_dir {
         None => {
-            let client = Client::new(&options.target.endpoint)?;
+            let client = options.target.client()?;
             client.get("/_larder/verify", &[("deep", options.deep.to_string())]).await?
         }
         Some(folder) => {

@@ -6,8 +6,10 @@ mod long;
 mod pod_library;
 pub mod pods;
 mod time_travel;
+mod trust;
 mod upkeep;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,6 +26,8 @@ use crate::blobs::BlobStore;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
 use crate::upstream::{Contact, Reached, Upstream};
+
+pub use trust::Trusted;
 
 /// Events of a page at most.
 const PAGE: usize = 1000;
@@ -47,6 +51,10 @@ pub struct Console {
     pub executor_reason: String,
     /// The server's data dir.
     pub data_dir: std::path::PathBuf,
+    /// The socket by which the command line reaches this server, if it has the same files.
+    pub control: PathBuf,
+    /// Where the server listens.
+    pub addresses: Vec<SocketAddr>,
     /// When the server started.
     pub started: Instant,
 }
@@ -85,6 +93,8 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "standby_environments": environments.standby,
         },
         "upstream": console.upstream.reached().iter().map(reached).collect::<Vec<_>>(),
+        "addresses": console.addresses,
+        "control": console.control,
         "uptime_s": console.started.elapsed().as_secs(),
     }))
 }

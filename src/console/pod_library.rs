@@ -9,12 +9,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, received, refuse, save_to, saved_json};
-use super::{Console, history, time_travel};
+use super::{Console, Trusted, history, time_travel, trust};
 use crate::ledger::difference::Secrets;
 use crate::pods::location::{Local, Location};
 use crate::pods::read::Pod;
@@ -195,9 +195,20 @@ fn remote(body: &[u8]) -> Result<Address, PodsError> {
     Ok(address)
 }
 
-async fn push(State(console): State<Arc<Console>>, Path(pod): Path<String>, body: Bytes) -> Response {
+async fn push(
+    State(console): State<Arc<Console>>,
+    asker: Option<Extension<Trusted>>,
+    Path(pod): Path<String>,
+    body: Bytes,
+) -> Response {
+    let address = match remote(&body) {
+        // To wherever the caller says, with all that is in it.
+        Ok(_) if asker.is_none() => return trust::refuse("sending a pod away"),
+        Ok(address) => address,
+        Err(error) => return refuse(&error),
+    };
     let pushing = async {
-        let (address, library) = (remote(&body)?, library::folder(console.pods_dir.as_deref())?);
+        let library = library::folder(console.pods_dir.as_deref())?;
         let (name, version) = library::find(&library, &pod)?;
         let pushed = remotes::push(&library, &name, version, &address, |_| {}).await;
         Ok(json!(pushed.map_err(PodError::from)?))

@@ -9,14 +9,14 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use super::long::Long;
-use super::{Console, history, time_travel};
+use super::{Console, Trusted, history, time_travel, trust};
 use crate::blobs::BlobStore;
 use crate::ledger::difference::Secrets;
 use crate::ledger::{CommitError, Ledger};
@@ -198,11 +198,21 @@ fn header_summary(says: &Value) -> Value {
     })
 }
 
-async fn save(State(console): State<Arc<Console>>, body: axum::body::Bytes) -> Response {
+/// What a pod keeps of all variables' values.
+const NO_VALUES: &str = "env:*";
+
+async fn save(
+    State(console): State<Arc<Console>>,
+    asker: Option<Extension<Trusted>>,
+    body: axum::body::Bytes,
+) -> Response {
     let request: SaveRequest = match serde_json::from_slice(if body.is_empty() { b"{}" } else { &body }) {
         Ok(request) => request,
         Err(error) => return refuse(&PodsError::Invalid(format!("the body says not what to save: {error}"))),
     };
+    if asker.is_none() && !request.redact.iter().any(|rule| rule == NO_VALUES) {
+        return trust::refuse(&format!("a pod with values of variables (without `\"redact\": [\"{NO_VALUES}\"]`)"));
+    }
     let written = tokio::task::spawn_blocking(move || {
         // Into a file first: a pod that fails half-way must be an error, not a short answer.
         let mut file = tempfile::tempfile_in(&console.staging)?;

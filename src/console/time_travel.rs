@@ -6,13 +6,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Console;
 use super::history::{self, HistoryError, LogQuery};
 use super::long::Long;
+use super::{Console, Trusted, trust};
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::event::Origin;
@@ -83,7 +83,18 @@ async fn long(
     }
 }
 
-async fn log(State(console): State<Arc<Console>>, Query(query): Query<LogQuery>) -> Response {
+/// Who asks: the store's owner or not.
+type Asker = Option<Extension<Trusted>>;
+
+/// The answer to those who ask for secrets and may not see them.
+fn refusal(asker: Asker, show_secrets: bool) -> Option<Response> {
+    (show_secrets && asker.is_none()).then(|| trust::refuse("showing secrets"))
+}
+
+async fn log(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<LogQuery>) -> Response {
+    if let Some(refusal) = refusal(asker, query.show_secrets) {
+        return refusal;
+    }
     blocking(console, move |ledger| history::log(ledger, &query)).await
 }
 
@@ -96,18 +107,32 @@ struct Shown {
     to: Option<String>,
 }
 
-async fn show(State(console): State<Arc<Console>>, Path(sequence): Path<u64>, Query(query): Query<Shown>) -> Response {
+async fn show(
+    State(console): State<Arc<Console>>,
+    asker: Asker,
+    Path(sequence): Path<u64>,
+    Query(query): Query<Shown>,
+) -> Response {
+    if let Some(refusal) = refusal(asker, query.show_secrets) {
+        return refusal;
+    }
     long(console, move |ledger| history::show(ledger, sequence, query.show_secrets)).await
 }
 
-async fn state(State(console): State<Arc<Console>>, Query(query): Query<Shown>) -> Response {
+async fn state(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<Shown>) -> Response {
+    if let Some(refusal) = refusal(asker, query.show_secrets) {
+        return refusal;
+    }
     long(console, move |ledger| history::state(ledger, query.at.as_deref(), query.show_secrets)).await
 }
 
-async fn diff(State(console): State<Arc<Console>>, Query(query): Query<Shown>) -> Response {
+async fn diff(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<Shown>) -> Response {
     let (Some(from), Some(to)) = (query.from, query.to) else {
         return answer(Err(HistoryError::Invalid("a difference is between `from` and `to`".to_owned())));
     };
+    if let Some(refusal) = refusal(asker, query.show_secrets) {
+        return refusal;
+    }
     long(console, move |ledger| history::diff(ledger, &from, &to, query.show_secrets)).await
 }
 

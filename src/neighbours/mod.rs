@@ -23,7 +23,7 @@ use self::logs::Logs;
 use self::query::{Form, QueryService};
 use self::refusal::Protocol;
 use self::service::Service;
-use crate::api::{Api, Services, sigv4};
+use crate::api::{self, Api, Services, sigv4};
 use crate::model::error::{ApiError, ErrorCode};
 
 /// Bytes of a form: a policy of 128 KiB, each byte encoded as three.
@@ -159,6 +159,22 @@ impl Neighbourhood {
             with_request_id(refusal::response(&refusal::of_upstream(&error), protocol, request_id), request_id)
         })
     }
+}
+
+/// The answer to a caller who may not come in, in its protocol as far as the head of its request shows that.
+pub fn access_denied(message: String, parts: &Parts) -> Response<Body> {
+    let service = Service::of_head(&parts.headers, &parts.uri).unwrap_or(Service::Lambda);
+    let (protocol, request_id) = (Protocol::of(service.name(), parts), uuid::Uuid::new_v4().to_string());
+    let response = match protocol {
+        Protocol::RestJson => api::error::response(&ApiError::new(ErrorCode::AccessDenied, message)),
+        Protocol::Json | Protocol::Cbor => {
+            refusal::response(&ApiError::new(ErrorCode::AccessDenied, message), protocol, &request_id)
+        }
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {
+            refusal::response(&ApiError::new(ErrorCode::QueryAccessDenied, message), protocol, &request_id)
+        }
+    };
+    with_request_id(response, &request_id)
 }
 
 fn whole(parts: Parts, body: Bytes) -> Request<Body> {

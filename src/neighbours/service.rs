@@ -65,7 +65,7 @@ impl Service {
     }
 
     /// The service, as far as the head of a request says.
-    fn of_head(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
+    pub fn of_head(headers: &HeaderMap, uri: &Uri) -> Option<Self> {
         if let Some(name) = sigv4::service(headers) {
             return Some(Self::named(name));
         }

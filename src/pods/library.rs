@@ -16,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{MAX_MANIFEST, Manifest, PodError, path_error, read::Pod, write};
 
+/// How the names of files begin that are not whole yet.
+pub(super) const RECEIVING: &str = ".receiving-";
+
 /// What a deletion freed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Freed {
@@ -199,6 +202,27 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
     drop_unnamed(library, &parts)
 }
 
+/// Removes what was being received when a command or a server was killed. While somebody adds, nothing is done: it may
+/// be what arrives just now.
+pub fn sweep(library: &Path) {
+    if !library.join("lock").exists() {
+        return;
+    }
+    let Ok(held) = lock_file(library) else { return };
+    if held.try_lock().is_err() {
+        return;
+    }
+    let names = entries(&library.join("names")).unwrap_or_default();
+    for folder in names.into_iter().chain([library.join("parts/sha256")]) {
+        for path in entries(&folder).unwrap_or_default() {
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RECEIVING.as_bytes())) {
+                // What cannot be removed costs room only.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
 /// Removes those of the parts that no manifest names.
 fn drop_unnamed(library: &Path, parts: &BTreeSet<String>) -> Result<Freed, PodError> {
     let mut named = BTreeSet::new();
@@ -266,7 +290,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, PodError> {
 fn store_new(target: &Path, source: &mut impl Read) -> Result<bool, PodError> {
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(path_error(folder))?;
-    let mut file = tempfile::Builder::new().prefix(".receiving-").tempfile_in(folder).map_err(path_error(folder))?;
+    let mut file = tempfile::Builder::new().prefix(RECEIVING).tempfile_in(folder).map_err(path_error(folder))?;
     io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
     match file.persist_noclobber(target) {
         Ok(_) => {}

@@ -371,14 +371,14 @@ fn bytes_that_are_no_request() {
         ("a word", b"hello\r\n\r\n"),
         ("no version", b"GET /\r\n\r\n"),
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        ("a length that is none", b"POST /2015-03-31/functions HTTP/1.1\r\nhost: x\r\ncontent-length: ten\r\n\r\n"),
+        ("a length that is none", b"POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ncontent-length: ten\r\n\r\n"),
         (
             "two lengths",
-            b"POST /2015-03-31/functions HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+            b"POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
         ),
         (
             "a broken chunk",
-            b"POST /2015-03-31/functions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+            b"POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
         ),
         ("a header without a name", b"GET /2015-03-31/functions HTTP/1.1\r\n: x\r\n\r\n"),
     ] {
@@ -387,12 +387,12 @@ fn bytes_that_are_no_request() {
         }
         stage.unchanged(what);
     }
-    let path = format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "p".repeat(100_000));
+    let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", "p".repeat(100_000));
     let answer = http::raw(port, path.as_bytes());
     assert!(answer.is_none_or(|answer| (400..500).contains(&answer.status)));
     stage.unchanged("a path of 100 KB");
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
-    let head = format!("GET {FUNCTIONS} HTTP/1.1\r\nhost: x\r\nx-huge: {}\r\n\r\n", "h".repeat(2_000_000));
+    let head = format!("GET {FUNCTIONS} HTTP/1.1\r\nhost: localhost\r\nx-huge: {}\r\n\r\n", "h".repeat(2_000_000));
     let _ = stream.write_all(head.as_bytes());
     let mut answer = [0; 64];
     let count = stream.read(&mut answer).unwrap_or(0);
@@ -400,7 +400,7 @@ fn bytes_that_are_no_request() {
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     stage.unchanged("a header of 2 MB");
     let many = (0..5000).map(|number| format!("x-{number}: y")).collect::<Vec<_>>().join("\r\n");
-    let answer = http::raw(port, format!("GET {FUNCTIONS} HTTP/1.1\r\nhost: x\r\n{many}\r\n\r\n").as_bytes());
+    let answer = http::raw(port, format!("GET {FUNCTIONS} HTTP/1.1\r\nhost: localhost\r\n{many}\r\n\r\n").as_bytes());
     assert!(answer.is_none_or(|answer| (400..500).contains(&answer.status)));
     stage.unchanged("5000 headers");
 }
@@ -411,7 +411,7 @@ fn bodies_that_end_too_early() {
     let body = creation("cut").to_string();
     for kept in [0, 1, body.len() / 2, body.len() - 1] {
         let head = format!(
-            "POST {FUNCTIONS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST {FUNCTIONS} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         let answer = http::raw(stage.server.port(), &[head.as_bytes(), &body.as_bytes()[..kept]].concat());
@@ -420,7 +420,7 @@ fn bodies_that_end_too_early() {
     }
     // A caller that goes away in the middle.
     let mut stream = TcpStream::connect(("127.0.0.1", stage.server.port())).expect("connects");
-    write!(stream, "POST {FUNCTIONS} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n{{").expect("sends");
+    write!(stream, "POST {FUNCTIONS} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n{{").expect("sends");
     drop(stream);
     stage.unchanged("a caller that went away");
 }

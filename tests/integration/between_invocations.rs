@@ -32,7 +32,7 @@ def handler(event, context):
 /// Begins an invocation and hangs up.
 fn abandon(server: &Server, path: &str, event: &str) {
     let mut connection = TcpStream::connect(("127.0.0.1", server.port())).expect("connects");
-    write!(connection, "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{event}", event.len())
+    write!(connection, "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{event}", event.len())
         .expect("sent");
     connection.flush().expect("sent");
     // So that the server reads it before it sees that the caller is gone.

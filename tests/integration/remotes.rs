@@ -173,7 +173,10 @@ async fn is_saved_and_loaded(remote: &str, variables: &[(String, String)]) {
         let to = Server::start(options().with("AUTO_LOAD_POD", pod));
         assert!(to.client().get_function().function_name("hello").send().await.is_ok(), "{pod}");
         let (exchange, port) = (json!({ "remote": pod }), to.port());
-        let call = |path: &str| Request::json("POST", &format!("/_larder/pods/library/x/{path}"), &exchange).send(port);
+        let call = |path: &str| {
+            let path = format!("/_larder/pods/library/x/{path}");
+            Request::json("POST", &path, &exchange).as_owner(&to).send(port)
+        };
         let (pulled, pushed) = (call("pull"), call("push"));
         assert_eq!((pulled.status, pushed.status), (200, 200), "{pulled:?} {pushed:?}");
         assert_eq!(pushed.json()["uploaded"], 0, "it is there");

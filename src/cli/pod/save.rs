@@ -60,7 +60,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut file = tempfile::NamedTempFile::new_in(location.workshop()).map_err(problem)?;
     let bar = transfers::bar();
     let mut sink = Sink::new(BufWriter::new(bar.wrap_write(file.as_file_mut())), lock.as_ref())?;
-    let says = match to.open()? {
+    let says = match to.open_for(true).await? {
         Target::Server(client) => download(&client, &request, &mut sink, &bar).await?,
         Target::Folder(offline) => {
             let saved = pods::save_to(&offline.ledger, &super::blobs(&offline)?, request, &mut sink);

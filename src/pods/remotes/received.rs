@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::Stream;
 use super::error::RemoteError;
 use super::manifest::Part;
+use crate::pods::library;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -95,7 +96,7 @@ impl Written {
         let folder = folder(to);
         let failed = |error: io::Error| RemoteError::local(folder, &error);
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let temporary = tempfile::Builder::new().prefix(".receiving-").tempfile_in(folder).map_err(failed)?;
+        let temporary = tempfile::Builder::new().prefix(library::RECEIVING).tempfile_in(folder).map_err(failed)?;
         let file = tokio::fs::File::from_std(temporary.reopen().map_err(failed)?);
         Ok(Self { temporary, file, digest: Sha256::new(), size: 0 })
     }

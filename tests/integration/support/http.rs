@@ -89,11 +89,19 @@ impl Request {
         )
     }
 
-    /// Sends it and reads the answer.
+    /// With the server's token, which shows secrets.
+    pub fn as_owner(self, server: &super::Server) -> Self {
+        self.header("authorization", &format!("Bearer {}", server.token()))
+    }
+
+    /// Sends it and reads the answer; one of Larder's own endpoints with the header that no web page can send.
     pub fn send(&self, port: u16) -> Answer {
         let mut head = format!("{}\r\nconnection: close\r\n", self.start);
         if !self.headers.iter().any(|(name, _)| name == "host") {
             head.extend(["host: 127.0.0.1:", &port.to_string(), "\r\n"]);
+        }
+        if self.start.contains(" /_larder/") {
+            head.push_str("x-larder-request: 1\r\n");
         }
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
@@ -116,6 +124,11 @@ pub fn get(port: u16, path: &str) -> Answer {
 /// without one.
 pub fn raw(port: u16, bytes: &[u8]) -> Option<Answer> {
     exchange(port, bytes, true)
+}
+
+/// The same, and leaves the connection open.
+pub fn open(port: u16, bytes: &[u8]) -> Option<Answer> {
+    exchange(port, bytes, false)
 }
 
 fn exchange(port: u16, bytes: &[u8], last: bool) -> Option<Answer> {

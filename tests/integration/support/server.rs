@@ -199,6 +199,11 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// The token of its store.
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.data_dir().join("token")).expect("a token")
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("server.log")
     }

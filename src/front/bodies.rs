@@ -1,0 +1,245 @@
+//! Bodies of requests on their way in. What is wanted whole is received here before anybody works with it: in memory
+//! as long as all bodies together leave room there, else in files without a name. So callers who stall cost a file,
+//! and nobody's memory.
+
+use std::io::{self, Seek as _, Write as _};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::{StreamExt as _, stream};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::io::ReaderStream;
+
+use crate::neighbours::service::Service;
+
+/// Bytes of a body that is read by whoever works with it: as many connections as there may be have room for it.
+const SMALL: u64 = 16 * 1024;
+
+/// Bytes of a body from which on few are worked with at a time: code packages, of which several copies are made then.
+const LARGE: u64 = 8 * 1024 * 1024;
+
+/// Bytes that are read from a file at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// Larder's own endpoints that take what they are sent piece by piece.
+const STREAMED: [&str; 2] = ["/_larder/pods/load", "/_larder/pods/inspect"];
+
+/// Room for bodies.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Bytes of all bodies that are kept in memory while they arrive.
+    pub memory: usize,
+    /// Bytes of all large bodies that are worked with at a time.
+    pub work: usize,
+    /// Bytes of one body that is received whole.
+    pub one: u64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { memory: 128 << 20, work: 128 << 20, one: 128 << 20 }
+    }
+}
+
+/// Receives bodies.
+#[derive(Debug)]
+pub struct Bodies {
+    /// Where files lie, without names.
+    staging: PathBuf,
+    room: Room,
+    memory: Arc<Semaphore>,
+    work: Arc<Semaphore>,
+}
+
+/// What became of a body, told to whoever answers.
+#[derive(Debug, Clone, Default)]
+pub struct Arrival {
+    is_stalled: Arc<AtomicBool>,
+    /// Held while a large body is worked with.
+    _turn: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Arrival {
+    /// The answer to a caller whose body stood still, whatever was made of what came of it.
+    pub fn late_answer(&self) -> Option<Response<Body>> {
+        self.is_stalled.load(Ordering::Acquire).then(late)
+    }
+}
+
+/// A body, or what is answered to one that does not come.
+type Received = Result<Request<Body>, Response<Body>>;
+
+impl Bodies {
+    /// Keeps what has no room in memory in files in `staging`.
+    pub fn new(staging: PathBuf, room: Room) -> Self {
+        let semaphore = |bytes| Arc::new(Semaphore::new(bytes));
+        Self { staging, room, memory: semaphore(room.memory), work: semaphore(room.work) }
+    }
+
+    /// A request whose body has arrived, or arrives as it is read; no byte of it may take longer than `patience`.
+    pub async fn receive(&self, request: Request<Incoming>, patience: Duration) -> (Received, Arrival) {
+        let mut arrival = Arrival::default();
+        let (parts, body) = request.into_parts();
+        let size = body.size_hint();
+        let body = Timed { body, patience, sleep: None, is_stalled: Arc::clone(&arrival.is_stalled) };
+        let is_small = size.upper().is_some_and(|upper| upper <= SMALL);
+        let is_beyond = size.lower() > self.room.one;
+        if is_small || is_beyond || is_streamed(&parts) {
+            return (Ok(Request::from_parts(parts, Body::new(body))), arrival);
+        }
+        let (body, size) = match self.gather(body).await {
+            Ok(gathered) => gathered,
+            Err(_) if arrival.is_stalled.load(Ordering::Acquire) => return (Err(late()), arrival),
+            // What reads it says that it cannot be read.
+            Err(error) => (Body::from_stream(stream::once(async { Err::<Bytes, _>(error) })), 0),
+        };
+        if size > LARGE {
+            let bytes = u32::try_from(size).unwrap_or(u32::MAX).min(u32::try_from(self.room.work).unwrap_or(u32::MAX));
+            let turn = Arc::clone(&self.work).acquire_many_owned(bytes).await;
+            arrival._turn = turn.ok().map(Arc::new);
+        }
+        (Ok(Request::from_parts(parts, body)), arrival)
+    }
+
+    /// Receives a body to its end, or to where it is too long for anybody.
+    async fn gather(&self, mut body: Timed) -> Result<(Body, u64), axum::BoxError> {
+        let (mut kept, mut size) = (Kept::Memory(Vec::new(), None), 0_u64);
+        while let Some(frame) = body.frame().await {
+            let Ok(bytes) = frame?.into_data() else { continue };
+            size += bytes.len() as u64;
+            kept = self.keep(kept, bytes)?;
+            if size > self.room.one {
+                // The rest is for whoever says that it is too much.
+                let rest = body.into_data_stream().map(|bytes| bytes.map_err(axum::Error::new));
+                return Ok((Body::from_stream(kept.stream()?.chain(rest)), size));
+            }
+        }
+        Ok((kept.into_body()?, size))
+    }
+
+    fn keep(&self, kept: Kept, bytes: Bytes) -> io::Result<Kept> {
+        match kept {
+            Kept::Memory(mut parts, mut permit) => {
+                let count = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                if let Ok(more) = Arc::clone(&self.memory).try_acquire_many_owned(count) {
+                    match &mut permit {
+                        Some(permit) => permit.merge(more),
+                        None => permit = Some(more),
+                    }
+                    parts.push(bytes);
+                    return Ok(Kept::Memory(parts, permit));
+                }
+                let mut file = tempfile::tempfile_in(&self.staging)?;
+                for part in parts.iter().chain([&bytes]) {
+                    // Into the page cache: it waits for no disk.
+                    file.write_all(part)?;
+                }
+                Ok(Kept::File(file))
+            }
+            Kept::File(mut file) => {
+                file.write_all(&bytes)?;
+                Ok(Kept::File(file))
+            }
+        }
+    }
+}
+
+/// Whether a body goes on as it comes: to another endpoint, or to what takes it piece by piece.
+fn is_streamed(parts: &axum::http::request::Parts) -> bool {
+    let is_others = || matches!(Service::of_head(&parts.headers, &parts.uri), Some(Service::Other(_)));
+    STREAMED.contains(&parts.uri.path()) || is_others()
+}
+
+/// What has arrived of a body.
+enum Kept {
+    Memory(Vec<Bytes>, Option<OwnedSemaphorePermit>),
+    File(std::fs::File),
+}
+
+impl Kept {
+    fn into_body(self) -> io::Result<Body> {
+        match self {
+            Self::Memory(mut parts, _) if parts.len() <= 1 => Ok(parts.pop().map_or_else(Body::empty, Body::from)),
+            kept => Ok(Body::from_stream(kept.stream()?)),
+        }
+    }
+
+    /// Its bytes; the room in memory is given back when they have been taken.
+    fn stream(self) -> io::Result<Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, axum::Error>> + Send>>> {
+        Ok(match self {
+            Self::Memory(parts, permit) => Box::pin(stream::iter(parts).map(move |bytes| {
+                let _held = &permit;
+                Ok(bytes)
+            })),
+            Self::File(mut file) => {
+                file.rewind()?;
+                let bytes = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+                Box::pin(bytes.map(|bytes| bytes.map_err(axum::Error::new)))
+            }
+        })
+    }
+}
+
+/// A body whose bytes come in time, or not at all.
+#[derive(Debug)]
+struct Timed {
+    body: Incoming,
+    patience: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+    is_stalled: Arc<AtomicBool>,
+}
+
+/// A body stood still.
+#[derive(Debug, thiserror::Error)]
+#[error("no byte of the request's body came for {0:?}")]
+struct Stalled(Duration);
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            self.sleep = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let patience = self.patience;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
+        ready!(sleep.as_mut().poll(context));
+        self.is_stalled.store(true, Ordering::Release);
+        Poll::Ready(Some(Err(Stalled(patience).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The answer to a caller whose body stood still.
+fn late() -> Response<Body> {
+    let message = "The rest of the request did not come in time.";
+    let mut response = Response::new(Body::from(json!({ "message": message }).to_string()));
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert("x-amzn-errortype", HeaderValue::from_static("RequestTimeoutException"));
+    response
+}

@@ -1,0 +1,307 @@
+//! Connections: accepted, served, and given up when nothing moves on them any more.
+
+mod watched;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::watched::{Activity, Answering, Watched};
+use super::Listeners;
+use super::bodies::Bodies;
+
+/// How long to wait after a connection could not be accepted: most of all, when there are no file descriptors left.
+const NOT_ACCEPTED: Duration = Duration::from_millis(100);
+
+/// Connections at most, where the system allows that many open files.
+const CONNECTIONS: usize = 4096;
+
+/// How long a connection may stand still.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the head of a request, from its first byte, or from the beginning of the connection.
+    pub head: Duration,
+    /// For the next byte of a body.
+    pub body: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// For the caller to take the next byte of an answer.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let (half, ten) = (Duration::from_secs(30), Duration::from_secs(600));
+        // Whoever looks at a stream in a debugger may stand still for a while.
+        Self { head: half, body: half, idle: ten, answer: Duration::from_secs(120) }
+    }
+}
+
+/// The two addresses of a connection over the port, in the extensions of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// The server's.
+    pub own: SocketAddr,
+    /// The caller's.
+    pub other: SocketAddr,
+}
+
+/// What connections come from.
+pub trait Accept: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next one.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Its addresses, if it has some.
+    fn ends(_stream: &Self::Stream) -> Option<Ends> {
+        None
+    }
+}
+
+impl Accept for Listeners {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<TcpStream> {
+        let stream = self.next().await?;
+        // A failure leaves it slower, no more.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    fn ends(stream: &TcpStream) -> Option<Ends> {
+        Some(Ends { own: stream.local_addr().ok()?, other: stream.peer_addr().ok()? })
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&mut self) -> io::Result<UnixStream> {
+        Ok(UnixListener::accept(self).await?.0)
+    }
+}
+
+/// Serves the connections of one listener.
+#[derive(Clone)]
+pub struct Connections {
+    app: TowerToHyperService<Router>,
+    bodies: Arc<Bodies>,
+    patience: Patience,
+}
+
+impl Connections {
+    /// Serves `app`; its requests' bodies are kept in `bodies`.
+    pub fn new(app: Router, bodies: Arc<Bodies>, patience: Patience) -> Self {
+        Self { app: TowerToHyperService::new(app), bodies, patience }
+    }
+
+    /// Accepts and serves until it is to stop; then ends when the running requests have been answered.
+    pub async fn serve<A: Accept>(self, mut listener: A, stop: CancellationToken) {
+        let (tasks, room) = (TaskTracker::new(), Arc::new(Semaphore::new(most_connections())));
+        loop {
+            let accepted = async {
+                let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
+                Ok::<_, io::Error>((place, listener.accept().await?))
+            };
+            let accepted = tokio::select! {
+                accepted = accepted => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((place, stream)) => {
+                    tasks.spawn(self.clone().converse(A::ends(&stream), stream, place, stop.clone()));
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(NOT_ACCEPTED).await;
+                }
+            }
+        }
+        drop(listener);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn converse<S>(self, ends: Option<Ends>, stream: S, _place: OwnedSemaphorePermit, stop: CancellationToken)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let activity = Arc::new(Activity::default());
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity), self.patience));
+        let answering = Arc::clone(&activity);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if let Some(ends) = ends {
+                request.extensions_mut().insert(ends);
+            }
+            self.clone().answer(request, Arc::clone(&answering))
+        });
+        let mut connection = pin!(http1::Builder::new().serve_connection(stream, service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                if !activity.has_begun() {
+                    // It says nothing, or has not said it all.
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    async fn answer(self, request: Request<Incoming>, activity: Arc<Activity>) -> Result<Response<Body>, Infallible> {
+        let turn = activity.begin();
+        let (request, arrival) = self.bodies.receive(request, self.patience.body).await;
+        let answered = match request {
+            Ok(request) => self.app.call(request).await?,
+            Err(refusal) => refusal,
+        };
+        let response = arrival.late_answer().unwrap_or(answered);
+        Ok(response.map(|body| Body::new(Answering::new(body, turn))))
+    }
+}
+
+/// As many as leave open files for everything else.
+fn most_connections() -> usize {
+    let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    usize::try_from(soft / 2).unwrap_or(CONNECTIONS).clamp(16, CONNECTIONS)
+}
+
+/// Whether the next connection may be whole.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::front::bodies::Room;
+
+    const SHORT: Patience = Patience {
+        head: Duration::from_millis(300),
+        body: Duration::from_millis(300),
+        idle: Duration::from_millis(900),
+        answer: Duration::from_millis(300),
+    };
+
+    async fn served(app: Router) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+        let listeners = Listeners::bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("binds");
+        let (address, stop) = (listeners.addresses()[0], CancellationToken::new());
+        let bodies = Arc::new(Bodies::new(std::env::temp_dir(), Room::default()));
+        let serving = tokio::spawn(Connections::new(app, bodies, SHORT).serve(listeners, stop.clone()));
+        (address, stop, serving)
+    }
+
+    /// Sends bytes and reads until the end, in milliseconds.
+    async fn exchange(address: std::net::SocketAddr, bytes: &[u8]) -> (String, u128) {
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(bytes).await.expect("sends");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        (String::from_utf8_lossy(&answer).into_owned(), started.elapsed().as_millis())
+    }
+
+    fn app() -> Router {
+        let slow = || async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            "slow"
+        };
+        Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/slow", get(slow))
+            .route("/body", post(|body: axum::body::Bytes| async move { body.len().to_string() }))
+    }
+
+    #[tokio::test]
+    async fn a_head_comes_in_time_or_not_at_all() {
+        let (address, _stop, _serving) = served(app()).await;
+        for part in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\nx: "] {
+            let (answer, took) = exchange(address, part.as_bytes()).await;
+            assert!(answer.is_empty() && (250..5000).contains(&took), "{part:?}: {answer} in {took} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_may_rest_between_requests() {
+        let (address, _stop, _serving) = served(app()).await;
+        let (answer, took) = exchange(address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer.ends_with("hello") && (800..8000).contains(&took), "{answer} in {took} ms");
+    }
+
+    #[tokio::test]
+    async fn a_running_request_is_waited_for() {
+        let (address, stop, serving) = served(app()).await;
+        let asking = tokio::spawn(async move { exchange(address, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let silent = TcpStream::connect(address).await.expect("connects");
+        stop.cancel();
+        let (answer, took) = asking.await.expect("asked");
+        assert!(answer.ends_with("slow"), "{answer} in {took} ms");
+        tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("ends well");
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_is_answered_408() {
+        let (address, _stop, _serving) = served(app()).await;
+        let head = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: ";
+        for length in [10, 1_000_000] {
+            let (answer, took) = exchange(address, format!("{head}{length}\r\n\r\nabc").as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 408") && (250..5000).contains(&took), "{answer} in {took} ms");
+        }
+        let whole = format!("{head}3\r\nconnection: close\r\n\r\nabc");
+        assert!(exchange(address, whole.as_bytes()).await.0.ends_with("\r\n3"));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_given_up() {
+        let (done, mut seen) = tokio::sync::mpsc::channel::<()>(1);
+        let endless = move || {
+            let done = done.clone();
+            let chunks = futures_util::stream::unfold(done, |done| async move {
+                Some((Ok::<_, Infallible>(axum::body::Bytes::from(vec![0; 64 * 1024])), done))
+            });
+            async move { Response::new(Body::from_stream(chunks)) }
+        };
+        let (address, stop, serving) = served(Router::new().route("/", get(endless))).await;
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sends");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        // The answer is dropped although the caller is still there.
+        tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("ends well");
+        assert!(seen.recv().await.is_none(), "nobody writes any more");
+        drop(stream);
+    }
+}

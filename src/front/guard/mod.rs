@@ -1,0 +1,270 @@
+//! Who may come in over the port: programs of this machine and whom its user lets in, but no web page that the user's
+//! browser happens to show. See docs/security.md.
+
+pub mod cors;
+pub mod hosts;
+mod refusal;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use axum::middleware::Next;
+
+use self::cors::{Allowed, CorsOrigins};
+use self::hosts::{Hosts, Owner};
+use self::refusal::Refusal;
+use super::Token;
+use crate::console::Trusted;
+
+/// Header that requests send which change something by Larder's own endpoints. A page can send it only after a
+/// preflight, which is refused.
+pub const REQUEST_HEADER: &str = "x-larder-request";
+
+/// Header with the store's token, beside `Authorization: Bearer`.
+pub const TOKEN_HEADER: &str = "x-larder-token";
+
+/// Hosts and origins of which the log says that they were refused, at most: their senders choose them.
+const SAID: usize = 100;
+
+/// Bytes of a host or an origin that are repeated.
+const SHOWN: usize = 200;
+
+/// Whether a path is one of Larder's own endpoints.
+fn is_larders_own(path: &str) -> bool {
+    path == "/_larder" || path.starts_with("/_larder/")
+}
+
+/// Who may come in.
+#[derive(Debug)]
+pub struct Guard {
+    hosts: Hosts,
+    origins: CorsOrigins,
+    token: Token,
+    said: Mutex<HashSet<String>>,
+}
+
+/// A request that may come in.
+#[derive(Debug)]
+struct Admitted {
+    /// The origin of the page that sent it, where one of another site may.
+    origin: Option<Allowed>,
+    is_trusted: bool,
+}
+
+impl Guard {
+    /// A guard that knows these hosts, lets pages of these origins in, and whoever has the token see secrets.
+    pub fn new(hosts: Hosts, origins: CorsOrigins, token: Token) -> Self {
+        Self { hosts, origins, token, said: Mutex::default() }
+    }
+
+    fn admit(&self, request: &Request<Body>) -> Result<Admitted, Refusal> {
+        let host = host(request)?;
+        let headers = request.headers();
+        match host.map_or(Owner::Ours, |host| self.hosts.owner(host)) {
+            Owner::Ours => {}
+            Owner::Aws if !is_of_browser(headers) => {}
+            Owner::Aws => return Err(Refusal::Borrowed(shown(host.unwrap_or_default()))),
+            Owner::Foreign => return Err(Refusal::Host(shown(host.unwrap_or_default()))),
+        }
+        let larders_own = is_larders_own(request.uri().path());
+        let origin = self.site(headers, host.unwrap_or_default(), larders_own)?;
+        let is_trusted = larders_own && token(headers).is_some_and(|given| self.token.is(given));
+        if larders_own && !is_safe(request.method()) && !is_trusted && !headers.contains_key(REQUEST_HEADER) {
+            let (method, path) = (request.method().to_string(), shown(request.uri().path()));
+            return Err(Refusal::NoHeader { method, path });
+        }
+        Ok(Admitted { origin, is_trusted })
+    }
+
+    /// The origin of a page of another site, if one sent the request and may.
+    fn site(&self, headers: &HeaderMap, host: &str, larders_own: bool) -> Result<Option<Allowed>, Refusal> {
+        let site = headers.get("sec-fetch-site").map_or(&b""[..], HeaderValue::as_bytes);
+        let is_other_site = matches!(site, b"cross-site" | b"same-site");
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            let is_let_in = !is_other_site || (self.origins.are_all() && !larders_own);
+            return if is_let_in { Ok(None) } else { Err(Refusal::Site) };
+        };
+        if is_same(origin, host) && !is_other_site && origins.next().is_none() {
+            return Ok(None);
+        }
+        let allowed = self.origins.allow(origin, larders_own).filter(|_| origins.next().is_none());
+        if allowed.is_none() && origin == "null" {
+            return Err(Refusal::Site);
+        }
+        allowed.map(Some).ok_or_else(|| Refusal::Origin(shown(&String::from_utf8_lossy(origin.as_bytes()))))
+    }
+
+    /// Says in the log that somebody was refused, once of each.
+    fn say(&self, refusal: &Refusal) {
+        let Some(offender) = refusal.offender() else { return };
+        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if said.len() < SAID && said.insert(offender.to_owned()) {
+            tracing::warn!("refused: {refusal}");
+        }
+    }
+}
+
+/// Lets a request in, or answers it.
+pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request<Body>, next: Next) -> Response<Body> {
+    let Admitted { origin, is_trusted } = match guard.admit(&request) {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            guard.say(&refusal);
+            return refusal.response(&request.into_parts().0);
+        }
+    };
+    if let Some(origin) = origin.as_ref().filter(|_| cors::is_preflight(&request)) {
+        return origin.preflight(request.headers());
+    }
+    if is_trusted {
+        request.extensions_mut().insert(Trusted);
+    }
+    let mut response = next.run(request).await;
+    if let Some(origin) = origin {
+        origin.mark(&mut response);
+    }
+    response
+}
+
+/// The host that a request is for. One of HTTP/1.0, as of simple health checks, may have none: browsers always say it.
+fn host(request: &Request<Body>) -> Result<Option<&str>, Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let header = hosts.next().map(|host| host.to_str().map_err(|_| Refusal::NoHost)).transpose()?;
+    if hosts.next().is_some() {
+        return Err(Refusal::NoHost);
+    }
+    // As of a proxy's client; the header does not count then (RFC 9112, 3.2.2).
+    if let Some(authority) = request.uri().authority() {
+        return Ok(Some(authority.as_str()));
+    }
+    if header.is_none() && request.version() != Version::HTTP_10 {
+        return Err(Refusal::NoHost);
+    }
+    Ok(header)
+}
+
+/// Whether an origin is the one of the server itself, under the name it was called by.
+fn is_same(origin: &HeaderValue, host: &str) -> bool {
+    let text = origin.to_str().unwrap_or_default();
+    let own = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    own.is_some_and(|own| !own.is_empty() && own.eq_ignore_ascii_case(host))
+}
+
+/// Whether a browser sent it, as far as browsers say so.
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// The token that a request has.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text(TOKEN_HEADER).or_else(|| text(AUTHORIZATION.as_str())?.strip_prefix("Bearer ")).map(str::trim)
+}
+
+/// A part of a request for people: its sender chose its length.
+fn shown(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTEN: &str = "127.0.0.1:4566";
+
+    fn guard_of(origins: &[&str]) -> (Guard, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let origins: Vec<_> = origins.iter().map(|origin| origin.parse().expect("an origin")).collect();
+        let hosts = Hosts::new(&[LISTEN.parse().expect("an address")], []);
+        (Guard::new(hosts, CorsOrigins::new(&origins), Token::open(folder.path()).expect("a token")), folder)
+    }
+
+    fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<Body> {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).expect("a request")
+    }
+
+    #[test]
+    fn programs_of_this_machine_come_in() {
+        let (guard, _folder) = guard_of(&[]);
+        let own = ("host", LISTEN);
+        for request in [
+            request("POST", "/2015-03-31/functions", &[own]),
+            request("GET", "/_larder/state", &[own, ("sec-fetch-site", "none")]),
+            request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "same-origin")]),
+            request("GET", "http://lambda.us-east-1.amazonaws.com/2015-03-31/functions", &[own]),
+            request("POST", "/_larder/rewind", &[own, (REQUEST_HEADER, "1")]),
+        ] {
+            assert!(guard.admit(&request).is_ok(), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn web_pages_do_not() {
+        let (guard, _folder) = guard_of(&[]);
+        let own = ("host", LISTEN);
+        for request in [
+            request("GET", "/_larder/state", &[("host", "evil.example")]),
+            request("GET", "http://evil.example/_larder/state", &[own]),
+            request("GET", "/", &[own, own]),
+            request("GET", "/", &[]),
+            request("POST", "/", &[own, ("origin", "null")]),
+            request("POST", "/", &[own, ("origin", "http://localhost:4566")]),
+            request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("origin", "http://evil.example")]),
+            request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "cross-site")]),
+            request("GET", "/?Action=CreateUser", &[own, ("sec-fetch-site", "cross-site")]),
+            request("GET", "/", &[own, ("sec-fetch-site", "same-site")]),
+            request("GET", "/", &[("host", "s3.amazonaws.com"), ("sec-fetch-site", "same-origin")]),
+            request("POST", "/_larder/rewind", &[own]),
+            request("DELETE", "/_larder/marks/x", &[own, ("authorization", "Bearer x")]),
+        ] {
+            assert!(guard.admit(&request).is_err(), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn pages_of_given_origins_come_in() {
+        let (guard, _folder) = guard_of(&["https://app.example"]);
+        let own = ("host", LISTEN);
+        let page = |path, origin| request("POST", path, &[own, ("origin", origin), ("sec-fetch-site", "cross-site")]);
+        assert!(guard.admit(&page("/", "https://app.example")).expect("in").origin.is_some());
+        assert!(guard.admit(&page("/", "https://evil.example")).is_err());
+        assert!(guard.admit(&request("GET", "/", &[own, ("sec-fetch-site", "cross-site")])).is_err(), "of no origin");
+        assert!(guard.admit(&page("/_larder/rewind", "https://app.example")).is_err(), "without the header");
+    }
+
+    #[test]
+    fn the_token_opens_larders_own_endpoints_only() {
+        let (guard, folder) = guard_of(&[]);
+        let token = std::fs::read_to_string(folder.path().join("token")).expect("a token");
+        let with = |path, name, value: &str| {
+            let request = request("POST", path, &[("host", LISTEN), (name, value)]);
+            guard.admit(&request).is_ok_and(|admitted| admitted.is_trusted)
+        };
+        assert!(with("/_larder/pods/save", TOKEN_HEADER, &token));
+        assert!(with("/_larder/pods/save", "authorization", &format!("Bearer {token}")));
+        assert!(!with("/_larder/pods/save", TOKEN_HEADER, "0"));
+        assert!(!with("/2015-03-31/functions", TOKEN_HEADER, &token));
+    }
+
+    #[test]
+    fn the_log_says_it_once_of_each() {
+        let (guard, _folder) = guard_of(&[]);
+        for number in 0..SAID * 2 {
+            guard.say(&Refusal::Host(format!("{number}.evil.example")));
+        }
+        assert_eq!(guard.said.lock().expect("not poisoned").len(), SAID);
+    }
+}

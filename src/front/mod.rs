@@ -1,0 +1,19 @@
+//! The one door: whoever comes in over the port passes the guard; the command line has a way of its own.
+//!
+//! What functions call through their environments' socket does not come through here: that is served without
+//! Larder's own endpoints.
+
+mod address;
+mod bodies;
+mod connections;
+pub mod control;
+pub mod guard;
+mod listeners;
+pub mod token;
+
+pub use address::ListenAddress;
+pub use bodies::{Bodies, Room};
+pub use connections::{Connections, Ends, Patience};
+pub use guard::Guard;
+pub use listeners::{ListenError, Listeners};
+pub use token::Token;
