@@ -128,7 +128,7 @@ pub fn read(bytes: &[u8], offset: usize) -> Found {
     }
     match parse(checked, word(16), word(20)) {
         Some(record) => Found::Record(record, offset + 8 + checked.len()),
-        None => Found::Damage("the record's counts do not fit its bytes"),
+        None => Found::Damage("the record's sequence or counts do not fit its bytes"),
     }
 }
 
@@ -160,6 +160,10 @@ fn ended(bytes: &[u8]) -> Found {
 /// Reads a record from its first sequence on.
 fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
     let first = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    // Sequences begin at 1, and those of all its events are numbers.
+    if first == 0 || first.checked_add(u64::from(events)).is_none() {
+        return None;
+    }
     let mut rest = &bytes[16..];
     let mut record = Record { first, frames: Vec::new(), blobs: Vec::new() };
     for _ in 0..events {
