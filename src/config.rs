@@ -3,6 +3,7 @@
 mod containers;
 mod discontinued;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -100,9 +101,16 @@ pub struct PodOptions {
     /// Pod to load at the start: a file, a name in the pod library, or a remote; repeated, or a list with commas
     #[arg(long, env = "AUTO_LOAD_POD", value_delimiter = ',', value_name = "SOURCE")]
     pub load_pod: Vec<String>,
+    /// Vouch for these pods: what they ask for happens at once, such as environments started ahead
+    #[arg(long, env = "LARDER_TRUST_PODS", value_parser = clap::builder::BoolishValueParser::new())]
+    pub trust_pods: bool,
     /// Where to save the state as a pod when the server is stopped: a file, a name in the pod library, or a remote
     #[arg(long, env = "LARDER_SAVE_POD_ON_EXIT", value_name = "TARGET")]
     pub save_pod_on_exit: Option<String>,
+    /// Where callers of the HTTP API may have pods pushed to and pulled from, and all below it; repeated, or a list
+    /// with commas
+    #[arg(long, env = "LARDER_POD_REMOTES", value_delimiter = ',', value_name = "REMOTE")]
+    pub pod_remote: Vec<String>,
     /// Pod library [default: the folder larder/pods of the user's data folder]
     #[arg(long, env = "LARDER_PODS_DIR", value_name = "DIR")]
     pub pods_dir: Option<PathBuf>,
@@ -175,6 +183,9 @@ pub struct EnvironmentOptions {
     /// Name of the bucket whose keys are folders of this machine, which functions run from (hot reload)
     #[arg(long, env = "BUCKET_MARKER_LOCAL", default_value = "hot-reload", value_name = "NAME")]
     pub hot_reload_bucket: String,
+    /// Folder that functions may run from, and all below it; repeated, or a list with commas [default: the working folder]
+    #[arg(long, env = "LARDER_HOT_RELOAD_ROOTS", value_delimiter = ',', value_name = "DIR")]
+    pub hot_reload_root: Vec<OsString>,
     /// Seconds environments wait for a lost server before they end by themselves
     #[arg(long, env = "LARDER_ENVIRONMENT_GRACE_S", default_value_t = 60, value_name = "S")]
     pub grace_s: u64,

@@ -32,7 +32,7 @@ use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
 use crate::environments::{
-    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, provisioning,
+    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, place, provisioning,
 };
 use crate::front::guard::cors::CorsOrigins;
 use crate::front::guard::hosts::Hosts;
@@ -104,7 +104,7 @@ impl Server {
         let limits = options.limits.limits();
         let store = Options { path: data_dir.join("store"), durability: options.durability.0, limits: limits.clone() };
         let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
-        let settings = settings(options, &data_dir);
+        let settings = settings(options, &data_dir)?;
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
         let log_budget = options.log_budget;
         let opening = tokio::task::spawn_blocking(move || {
@@ -278,6 +278,7 @@ fn console_of(
         blobs: Arc::clone(&services.blobs),
         staging: make_folder(&data_dir.join("staging"))?,
         pods_dir: options.pods.pods_dir.clone(),
+        pod_remotes: pods::remotes(&options.pods)?,
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
         executor_reason,
@@ -336,10 +337,14 @@ pub fn lock(data_dir: &Path) -> Result<File, ServerError> {
     }
 }
 
-fn settings(options: &ServeOptions, data_dir: &Path) -> Settings {
+/// The settings of environments of a data dir that is locked.
+fn settings(options: &ServeOptions, data_dir: &Path) -> Result<Settings, ServerError> {
     let environments = &options.environments;
-    Settings {
-        run_dir: data_dir.join("run"),
+    let run_dir = data_dir.join("run");
+    let place = place::take(data_dir, &run_dir);
+    Ok(Settings {
+        place: place.map_err(|source| ServerError::Io { path: run_dir.clone(), source })?,
+        run_dir,
         keep_alive: Duration::from_millis(environments.keepalive_ms),
         grace: Duration::from_secs(environments.grace_s),
         start_timeout: Duration::from_secs(environments.start_timeout_s),
@@ -352,7 +357,7 @@ fn settings(options: &ServeOptions, data_dir: &Path) -> Settings {
         standby: usize::from(environments.standby),
         max_environments: environments.max_environments.and_then(|most| usize::try_from(most).ok()),
         max_memory_mib: environments.max_memory,
-    }
+    })
 }
 
 /// Puts the init where environments find it, unless it is there already.

@@ -83,11 +83,14 @@ pub struct Bind {
     pub from: PathBuf,
     /// Absolute path inside.
     pub to: PathBuf,
+    /// Device and number that the folder at `from` has to have; a path may lead elsewhere since it was checked.
+    #[serde(default)]
+    pub identity: Option<(u64, u64)>,
 }
 
 impl Bind {
     /// Shows `from` at `to`.
     pub fn new(from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Self {
-        Self { from: from.into(), to: to.into() }
+        Self { from: from.into(), to: to.into(), identity: None }
     }
 }

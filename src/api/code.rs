@@ -79,10 +79,11 @@ pub async fn accept_whole(services: &Services, zip: Bytes) -> Result<Package, Ap
     accepted.map_err(|error| fault(&error))?
 }
 
-/// Accepts code that stays in a folder. Nothing of it is read.
+/// Accepts code that stays in a folder. No file of it is read.
 async fn in_folder(services: &Services, folder: HotFolder) -> Result<Code, ApiError> {
-    let (rules, wanted) = (services.hot_reload.rules().clone(), folder.clone());
-    let checked = tokio::task::spawn_blocking(move || rules.check(&wanted)).await.map_err(|error| fault(&error))?;
+    let (hot_reload, wanted) = (std::sync::Arc::clone(&services.hot_reload), folder.clone());
+    let checked = tokio::task::spawn_blocking(move || hot_reload.admit(&wanted).map(drop)).await;
+    let checked = checked.map_err(|error| fault(&error))?;
     checked.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
     Ok(Code::in_folder(folder))
 }

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use crate::blobs::BlobStore;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
+use crate::pods::remotes::Address;
 use crate::upstream::{Contact, Reached, Upstream};
 
 pub use trust::Trusted;
@@ -43,6 +44,8 @@ pub struct Console {
     pub staging: PathBuf,
     /// The pod library; `None`: the user's.
     pub pods_dir: Option<PathBuf>,
+    /// What callers may have pods pushed to and pulled from, with this server's credentials.
+    pub pod_remotes: Vec<Address>,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Endpoints of other services.

@@ -182,14 +182,22 @@ struct Exchange {
     remote: String,
 }
 
-/// The remote: none that is a folder, as whoever calls need not be who may read and write here.
-fn remote(body: &[u8]) -> Result<Address, PodsError> {
+/// The remote: one of those that the server was started with, as whoever calls need not be who may read and write
+/// here, nor who the server's credentials are for.
+fn remote(console: &Console, body: &[u8]) -> Result<Address, PodsError> {
     let exchange: Exchange = serde_json::from_slice(body).map_err(|error| {
         PodsError::Invalid(format!("the body names no remote, {{\"remote\": \"s3://…\"}}: {error}"))
     })?;
     let address = Address::parse(&exchange.remote).map_err(PodError::from)?;
     if matches!(address.place(), Place::Folder(_)) {
         let text = "a folder is no remote here: `larder pod push` and `larder pod pull` take one".to_owned();
+        return Err(PodsError::Invalid(text));
+    }
+    if !console.pod_remotes.iter().any(|allowed| address.is_below(allowed)) {
+        let text = format!(
+            "{address}: this server pushes to and pulls from the remotes only that it was started with, as its \
+             credentials go there; start it with --pod-remote {address}, or use `larder pod push` and `larder pod pull`"
+        );
         return Err(PodsError::Invalid(text));
     }
     Ok(address)
@@ -201,7 +209,7 @@ async fn push(
     Path(pod): Path<String>,
     body: Bytes,
 ) -> Response {
-    let address = match remote(&body) {
+    let address = match remote(&console, &body) {
         // To wherever the caller says, with all that is in it.
         Ok(_) if asker.is_none() => return trust::refuse("sending a pod away"),
         Ok(address) => address,
@@ -218,7 +226,7 @@ async fn push(
 
 async fn pull(State(console): State<Arc<Console>>, Path(name): Path<String>, body: Bytes) -> Response {
     let pulling = async {
-        let (address, library) = (remote(&body)?, library::folder(console.pods_dir.as_deref())?);
+        let (address, library) = (remote(&console, &body)?, library::folder(console.pods_dir.as_deref())?);
         let pulled = remotes::pull(&address, &library, &name, |_| {}).await;
         Ok(json!(pulled.map_err(PodError::from)?))
     };

@@ -28,7 +28,7 @@ use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
 use crate::pods::mapping::{self, Mapping};
 use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
-use crate::pods::transfer::{self, Choice, LoadError, Loaded, Saved};
+use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
 use crate::pods::{PodError, read};
 
 /// Bytes that are read from a file at a time: each reading is a trip to another thread.
@@ -63,6 +63,8 @@ pub struct LoadQuery {
     pub merge: Option<String>,
     /// Whether to tell only what would change.
     pub dry_run: bool,
+    /// Whether whoever loads it vouches for it: else its functions do nothing by themselves.
+    pub trust: bool,
     /// Where it came from, for history.
     pub source: Option<String>,
     /// Functions that get other names: `OLD=NEW`, with commas between.
@@ -142,12 +144,12 @@ pub async fn load_from(
     PortableFolders::default().change(&mut resources);
     let needed = hot_folders::needed(&resources);
     pod.replace(resources)?;
-    let pod = Arc::new(pod);
+    let (pod, reception) = (Arc::new(pod), Reception { strategy, trusted: query.trust });
     let loaded = if query.dry_run {
-        transfer::preview(ledger, &pod, strategy)
+        transfer::preview(ledger, &pod, reception)
     } else {
         let source = query.source.unwrap_or_default();
-        transfer::load(ledger, blobs, pod, strategy, source, origin).await?
+        transfer::load(ledger, blobs, pod, reception, source, origin).await?
     };
     Ok(loaded_json(loaded, strategy, query.dry_run, &needed))
 }
@@ -159,6 +161,7 @@ fn loaded_json(loaded: Loaded, strategy: MergeStrategy, dry_run: bool, needed: &
     head.insert("merge".to_owned(), strategy.to_string().into());
     head.insert("dry_run".to_owned(), dry_run.into());
     head.insert("needed_variables".to_owned(), json!(needed));
+    head.insert("inert".to_owned(), loaded.inert.into());
     let items = history::changed(loaded.before, loaded.after, Secrets::Masked);
     Long { head, list: "resources", items }
 }

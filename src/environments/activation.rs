@@ -56,15 +56,18 @@ impl Reactor {
     /// Decides whether the version can run here, and says so to the ledger.
     fn settle(&mut self, (key, version, deployment): Unsettled) {
         let state = self.ledger.state();
-        let Some(found) = state.function(&key).and_then(|function| function.version(version)) else { return };
+        let Some(function) = state.function(&key) else { return };
+        let Some(found) = function.version(version) else { return };
         let base = Base::of(found);
         let failure = self.pool.executor().supports(&base).err();
+        // Of what nobody vouched for no image is fetched, and nothing runs.
+        let may_run = failure.is_none() && !function.is_inert();
         let is_prepared = self.prepared.lock().expect("no holder panics").contains(&base);
-        if failure.is_none() && !is_prepared {
+        if may_run && !is_prepared {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.prepare(base, target, deployment);
         }
-        if failure.is_none() && needs_snapshot(found) {
+        if may_run && needs_snapshot(found) {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.make_snapshot(target, deployment);
         }

@@ -1,6 +1,7 @@
 //! What makes environments: the [`Executor`] trait and the plain types it speaks.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -62,6 +63,25 @@ impl fmt::Display for Base {
     }
 }
 
+/// A folder as the kernel knows it, whatever comes to its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFolder {
+    /// Where it was when it was checked.
+    pub path: PathBuf,
+    /// Its device.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+impl KnownFolder {
+    /// Whether it still is at its path, itself and not through a link.
+    pub fn is_there(&self) -> bool {
+        let about = self.path.symlink_metadata();
+        about.is_ok_and(|about| (about.dev(), about.ino()) == (self.device, self.inode))
+    }
+}
+
 /// Everything an executor needs to make one environment. The function's variables are not here:
 /// they travel over the link, so that no engine's inspection shows them.
 #[derive(Clone)]
@@ -90,6 +110,8 @@ pub struct EnvironmentSpec {
     pub code_tree: Option<PathBuf>,
     /// Host folder with what the layers put at /opt, read-only, absolute.
     pub layer_tree: Option<PathBuf>,
+    /// Which folders have to be at paths of these that are a user's: one that came in their place is not mounted.
+    pub known_folders: Vec<KnownFolder>,
     /// Memory limit in MiB.
     pub memory_mib: u32,
     /// Size limit of /tmp in MiB.

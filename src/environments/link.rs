@@ -116,8 +116,12 @@ impl LinkServer {
 async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, stop: CancellationToken) {
     let mut frames = Frames { reader, buffer: BytesMut::with_capacity(BUFFER) };
     let Ok(Some(FromInit::Hello(hello))) = tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await else { return };
-    if let Err(reason) = check(&hello, &pool) {
-        refuse(&mut writer, &hello, reason).await;
+    if hello.protocol != PROTOCOL {
+        return refuse(&mut writer, &hello, "the init speaks another version of the link").await;
+    }
+    if !pool.knows_token(&hello.environment, &hello.token) {
+        // Another server's, which may come back to this address: it is not ours to end, and ends by itself else.
+        tracing::info!(environment = %hello.environment, "an environment of another data dir dialled");
         return;
     }
     if let Some(assigned) = pool.standby_dialled(&hello) {
@@ -176,17 +180,6 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         }
     }
     pool.lost(&environment);
-}
-
-/// Protocol and token.
-fn check(hello: &Hello, pool: &Pool) -> Result<(), &'static str> {
-    if hello.protocol != PROTOCOL {
-        return Err("the init speaks another version of the link");
-    }
-    if !pool.knows_token(&hello.environment, &hello.token) {
-        return Err("the token is not one of this store");
-    }
-    Ok(())
 }
 
 async fn refuse(writer: &mut LinkWriter, hello: &Hello, reason: &str) {

@@ -16,6 +16,7 @@ pub mod images;
 mod invocation;
 mod link;
 pub mod log_format;
+pub mod place;
 mod pool;
 pub mod provisioning;
 mod records;
@@ -28,6 +29,8 @@ pub mod variables;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use uuid::Uuid;
 
 pub use function_log::{LogSink, NoSink};
 pub use invocation::{Completed, Invocation, Report};
@@ -45,6 +48,8 @@ pub const INIT: &str = "larder-init";
 pub struct Settings {
     /// Folder of what belongs to running environments; a part of the data dir.
     pub run_dir: PathBuf,
+    /// Id of the data dir's place, to which environments belong: see [`place`].
+    pub place: Uuid,
     /// How long an idle environment is kept (`LAMBDA_KEEPALIVE_MS`).
     pub keep_alive: Duration,
     /// How long an environment waits for a lost server before it ends itself

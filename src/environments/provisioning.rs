@@ -211,7 +211,8 @@ impl Allocation {
 
 fn wanted(state: &State) -> Vec<Wanted> {
     let wanted = |(function, qualifier): &Key| {
-        let found = state.function(function)?;
+        // For what nobody vouched for nothing is started.
+        let found = state.function(function).filter(|function| !function.is_inert())?;
         let target =
             Target { function: function.clone(), version: Arc::clone(found.resolve(Some(qualifier))?), tenant: None };
         let provisioned = found.provisioned_concurrency.get(qualifier)?.clone();

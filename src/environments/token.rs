@@ -2,13 +2,15 @@
 //! to one that was restarted, and the seed of its credentials. So no list of them has to survive a restart.
 
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::executor::EnvironmentId;
 use crate::model::blob::BlobId;
 
-/// The token of an environment.
-pub fn of(secret: &[u8], id: &EnvironmentId) -> String {
-    BlobId(derive(secret, b"/environment/", id)).hex()
+/// The token of an environment of a data dir's place: a copy of the store knows none of the original's.
+pub fn of(secret: &[u8], place: Uuid, id: &EnvironmentId) -> String {
+    let purpose = [b"/environment/".as_slice(), place.as_bytes()].concat();
+    BlobId(derive(secret, &purpose, id)).hex()
 }
 
 /// The seed of an environment's credentials.

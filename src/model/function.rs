@@ -64,6 +64,10 @@ pub struct Function {
     pub policies: OrdMap<Target, Arc<Policy>>,
 }
 
+/// The tag of a function that came with a pod that nobody vouched for: nothing of it runs unless it is invoked, and it
+/// gets no folder of the machine. It is a tag so that everybody sees it, and can take it away.
+const INERT: &str = "larder:inert";
+
 impl Function {
     /// A new function: nothing is published and nothing attached.
     pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
@@ -85,6 +89,21 @@ impl Function {
             runtime_management: OrdMap::new(),
             policies: OrdMap::new(),
         }
+    }
+
+    /// Whether nobody vouched for it.
+    pub fn is_inert(&self) -> bool {
+        self.tags.contains_key(INERT)
+    }
+
+    /// Notes that nobody vouched for it.
+    pub fn mark_inert(&mut self) {
+        self.tags.insert(INERT.to_owned(), "came with a pod".to_owned());
+    }
+
+    /// Somebody vouches for it.
+    pub fn vouch(&mut self) {
+        self.tags.remove(INERT);
     }
 
     /// The version with this number, or `$LATEST`.

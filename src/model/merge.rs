@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::arn;
+use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event_sources::{EventSourceMapping, MappingId, MappingKey};
 use super::function::Function;
 use super::iam::{Group, Policy, Role, User};
@@ -80,10 +81,12 @@ fn place(key: &ResourceKey) -> Place {
 }
 
 /// What leads from a state to the same with `incoming` merged into it. Of two with the same place the later counts.
-pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy) -> Changes {
+/// Functions that it changes are inert afterwards, unless somebody vouches for what comes in (`trusted`).
+pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy, trusted: bool) -> Changes {
     let mut result = BTreeMap::new();
     for resource in incoming {
-        let resource = if strategy.keeps_others() { with_free_id(state, resource) } else { resource.clone() };
+        let resource = plain(resource);
+        let resource = if strategy.keeps_others() { with_free_id(state, &resource) } else { resource };
         result.insert(resource.key(), resource);
     }
     let places: BTreeSet<Place> = result.keys().map(place).collect();
@@ -102,8 +105,43 @@ pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy) -> C
         }
     }
     free_urls(state, &mut result, &removed);
+    for resource in result.values_mut() {
+        match resource {
+            Resource::Function(_, function) if trusted => Arc::make_mut(function).vouch(),
+            Resource::Function(key, function) => make_inert(state.function(key).map(|there| &**there), function),
+            _ => {}
+        }
+    }
     let changed = |resource: &Resource| state.resource(&resource.key()).as_ref() != Some(resource);
     Changes { put: result.into_values().filter(changed).collect(), removed }
+}
+
+/// A function without what its pod says of who vouched for it: that is for this store to know.
+fn plain(resource: &Resource) -> Resource {
+    match resource {
+        Resource::Function(key, function) if function.is_inert() => {
+            let mut function = (**function).clone();
+            function.vouch();
+            Resource::Function(key.clone(), Arc::new(function))
+        }
+        other => other.clone(),
+    }
+}
+
+/// Marks a function as one that nobody vouched for, unless it is as the one that is there: then what holds for that
+/// one holds on.
+fn make_inert(there: Option<&Function>, function: &mut Arc<Function>) {
+    if there == Some(&**function) {
+        return;
+    }
+    let function = Arc::make_mut(function);
+    function.mark_inert();
+    let waiting = function.provisioned_concurrency.iter().map(|(qualifier, provisioned)| {
+        let waits =
+            ProvisionedConcurrency { status: ProvisionedStatus::InProgress, allocated: 0, ..provisioned.clone() };
+        (qualifier.clone(), waits)
+    });
+    function.provisioned_concurrency = waiting.collect();
 }
 
 /// The key to remove, unless it is a layer: its numbers are not given again, so that it stays without versions.

@@ -146,9 +146,10 @@ impl PortableFolders {
         }
     }
 
-    /// What stands in the place of a path; `None` where a variable is in it already.
+    /// What stands in the place of a path, or of a variable that is not for folders; `None` where one that is for
+    /// folders is in it already.
     fn portable(&mut self, folder: &HotFolder, owner: &str) -> Option<HotFolder> {
-        if folder.variable().is_some() {
+        if folder.is_portable() {
             return None;
         }
         if !self.variables.contains_key(folder) {
@@ -210,7 +211,7 @@ mod tests {
         let mut portable = PortableFolders::default();
         for ((folder, layer), expected) in [
             (("/a", "/b"), ("$LARDER_HOT_RELOAD_F_1", "$LARDER_HOT_RELOAD_LAYER_L")),
-            (("/c", "$MINE/b"), ("$LARDER_HOT_RELOAD_F_1_2", "$MINE/b")),
+            (("/c", "$LARDER_HOT_MINE/b"), ("$LARDER_HOT_RELOAD_F_1_2", "$LARDER_HOT_MINE/b")),
             (("/b", "/a"), ("$LARDER_HOT_RELOAD_LAYER_L", "$LARDER_HOT_RELOAD_F_1")),
         ] {
             let mut event = updated(folder, layer);

@@ -12,10 +12,11 @@ use crate::blobs::{BlobError, BlobStore};
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::blob::BlobId;
 use crate::model::command::history::HistoryCommand;
-use crate::model::event::{Origin, Recorded};
+use crate::model::event::history::HistoryEvent;
+use crate::model::event::{Event, Origin, Recorded};
 use crate::model::history::Cause;
 use crate::model::merge::{self, MergeStrategy};
-use crate::model::resource::ResourceKey;
+use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 
@@ -65,6 +66,7 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
     redaction::redact(&mut resources, &choice.redact);
     let mut folders = PortableFolders::default();
     folders.change(&mut resources);
+    forget_trust(&mut resources);
     let suspects = redaction::suspects(&resources);
     let last = ledger.events_from(state.sequence).next().transpose()?;
     let contents = Contents {
@@ -93,8 +95,24 @@ fn history(
     for recorded in &mut events {
         redaction::redact_event(&mut recorded.event, &choice.redact);
         folders.change_event(&mut recorded.event);
+        match &mut recorded.event {
+            Event::History(HistoryEvent::StateRestored { changes, .. }) => forget_trust(&mut changes.put),
+            Event::History(HistoryEvent::HistoryCompacted { resources, .. }) => forget_trust(resources),
+            _ => {}
+        }
     }
     Ok(events)
+}
+
+/// Takes out who vouched for what: that is for each store to know.
+fn forget_trust(resources: &mut [Resource]) {
+    for resource in resources {
+        if let Resource::Function(_, function) = resource
+            && function.is_inert()
+        {
+            Arc::make_mut(function).vouch();
+        }
+    }
 }
 
 /// Why a pod was not loaded; nothing has changed.
@@ -117,17 +135,39 @@ pub struct Loaded {
     pub before: Arc<State>,
     /// The state after it, or what it would be.
     pub after: Arc<State>,
+    /// How many of the pod's functions nobody has vouched for: they do nothing by themselves.
+    pub inert: usize,
+}
+
+/// How a pod meets what is there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reception {
+    /// What wins where both have something.
+    pub strategy: MergeStrategy,
+    /// Whether somebody vouches for it.
+    pub trusted: bool,
 }
 
 /// What loading a pod would change.
-pub fn preview(ledger: &Ledger, pod: &Pod, strategy: MergeStrategy) -> Loaded {
+pub fn preview(ledger: &Ledger, pod: &Pod, reception: Reception) -> Loaded {
     let state = ledger.state();
     let mut after = (*state).clone();
-    after.make(&merge::merge(&state, &pod.resources, strategy));
-    Loaded { digest: pod.digest, before: state, after: after.into() }
+    after.make(&merge::merge(&state, &pod.resources, reception.strategy, reception.trusted));
+    let inert = inert(&after, pod);
+    Loaded { digest: pod.digest, before: state, after: after.into(), inert }
 }
 
-/// Loads a pod: its blobs, and then all its resources by one event. None of its code runs.
+/// How many of the functions of a pod are inert in a state.
+fn inert(state: &State, pod: &Pod) -> usize {
+    let functions = pod.resources.iter().filter_map(|resource| match resource {
+        Resource::Function(key, _) => Some(key),
+        _ => None,
+    });
+    functions.filter(|key| state.function(key).is_some_and(|function| function.is_inert())).count()
+}
+
+/// Loads a pod: its blobs, and then all its resources by one event. None of its code runs by that, unless somebody
+/// vouches for it: then reactors do what it asks for.
 ///
 /// # Errors
 /// See [`LoadError`]; blobs that were stored already are nobody's, and `larder gc` removes them.
@@ -135,7 +175,7 @@ pub async fn load(
     ledger: &Ledger,
     blobs: &Arc<BlobStore>,
     pod: Arc<Pod>,
-    strategy: MergeStrategy,
+    reception: Reception,
     source: String,
     origin: Origin,
 ) -> Result<Loaded, LoadError> {
@@ -147,8 +187,10 @@ pub async fn load(
     let attachments = staged.await.map_err(|_| CommitError::Closed)??;
     let before = ledger.state();
     let message = pod.manifest.message.clone();
+    let Reception { strategy, trusted } = reception;
     let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
-    let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, cause };
+    let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
     let committed = ledger.commit_with(command.into(), origin, attachments).await?;
-    Ok(Loaded { digest: pod.digest, before, after: committed.state })
+    let inert = inert(&committed.state, &pod);
+    Ok(Loaded { digest: pod.digest, before, after: committed.state, inert })
 }

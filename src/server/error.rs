@@ -65,6 +65,17 @@ pub enum ServerError {
         /// What is wrong.
         reason: String,
     },
+    /// A remote that callers may name is none.
+    #[error("--pod-remote: {0}")]
+    PodRemote(String),
+    /// A folder that functions may run from is not there.
+    #[error("the --hot-reload-root {} cannot be used ({source}); create it, or name a folder that is there", .path.display())]
+    HotReloadRoot {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The port cannot be served.
     #[error("cannot serve: {0}")]
     Serve(std::io::Error),

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::ServerError;
 use crate::config::{ExecutorChoice, ServeOptions};
 use crate::environments::endpoint::Endpoint;
@@ -56,7 +58,7 @@ pub(super) async fn choose_executor(
         advertise: options.containers.link_address.map(|address| address.to_string()),
         standby_folder: settings.run_dir.join("standby"),
         store_id: ledger.store_id().to_owned(),
-        containers: container_options(options, address),
+        containers: container_options(options, settings.place, address),
         ignore_architecture: options.containers.ignore_architecture,
     };
     let docker = match engine.and_then(|engine| DockerExecutor::on(engine, docker)) {
@@ -124,12 +126,13 @@ fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {
 }
 
 /// What every container gets.
-fn container_options(options: &ServeOptions, address: SocketAddr) -> ContainerOptions {
+fn container_options(options: &ServeOptions, place: Uuid, address: SocketAddr) -> ContainerOptions {
     let (environments, containers) = (&options.environments, &options.containers);
     if containers.prebuild_images {
         tracing::info!("LAMBDA_PREBUILD_IMAGES has no effect: code is mounted into containers, which copies nothing");
     }
     ContainerOptions {
+        place: place.to_string(),
         networks: containers.networks(),
         dns: containers.dns(),
         flags: containers.docker_flags.clone(),

@@ -12,6 +12,7 @@ use crate::console::pods::{LoadQuery, PodsError, SaveRequest, load_from, save_to
 use crate::ledger::Ledger;
 use crate::model::event::Origin;
 use crate::pods::location::Location;
+use crate::pods::remotes::{Address, Place};
 
 /// What is saved when the server ends.
 #[derive(Debug)]
@@ -52,6 +53,16 @@ impl SaveOnExit {
     }
 }
 
+/// The remotes that callers may name.
+pub fn remotes(options: &PodOptions) -> Result<Vec<Address>, ServerError> {
+    let parse = |remote: &String| match Address::parse(remote) {
+        Ok(address) if matches!(address.place(), Place::Objects { .. } | Place::Registry { .. }) => Ok(address),
+        Ok(_) => Err(ServerError::PodRemote(format!("{remote} is no object store and no registry"))),
+        Err(error) => Err(ServerError::PodRemote(error.to_string())),
+    };
+    options.pod_remote.iter().filter(|remote| !remote.is_empty()).map(parse).collect()
+}
+
 impl Server {
     /// Loads pods, each as `larder pod load` does.
     pub async fn load_pods(&self, options: &PodOptions) -> Result<(), ServerError> {
@@ -61,7 +72,8 @@ impl Server {
             let location = Location::parse(pod).map_err(|error| wrong(&error))?;
             let local = location.bring(options.pods_dir.as_deref(), |_| {}).await.map_err(|error| wrong(&error))?;
             let file = File::open(local.path()).map_err(|error| wrong(&error))?;
-            let query = LoadQuery { source: Some(location.source()), ..LoadQuery::default() };
+            let trust = options.trust_pods;
+            let query = LoadQuery { source: Some(location.source()), trust, ..LoadQuery::default() };
             let origin = Origin { request_id: "load-pod".into(), ..Origin::default() };
             let (ledger, blobs, staging) = (&self.ledger, &self.services.blobs, &self.console.staging);
             let loaded = load_from(ledger, blobs, BufReader::new(file), staging, query, origin).await;

@@ -86,6 +86,7 @@ impl Stage {
             handler: "handler.handler".into(),
             code_tree: Some(self.folder.path().join("code")),
             layer_tree: None,
+            known_folders: Vec::new(),
             memory_mib: 256,
             tmp_mib: 512,
             grace_s: 30,

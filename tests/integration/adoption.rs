@@ -24,6 +24,25 @@ def handler(event, context):
 ";
 
 on_each_executor! {
+    async fn a_server_on_a_copy_leaves_the_environments_of_the_original_alone(executor) {
+        let mut original = Server::start(Options::new(executor));
+        create_python(&original.client(), "f", WHO).await;
+        let me = call(&original.client(), "f").await.response()[0].clone();
+        original.kill();
+        let copy = Server::start_on_copy(Options::new(executor), &original.data_dir());
+        assert_eq!(copy.field("store"), original.field("store"), "the same store, at another place");
+        assert_ne!(call(&copy.client(), "f").await.response()[0], me, "the copy makes its own");
+        // As long as a server waits for environments before it ends those that nobody wants, and more.
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!original.leftovers().is_empty(), "the original's environment was ended");
+        }
+        original.restart();
+        let again = call(&original.client(), "f").await;
+        assert_eq!(again.response()[0], me, "the original finds its own again");
+        assert_eq!((original.environments(), copy.environments()), (1, 1));
+    }
+
     async fn after_a_kill_the_next_invocation_is_warm(executor) {
         let mut server = Server::start(Options::new(executor));
         create_python(&server.client(), "survivor", WHO).await;

@@ -1,6 +1,7 @@
 //! Hot reload: functions and layers run from folders, and read them anew when they change.
 
 mod folders;
+mod roots;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -62,6 +62,7 @@ mod provisioned;
 mod remotes;
 mod snap_start;
 mod startup;
+mod strangers;
 mod streaming;
 mod surroundings;
 mod sweep;

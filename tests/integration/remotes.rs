@@ -170,7 +170,8 @@ async fn is_saved_and_loaded(remote: &str, variables: &[(String, String)]) {
     done(&larder(library.path(), variables, &["save", remote, "--endpoint", &from.url()]));
     assert!(from.stop().success(), "{}", from.log());
     for pod in [remote, &at_exit] {
-        let to = Server::start(options().with("AUTO_LOAD_POD", pod));
+        let allowed = remote.rsplit_once('/').expect("a folder of pods").0;
+        let to = Server::start(options().with("AUTO_LOAD_POD", pod).with("LARDER_POD_REMOTES", allowed));
         assert!(to.client().get_function().function_name("hello").send().await.is_ok(), "{pod}");
         let (exchange, port) = (json!({ "remote": pod }), to.port());
         let call = |path: &str| {
@@ -266,4 +267,66 @@ fn a_push_that_was_cut_shows_nothing() {
     let there = tempfile::tempdir().expect("a folder");
     done(&larder(there.path(), &[], &["pull", &address]));
     assert!(files(here.path()) == files(there.path()));
+}
+
+/// What a listener that asks for a password hears until it is silent.
+fn heard(listener: &TcpListener) -> Vec<String> {
+    use std::io::{Read as _, Write as _};
+    let mut heard = Vec::new();
+    while let Ok((mut stream, _)) = listener.accept() {
+        stream.set_nonblocking(false).expect("waits");
+        let mut head = [0; 4096];
+        let length = stream.read(&mut head).unwrap_or(0);
+        heard.push(String::from_utf8_lossy(&head[..length]).to_lowercase());
+        let denied = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"all\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(denied.as_bytes());
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_a_server_go_to_no_place_that_a_caller_names() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listens");
+    listener.set_nonblocking(true).expect("does not wait");
+    let host = listener.local_addr().expect("an address").to_string();
+    let library = tempfile::tempdir().expect("a folder");
+    let with_secrets = || {
+        let options = Options::any().with("LARDER_PODS_DIR", library.path().display());
+        options.with("LARDER_OCI_USERNAME", "me").with("LARDER_OCI_PASSWORD", PASSWORD)
+    };
+    let pull = |server: &Server, name: &str, remote: String| {
+        let path = format!("/_larder/pods/library/{name}/pull");
+        Request::json("POST", &path, &json!({ "remote": remote })).send(server.port())
+    };
+    let server = Server::start(with_secrets().with("LARDER_POD_REMOTES", "oci://127.0.0.1:1/team"));
+    for remote in [format!("oci://{host}/team/a"), format!("oci://{host}/team"), "s3://bucket/team/a".to_owned()] {
+        let answer = pull(&server, "a", remote);
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(answer.status == 400 && said.contains("--pod-remote"), "{said}");
+    }
+    assert_eq!(heard(&listener), Vec::<String>::new(), "nobody was asked");
+    // One that is allowed is asked, and the name and the password go to their own registry alone.
+    let allowed = format!("oci://{host}/team");
+    for (registry, expected) in [(host.as_str(), true), ("registry.example", false)] {
+        let options = with_secrets().with("LARDER_OCI_REGISTRY", registry);
+        let server = Server::start(options.with("LARDER_POD_REMOTES", &allowed));
+        let (listening, stop) =
+            (listener.try_clone().expect("is cloned"), std::sync::Arc::new(std::sync::Mutex::new(false)));
+        let stopped = std::sync::Arc::clone(&stop);
+        let hearing = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            while !*stopped.lock().expect("is set") {
+                all.extend(heard(&listening));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            all
+        });
+        let url = format!("{allowed}/a");
+        let answer = tokio::task::block_in_place(|| pull(&server, "a", url));
+        assert_ne!(answer.status, 200);
+        *stop.lock().expect("is set") = true;
+        let heard = hearing.join().expect("ends");
+        assert!(!heard.is_empty(), "the registry was not asked");
+        assert_eq!(heard.iter().any(|head| head.contains("authorization: basic")), expected, "{heard:?}");
+    }
 }

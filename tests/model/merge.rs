@@ -13,13 +13,18 @@ use crate::commands::{stamp, steps};
 use crate::properties::run;
 
 fn merged(state: &State, incoming: Vec<Resource>, strategy: MergeStrategy) -> State {
+    received(state, incoming, strategy, true)
+}
+
+/// The same of what somebody vouches for, or nobody.
+fn received(state: &State, incoming: Vec<Resource>, strategy: MergeStrategy, trusted: bool) -> State {
     let cause = Cause::PodLoaded {
         digest: "sha256:0".into(),
         source: "p".into(),
         message: None,
         strategy: strategy.to_string(),
     };
-    let command = HistoryCommand::Merge { incoming, strategy, cause };
+    let command = HistoryCommand::Merge { incoming, strategy, trusted, cause };
     let decision = decide(state, &command.into(), &stamp(1), &Limits::default()).expect("is always allowed");
     assert!(decision.events.len() <= 1, "a merge is one event");
     let mut after = state.clone();
@@ -60,6 +65,17 @@ proptest! {
             if matches!(strategy, MergeStrategy::Service | MergeStrategy::Resource) {
                 prop_assert!(state.resources().all(|old| once.resource(&old.key()).is_some()), "{strategy} removes nothing");
             }
+        }
+        for strategy in MergeStrategy::ALL {
+            let once = received(&state, incoming.clone(), strategy, false);
+            prop_assert!(received(&once, incoming.clone(), strategy, false) == once, "{strategy}: twice is once");
+            let own = received(&state, state.resources().collect(), strategy, false);
+            prop_assert!(own == state, "{strategy}: what is there already is as trusted as it was");
+            for (key, function) in &once.functions {
+                prop_assert_eq!(function.is_inert(), state.functions.get(key) != Some(function), "{}", strategy);
+            }
+            let vouched = received(&once, incoming.clone(), strategy, true);
+            prop_assert!(!vouched.functions.values().any(|function| function.is_inert()), "{strategy}");
         }
         let overwritten = merged(&state, incoming.clone(), MergeStrategy::Overwrite);
         prop_assert!(overwritten.resources().eq(incoming));

@@ -72,7 +72,7 @@ fn read(bytes: &[u8]) -> Result<read::Pod, PodError> {
     };
     let mut state = State::default();
     for strategy in [MergeStrategy::Overwrite, MergeStrategy::Resource] {
-        state.make(&merge::merge(&state, &pod.resources, strategy));
+        state.make(&merge::merge(&state, &pod.resources, strategy, true));
     }
     let _ = difference::between(&State::default(), &state, Secrets::Masked);
     let _ = redaction::suspects(&pod.resources);

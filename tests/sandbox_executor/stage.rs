@@ -66,6 +66,7 @@ impl Stage {
             handler: "handler.handler".to_owned(),
             code_tree: Some(self.folder.path().join("task")),
             layer_tree: None,
+            known_folders: Vec::new(),
             memory_mib: 128,
             tmp_mib: 16,
             grace_s: 30,

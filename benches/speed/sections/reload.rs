@@ -25,7 +25,8 @@ pub fn run(context: &Context) -> Outcome {
         let (data, code) = (tempfile::tempdir()?, tempfile::tempdir()?);
         fs::set_permissions(code.path(), fs::Permissions::from_mode(0o755))?;
         save(code.path(), 0, 1)?;
-        let server = Server::start(data.path(), executor)?;
+        let root = code.path().to_str().ok_or("a path that is no text")?;
+        let server = Server::start_with(data.path(), executor, &["--hot-reload-root", root])?;
         server.create_active_with("hot", &package::create_in_folder_request("hot", code.path()))?;
         for (what, files) in [("one file", 1), ("20 files", FILES)] {
             let effect = measure(&server, code.path(), files)?;

@@ -4,10 +4,13 @@
 //! The list is of what is shown, not of what is hidden: a folder nobody thought of stays outside.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{chdir, pivot_root};
 
 use super::{Fault, identity, network, seal};
@@ -52,7 +55,10 @@ pub fn enter(spec: &SpawnSpec) -> Result<(), Fault> {
     view.system()?;
     view.resolvers(&spec.network)?;
     for bind in &spec.binds {
-        view.bind(&bind.from, &bind.to)?;
+        match bind.identity {
+            Some(identity) => view.bind_known(&bind.from, identity, &bind.to)?,
+            None => view.bind(&bind.from, &bind.to)?,
+        }
     }
     view.hide(&spec.hidden)?;
     seal::read_only(&view.root, &UNSEALED.map(|place| view.root.join(place)))?;
@@ -193,6 +199,18 @@ impl View {
         let kind = fs::metadata(from).map_err(|error| Fault::io("look at", from, error))?;
         let place = if kind.is_dir() { self.folder(to)? } else { self.file(to)? };
         bind_over(from, &place)
+    }
+
+    /// Shows the one folder that was checked, if it is still at its path. It is held while it is mounted.
+    fn bind_known(&self, from: &Path, identity: (u64, u64), to: &Path) -> Result<(), Fault> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let folder = open(from, flags, Mode::empty()).map_err(|error| Fault::io("open", from, error))?;
+        let about = fstat(&folder).map_err(|error| Fault::io("look at", from, error))?;
+        if (about.st_dev, about.st_ino) != identity {
+            return Err(Fault::new(format!("mount {}", from.display()), "another folder came in its place"));
+        }
+        let held = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        self.bind(&held, to)
     }
 
     /// Covers what must not be seen and lies in a part of the host that is shown.

@@ -23,6 +23,10 @@ pub struct Options {
     /// How it meets what is there: overwrite, account-region, service or resource
     #[arg(long, default_value = "account-region", value_name = "STRATEGY")]
     merge: String,
+    /// Vouch for the pod: what it asks for happens at once, such as environments started ahead. Without it nothing of
+    /// the pod runs before you invoke it
+    #[arg(long)]
+    trust: bool,
     /// Tell what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -43,13 +47,14 @@ pub struct Options {
 
 /// Loads, and says what that changed.
 pub async fn run(options: Options) -> Result<(), String> {
-    let Options { source, merge, dry_run, rename, account, region, reading, to } = options;
+    let Options { source, merge, trust, dry_run, rename, account, region, reading, to } = options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
     let file = reading.bring(&location).await?;
     let query = LoadQuery {
         merge: Some(merge),
         dry_run,
+        trust,
         source: Some(location.source()),
         rename: rename.join(","),
         account,
@@ -70,7 +75,18 @@ pub async fn run(options: Options) -> Result<(), String> {
     let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded["merge"]), plain(&loaded["digest"])));
     transfers::print_needed(&loaded);
+    print_inert(&loaded);
     Ok(())
+}
+
+/// Says that functions do nothing by themselves.
+fn print_inert(loaded: &Value) {
+    let count = loaded["inert"].as_u64().unwrap_or(0);
+    if count > 0 {
+        print(&format!(
+            "{count} functions do nothing unless you invoke them; if you trust the pod, load it again with --trust"
+        ));
+    }
 }
 
 async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value, String> {

@@ -226,6 +226,8 @@ impl SandboxExecutor {
         let prefixes = installation.iter().flat_map(|found| &found.prefixes);
         binds.extend(prefixes.map(|prefix| Bind::new(prefix, prefix)));
         for bind in &mut binds {
+            let known = spec.known_folders.iter().find(|known| known.path == bind.from);
+            bind.identity = known.map(|known| (known.device, known.inode));
             bind.from = fs::canonicalize(&bind.from).map_err(|error| failed("find", &bind.from, &error))?;
         }
         let hidden = self.config.hidden.iter().chain([&self.config.run_dir]);

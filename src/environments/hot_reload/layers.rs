@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::blobs::code_tree::{lay_over, make_readable, remove};
+use super::contents::copy_over;
+use crate::blobs::code_tree::{make_readable, remove};
 use crate::blobs::{BlobError, io_error};
 
 /// The folder of merged layers, one folder for each deployment that has some.
@@ -33,7 +35,7 @@ impl MergedLayers {
 
     /// The folder of `deployment`, as of `change` or later: the trees over each other, the last on top. A folder that
     /// environments have mounted stays the same one, and is made once for a change: they may be reading it. Blocking.
-    pub fn merge(&self, deployment: &str, change: u64, trees: &[PathBuf]) -> Result<PathBuf, BlobError> {
+    pub fn merge(&self, deployment: &str, change: u64, trees: &[OwnedFd]) -> Result<PathBuf, BlobError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let merged = self.folder.join(deployment);
         if made.get(deployment).is_none_or(|made| *made < change) {
@@ -43,11 +45,11 @@ impl MergedLayers {
         Ok(merged)
     }
 
-    fn make(&self, merged: &Path, trees: &[PathBuf]) -> Result<(), BlobError> {
+    fn make(&self, merged: &Path, trees: &[OwnedFd]) -> Result<(), BlobError> {
         let fresh = tempfile::Builder::new().prefix("new-").tempdir_in(&self.folder);
         let fresh = fresh.map_err(io_error(&self.folder))?;
         for tree in trees {
-            lay_over(tree, fresh.path(), |from, to| fs::copy(from, to).map(drop))?;
+            copy_over(tree.as_fd(), fresh.path())?;
         }
         fs::create_dir_all(merged).map_err(io_error(merged))?;
         make_readable(merged)?;
@@ -85,13 +87,14 @@ mod tests {
         fs::write(upper.join("python/a.py"), "upper").expect("written");
         fs::write(upper.join("gone"), "").expect("written");
         let layers = MergedLayers::open(&folder.path().join("merged"), |_| true).expect("opens");
-        let merged = layers.merge("d", 1, &[lower.clone(), upper.clone()]).expect("merged");
+        let trees = [&lower, &upper].map(|tree| OwnedFd::from(fs::File::open(tree).expect("opens")));
+        let merged = layers.merge("d", 1, &trees).expect("merged");
         let mounted = fs::File::open(&merged).expect("opens");
         fs::remove_file(upper.join("gone")).expect("removed");
         fs::write(upper.join("python/a.py"), "changed").expect("written");
-        assert_eq!(layers.merge("d", 1, &[lower.clone(), upper.clone()]).expect("is there"), merged);
+        assert_eq!(layers.merge("d", 1, &trees).expect("is there"), merged);
         assert!(merged.join("gone").exists(), "it has that change already");
-        assert_eq!(layers.merge("d", 2, &[lower, upper]).expect("merged"), merged);
+        assert_eq!(layers.merge("d", 2, &trees).expect("merged"), merged);
         assert_eq!(mounted.metadata().expect("is there").ino(), merged.metadata().expect("is there").ino());
         assert_eq!(fs::read_to_string(merged.join("python/a.py")).expect("is there"), "changed");
         assert!(!merged.join("gone").exists());

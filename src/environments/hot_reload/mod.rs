@@ -4,20 +4,23 @@
 //! No invocation sees half of a change: before an environment gets one, the folder is waited for until it is
 //! quiet, and the environment until its runtime has read what is there then.
 
+mod contents;
 mod folder;
 mod layers;
 mod loaded;
+mod mounts;
 mod watcher;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::model::function::FunctionVersion;
 use crate::model::hot_folder::HotFolder;
 
-pub use folder::{FolderError, Folders};
+pub use folder::{FolderError, Folders, Found};
 pub use layers::MergedLayers;
 pub use loaded::LoadedCode;
 use watcher::Watcher;
@@ -36,6 +39,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub struct HotReload {
     folders: Folders,
     watcher: Arc<Watcher>,
+    /// Folders that were walked and hold nothing that leads out, and as of which change.
+    walked: Mutex<HashMap<PathBuf, (Root, u64)>>,
 }
 
 /// Folders as they were found.
@@ -56,7 +61,8 @@ pub type Root = (u64, u64, u64);
 impl HotReload {
     /// Watches nothing yet; `run_dir` gets files of its own.
     pub fn new(folders: Folders, run_dir: &Path) -> io::Result<Self> {
-        Ok(Self { folders, watcher: Arc::new(Watcher::new(&run_dir.join("hot-reload"))?) })
+        let watcher = Arc::new(Watcher::new(&run_dir.join("hot-reload"))?);
+        Ok(Self { folders, watcher, walked: Mutex::default() })
     }
 
     /// The rules that folders have to obey.
@@ -64,17 +70,33 @@ impl HotReload {
         &self.folders
     }
 
+    /// Finds a folder that a function may have now, by all rules. Blocking: a folder that has changed is walked.
+    ///
+    /// # Errors
+    /// It cannot be run from.
+    pub fn admit(&self, folder: &HotFolder) -> Result<Found, FolderError> {
+        let found = self.folders.find(folder)?;
+        // Read before the walk: what is made meanwhile is a later change.
+        let seen = (found.root, self.watcher.change(&found.path));
+        let walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner).get(&found.path).copied();
+        if seen.1 == 0 || walked != Some(seen) {
+            Folders::refuse_contents(folder, &found)?;
+            self.walked.lock().unwrap_or_else(PoisonError::into_inner).insert(found.path.clone(), seen);
+        }
+        Ok(found)
+    }
+
     /// The latest known change of folders: 0 where one is not watched yet.
     pub fn change(&self, folders: &[HotFolder]) -> u64 {
         let changes =
-            folders.iter().map(|folder| self.folders.path(folder).map_or(0, |path| self.watcher.change(&path)));
+            folders.iter().map(|folder| self.folders.find(folder).map_or(0, |found| self.watcher.change(&found.path)));
         let changes: Vec<u64> = changes.collect();
         if changes.contains(&0) { 0 } else { changes.into_iter().max().unwrap_or(0) }
     }
 
     /// Which folders they are now; none where one cannot be used. Blocking.
     pub fn roots(&self, folders: &[HotFolder]) -> Vec<Root> {
-        let roots = folders.iter().map(|folder| self.folders.check(folder).map(|(_, root)| root));
+        let roots = folders.iter().map(|folder| self.folders.find(folder).map(|found| found.root));
         roots.collect::<Result<_, _>>().unwrap_or_default()
     }
 
@@ -82,7 +104,16 @@ impl HotReload {
     ///
     /// # Errors
     /// One cannot be used.
-    pub async fn settle(&self, folders: &[HotFolder]) -> Result<Settled, FolderError> {
+    pub async fn settle(self: &Arc<Self>, folders: &[HotFolder]) -> Result<Settled, FolderError> {
+        let settled = self.quiet(folders).await?;
+        let (hot_reload, wanted) = (Arc::clone(self), folders.to_vec());
+        let walk = move || wanted.iter().try_for_each(|folder| hot_reload.admit(folder).map(drop));
+        let walked = tokio::task::spawn_blocking(walk).await;
+        walked.unwrap_or(Err(FolderError::Closing)).map(|()| settled)
+    }
+
+    /// Waits until nobody writes to the folders, or for long enough.
+    async fn quiet(&self, folders: &[HotFolder]) -> Result<Settled, FolderError> {
         let start = Instant::now();
         loop {
             let (watcher, rules, wanted) = (Arc::clone(&self.watcher), self.folders.clone(), folders.to_vec());
@@ -113,8 +144,10 @@ impl HotReload {
 
     /// Watches no more than what `folders` lead to.
     pub fn keep(&self, folders: impl Iterator<Item = HotFolder>) {
-        let paths: Vec<PathBuf> = folders.filter_map(|folder| self.folders.path(&folder).ok()).collect();
+        let paths: Vec<PathBuf> =
+            folders.filter_map(|folder| self.folders.find(&folder).ok()).map(|found| found.path).collect();
         self.watcher.keep(&paths);
+        self.walked.lock().unwrap_or_else(PoisonError::into_inner).retain(|path, _| paths.contains(path));
     }
 }
 
@@ -122,10 +155,10 @@ impl HotReload {
 fn look(watcher: &Watcher, rules: &Folders, folders: &[HotFolder]) -> Result<(Vec<PathBuf>, Settled), FolderError> {
     let (mut paths, mut roots, mut change) = (Vec::new(), Vec::new(), 0);
     for folder in folders {
-        let (path, root) = rules.check(folder)?;
-        change = change.max(watcher.watch(&path, root));
-        paths.push(path);
-        roots.push(root);
+        let found = rules.find(folder)?;
+        change = change.max(watcher.watch(&found.path, found.root));
+        paths.push(found.path);
+        roots.push(found.root);
     }
     Ok((paths, Settled { change, roots, quiet: true }))
 }

@@ -225,7 +225,8 @@ impl News {
         let mut any = false;
         for (folder, watched) in self.folders().iter_mut() {
             let Ok(inside) = path.strip_prefix(folder) else { continue };
-            if !inside.iter().any(|part| IGNORED.iter().any(|ignored| part == *ignored)) {
+            let is_ignored = inside.iter().any(|part| IGNORED.iter().any(|ignored| part == *ignored));
+            if !is_ignored || is_special(path) {
                 (watched.change, watched.at, any) = (number, Instant::now(), true);
             }
             // What comes in the folder's own place has to be watched anew.
@@ -281,6 +282,11 @@ fn listen(inotify: &mut RecommendedWatcher, path: &Path) -> bool {
 /// Whether it tells of a change: reading a file is none.
 fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}
+
+/// Whether a path is that of a socket, a named pipe or a device: those count wherever they are.
+fn is_special(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|about| !about.is_dir() && !about.is_file() && !about.is_symlink())
 }
 
 /// Whether others than this kernel may change the files of a folder.

@@ -25,7 +25,7 @@ struct Dialled {
 impl Pool {
     /// Whether `token` proves the id `environment`.
     pub fn knows_token(&self, environment: &str, token: &str) -> bool {
-        token::of(self.ledger.secret(), &EnvironmentId(environment.to_owned())) == token
+        token::of(self.ledger.secret(), self.settings.place, &EnvironmentId(environment.to_owned())) == token
     }
 
     /// Takes an environment that dialled: a new one, or one of a former server (adopted).

@@ -10,7 +10,7 @@ use larder_init::link::Outcome;
 use super::concurrency::Running;
 use super::{DeploymentKey, Pool, RunError, Target, making};
 use crate::environments::environment::Environment;
-use crate::environments::hot_reload::{self, Settled};
+use crate::environments::hot_reload::{self, FolderError, Settled};
 use crate::environments::invocation::Completed;
 use crate::model::hot_folder::HotFolder;
 
@@ -51,7 +51,12 @@ impl Pool {
     ) -> Result<(Arc<Environment>, Option<Running>), RunError> {
         for _ in 0..READINGS {
             let settled = self.hot_reload.settle(folders).await?;
-            let (environment, running) = self.acquire(target).await?;
+            let (environment, running) = match self.acquire(target).await {
+                Ok(acquired) => acquired,
+                // Another folder came to the path while an environment was made.
+                Err(_) if self.hot_reload.roots(folders) != settled.roots => continue,
+                Err(error) => return Err(error),
+            };
             let held = Held { pool: self, environment: Some(environment) };
             let Some(environment) = &held.environment else { continue };
             // The path may lead to another folder now, which only a new environment sees.
@@ -150,7 +155,13 @@ impl Pool {
                 if folders.is_empty() {
                     continue;
                 }
-                let Ok(settled) = self.hot_reload.settle(&folders).await else { continue };
+                let settled = match self.hot_reload.settle(&folders).await {
+                    Ok(settled) => settled,
+                    Err(error) => {
+                        self.end_if_way_out(&environment, &error);
+                        continue;
+                    }
+                };
                 let is_new = environment.code.asked() < settled.change;
                 if is_new && told.insert(target.version.deployment, settled.change) != Some(settled.change) {
                     tracing::info!(function = %target.function.name, "its files have changed: they are read anew");
@@ -162,6 +173,14 @@ impl Pool {
                     tracing::debug!(environment = %environment.id, "it ended before it was told of a change");
                 }
             }
+        }
+    }
+
+    /// Ends an environment whose folder has come to hold what no function may reach.
+    fn end_if_way_out(self: &Arc<Self>, environment: &Arc<Environment>, error: &FolderError) {
+        if error.is_way_out() {
+            tracing::warn!(function = %environment.deployment.function.name, %error, "its environment is ended");
+            self.retire(environment);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Making environments: from a target to a runtime that was told to start.
 
 use std::fmt;
+use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,9 +13,10 @@ use tokio::sync::oneshot;
 use super::standby::REPLACE_AFTER;
 use super::{Pool, RunError, Starting, Target};
 use crate::blobs::code_tree::CodeTrees;
+use crate::blobs::{BlobError, io_error};
 use crate::environments::environment::{Environment, Initialization};
-use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec};
-use crate::environments::hot_reload::{HotReload, MergedLayers, folders_of};
+use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, ExecutorError, KnownFolder};
+use crate::environments::hot_reload::{Found, HotReload, MergedLayers, folders_of};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
@@ -180,14 +183,21 @@ impl Pool {
         making.is_at(Step::Starting);
         self.executor.start(&spec).await?;
         making.is_at(Step::Dialling);
-        Ok(())
+        // An engine mounts what is at a path when it looks there.
+        match spec.known_folders.iter().find(|known| !known.is_there()) {
+            Some(known) => {
+                let reason = format!("{}: another folder came in its place", known.path.display());
+                Err(RunError::Executor(ExecutorError::Failed(reason)))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn spec(&self, target: &Target, id: EnvironmentId) -> Result<EnvironmentSpec, RunError> {
         let config = &target.version.config;
-        let (code_tree, layer_tree) = self.unpacked(&target.version).await?;
+        let Unpacked { code_tree, layer_tree, known_folders } = self.unpacked(&target.version).await?;
         Ok(EnvironmentSpec {
-            token: token::of(self.ledger.secret(), &id),
+            token: token::of(self.ledger.secret(), self.settings.place, &id),
             id,
             store_id: self.ledger.store_id().to_owned(),
             function_arn: arn::function(&target.function),
@@ -199,6 +209,7 @@ impl Pool {
             handler: config.handler.clone(),
             code_tree,
             layer_tree,
+            known_folders,
             memory_mib: config.memory_mib,
             tmp_mib: config.ephemeral_storage_mib,
             grace_s: self.settings.grace.as_secs(),
@@ -206,18 +217,21 @@ impl Pool {
     }
 
     /// The folders of a version's code and layers: unpacked, or where they stay. An image has neither.
-    async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<(Option<PathBuf>, Option<PathBuf>), RunError> {
+    async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<Unpacked, RunError> {
         if version.code.image.is_some() {
-            return Ok((None, None));
+            return Ok(Unpacked::default());
         }
         let (trees, hot_reload) = (Arc::clone(&self.trees), Arc::clone(&self.hot_reload));
         let (version, merged) = (Arc::clone(version), Arc::clone(&self.merged_layers));
         let unpacking = tokio::task::spawn_blocking(move || {
             let code = match &version.code.folder {
-                Some(folder) => hot_reload.rules().check(folder)?.0,
-                None => trees.get(&version.code.blob)?,
+                Some(folder) => Tree::from(hot_reload.admit(folder)?),
+                None => Tree::made(trees.get(&version.code.blob)?),
             };
-            Ok((Some(code), layers(&version, &trees, &hot_reload, &merged)?))
+            let layers = layers(&version, &trees, &hot_reload, &merged)?;
+            let known_folders = [Some(&code), layers.as_ref()].into_iter().flatten().filter_map(Tree::known).collect();
+            let layer_tree = layers.map(|layers| layers.path);
+            Ok(Unpacked { code_tree: Some(code.path), layer_tree, known_folders })
         });
         unpacking.await.map_err(|_| RunError::Closing)?
     }
@@ -267,31 +281,73 @@ impl Pool {
     }
 }
 
+/// What an environment gets of a version's code and layers.
+#[derive(Default)]
+struct Unpacked {
+    code_tree: Option<PathBuf>,
+    layer_tree: Option<PathBuf>,
+    known_folders: Vec<KnownFolder>,
+}
+
+/// A folder that environments get.
+pub(super) struct Tree {
+    path: PathBuf,
+    /// The folder itself where it is a user's, whose path may lead elsewhere at any time.
+    found: Option<Found>,
+}
+
+impl Tree {
+    /// One of Larder's own.
+    fn made(path: PathBuf) -> Self {
+        Self { path, found: None }
+    }
+
+    /// Which folder has to be at the path.
+    fn known(&self) -> Option<KnownFolder> {
+        let (device, inode, _) = self.found.as_ref()?.root;
+        Some(KnownFolder { path: self.path.clone(), device, inode })
+    }
+
+    /// The folder, opened.
+    fn open(self) -> Result<OwnedFd, BlobError> {
+        match self.found {
+            Some(found) => Ok(found.handle),
+            None => File::open(&self.path).map(Into::into).map_err(io_error(&self.path)),
+        }
+    }
+}
+
+impl From<Found> for Tree {
+    fn from(found: Found) -> Self {
+        Self { path: found.path.clone(), found: Some(found) }
+    }
+}
+
 /// The folder with a version's layers; one with folders among several is merged anew. Blocking.
 pub(super) fn layers(
     version: &FunctionVersion,
     trees: &CodeTrees,
     hot_reload: &HotReload,
     merged: &MergedLayers,
-) -> Result<Option<PathBuf>, RunError> {
+) -> Result<Option<Tree>, RunError> {
     let layers = &version.config.layers;
     if layers.iter().all(|layer| layer.folder.is_none()) {
         let blobs: Vec<_> = layers.iter().filter_map(|layer| layer.blob).collect();
-        return Ok(trees.layers(&blobs)?);
+        return Ok(trees.layers(&blobs)?.map(Tree::made));
     }
+    // Numbered before they are looked at: what is made meanwhile is a later change.
+    let change = hot_reload.change(&folders_of(version));
     let folders = layers.iter().filter_map(|layer| match (&layer.folder, &layer.blob) {
-        (Some(folder), _) => Some(hot_reload.rules().check(folder).map(|(path, _)| path).map_err(RunError::from)),
-        (None, Some(blob)) => Some(trees.get(blob).map_err(RunError::from)),
+        (Some(folder), _) => Some(hot_reload.admit(folder).map(Tree::from).map_err(RunError::from)),
+        (None, Some(blob)) => Some(trees.get(blob).map(Tree::made).map_err(RunError::from)),
         (None, None) => None,
     });
-    let folders: Vec<PathBuf> = folders.collect::<Result<_, _>>()?;
-    match &folders[..] {
-        [one] => Ok(Some(one.clone())),
-        several => {
-            let change = hot_reload.change(&folders_of(version));
-            Ok(Some(merged.merge(&version.deployment.to_string(), change, several)?))
-        }
+    let mut folders: Vec<Tree> = folders.collect::<Result<_, _>>()?;
+    if folders.len() == 1 {
+        return Ok(folders.pop());
     }
+    let folders: Vec<OwnedFd> = folders.into_iter().map(Tree::open).collect::<Result<_, _>>()?;
+    Ok(Some(Tree::made(merged.merge(&version.deployment.to_string(), change, &folders)?)))
 }
 
 /// Limit of the init phase: that of one ahead of any invocation is longer.

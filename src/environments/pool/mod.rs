@@ -275,6 +275,9 @@ impl Pool {
     pub async fn run(self: &Arc<Self>, target: &Target, invocation: &Invocation) -> Result<Completed, RunError> {
         let timeout = Duration::from_secs(u64::from(target.version.config.timeout_s));
         let folders = hot_reload::folders_of(&target.version);
+        if !folders.is_empty() && self.ledger.state().function(&target.function).is_some_and(|found| found.is_inert()) {
+            return Err(FolderError::Inert(target.function.name.to_string()).into());
+        }
         for delivery in 1..=DELIVERIES {
             let (environment, _running) = if folders.is_empty() {
                 self.acquire(target).await?

@@ -143,7 +143,8 @@ impl Pool {
     /// The noted version, if it can run.
     fn usable(&self, used: &Used) -> Option<Target> {
         let (function, state) = (used.key(), self.ledger.state());
-        let version = state.function(&function)?.version(Version::parse(&used.version)?)?;
+        let found = state.function(&function).filter(|function| !function.is_inert())?;
+        let version = found.version(Version::parse(&used.version)?)?;
         let runs = version.state == FunctionState::Active
             && version.is_invocable()
             && version.config.tenant_isolation.is_none();

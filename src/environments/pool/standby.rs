@@ -103,7 +103,7 @@ impl Pool {
         }
         while let Some(id) = self.next_standby(base) {
             let spec = StandbySpec {
-                token: token::of(self.ledger.secret(), &id),
+                token: token::of(self.ledger.secret(), self.settings.place, &id),
                 id: id.clone(),
                 store_id: self.ledger.store_id().to_owned(),
                 base: base.clone(),

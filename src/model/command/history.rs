@@ -26,6 +26,8 @@ pub enum HistoryCommand {
         incoming: Vec<Resource>,
         /// What becomes of those that are there.
         strategy: MergeStrategy,
+        /// Whether somebody vouches for them: else functions among them are inert.
+        trusted: bool,
         /// Why.
         cause: Cause,
     },

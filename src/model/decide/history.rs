@@ -15,7 +15,9 @@ use super::Decision;
 pub fn decide(state: &State, command: &HistoryCommand, stamp: &Stamp, _limits: &Limits) -> Result<Decision, ApiError> {
     match command {
         HistoryCommand::Restore { target, only, cause } => Ok(restore(state, target, only.as_deref(), cause)),
-        HistoryCommand::Merge { incoming, strategy, cause } => Ok(restored(merge(state, incoming, *strategy), cause)),
+        HistoryCommand::Merge { incoming, strategy, trusted, cause } => {
+            Ok(restored(merge(state, incoming, *strategy, *trusted), cause))
+        }
         HistoryCommand::PutMark { name } => Ok(HistoryEvent::MarkPut { name: name.clone(), time: stamp.time }.into()),
         HistoryCommand::DeleteMark { name } if !state.marks.contains_key(name) => {
             Err(ApiError::new(ErrorCode::ResourceNotFound, format!("There is no mark {name}")))

@@ -81,8 +81,12 @@ fn unchanged(latest: &FunctionVersion, last: &FunctionVersion) -> bool {
     latest.code == last.code && latest.config == last.config
 }
 
-/// Recorded in `test_publish_with_wrong_sha256`.
+/// Recorded in `test_publish_with_wrong_sha256`. Code in a folder has no digest, and deployment tools send that of
+/// the zip that they made: any will do.
 fn check_digest(publish: &PublishVersion, latest: &FunctionVersion) -> Result<(), ApiError> {
+    if latest.code.folder.is_some() {
+        return Ok(());
+    }
     let current = latest.code.sha256();
     match &publish.code_sha256 {
         Some(given) if *given != current => Err(ApiError::invalid_parameter(format!(

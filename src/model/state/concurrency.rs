@@ -15,6 +15,8 @@ fn change(function: &mut Function, event: &ConcurrencyEvent) {
         ConcurrencyEvent::FunctionConcurrencyPut { reserved, .. } => function.reserved_concurrency = Some(*reserved),
         ConcurrencyEvent::FunctionConcurrencyDeleted { .. } => function.reserved_concurrency = None,
         ConcurrencyEvent::ProvisionedConcurrencyPut { qualifier, provisioned, .. } => {
+            // Whoever asks for environments vouches for what runs in them.
+            function.vouch();
             function.provisioned_concurrency.insert(qualifier.clone(), provisioned.clone());
         }
         ConcurrencyEvent::ProvisionedConcurrencyDeleted { qualifier, .. } => {

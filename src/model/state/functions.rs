@@ -26,6 +26,16 @@ pub fn apply(state: &mut State, event: &FunctionEvent) {
 
 /// Changes a function by an event that neither creates nor deletes it.
 fn change(function: &mut Function, event: &FunctionEvent) {
+    // Whoever changes what runs vouches for it.
+    let vouches = matches!(
+        event,
+        FunctionEvent::FunctionCodeUpdated { .. }
+            | FunctionEvent::FunctionConfigurationUpdated { .. }
+            | FunctionEvent::VersionPublished { .. }
+    );
+    if vouches {
+        function.vouch();
+    }
     match event {
         FunctionEvent::FunctionCodeUpdated { code, config, revision, modified, .. } => {
             let latest = Arc::make_mut(&mut function.latest);

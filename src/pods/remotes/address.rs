@@ -82,6 +82,26 @@ impl Address {
         matches!(self.place, Place::Web(_)) || has_pod_ending(&self.name)
     }
 
+    /// Whether it is `within`, or below it: in the same bucket or registry, with the same first segments.
+    pub fn is_below(&self, within: &Self) -> bool {
+        let segments = |address: &Self| match &address.place {
+            Place::Objects { prefix, .. } => Some(format!("{prefix}/{}", address.name)),
+            Place::Registry { repository, .. } => Some(repository.clone()),
+            Place::Folder(_) | Place::Web(_) => None,
+        };
+        let same_store = match (&self.place, &within.place) {
+            (Place::Objects { scheme, bucket, .. }, Place::Objects { scheme: kind, bucket: other, .. }) => {
+                (scheme, bucket) == (kind, other)
+            }
+            (Place::Registry { host, .. }, Place::Registry { host: other, .. }) => host.eq_ignore_ascii_case(other),
+            _ => false,
+        };
+        let (Some(ours), Some(theirs)) = (segments(self), segments(within)) else { return false };
+        let mut parts = ours.split('/').filter(|part| !part.is_empty());
+        let is_first = theirs.split('/').filter(|part| !part.is_empty()).all(|part| parts.next() == Some(part));
+        same_store && is_first && !ours.split('/').any(|part| part == "." || part == "..")
+    }
+
     /// An error about this address.
     pub(super) fn refused(&self, reason: impl fmt::Display) -> RemoteError {
         RemoteError::new(format!("{self}: {reason}"))
@@ -204,6 +224,28 @@ mod tests {
         let address = Address::parse("file:///mnt/pods/orders:2").expect("an address");
         assert_eq!(address.place(), &Place::Folder("/mnt/pods".into()));
         assert!(Address::parse("gs://bucket/x.pod").expect("an address").is_file());
+    }
+
+    #[test]
+    fn an_address_is_below_another_by_whole_segments() {
+        let below = |text: &str, within: &str| {
+            let parse = |text| Address::parse(text).expect("an address");
+            parse(text).is_below(&parse(within))
+        };
+        assert!(below("s3://bucket/team/orders:3", "s3://bucket/team"));
+        assert!(below("s3://bucket/team/pods/orders", "s3://bucket/team/pods/orders"));
+        assert!(below("oci://host:5000/team/orders:3", "oci://HOST:5000/team"));
+        for (text, within) in [
+            ("s3://bucket/teammate/orders", "s3://bucket/team"),
+            ("s3://other/team/orders", "s3://bucket/team"),
+            ("gs://bucket/team/orders", "s3://bucket/team"),
+            ("s3://bucket/team/../secret/orders", "s3://bucket/team"),
+            ("oci://host.evil/team/orders", "oci://host/team"),
+            ("oci://host/orders", "oci://host/orders/more"),
+            ("https://host/team.pod", "https://host/team.pod"),
+        ] {
+            assert!(!below(text, within), "{text} in {within}");
+        }
     }
 
     #[test]

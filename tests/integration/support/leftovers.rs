@@ -2,7 +2,7 @@
 //!
 //! The name of the server's folder is unique, and every process of an environment has it in its
 //! variables, its command line or its mounts. Where containers run on this machine, their processes
-//! are seen so too; containers without one (created, ended) are found by the store's label.
+//! are seen so too; containers without one (created, ended) are found by their label.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,8 +21,8 @@ const PLACES: [&str; 3] = ["cmdline", "environ", "mountinfo"];
 pub struct Owner {
     /// The name of the server's folder.
     pub folder: String,
-    /// The store's id, where the store has containers.
-    pub store: Option<String>,
+    /// The label of its containers, `name=value`, where it has some.
+    pub label: Option<String>,
     /// The server's own process, which is none.
     pub server: Option<u32>,
 }
@@ -70,13 +70,13 @@ impl Owner {
         ids.filter(|pid| !others.contains(&Some(*pid)) && knows(*pid, &self.folder)).collect()
     }
 
-    /// The store's containers; removes them, if asked to.
+    /// Its containers; removes them, if asked to.
     fn containers(&self, remove: bool) -> Vec<String> {
-        let Some(store) = self.store.clone() else { return Vec::new() };
+        let Some(label) = self.label.clone() else { return Vec::new() };
         // A thread of its own: the caller may be inside a runtime.
         let listed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(list(&store, remove)).expect("the engine answers")
+            runtime.block_on(list(label, remove)).expect("the engine answers")
         });
         listed.join().expect("containers are listed")
     }
@@ -87,9 +87,9 @@ fn knows(pid: u32, folder: &str) -> bool {
     PLACES.iter().any(|place| fs::read(format!("/proc/{pid}/{place}")).is_ok_and(|bytes| has(&bytes)))
 }
 
-async fn list(store: &str, remove: bool) -> Result<Vec<String>, bollard::errors::Error> {
+async fn list(label: String, remove: bool) -> Result<Vec<String>, bollard::errors::Error> {
     let engine = Docker::connect_with_defaults()?;
-    let filters = HashMap::from([("label", vec![format!("larder.store={store}")])]);
+    let filters = HashMap::from([("label", vec![label])]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let mut found = Vec::new();
     for container in engine.list_containers(Some(options)).await? {

@@ -28,6 +28,7 @@ pub struct Options {
     variables: Vec<(String, String)>,
     umask: Option<&'static str>,
     user: Option<u32>,
+    working_folder: Option<PathBuf>,
 }
 
 /// A user that no machine has an account for.
@@ -36,12 +37,12 @@ const ORDINARY_USER: u32 = 54_321;
 impl Options {
     /// With this executor.
     pub fn new(executor: Executor) -> Self {
-        Self { executor: executor.name(), variables: Vec::new(), umask: None, user: None }
+        Self { executor: executor.name(), variables: Vec::new(), umask: None, user: None, working_folder: None }
     }
 
     /// With whichever executor: for tests that run no function.
     pub fn any() -> Self {
-        Self { executor: "auto", variables: Vec::new(), umask: None, user: None }
+        Self { executor: "auto", variables: Vec::new(), umask: None, user: None, working_folder: None }
     }
 
     /// With an environment variable of the server.
@@ -53,6 +54,12 @@ impl Options {
     /// Under another umask than the tests'.
     pub fn with_umask(mut self, umask: &'static str) -> Self {
         self.umask = Some(umask);
+        self
+    }
+
+    /// Started in a folder, which is then the only one that functions may run from.
+    pub fn started_in(mut self, folder: &Path) -> Self {
+        self.working_folder = Some(folder.to_owned());
         self
     }
 
@@ -97,10 +104,15 @@ impl Options {
         command
             .env("NO_COLOR", "1")
             .env("LARDER_STATE_DELAY_MS", "20")
+            // Where tests make the folders that functions run from.
+            .env("LARDER_HOT_RELOAD_ROOTS", std::env::temp_dir())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .args(["serve", "--listen", listen, "--executor", self.executor, "--data-dir"])
             .arg(data_dir)
             .stdin(Stdio::null());
+        if let Some(folder) = &self.working_folder {
+            command.current_dir(folder).env_remove("LARDER_HOT_RELOAD_ROOTS");
+        }
         command
     }
 }
@@ -130,10 +142,24 @@ impl Server {
         Executor::Sandbox.is_here().then(|| Self::start(Options::new(Executor::Sandbox)))
     }
 
+    /// A server on a copy of another one's data dir.
+    pub fn start_on_copy(options: Options, original: &Path) -> Self {
+        let copied = Self::launched(options, |data_dir| {
+            let copied = Command::new("cp").arg("-a").args([original, data_dir]).status();
+            assert!(copied.expect("cp runs").success());
+        });
+        copied.unwrap_or_else(|error| panic!("the server does not start: {error}"))
+    }
+
     /// A server on a fresh data dir, or what it wrote when it could not start.
     pub fn try_start(options: Options) -> Result<Self, String> {
+        Self::launched(options, |_| {})
+    }
+
+    fn launched(options: Options, prepare: impl FnOnce(&Path)) -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("larder-test-").tempdir().expect("a folder");
         options.hand_over(folder.path());
+        prepare(&folder.path().join("data"));
         let mut server = Self { options, folder, port: 0, child: None, banner: String::new() };
         server.launch()?;
         Ok(server)
@@ -326,11 +352,21 @@ impl Server {
         }
     }
 
+    /// The label that only its own containers have: those of a copy of its store have another place.
+    fn label(&self) -> String {
+        let place = std::fs::read(self.data_dir().join("run/place.json")).ok();
+        let place = place.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        match place.as_ref().and_then(|place| place["id"].as_str()) {
+            Some(id) => format!("larder.place={id}"),
+            None => format!("larder.store={}", self.field("store")),
+        }
+    }
+
     fn owner(&self) -> Owner {
         let folder = self.folder.path().file_name().expect("a name").to_string_lossy().into_owned();
         let has_containers = self.banner.contains("executor  docker");
-        let store = has_containers.then(|| self.field("store").to_owned());
-        Owner { folder, store, server: self.child.as_ref().map(Child::id) }
+        let label = has_containers.then(|| self.label());
+        Owner { folder, label, server: self.child.as_ref().map(Child::id) }
     }
 }
 

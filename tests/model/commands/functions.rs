@@ -89,7 +89,7 @@ fn code() -> impl Strategy<Value = Code> {
 /// A zip, or a folder.
 pub fn content(byte: u8) -> Code {
     match byte {
-        3 => Code::in_folder(HotFolder("$HERE/code".to_owned())),
+        3 => Code::in_folder(HotFolder("$LARDER_HOT_HERE/code".to_owned())),
         byte => Code::zip(BlobId([byte; 32]), u64::from(byte) + 1),
     }
 }

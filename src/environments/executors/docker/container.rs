@@ -18,6 +18,9 @@ use crate::environments::executor::{EnvironmentSpec, ExecutorError, InitUser, Ul
 /// Label with the id of the store that owns a container.
 pub(super) const STORE_LABEL: &str = "larder.store";
 
+/// Label with the id of the data dir's place: a copy of the store has another.
+pub(super) const PLACE_LABEL: &str = "larder.place";
+
 /// Label with the id of the environment in a container.
 pub(super) const ENVIRONMENT_LABEL: &str = "larder.environment";
 
@@ -93,6 +96,8 @@ pub struct ContainerOptions {
     pub ulimits: Ulimits,
     /// How functions reach the server.
     pub endpoint: Endpoint,
+    /// Id of the data dir's place, whose containers `sweep` may remove.
+    pub place: String,
 }
 
 impl ContainerOptions {
@@ -171,7 +176,7 @@ pub(super) fn body(
         entrypoint: Some(vec![format!("{LINK_FOLDER}/{INIT_NAME}")]),
         cmd: Some(vec![]),
         env: Some(env),
-        labels: Some(labels(spec)),
+        labels: Some(labels(spec, options)),
         user: Some("0:0".to_owned()),
         working_dir: Some(TASK_FOLDER.to_owned()),
         host_config: Some(host_config(spec, mounts, options)),
@@ -246,9 +251,10 @@ pub(super) fn cpu_shares(memory_mib: u32) -> i64 {
     (i64::from(memory_mib) * SHARES_PER_VCPU / MIB_PER_VCPU).max(LEAST_SHARES)
 }
 
-fn labels(spec: &EnvironmentSpec) -> HashMap<String, String> {
+fn labels(spec: &EnvironmentSpec, options: &ContainerOptions) -> HashMap<String, String> {
     [
         (STORE_LABEL, spec.store_id.as_str()),
+        (PLACE_LABEL, options.place.as_str()),
         (ENVIRONMENT_LABEL, spec.id.0.as_str()),
         ("larder.function", spec.function_arn.as_str()),
         ("larder.version", spec.version.as_str()),
@@ -303,6 +309,7 @@ mod tests {
             handler: "handler.handler".into(),
             code_tree: Some("/var/lib/larder/trees/with:colon".into()),
             layer_tree: None,
+            known_folders: Vec::new(),
             memory_mib: 256,
             tmp_mib: 512,
             grace_s: 30,

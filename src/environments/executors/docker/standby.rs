@@ -66,6 +66,7 @@ impl Slots {
             handler: String::new(),
             code_tree: Some(self.code(&standby.id)),
             layer_tree: Some(self.layers(&standby.id)),
+            known_folders: Vec::new(),
             memory_mib: MEMORY_MIB,
             tmp_mib: TMP_MIB,
             grace_s: standby.grace_s,

@@ -8,7 +8,7 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures_util::future::join_all;
 
 use super::DockerExecutor;
-use super::container::{ENVIRONMENT_LABEL, STORE_LABEL};
+use super::container::{ENVIRONMENT_LABEL, PLACE_LABEL, STORE_LABEL};
 use crate::environments::executor::{EnvironmentId, ExecutorError, Keep};
 
 /// How old a container is that was created and will not be started any more, whoever's it is. Its server was killed
@@ -16,9 +16,12 @@ use crate::environments::executor::{EnvironmentId, ExecutorError, Keep};
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 impl DockerExecutor {
-    /// This store's containers in any state, with one more label where given.
+    /// This store's containers in any state, of its data dir at this place, with one more label where given.
     pub(super) async fn list(&self, label: Option<String>) -> Result<Vec<ContainerSummary>, ExecutorError> {
         let mut labels = vec![format!("{STORE_LABEL}={}", self.store_id)];
+        if !self.options.place.is_empty() {
+            labels.push(format!("{PLACE_LABEL}={}", self.options.place));
+        }
         labels.extend(label);
         self.list_by([("label", labels)].into()).await
     }

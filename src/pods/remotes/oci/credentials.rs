@@ -7,16 +7,23 @@ use base64::prelude::BASE64_STANDARD;
 use oci_client::secrets::RegistryAuth;
 use serde_json::Value;
 
-/// The credentials for a registry: `LARDER_OCI_USERNAME` and `LARDER_OCI_PASSWORD`, else those that
-/// `docker login` wrote, else none.
+/// The credentials for a registry: `LARDER_OCI_USERNAME` and `LARDER_OCI_PASSWORD`, which go to no other than
+/// `LARDER_OCI_REGISTRY` where that is set, else those that `docker login` wrote for it, else none.
 pub(super) fn find(host: &str) -> RegistryAuth {
-    let variables = (std::env::var("LARDER_OCI_USERNAME"), std::env::var("LARDER_OCI_PASSWORD"));
-    if let (Ok(name), Ok(password)) = variables {
-        return RegistryAuth::Basic(name, password);
+    if let Some(found) = of_variables(host, |name| std::env::var(name).ok()) {
+        return found;
     }
     let file = docker_config().and_then(|path| std::fs::read(path).ok());
     let config = file.and_then(|file| serde_json::from_slice(&file).ok());
     config.and_then(|config| of_docker(&config, host)).unwrap_or(RegistryAuth::Anonymous)
+}
+
+fn of_variables(host: &str, variable: impl Fn(&str) -> Option<String>) -> Option<RegistryAuth> {
+    let registry = variable("LARDER_OCI_REGISTRY").filter(|registry| !registry.is_empty());
+    if registry.is_some_and(|registry| !registry.eq_ignore_ascii_case(host)) {
+        return None;
+    }
+    Some(RegistryAuth::Basic(variable("LARDER_OCI_USERNAME")?, variable("LARDER_OCI_PASSWORD")?))
 }
 
 fn docker_config() -> Option<PathBuf> {
@@ -38,6 +45,21 @@ fn of_docker(config: &Value, host: &str) -> Option<RegistryAuth> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_go_to_no_other_registry_than_the_one_they_are_for() {
+        let with = |registry: Option<&'static str>| {
+            move |name: &str| match name {
+                "LARDER_OCI_REGISTRY" => registry.map(str::to_owned),
+                name => Some(name.to_owned()),
+            }
+        };
+        let ours = Some(RegistryAuth::Basic("LARDER_OCI_USERNAME".into(), "LARDER_OCI_PASSWORD".into()));
+        assert_eq!(of_variables("host:5000", with(Some("host:5000"))), ours);
+        assert_eq!(of_variables("host:5000", with(Some("host"))), None);
+        assert_eq!(of_variables("elsewhere", with(Some("host"))), None);
+        assert_eq!(of_variables("host", with(None)), ours, "whoever gave them names the registry too");
+    }
 
     #[test]
     fn docker_logins_are_read() {
