@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where the count is, in the second and in the first version of cgroups.
-const FILES: [&str; 2] = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
+/// Where the count is, in the second and in the first version of cgroups: a sandbox's own, or a container's.
+const FILES: [&str; 4] = [
+    "/run/larder/cgroup/memory.events",
+    "/run/larder/cgroup/memory.oom_control",
+    "/sys/fs/cgroup/memory.events",
+    "/sys/fs/cgroup/memory/memory.oom_control",
+];
 
 /// The count, as it was last seen.
 #[derive(Debug)]

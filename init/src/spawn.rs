@@ -18,6 +18,9 @@ pub struct SpawnSpec {
     pub tmp_mib: u32,
     /// Whether processes get AWS's limits; else they keep the server's own.
     pub has_ulimits: bool,
+    /// Bytes of memory, files in /tmp included, that the kernel lets the environment have where it may limit that.
+    #[serde(default)]
+    pub memory_limit_bytes: Option<u64>,
     /// Whether the init must see what memory processes of other users use.
     #[serde(default)]
     pub watches_memory: bool,

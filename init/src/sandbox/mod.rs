@@ -15,6 +15,7 @@
 //! On stdout the spawner writes one line, `started <pid> <start time> <root|user>` or `failed
 //! <why>`, and closes it; stderr is handed to the init.
 
+mod cgroup;
 mod first;
 mod identity;
 mod network;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
+use cgroup::Group;
 use identity::Rights;
 use larder_init::spawn::SpawnSpec;
 use network::Waiter;
@@ -124,17 +126,34 @@ struct Sandbox {
     rights: Rights,
     /// What leads out of its network; ended with it.
     _way_out: Waiter,
+    /// Its control group, where it has one.
+    group: Option<Group>,
 }
 
 impl Sandbox {
     /// Makes the namespaces and the view, and returns when the child became the init.
     fn make(spec: &SpawnSpec) -> Result<Self, Fault> {
         let mut record = create(&spec.folder.join(PID_RECORD))?;
+        let group = spec.memory_limit_bytes.and_then(|limit| Group::make(&spec.folder, limit));
+        let made = Self::make_in(spec, group.as_ref(), &mut record);
+        match made {
+            Ok(sandbox) => Ok(Sandbox { group, ..sandbox }),
+            Err(fault) => {
+                group.iter().for_each(Group::remove);
+                Err(fault)
+            }
+        }
+    }
+
+    fn make_in(spec: &SpawnSpec, group: Option<&Group>, record: &mut File) -> Result<Self, Fault> {
         let is_trial = spec.argv.is_empty();
         let mut way_out = Waiter::start(&spec.network, is_trial)?;
         let rights = Rights::take()?;
-        view::enter(spec)?;
+        view::enter(spec, group.map(|group| group.path.as_path()))?;
         let (child, wires) = fork(rights, spec)?;
+        if let Some(group) = group {
+            group.take(child).map_err(|error| Fault::new("enter the control group", error))?;
+        }
         let start_time = start_time(child)?;
         writeln!(record, "{child} {start_time}").map_err(|error| Fault::new("record the pid", error))?;
         rights.map(child)?;
@@ -143,12 +162,14 @@ impl Sandbox {
             way_out.opened(child)?;
         }
         wires.release()?;
-        Ok(Sandbox { child, start_time, rights, _way_out: way_out })
+        Ok(Sandbox { child, start_time, rights, _way_out: way_out, group: None })
     }
 
     /// Waits until the environment ended; gives its exit status.
     fn wait(&self) -> u8 {
-        match waitpid(self.child, None) {
+        let status = waitpid(self.child, None);
+        self.group.iter().for_each(Group::remove);
+        match status {
             Ok(WaitStatus::Exited(_, code)) => u8::try_from(code).unwrap_or(1),
             Ok(WaitStatus::Signaled(..)) => 137,
             _ => 1,

@@ -48,7 +48,8 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const UNSEALED: [&str; 3] = ["tmp", "dev", "proc"];
 
 /// Builds the view in the current (private) mount namespace and makes it the root.
-pub fn enter(spec: &SpawnSpec) -> Result<(), Fault> {
+/// The init finds the control group, where there is one, among its own files.
+pub fn enter(spec: &SpawnSpec, group: Option<&Path>) -> Result<(), Fault> {
     change("make mounts private", "/", MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
     let view = View { root: spec.folder.join("root") };
     view.skeleton(spec.tmp_mib)?;
@@ -59,6 +60,9 @@ pub fn enter(spec: &SpawnSpec) -> Result<(), Fault> {
             Some(identity) => view.bind_known(&bind.from, identity, &bind.to)?,
             None => view.bind(&bind.from, &bind.to)?,
         }
+    }
+    if let Some(group) = group {
+        view.bind(group, Path::new("/run/larder/cgroup"))?;
     }
     view.hide(&spec.hidden)?;
     seal::read_only(&view.root, &UNSEALED.map(|place| view.root.join(place)))?;

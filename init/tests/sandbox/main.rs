@@ -154,6 +154,25 @@ fn killing_the_first_process_ends_all_and_leaves_nothing() {
 }
 
 #[test]
+fn a_control_group_limits_memory_and_goes_with_its_environment() {
+    let Some(stage) = Stage::set() else { return };
+    // `tail` keeps all that it may have to write.
+    let script =
+        "head -c 300000000 /dev/zero | tail -c 300000000 | wc -c; ls /run/larder/cgroup; echo x > /run/larder/cgroup/x";
+    let spec = stage.limited_spec(&["/bin/sh", "-c", script], "/var/task", Some(64 << 20));
+    let output = Command::new(stage.init()).arg("sandbox").arg(spec).output().expect("the spawner runs");
+    let seen = String::from_utf8_lossy(&output.stderr).into_owned();
+    let Ok(group) = fs::read_to_string(stage.folder().join("cgroup")) else {
+        // Seldom may an ordinary user make one, and root not everywhere.
+        eprintln!("skipped: no control group for memory can be made here");
+        return assert!(seen.contains("300000000\n"), "{seen}");
+    };
+    assert!(!seen.contains("300000000\n") && seen.contains("0\n"), "{seen}");
+    assert!(seen.contains("memory.") && seen.contains("cannot create /run/larder/cgroup/x"), "{seen}");
+    assert!(!std::path::Path::new(&group).exists(), "{group}");
+}
+
+#[test]
 fn an_environment_outlives_its_spawner() {
     let Some(stage) = Stage::set() else { return };
     let mut spawner = stage.start("sleep 989");

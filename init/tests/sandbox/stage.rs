@@ -92,7 +92,13 @@ impl Stage {
 
     /// Writes a spec with the code at a place.
     pub fn spec_with(&self, argv: &[&str], place: &str) -> PathBuf {
+        self.limited_spec(argv, place, None)
+    }
+
+    /// The same with a limit for all memory.
+    pub fn limited_spec(&self, argv: &[&str], place: &str, memory_limit_bytes: Option<u64>) -> PathBuf {
         let spec = json!({
+            "memory_limit_bytes": memory_limit_bytes,
             "folder": self.folder(),
             "binds": [{ "from": self.code(), "to": place }],
             "hidden": ["/usr/share/doc", "/no/such/place"],

@@ -5,7 +5,7 @@
 //! record and its log. Whatever is in there can be found and ended by a later server.
 //!
 //! What it does not do, unlike AWS: limit processor time (that takes cgroups, which an ordinary user seldom may write).
-//! Memory is looked at by the init.
+//! Memory is looked at by the init, within a control group where the spawner may make one.
 
 mod languages;
 mod network;
@@ -50,6 +50,9 @@ const RUNTIME_DIR: &str = "/var/runtime";
 const RUNTIME_API: &str = "169.254.100.1:9001";
 const XRAY_DAEMON: &str = "169.254.100.1:2000";
 const ANY_PORT: &str = "127.0.0.1:0";
+
+/// Memory that the kernel lets an environment have beside the function's: the init's, and the kernel's own.
+const SPARE_MIB: u32 = 64;
 
 /// Longest wait for the spawner, which needs a few milliseconds.
 const SPAWN: Duration = Duration::from_secs(10);
@@ -238,6 +241,7 @@ impl SandboxExecutor {
             tmp_mib: spec.tmp_mib,
             network: self.footing().map_err(ExecutorError::Failed)?.network.clone(),
             has_ulimits: self.config.ulimits == Ulimits::Aws,
+            memory_limit_bytes: Some(u64::from(spec.memory_mib + spec.tmp_mib + SPARE_MIB) << 20),
             watches_memory: self.config.user.numbers().is_some(),
             argv: vec![INIT.to_owned()],
         })
@@ -387,6 +391,7 @@ impl Executor for SandboxExecutor {
     async fn stop(&self, id: &EnvironmentId) -> Result<(), ExecutorError> {
         let folder = self.folder(id);
         process::kill(&folder).await.map_err(ExecutorError::Failed)?;
+        process::remove_group(&folder).await;
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &folder, &error)),
             _ => Ok(()),

@@ -11,6 +11,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// Name of the record in an environment's folder; written by the spawner.
 const RECORD: &str = "pid";
 
+/// Name of the file with the path of its control group; written by the spawner.
+const GROUP_RECORD: &str = "cgroup";
+
 /// How long a killed environment may take to be gone. Its end is asynchronous only by the time
 /// the kernel needs to free its memory.
 const END: Duration = Duration::from_secs(10);
@@ -51,6 +54,28 @@ pub async fn kill(folder: &Path) -> Result<(), String> {
         Ok(Err(error)) => Err(format!("cannot wait for process {pid}: {error}")),
         Err(error) => Err(format!("cannot wait for process {pid}: {error}")),
     }
+}
+
+/// Removes the control group of an environment that has ended, where it had one and its spawner has not done it.
+pub async fn remove_group(folder: &Path) {
+    let Ok(group) = std::fs::read_to_string(folder.join(GROUP_RECORD)) else {
+        return;
+    };
+    if !Path::new(&group).starts_with("/sys/fs/cgroup") {
+        return;
+    }
+    // Processes leave a group a moment after they have ended.
+    for _ in 0..100 {
+        match std::fs::remove_dir(&group) {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {}
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return tracing::warn!(%group, %error, "a control group of an environment that ended stays");
+            }
+            _ => return,
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tracing::warn!(%group, "a control group of an environment that ended is still in use");
 }
 
 /// Pid and start time of the record, where there is a whole one.
