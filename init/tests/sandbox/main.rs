@@ -231,7 +231,7 @@ fn an_ordinary_user_can_do_it_too() {
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     let stage = stage.owned_by(65534);
     let mut probe = Command::new("setpriv");
-    probe.args(nobody).arg(stage.init()).args(["sandbox", "--probe"]).arg(stage.folder());
+    probe.args(nobody).arg(stage.init()).args(["sandbox", "--probe"]).arg(stage.spec(&[]));
     let probe = probe.output().expect("setpriv runs");
     let answer = String::from_utf8_lossy(&probe.stdout).into_owned();
     if answer != "ok user\n" {

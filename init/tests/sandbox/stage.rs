@@ -26,9 +26,15 @@ pub fn rights() -> &'static str {
     static RIGHTS: OnceLock<String> = OnceLock::new();
     RIGHTS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let spec = folder.path().join("spec.json");
+        let trial = json!({
+            "folder": folder.path(), "binds": [], "hidden": [], "tmp_mib": 1, "has_ulimits": false, "network": "Host",
+            "argv": [],
+        });
+        fs::write(&spec, trial.to_string()).expect("written");
         let output = Command::new(env!("CARGO_BIN_EXE_larder-init"))
             .args(["sandbox", "--probe"])
-            .arg(folder.path())
+            .arg(spec)
             .output()
             .expect("the spawner runs");
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -104,6 +110,7 @@ impl Stage {
             "hidden": ["/usr/share/doc", "/no/such/place"],
             "tmp_mib": 2,
             "has_ulimits": true,
+            "network": "Host",
             "argv": argv,
         });
         let path = self.folder().join("spec.json");
