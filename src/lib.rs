@@ -14,6 +14,7 @@
 //! - [`upstream`] — other endpoints, which serve what Larder does not
 //! - [`blobs`] — content-addressed bytes, code trees
 //! - [`ledger`] — event log, current state, the single writer
+//! - [`disk`] — the operations on files that must not lose anything
 //! - [`model`] — pure: names, resources, commands, events, state
 
 pub mod api;
@@ -21,6 +22,7 @@ pub mod blobs;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod disk;
 pub mod environments;
 pub mod front;
 pub mod invoke;

@@ -19,6 +19,7 @@ const ROOMS: [&str; 14] = [
     "upstream",
     "blobs",
     "ledger",
+    "disk",
     "model",
 ];
 

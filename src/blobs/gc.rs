@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{BlobError, code_tree, io_error};
+use crate::disk;
 use crate::ledger::Ledger;
 use crate::model::blob::BlobId;
 use crate::model::event::uses::BlobUses;
@@ -34,7 +35,8 @@ pub struct Collected {
     pub freed_bytes: u64,
 }
 
-/// Collects the garbage of the data dir `data_dir`, whose ledger is open. Blocking.
+/// Collects the garbage of the data dir `data_dir`, whose ledger is open: what neither an event of the journal, read
+/// to its end, nor anything there is now refers to. Blocking.
 ///
 /// # Errors
 /// The ledger or a file cannot be read or removed; what was removed until then was garbage.
@@ -47,11 +49,17 @@ pub fn collect(data_dir: &Path, ledger: &Ledger, dry_run: bool) -> Result<Collec
     Ok(collected)
 }
 
+/// Small blobs leave the index here; the journal drops them when it is compacted.
 fn small_blobs(ledger: &Ledger, uses: &BlobUses, collected: &mut Collected) -> Result<(), BlobError> {
     let small = ledger.small_blobs();
-    let all = small.list().collect::<Result<Vec<_>, _>>()?;
-    for (id, size) in all.into_iter().filter(|(id, _)| !uses.blobs.contains(id)) {
-        let removed = small.held().unless_held(&id, || if collected.dry_run { Ok(()) } else { small.remove(&id) })?;
+    for (id, size) in small.list().into_iter().filter(|(id, _)| !uses.blobs.contains(id)) {
+        let remove = || {
+            if !collected.dry_run {
+                small.remove(&id);
+            }
+            Ok::<_, BlobError>(())
+        };
+        let removed = small.held().unless_held(&id, remove)?;
         collected.blobs += u64::from(removed);
         collected.freed_bytes += if removed { size } else { 0 };
     }
@@ -116,11 +124,8 @@ impl Collected {
         if self.dry_run {
             return Ok(());
         }
-        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        match removed {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(path)(error)),
-            _ => Ok(()),
-        }
+        let removed = if path.is_dir() { disk::remove_folder(path) } else { disk::remove_file(path) };
+        removed.map_err(io_error(path))
     }
 }
 

@@ -4,17 +4,20 @@
 //! a file; a small one is stored by the ledger in the same flush as the event that refers to it.
 
 pub mod code_tree;
+#[cfg(test)]
+mod faults;
 pub mod gc;
 pub mod package;
 pub mod upkeep;
 
 use std::fs::{self, File};
-use std::io::{Read, Write as _};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::disk;
 use crate::ledger::{Attachment, LedgerError, SmallBlobs};
 use crate::model::blob::BlobId;
 
@@ -79,7 +82,7 @@ impl BlobStore {
     /// Opens or makes the store in `folder`.
     pub fn open(folder: &Path, small: SmallBlobs) -> Result<Self, BlobError> {
         let folder = folder.join("sha256");
-        fs::create_dir_all(&folder).map_err(io_error(&folder))?;
+        disk::create_folder(&folder).map_err(io_error(&folder))?;
         Ok(Self { folder, small })
     }
 
@@ -98,15 +101,16 @@ impl BlobStore {
 
     /// The bytes of a blob, verified. Blocking.
     pub fn read(&self, id: &BlobId) -> Result<Bytes, BlobError> {
-        let bytes = match self.small.get(id)? {
-            Some(bytes) => bytes,
-            None => self.read_file(id)?,
-        };
-        let found = digest(&bytes);
-        if found != *id {
-            return Err(BlobError::Damaged { id: *id, found });
+        if let Some(bytes) = self.small.get(id)? {
+            return Ok(bytes.into());
         }
-        Ok(bytes.into())
+        match self.read_file(id) {
+            // A small one that the index has lost.
+            Err(error @ (BlobError::Missing(_) | BlobError::Damaged { .. })) => {
+                self.small.find(id)?.map(Into::into).ok_or(error)
+            }
+            read => read,
+        }
     }
 
     /// A reader of a blob, and its size. What it reads is not checked against the name: whoever reads all of it
@@ -119,51 +123,72 @@ impl BlobStore {
         let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {
             Ok((size, file)) => Ok((size, Box::new(file))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(BlobError::Missing(*id)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // A small one that the index has lost.
+                let bytes = self.small.find(id)?.ok_or(BlobError::Missing(*id))?;
+                Ok((bytes.len() as u64, Box::new(std::io::Cursor::new(bytes))))
+            }
             Err(source) => Err(BlobError::Io { path, source }),
         }
     }
 
-    /// Stores a file of the same data dir, whose bytes were checked to have the digest `id`; a large one is moved, a
-    /// small one read as [`BlobStore::stage`] does. Blocking.
+    /// Stores a file, whose bytes were checked to have the digest `id`; a large one is moved, a small one read as
+    /// [`BlobStore::stage`] does. What is there already under this name is read, and replaced if it is damaged.
+    /// Blocking.
     pub fn stage_file(&self, id: BlobId, source: &Path) -> Result<Staged, BlobError> {
         let size = fs::metadata(source).map_err(io_error(source))?.len();
         if size <= SMALL as u64 {
-            return self.stage(fs::read(source).map_err(io_error(source))?.into());
+            return self.stage(disk::read(source).map_err(io_error(source))?.into());
         }
         self.small.held().hold(id);
         let path = self.path(&id);
-        if !path.exists() {
-            File::open(source).and_then(|file| file.sync_all()).map_err(io_error(source))?;
-            fs::rename(source, &path).map_err(io_error(&path))?;
-            File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))?;
+        if !self.has_file(&id) {
+            disk::sync_file(source).map_err(io_error(source))?;
+            disk::move_file(source, &path).map_err(io_error(&path))?;
+            disk::sync_folder(&self.folder).map_err(io_error(&self.folder))?;
         }
         Ok(Staged { id, size, attachment: None })
     }
 
-    fn read_file(&self, id: &BlobId) -> Result<Vec<u8>, BlobError> {
-        let path = self.path(id);
-        fs::read(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => BlobError::Missing(*id),
-            _ => BlobError::Io { path, source },
-        })
+    /// Whether a blob is there as a file, and its bytes are as its name says.
+    pub fn has_file(&self, id: &BlobId) -> bool {
+        is_whole(&self.path(id), id)
     }
 
-    /// Temp file in the same folder, synced, renamed, folder synced.
+    fn read_file(&self, id: &BlobId) -> Result<Bytes, BlobError> {
+        let path = self.path(id);
+        let bytes = disk::read(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => BlobError::Missing(*id),
+            _ => BlobError::Io { path, source },
+        })?;
+        match digest(&bytes) {
+            same if same == *id => Ok(bytes.into()),
+            found => Err(BlobError::Damaged { id: *id, found }),
+        }
+    }
+
+    /// Whole and on disk, or not at all; one that is there and whole is left.
     fn write_file(&self, id: &BlobId, bytes: &[u8]) -> Result<(), BlobError> {
         let path = self.path(id);
-        if path.exists() && self.read(id).is_ok() {
+        if self.has_file(id) {
             return Ok(());
         }
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(io_error(&self.folder))?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error(&path))?;
-        file.persist(&path).map_err(|error| BlobError::Io { path, source: error.error })?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(&self.folder))
+        disk::write_whole(&path, bytes).map_err(io_error(&path))
     }
 
     fn path(&self, id: &BlobId) -> PathBuf {
         self.folder.join(id.hex())
     }
+}
+
+/// Whether a file is there and its bytes have the digest `id`.
+pub fn is_whole(path: &Path, id: &BlobId) -> bool {
+    let read = || {
+        let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+        std::io::copy(&mut file, &mut hasher)?;
+        Ok::<_, std::io::Error>(hasher.finalize())
+    };
+    read().is_ok_and(|found| found[..] == id.0)
 }
 
 /// The name of some bytes.

@@ -1,14 +1,20 @@
 //! A whole data dir verified, or written anew: the ledger's files and the blobs they refer to. Only reads the
 //! data dir, and works on one that cannot be opened.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::{BlobError, digest, io_error};
+use crate::disk;
+use crate::ledger::Ledger;
+use crate::ledger::compact::{Compaction, Keep};
 use crate::ledger::inspect::{self, Damage, Inspected};
+use crate::ledger::recover;
 use crate::model::blob::BlobId;
+use crate::model::resource::Resource;
 use crate::model::state::State;
 
 /// What a verification found.
@@ -32,6 +38,18 @@ pub struct Report {
     pub blobs: u64,
     /// What is damaged.
     pub damage: Vec<Damage>,
+}
+
+/// Drops history that is not kept, once it is proven that every blob that is needed is there, whole. Blocking.
+///
+/// # Errors
+/// See [`Ledger::compact`].
+pub fn compact(data_dir: &Path, ledger: &Ledger, keep: Keep) -> Result<Compaction, BlobError> {
+    let is_whole = |id: &BlobId| super::is_whole(&blob_path(data_dir, id), id);
+    // Most are read before, so that callers that change something do not wait for it.
+    let needed = ledger.state().resources().flat_map(|resource| resource.blobs()).collect::<HashSet<_>>();
+    let read: HashSet<BlobId> = needed.into_iter().filter(|id| is_whole(id)).collect();
+    Ok(ledger.compact(keep, &|id| read.contains(id) || is_whole(id))?)
 }
 
 /// Verifies the data dir `data_dir`: all of it, or, beside a running server, up to the state `live`. `step` hears
@@ -104,7 +122,7 @@ fn blobs(data_dir: &Path, found: &mut Inspected, deep: bool, step: &mut impl FnM
 }
 
 fn blob_path(data_dir: &Path, id: &BlobId) -> std::path::PathBuf {
-    data_dir.join("blobs").join("sha256").join(id.hex())
+    crate::ledger::blob_file(&data_dir.join("store"), id)
 }
 
 fn missing_or_damaged(data_dir: &Path, id: &BlobId, deep: bool) -> Option<String> {
@@ -123,32 +141,64 @@ fn missing_or_damaged(data_dir: &Path, id: &BlobId, deep: bool) -> Option<String
 /// What was written anew.
 #[derive(Debug, Serialize)]
 pub struct Recovery {
-    /// Sequence of the newest event in the new data dir.
+    /// Whether everything up to the wanted event is there, with its blobs.
+    pub complete: bool,
+    /// Sequence of the oldest event in the new data dir.
+    pub begins: u64,
+    /// Sequence of the newest.
     pub last: u64,
+    /// Functions there after it.
+    pub functions: usize,
+    /// Functions of these that lack code or a layer.
+    pub functions_without_code: Vec<String>,
+    /// Blobs that were saved.
+    pub blobs: usize,
+    /// Events that only the index had.
+    pub from_index: u64,
+    /// Events that are gone, and why it ended where it did.
+    pub lost: Vec<Damage>,
     /// Why it ended there, where more was wanted and could not be had.
     pub ended: Option<Damage>,
     /// Blobs that the events name and that are missing or damaged.
     pub missing: Vec<String>,
 }
 
-/// Writes the events of `data_dir` up to `to`, as far as they are whole, with their blobs, into the new data dir
+/// Writes the events of `data_dir` up to `to`, as far as they can be had, with their blobs, into the new data dir
 /// `into`. The old one is only read.
 ///
 /// # Errors
 /// A folder cannot be read or written.
 pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobError> {
-    let recovered = inspect::recover(&data_dir.join("store"), to, &into.join("store"))?;
+    let recovered = recover::recover(&data_dir.join("store"), to, into)?;
     let folder = into.join("blobs").join("sha256");
-    fs::create_dir_all(&folder).map_err(io_error(&folder))?;
-    let mut missing = Vec::new();
-    for id in recovered.uses.blobs.difference(&recovered.small.into_iter().collect()) {
+    disk::create_folder(&folder).map_err(io_error(&folder))?;
+    let (mut missing, mut lacking) = (Vec::new(), HashSet::new());
+    for id in recovered.uses.blobs.iter().filter(|id| !recovered.small.contains(id)) {
         if let Some(problem) = missing_or_damaged(data_dir, id, true) {
             missing.push(problem);
+            lacking.insert(*id);
             continue;
         }
         let to = blob_path(into, id);
-        fs::copy(blob_path(data_dir, id), &to).map_err(io_error(&to))?;
-        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(io_error(&to))?;
+        disk::copy(&blob_path(data_dir, id), &to).map_err(io_error(&to))?;
     }
-    Ok(Recovery { last: recovered.last, ended: recovered.ended, missing })
+    disk::sync_folder(&folder).map_err(io_error(&folder))?;
+    let without = |resource: Resource| match &resource {
+        Resource::Function(key, _) if resource.blobs().iter().any(|id| lacking.contains(id)) => {
+            Some(key.name.to_string())
+        }
+        _ => None,
+    };
+    Ok(Recovery {
+        complete: recovered.lost.is_empty() && missing.is_empty(),
+        begins: recovered.begins,
+        last: recovered.last,
+        functions: recovered.state.functions.len(),
+        functions_without_code: recovered.state.resources().filter_map(without).collect(),
+        blobs: recovered.uses.blobs.len() - missing.len(),
+        from_index: recovered.from_index,
+        ended: recovered.lost.last().cloned(),
+        lost: recovered.lost,
+        missing,
+    })
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::target::{Target, TargetOptions};
 use super::terminal::{print, spinner};
+use crate::blobs::upkeep;
 use crate::ledger::compact::Keep;
 
 /// Drop history: one event that holds everything takes the place of all events before it.
@@ -39,7 +40,8 @@ pub async fn run(options: Options) -> Result<(), String> {
                 (None, Some(events)) => Keep::Events(events),
                 (None, None) => Keep::Nothing,
             };
-            let compaction = offline.ledger.compact(keep).map_err(|error| error.to_string())?;
+            let compaction =
+                upkeep::compact(&offline.data_dir, &offline.ledger, keep).map_err(|error| error.to_string())?;
             offline.ledger.close().map_err(|error| error.to_string())?;
             json!(compaction)
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::terminal::{print, spinner};
-use crate::blobs::upkeep;
+use crate::blobs::upkeep::{self, Recovery};
 use crate::server;
 
 /// Write what is whole of a data dir into a new one; the old one is only read.
@@ -42,21 +42,37 @@ pub fn run(options: &Options) -> Result<(), String> {
     let spinner = spinner("recovering");
     let recovery = upkeep::recover(from, options.to.unwrap_or(u64::MAX), &into).map_err(|error| error.to_string())?;
     spinner.finish_and_clear();
-    if options.json {
-        print(&json!({ "into": into, "recovery": recovery }).to_string());
+    print(&if options.json {
+        json!({ "into": into, "recovery": recovery }).to_string()
     } else {
-        print(&format!("events up to {} are in {}", recovery.last, into.display()));
-        if let Some(ended) = &recovery.ended {
-            print(&format!("it ends there because of {}: {}", ended.file.display(), ended.problem));
-        }
-        for problem in &recovery.missing {
-            print(&format!("not saved: {problem}"));
-        }
-    }
+        summary(&recovery, &into)
+    });
     match options.to {
         Some(to) if recovery.last < to => Err(format!("there are whole events up to {} only, not {to}", recovery.last)),
+        _ if !recovery.complete => Err("not everything could be saved: see above".to_owned()),
         _ => Ok(()),
     }
+}
+
+fn summary(recovery: &Recovery, into: &Path) -> String {
+    let mut lines = vec![format!(
+        "events {} to {}, {} functions and {} blobs are in {}",
+        recovery.begins,
+        recovery.last,
+        recovery.functions,
+        recovery.blobs,
+        into.display()
+    )];
+    if recovery.from_index > 0 {
+        lines.push(format!("{} of the events were in the index only", recovery.from_index));
+    }
+    lines.extend(recovery.lost.iter().map(|lost| format!("lost: {}: {}", lost.file.display(), lost.problem)));
+    lines.extend(recovery.missing.iter().map(|problem| format!("not saved: {problem}")));
+    let names = &recovery.functions_without_code;
+    if !names.is_empty() {
+        lines.push(format!("{} functions lack their code or a layer: {}", names.len(), names.join(", ")));
+    }
+    lines.join("\n")
 }
 
 fn beside(folder: &Path) -> PathBuf {

@@ -78,10 +78,12 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
 async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
     let state = console.ledger.state();
     let environments = console.pool.counts();
+    let problems = console.ledger.problems();
     let versions: usize = state.functions.values().map(|function| function.versions.len()).sum();
     let aliases: usize = state.functions.values().map(|function| function.aliases.len()).sum();
     Json(json!({
-        "status": "ok",
+        "status": if problems.is_empty() { "ok" } else { "degraded" },
+        "problems": problems,
         "version": env!("CARGO_PKG_VERSION"),
         "store": console.ledger.store_id(),
         "sequence": state.sequence,

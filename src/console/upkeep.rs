@@ -50,7 +50,7 @@ async fn compact(State(console): State<Arc<Console>>, Json(body): Json<Compact>)
         (None, Some(events)) => Keep::Events(events),
         (None, None) => Keep::Nothing,
     };
-    blocking(move || console.ledger.compact(keep)).await
+    blocking(move || upkeep::compact(&console.data_dir, &console.ledger, keep)).await
 }
 
 #[derive(Debug, Deserialize)]

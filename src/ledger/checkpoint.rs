@@ -4,12 +4,11 @@
 //! A checkpoint is written to a temporary file, synced, renamed, and its folder synced, so that a
 //! crash at any point leaves the former one usable.
 
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::codec::FrameError;
 use super::{LedgerError, io_error, shapes};
+use crate::disk;
 use crate::model::state::State;
 
 /// Newest checkpoints that are kept in any case: the second is there when the first is damaged.
@@ -50,16 +49,16 @@ pub fn scan(path: &Path) -> Result<Vec<Scanned>, LedgerError> {
     }
     let folder = Folder { path: path.to_owned() };
     let read = |(sequence, path): (u64, PathBuf)| {
-        let bytes = fs::read(&path).map_err(io_error(&path))?;
-        Ok((sequence, path, shapes::decode_state(&bytes)))
+        let bytes = read_unless_pruned(&path).transpose()?;
+        Some(bytes.map(|bytes| (sequence, path, shapes::decode_state(&bytes))))
     };
-    folder.list()?.into_iter().map(read).collect()
+    folder.list()?.into_iter().filter_map(read).collect()
 }
 
 impl Folder {
     /// Opens or makes the folder.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        fs::create_dir_all(path).map_err(io_error(path))?;
+        disk::create_folder(path).map_err(io_error(path))?;
         Ok(Self { path: path.to_owned() })
     }
 
@@ -73,7 +72,7 @@ impl Folder {
     pub fn newest_until(&self, last: u64) -> Result<Option<State>, LedgerError> {
         let until = self.list()?.into_iter().filter(|(sequence, _)| *sequence <= last);
         for (_, path) in until.rev() {
-            let bytes = fs::read(&path).map_err(io_error(&path))?;
+            let Some(bytes) = read_unless_pruned(&path)? else { continue };
             match shapes::decode_state(&bytes) {
                 Ok(state) => return Ok(Some(state)),
                 Err(error) => {
@@ -88,10 +87,7 @@ impl Folder {
     pub fn write(&self, state: &State) -> Result<(), LedgerError> {
         let bytes = shapes::encode_state(state)?;
         let path = self.path.join(format!("{:020}.checkpoint", state.sequence));
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(io_error(&self.path))?;
-        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(io_error(&path))?;
-        file.persist(&path).map_err(|error| LedgerError::Io { path: path.clone(), source: error.error })?;
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io_error(&self.path))?;
+        disk::write_whole(&path, &bytes).map_err(io_error(&path))?;
         self.prune()
     }
 
@@ -99,8 +95,9 @@ impl Folder {
     pub fn remove_before(&self, sequence: u64) -> Result<u64, LedgerError> {
         let mut freed = 0;
         for (_, path) in self.list()?.into_iter().filter(|(at, _)| *at < sequence) {
-            freed += fs::metadata(&path).map_err(io_error(&path))?.len();
-            fs::remove_file(&path).map_err(io_error(&path))?;
+            // One that was pruned meanwhile frees nothing.
+            freed += path.metadata().map_or(0, |found| found.len());
+            disk::remove_file(&path).map_err(io_error(&path))?;
         }
         Ok(freed)
     }
@@ -109,14 +106,13 @@ impl Folder {
         let all = self.list()?;
         let kept = kept(&all.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>());
         let dropped = all.into_iter().filter(|(sequence, _)| !kept.contains(sequence));
-        dropped.into_iter().try_for_each(|(_, path)| fs::remove_file(&path).map_err(io_error(&path)))
+        dropped.into_iter().try_for_each(|(_, path)| disk::remove_file(&path).map_err(io_error(&path)))
     }
 
     /// Sequences and paths, oldest first.
     fn list(&self) -> Result<Vec<(u64, PathBuf)>, LedgerError> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(io_error(&self.path))? {
-            let path = entry.map_err(io_error(&self.path))?.path();
+        for path in disk::list(&self.path).map_err(io_error(&self.path))? {
             if path.extension().is_some_and(|extension| extension == "checkpoint")
                 && let Some(sequence) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
             {
@@ -125,6 +121,14 @@ impl Folder {
         }
         found.sort();
         Ok(found)
+    }
+}
+
+/// The bytes of a checkpoint; `None` if it was pruned since the folder was read.
+fn read_unless_pruned(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    match disk::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(io_error(path)),
     }
 }
 

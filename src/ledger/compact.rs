@@ -1,20 +1,23 @@
 //! Compaction: history before an event is replaced by one event that holds everything there was after it.
 //!
-//! The new journal is written beside the old one and synced; two renames put it in the old one's place. Until
-//! the second of them the old journal is the store's (a start puts it back); from then on the new one is, and
-//! engine and checkpoints are brought up to it, at the next start if need be. The old journal goes last.
+//! The new journal is written beside the old one, from the old one, read again and proven: it gives the state that the
+//! old one gives, and every blob that it needs is there. Then it is put in the old one's place (`journal/switch.rs`), and
+//! index and checkpoints follow; where that does not come to its end, the marker says so to the next start.
 
-use std::fs::{self, File};
+use std::collections::HashSet;
 use std::path::Path;
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::checkpoint::Folder;
 use super::engine::Engine;
-use super::journal::Journal;
+use super::index::Index;
+use super::journal::{self, Journal, switch};
 use super::log::Log;
-use super::{Attachment, Durability, LedgerError, codec, io_error, replay, writer};
+use super::proof::{self, Proven, prove};
+use super::{Attachment, Durability, LedgerError, codec, io_error, writer};
+use crate::disk;
 use crate::model::blob::BlobId;
 use crate::model::event::history::HistoryEvent;
 use crate::model::event::uses::BlobUses;
@@ -47,33 +50,66 @@ pub struct Compaction {
     pub freed_bytes: u64,
 }
 
-/// Drops the history that is not kept.
-pub fn compact(log: &Log, checkpoints: &Folder, keep: Keep) -> Result<Compaction, LedgerError> {
+/// What is being done, for who is told why not.
+const WHAT: &str = "the compaction";
+
+/// Drops the history that is not kept. `has_file` says whether a blob is there as a file, whole.
+pub fn compact(
+    log: &Log,
+    checkpoints: &Folder,
+    published: &ArcSwap<State>,
+    keep: Keep,
+    has_file: &dyn Fn(&BlobId) -> bool,
+) -> Result<Compaction, LedgerError> {
     let _writing = log.writing();
-    let (path, journal, engine) = log.parts();
+    let (path, journal, index) = log.parts();
     let (was, begins) = (log.begins(), begins(log, keep)?);
     if begins <= was {
         return Ok(Compaction { begins: was, dropped: 0, freed_bytes: 0 });
     }
-    let state = replay::at(log, checkpoints, begins)?;
-    let frame = stand_in(log, &state)?;
-    let folder = path.join("journal");
-    let old_size = size(&folder)?;
-    let beside = path.join("journal.new");
-    remove(&beside)?;
-    let kept = write_beside(log, &beside, begins, &frame, &state)?;
-    journal.switch(|| {
-        fs::rename(&folder, path.join("journal.old")).map_err(io_error(&folder))?;
-        fs::rename(&beside, &folder).map_err(io_error(&beside))?;
-        sync_folder(path)
-    })?;
-    log.set_begins(begins);
-    engine.begin_at(begins, frame)?;
-    drop_blobs(engine, journal, &kept)?;
+    let folder = journal.folder();
+    let old = prove(folder, journal.last(), || true)?;
+    let published = published.load();
+    if published.sequence == old.state.sequence && **published != old.state {
+        return Err(not_proven("the journal does not make the state that is served".to_owned()));
+    }
+    let at = prove(folder, begins, || true)?.state;
+    let old_size = size(folder)?;
+    let beside = switch::new_folder(path)?;
+    write_beside(log, &beside, &at)?;
+    let new = proven(&beside, begins, &old, has_file)?;
+    if let Err(error) = journal.switch(path, switch::Why::Compaction) {
+        if journal.is_moved() {
+            index.give_up(&error);
+        }
+        return Err(error);
+    }
+    bring_up(index, journal, path, &old, &new)?;
+    log.index_is_current();
     let freed = checkpoints.remove_before(begins)?;
-    remove(&path.join("journal.old"))?;
-    let freed_bytes = (old_size + freed).saturating_sub(size(&folder)?);
+    switch::finish(path, switch::Why::Compaction)?;
+    let freed_bytes = (old_size + freed).saturating_sub(size(folder)?);
     Ok(Compaction { begins, dropped: begins - was, freed_bytes })
+}
+
+fn not_proven(problem: String) -> LedgerError {
+    LedgerError::NotProven { what: WHAT, problem }
+}
+
+/// Reads the new journal again: it must give what the old one gives.
+fn proven(beside: &Path, begins: u64, old: &Proven, has_file: &dyn Fn(&BlobId) -> bool) -> Result<Proven, LedgerError> {
+    let new = prove(beside, old.state.sequence, || true)?;
+    if new.begins != begins || new.state != old.state {
+        return Err(not_proven("the new journal does not give the state that the old one gives".to_owned()));
+    }
+    let missing = new.missing(has_file);
+    if missing.is_empty() {
+        return Ok(new);
+    }
+    Err(not_proven(format!(
+        "the blobs {} are missing or damaged, and something that is kept needs them: `larder verify --deep` names          them; delete or update what needs them, or load a pod that has them",
+        proof::named(&missing)
+    )))
 }
 
 /// Sequence of the event that will be the first.
@@ -99,133 +135,100 @@ fn begins(log: &Log, keep: Keep) -> Result<u64, LedgerError> {
 }
 
 /// The frame of the event that stands for everything up to `state`.
-fn stand_in(log: &Log, state: &State) -> Result<Vec<u8>, LedgerError> {
-    let sequence = state.sequence;
-    let at = log.events_from(sequence).next().transpose()?;
-    // Times never run back: it has the time of the event whose place it takes.
-    let time = at.map(|recorded| recorded.time).unwrap_or_default();
+pub fn stand_in(state: &State, time: Timestamp) -> Result<Vec<u8>, LedgerError> {
     let event = HistoryEvent::HistoryCompacted { resources: state.resources().collect(), marks: state.marks.clone() };
     let origin = Origin { request_id: "larder compact".to_owned(), ..Origin::default() };
-    Ok(codec::encode(&Recorded { sequence, time, origin, event: Event::from(event) })?)
+    Ok(codec::encode(&Recorded { sequence: state.sequence, time, origin, event: Event::from(event) })?)
 }
 
-/// Writes the journal that history begins at `begins`; returns the small blobs that are in it.
-fn write_beside(log: &Log, folder: &Path, begins: u64, frame: &[u8], state: &State) -> Result<BlobUses, LedgerError> {
-    let (_, journal, engine) = log.parts();
-    fs::create_dir_all(folder).map_err(io_error(folder))?;
+/// Writes the journal that history begins at with the state `at`, from the one there is.
+fn write_beside(log: &Log, folder: &Path, at: &State) -> Result<(), LedgerError> {
+    let (_, journal, index) = log.parts();
+    let (begins, last) = (at.sequence, journal.last());
     // Synced as a whole, at the end.
     let whenever = Durability::Interval(std::time::Duration::MAX);
-    let beside = Journal::open(folder, whenever, journal.identity().clone(), begins, 0)?;
+    let beside = Journal::open(folder, whenever, journal.identity().clone(), begins)?;
     let mut kept = BlobUses::default();
-    state.resources().for_each(|resource| kept.add_resource(&resource));
+    at.resources().for_each(|resource| kept.add_resource(&resource));
     for recorded in log.events_from(begins + 1) {
         kept.add_event(&recorded?.event);
     }
-    beside.append(&[(begins, frame.to_vec())], &[])?;
-    write_blobs(engine, &beside, &kept)?;
+    // Times never run back: it has the time of the event whose place it takes.
+    let time = log.events_from(begins).next().transpose()?.map(|recorded| recorded.time).unwrap_or_default();
+    beside.append(&[(begins, stand_in(at, time)?)], &[])?;
+    kept.blobs.extend(index.held().all());
+    copy_blobs(journal.folder(), &beside, |id| kept.blobs.contains(id))?;
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    for entry in engine.frames_from(begins + 1) {
-        let (sequence, frame) = entry?;
-        bytes += frame.len();
-        batch.push((sequence, frame));
+    for record in journal.records_from(begins + 1)? {
+        // Behind the last event is nothing that counts.
+        let Ok(record) = record else { break };
+        for (sequence, frame) in (record.first..).zip(record.frames) {
+            if (begins + 1..=last).contains(&sequence) {
+                bytes += frame.len();
+                batch.push((sequence, frame));
+            }
+        }
         if bytes >= RECORD {
             beside.append(&std::mem::take(&mut batch), &[])?;
             bytes = 0;
         }
     }
     beside.append(&batch, &[])?;
-    beside.sync()?;
-    sync_folder(folder)?;
-    Ok(kept)
+    beside.sync()
 }
 
-/// Writes the small blobs that are used or held.
-fn write_blobs(engine: &Engine, journal: &Journal, kept: &BlobUses) -> Result<(), LedgerError> {
-    let small = engine.small_blobs();
+/// Copies small blobs of the journal in `from`, each once.
+fn copy_blobs(from: &Path, to: &Journal, is_wanted: impl Fn(&BlobId) -> bool) -> Result<(), LedgerError> {
+    let mut seen = HashSet::new();
     let (mut batch, mut bytes): (Vec<Attachment>, usize) = (Vec::new(), 0);
-    for entry in engine.all_blobs() {
-        let (id, blob) = entry?;
-        if !kept.blobs.contains(&id) && !small.held().contains(&id) {
-            continue;
+    // What cannot be read is missed by the proof.
+    for (id, blob) in journal::scan(from)?.filter_map(|(_, record)| record.ok()).flat_map(|record| record.blobs) {
+        if is_wanted(&id) && seen.insert(id) {
+            bytes += blob.len();
+            batch.push((id, blob));
         }
-        if Sha256::digest(&blob)[..] != id.0 {
-            return Err(LedgerError::DamagedMeta("a small blob of the engine is damaged; see `larder verify`"));
-        }
-        bytes += blob.len();
-        batch.push((id, blob));
         if bytes >= RECORD {
-            journal.append_blobs(&std::mem::take(&mut batch))?;
+            to.append_blobs(&std::mem::take(&mut batch))?;
             bytes = 0;
         }
     }
-    journal.append_blobs(&batch)
+    to.append_blobs(&batch)
 }
 
-/// Drops the engine's small blobs that the journal no longer has; one that a request began to hold goes into
-/// the journal.
-fn drop_blobs(engine: &Engine, journal: &Journal, kept: &BlobUses) -> Result<(), LedgerError> {
-    let small = engine.small_blobs();
-    let unused: Vec<BlobId> = small
-        .list()
-        .filter_map(|entry| entry.map(|(id, _)| (!kept.blobs.contains(&id)).then_some(id)).transpose())
-        .collect::<Result<_, _>>()?;
-    for id in unused {
-        if !small.held().unless_held(&id, || small.remove(&id))?
-            && let Some(bytes) = small.get(&id)?
-        {
-            journal.append_blobs(&[(id, bytes.into())])?;
-        }
+/// Brings the index up to the new journal. A blob that a request began to hold meanwhile, as it was in the old one, is
+/// taken along.
+fn bring_up(index: &Index, journal: &Journal, store: &Path, old: &Proven, new: &Proven) -> Result<(), LedgerError> {
+    if let Some(engine) = index.engine()
+        && let Err(error) = drop_old(index, &engine, journal, new)
+    {
+        index.give_up(&error);
+    }
+    // From here on nobody finds a blob that only the old journal has.
+    let late: HashSet<_> = index.held().all().into_iter().filter(|id| old.small.contains(id)).collect();
+    let late: HashSet<_> = late.into_iter().filter(|id| !new.small.contains(id)).collect();
+    if late.is_empty() { Ok(()) } else { copy_blobs(&store.join("journal.old"), journal, |id| late.contains(id)) }
+}
+
+/// Drops from the engine what the journal no longer has, but for blobs that are held.
+fn drop_old(index: &Index, engine: &Engine, journal: &Journal, new: &Proven) -> Result<(), LedgerError> {
+    let first = journal
+        .records_from(new.begins)?
+        .find(|record| record.as_ref().map_or(true, |record| record.first == new.begins && !record.frames.is_empty()));
+    let frame = first.transpose()?.and_then(|record| record.frames.into_iter().next());
+    engine.begin_at(new.begins, frame.ok_or(LedgerError::MissingEvent { expected: new.begins, found: 0 })?)?;
+    let unused = engine.all_blobs().filter_map(|entry| match entry {
+        Ok((id, _)) => (!new.small.contains(&id)).then_some(Ok(id)),
+        Err(error) => Some(Err(error)),
+    });
+    for id in unused.collect::<Result<Vec<_>, _>>()? {
+        index.held().unless_held(&id, || engine.remove_blob(&id))?;
     }
     engine.sync()
 }
 
-/// Puts the folders right after a compaction that did not come to its end: before anything is opened.
-pub fn settle(path: &Path) -> Result<(), LedgerError> {
-    let (folder, old) = (path.join("journal"), path.join("journal.old"));
-    if old.exists() && !folder.exists() {
-        tracing::info!("a compaction did not come to its end: the former journal goes on");
-        fs::rename(&old, &folder).map_err(io_error(&old))?;
-        sync_folder(path)?;
-    }
-    remove(&path.join("journal.new"))
-}
-
-/// Brings the engine up to a compacted journal, where a compaction did not come that far.
-pub fn finish(log: &Log) -> Result<(), LedgerError> {
-    let (path, journal, engine) = log.parts();
-    let (old, begins) = (path.join("journal.old"), log.begins());
-    if !old.exists() && engine.first()?.is_none_or(|first| first >= begins) {
-        return Ok(());
-    }
-    tracing::info!(begins, "a compaction is brought to its end");
-    let record = journal.records_from(begins)?.next().transpose()?;
-    let frame = record.filter(|record| record.first == begins).and_then(|record| record.frames.into_iter().next());
-    let frame = frame.ok_or(LedgerError::MissingEvent { expected: begins, found: journal.last() })?;
-    engine.begin_at(begins, frame)?;
-    let mut kept = BlobUses::default();
-    for recorded in log.events_from(begins) {
-        kept.add_event(&recorded?.event);
-    }
-    drop_blobs(engine, journal, &kept)?;
-    remove(&old)
-}
-
-fn remove(folder: &Path) -> Result<(), LedgerError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(folder)(error)),
-        _ => Ok(()),
-    }
-}
-
-fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(io_error(folder))
-}
-
 /// Bytes of the files in a folder.
 fn size(folder: &Path) -> Result<u64, LedgerError> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        bytes += entry.and_then(|entry| entry.metadata()).map_err(io_error(folder))?.len();
-    }
-    Ok(bytes)
+    let paths = disk::list(folder).map_err(io_error(folder))?;
+    // One may be compressed meanwhile.
+    Ok(paths.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum())
 }

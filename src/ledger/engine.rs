@@ -1,21 +1,18 @@
-//! The engine, sled: the one file that knows it.
+//! The engine, sled: the one file that knows it. It is an index of the journal, for reads by key: what it says is
+//! checked, and what it fails at costs nothing but time (`index.rs`).
 //!
 //! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret). It follows the journal, and flushes when it likes.
+//! (store id, schema, secret). It flushes when it likes.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use sled::{Batch, Db, Tree};
 
-use super::codec;
-use super::held::Held;
 use super::journal::Identity;
 use super::{Attachment, LedgerError, SCHEMA, io_error};
 use crate::model::blob::BlobId;
-use crate::model::event::Recorded;
 
 /// Memory sled may use for pages, in bytes: the state lives in our own maps, so its cache only
 /// serves history and small blobs.
@@ -42,7 +39,6 @@ pub struct Engine {
     events: Tree,
     blobs: Tree,
     meta: Tree,
-    held: Arc<Held>,
 }
 
 impl Engine {
@@ -52,19 +48,13 @@ impl Engine {
     /// It cannot read them (which it may say by a panic), or a later schema wrote them.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let open = || -> sled::Result<Self> {
+            #[cfg(test)]
+            faults::check(path)?;
             let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_MS));
             let db = config.open()?;
             let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
-            Ok(Self {
-                path: path.to_owned(),
-                file,
-                events: events?,
-                blobs: blobs?,
-                meta: meta?,
-                db,
-                held: Arc::default(),
-            })
+            Ok(Self { path: path.to_owned(), file, events: events?, blobs: blobs?, meta: meta?, db })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
         let opened =
@@ -72,6 +62,27 @@ impl Engine {
         let engine = opened.map_err(|source| LedgerError::Engine { path: path.to_owned(), source })?;
         check_schema(&engine.meta, path)?;
         Ok(engine)
+    }
+
+    /// Notes that it has everything, as the store is closed; what it is given next takes that back.
+    pub fn complete(&self) -> Result<(), LedgerError> {
+        let last = self.last()?;
+        self.meta.insert("closed", &last.to_be_bytes()).map_err(|source| self.error(source))?;
+        self.sync()
+    }
+
+    /// Whether it had everything when the store was closed, and was given nothing since.
+    pub fn is_complete(&self) -> Result<bool, LedgerError> {
+        let closed = self.meta.get("closed").map_err(|source| self.error(source))?;
+        Ok(closed.is_some_and(|closed| sequence(&closed) == Some(self.last().unwrap_or_default())))
+    }
+
+    /// From here on it may fall behind.
+    pub fn reopen(&self) -> Result<(), LedgerError> {
+        match self.meta.remove("closed").map_err(|source| self.error(source))? {
+            Some(_) => self.flush(),
+            None => Ok(()),
+        }
     }
 
     /// Whose it is; `None` for a new one.
@@ -89,11 +100,6 @@ impl Engine {
         };
         set("store_id", &identity.store_id)?;
         set("secret", &identity.secret)
-    }
-
-    /// The small blobs.
-    pub fn small_blobs(&self) -> SmallBlobs {
-        SmallBlobs { path: self.path.clone(), tree: self.blobs.clone(), held: Arc::clone(&self.held) }
     }
 
     /// Whether there is the tree that log lines once had.
@@ -114,16 +120,38 @@ impl Engine {
         self.sync()
     }
 
-    /// Takes events (sequence and frame) with the blobs they need.
+    /// Takes events (sequence and frame) with the blobs they need. The blobs come last: one that is here belongs to
+    /// an event that is here.
     pub fn insert(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
-        for (id, bytes) in blobs {
-            self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.error(source))?;
-        }
+        self.check()?;
         let mut batch = Batch::default();
         for (sequence, frame) in frames {
             batch.insert(&sequence.to_be_bytes(), frame);
         }
-        self.events.apply_batch(batch).map_err(|source| self.error(source))
+        self.events.apply_batch(batch).map_err(|source| self.error(source))?;
+        for (id, bytes) in blobs {
+            self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.error(source))?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a small blob, as they lie there.
+    pub fn blob(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.check()?;
+        let bytes = self.blobs.get(id.0).map_err(|source| self.error(source))?;
+        Ok(bytes.map(|bytes| bytes.to_vec()))
+    }
+
+    /// Whether it has a small blob.
+    pub fn has_blob(&self, id: &BlobId) -> Result<bool, LedgerError> {
+        self.check()?;
+        self.blobs.contains_key(id.0).map_err(|source| self.error(source))
+    }
+
+    /// Removes a small blob.
+    pub fn remove_blob(&self, id: &BlobId) -> Result<(), LedgerError> {
+        self.check()?;
+        self.blobs.remove(id.0).map(drop).map_err(|source| self.error(source))
     }
 
     /// Sequence of the oldest event; `None` if there is none.
@@ -136,6 +164,7 @@ impl Engine {
     pub fn begin_at(&self, begins: u64, frame: Vec<u8>) -> Result<(), LedgerError> {
         self.insert(vec![(begins, frame)], &[])?;
         loop {
+            self.check()?;
             let keys = self.events.range(..begins.to_be_bytes()).keys().take(DROP);
             let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|source| self.error(source))?;
             if keys.is_empty() {
@@ -151,40 +180,37 @@ impl Engine {
 
     /// Sequence of the newest event; 0 if there is none.
     pub fn last(&self) -> Result<u64, LedgerError> {
+        self.check()?;
         let last = self.events.last().map_err(|source| self.error(source))?;
         Ok(last.and_then(|(key, _)| sequence(&key)).unwrap_or(0))
     }
 
-    /// The events and small blobs, for another thread.
-    pub fn event_frames(&self) -> EventFrames {
-        EventFrames { path: self.path.clone(), events: self.events.clone(), blobs: self.blobs.clone() }
-    }
-
     /// The frames from `from` on, in order, with their sequences.
     pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + use<> {
-        self.event_frames().frames_from(from)
-    }
-
-    /// The events from `from` on, each decoded and checked, in order and without gaps.
-    pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
-        let from = from.max(1);
-        self.frames_from(from).enumerate().map(move |(index, entry)| {
-            let (found, frame) = entry?;
-            let expected = from + index as u64;
-            if found != expected {
-                return Err(LedgerError::MissingEvent { expected, found });
-            }
-            codec::decode(found, &frame).map_err(|source| LedgerError::DamagedEvent { sequence: found, source })
-        })
+        let path = self.path.clone();
+        let checked = self.check().err();
+        let entries = self.events.range(from.to_be_bytes()..).map(move |entry| {
+            let (key, frame) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
+            Ok((sequence(&key).unwrap_or_default(), frame.to_vec()))
+        });
+        checked.map(Err).into_iter().chain(entries)
     }
 
     /// All small blobs.
     pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + use<> {
-        self.event_frames().all_blobs()
+        let path = self.path.clone();
+        let checked = self.check().err();
+        let entries = self.blobs.iter().map(move |entry| {
+            let (id, bytes) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
+            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
+            Ok((BlobId(id), bytes.to_vec().into()))
+        });
+        checked.map(Err).into_iter().chain(entries)
     }
 
     /// Brings everything written to the engine's files.
     pub fn flush(&self) -> Result<(), LedgerError> {
+        self.check()?;
         self.db.flush().map(drop).map_err(|source| self.error(source))
     }
 
@@ -198,6 +224,14 @@ impl Engine {
         self.file.sync_data().map_err(io_error(&self.path))
     }
 
+    /// Where tests make it fail.
+    #[cfg_attr(not(test), allow(clippy::unused_self, clippy::unnecessary_wraps))]
+    fn check(&self) -> Result<(), LedgerError> {
+        #[cfg(test)]
+        faults::check(&self.path).map_err(|source| self.error(source))?;
+        Ok(())
+    }
+
     /// An error of the engine, with its path.
     pub fn error(&self, source: sled::Error) -> LedgerError {
         LedgerError::Engine { path: self.path.clone(), source }
@@ -206,82 +240,6 @@ impl Engine {
 
 fn sequence(key: &[u8]) -> Option<u64> {
     key.try_into().map(u64::from_be_bytes).ok()
-}
-
-/// The engine's events and small blobs.
-pub struct EventFrames {
-    path: PathBuf,
-    events: Tree,
-    blobs: Tree,
-}
-
-impl EventFrames {
-    /// The frames from `from` on, in order, with their sequences.
-    pub fn frames_from(&self, from: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), LedgerError>> + use<> {
-        let path = self.path.clone();
-        self.events.range(from.to_be_bytes()..).map(move |entry| {
-            let (key, frame) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
-            Ok((sequence(&key).unwrap_or_default(), frame.to_vec()))
-        })
-    }
-
-    /// All small blobs.
-    pub fn all_blobs(&self) -> impl Iterator<Item = Result<Attachment, LedgerError>> + use<> {
-        let path = self.path.clone();
-        self.blobs.iter().map(move |entry| {
-            let (id, bytes) = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?;
-            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
-            Ok((BlobId(id), bytes.to_vec().into()))
-        })
-    }
-}
-
-/// Blobs too small to be worth a file: they are stored and flushed together with their event.
-#[derive(Clone)]
-pub struct SmallBlobs {
-    path: PathBuf,
-    tree: Tree,
-    held: Arc<Held>,
-}
-
-impl std::fmt::Debug for SmallBlobs {
-    /// Leaves the engine out, which would print its pages.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SmallBlobs").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl SmallBlobs {
-    /// The bytes of a blob, if it is one of these. Not yet checked against the name.
-    pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
-        let bytes = self.tree.get(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
-        Ok(bytes.map(|bytes| bytes.to_vec()))
-    }
-
-    /// The names and sizes in bytes of all of them.
-    pub fn list(&self) -> impl Iterator<Item = Result<(BlobId, u64), LedgerError>> + '_ {
-        self.tree.iter().map(|entry| {
-            let (id, bytes) = entry.map_err(|source| LedgerError::Engine { path: self.path.clone(), source })?;
-            let id = id.as_ref().try_into().map_err(|_| LedgerError::DamagedMeta("a blob's name is no digest"))?;
-            Ok((BlobId(id), bytes.len() as u64))
-        })
-    }
-
-    /// Removes a blob that nothing refers to.
-    pub fn remove(&self, id: &BlobId) -> Result<(), LedgerError> {
-        let removed = self.tree.remove(id.0);
-        removed.map(drop).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })
-    }
-
-    /// Blobs that requests on their way need, of any size.
-    pub fn held(&self) -> &Held {
-        &self.held
-    }
-
-    /// Whether the blob is one of these.
-    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
-        self.tree.contains_key(id.0).map_err(|source| LedgerError::Engine { path: self.path.clone(), source })
-    }
 }
 
 /// Refuses a store of a later schema; marks a new or older one with ours.
@@ -297,5 +255,43 @@ fn check_schema(meta: &Tree, path: &Path) -> Result<(), LedgerError> {
         // Old events stay as they are and are lifted when they are read; new ones follow, which an
         // older larder could not read.
         _ => meta.insert("schema", &SCHEMA.to_be_bytes()).map(drop).map_err(error),
+    }
+}
+
+/// Makes engines fail as a disk below makes them: after some calls each call fails, until the engine is opened anew.
+#[cfg(test)]
+pub mod faults {
+    use std::collections::HashMap;
+    use std::io;
+    use std::path::{Path, PathBuf};
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    /// Calls that are left before an engine fails.
+    static LEFT: LazyLock<Mutex<HashMap<PathBuf, u64>>> = LazyLock::new(Mutex::default);
+
+    fn left() -> std::sync::MutexGuard<'static, HashMap<PathBuf, u64>> {
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the engine in `folder` fail after some calls; it stays so.
+    pub fn fail_after(folder: &Path, calls: u64) {
+        left().insert(folder.to_owned(), calls);
+    }
+
+    /// It is well again.
+    pub fn clear(folder: &Path) {
+        left().remove(folder);
+    }
+
+    /// Counts a call.
+    pub fn check(folder: &Path) -> sled::Result<()> {
+        match left().get_mut(folder) {
+            Some(0) => Err(sled::Error::Io(io::Error::from(io::ErrorKind::StorageFull))),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }

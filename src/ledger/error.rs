@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::FrameError;
+use crate::disk;
 
 /// Why a ledger cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -85,20 +86,68 @@ pub enum LedgerError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Events of the journal are gone.
+    #[error(
+        "the journal's segment {} is gone, and with it {}: {reason}. Nothing was changed; `larder recover` saves the \
+         rest, and says what is missing", file.display(), range(*from, *to)
+    )]
+    LostEvents {
+        /// The segment.
+        file: PathBuf,
+        /// The first event that is missing.
+        from: u64,
+        /// The last, where known.
+        to: Option<u64>,
+        /// Why they cannot be had from elsewhere.
+        reason: String,
+    },
+    /// What was written does not hold what it should; what it was to replace is as it was.
+    #[error("{what} was not done, as what it wrote is not what it should be: {problem}")]
+    NotProven {
+        /// What was to be done.
+        what: &'static str,
+        /// What is not right, or missing.
+        problem: String,
+    },
     /// The store's own description is not as it was written.
     #[error("the store's description is damaged: {0}")]
     DamagedMeta(&'static str),
 }
 
 impl LedgerError {
-    /// Whether the engine is at fault, so that the journal may help.
-    pub(super) fn is_the_engines(&self) -> bool {
-        matches!(self, Self::Engine { .. } | Self::DamagedEvent { .. } | Self::MissingEvent { .. })
+    /// Whether the journal is at fault, so that the engine may help.
+    pub(super) fn is_the_journals(&self) -> bool {
+        matches!(
+            self,
+            Self::DamagedJournal { .. }
+                | Self::DamagedEvent { .. }
+                | Self::MissingEvent { .. }
+                | Self::LostEvents { .. }
+        )
+    }
+
+    /// Whether the system said no (no room, no right, no handle, a disk that does not answer), which says nothing of
+    /// what the files hold.
+    pub(super) fn is_the_systems(&self) -> bool {
+        match self {
+            Self::Io { source, .. } | Self::Engine { source: sled::Error::Io(source), .. } => {
+                disk::is_the_systems(source)
+            }
+            _ => false,
+        }
     }
 
     /// Whether somebody still has the engine's files: its own threads let go of them a little after the store is closed.
     pub fn is_held(&self) -> bool {
         matches!(self, Self::Engine { .. }) && self.to_string().contains("could not acquire lock")
+    }
+}
+
+fn range(from: u64, to: Option<u64>) -> String {
+    match to {
+        Some(to) if to == from => format!("event {from}"),
+        Some(to) => format!("the events {from} to {to}"),
+        None => format!("the events from {from} on"),
     }
 }
 

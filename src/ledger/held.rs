@@ -19,6 +19,12 @@ impl Held {
         self.lock().insert(id, Instant::now() + HOLD);
     }
 
+    /// All blobs that are held.
+    pub fn all(&self) -> Vec<BlobId> {
+        let now = Instant::now();
+        self.lock().iter().filter(|(_, until)| now < **until).map(|(id, _)| *id).collect()
+    }
+
     /// Whether a blob is held.
     pub fn contains(&self, id: &BlobId) -> bool {
         self.lock().get(id).is_some_and(|until| Instant::now() < *until)

@@ -1,16 +1,14 @@
-//! A store looked at from outside: its raw files, without opening it and without changing it; and written
-//! anew as far as it is whole.
+//! A store looked at from outside: its raw files, without opening it and without changing it.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::codec::FrameError;
-use super::journal::{self, Journal, Record};
-use super::{Durability, LedgerError, checkpoint, codec};
+use super::journal::{self, Record, list};
+use super::{LedgerError, checkpoint, codec};
 use crate::model::blob::BlobId;
 use crate::model::event::Event;
 use crate::model::event::history::HistoryEvent;
@@ -54,7 +52,7 @@ pub struct Inspected {
 }
 
 /// The journal's folder; after a compaction that was cut short it may have its other name.
-fn journal_folder(store: &Path) -> PathBuf {
+pub(super) fn journal_folder(store: &Path) -> PathBuf {
     let (folder, old) = (store.join("journal"), store.join("journal.old"));
     if !folder.is_dir() && old.is_dir() { old } else { folder }
 }
@@ -74,6 +72,10 @@ pub fn inspect(store: &Path, until: u64, deep: bool, mut seen: impl FnMut(u64)) 
     if !folder.is_dir() {
         found.report(&folder, None, "there is no journal; a start makes it anew from the engine, if that is whole");
         return Ok(found);
+    }
+    if until == u64::MAX {
+        let lost = list::losses(&folder)?;
+        found.damage.extend(lost.iter().map(|loss| place(&loss.file, &loss.refusal("nothing is there"))));
     }
     for (path, record) in journal::scan(&folder)? {
         match record {
@@ -109,11 +111,12 @@ fn checkpoints(store: &Path, found: &mut Inspected) -> Result<Checkpoints, Ledge
     Ok(whole)
 }
 
-fn place(path: &Path, error: &LedgerError) -> Damage {
+pub(super) fn place(path: &Path, error: &LedgerError) -> Damage {
     let (offset, sequence, problem) = match error {
         LedgerError::DamagedJournal { offset, sequence, reason, .. } => {
             (Some(*offset), Some(*sequence), (*reason).to_owned())
         }
+        LedgerError::LostEvents { from, .. } => (None, Some(*from), "the segment is gone".to_owned()),
         other => (None, None, other.to_string()),
     };
     Damage { file: path.to_owned(), offset, sequence, problem }
@@ -174,86 +177,4 @@ impl Inspected {
             self.report(path, Some(*sequence), &format!("the journal ends at event {last}, before this checkpoint"));
         }
     }
-}
-
-/// What was written anew.
-#[derive(Debug)]
-pub struct Recovered {
-    /// Sequence of the newest event that was written.
-    pub last: u64,
-    /// The blobs that the events refer to.
-    pub uses: BlobUses,
-    /// Those that lie in the new journal.
-    pub small: HashSet<BlobId>,
-    /// Why it ended there; `None`: there is no more, or no more was wanted.
-    pub ended: Option<Damage>,
-}
-
-/// Writes the events of `store` up to `to`, as far as they are whole, into a new store in the folder `into`.
-///
-/// # Errors
-/// The files cannot be read or written, or not even the beginning is whole.
-pub fn recover(store: &Path, to: u64, into: &Path) -> Result<Recovered, LedgerError> {
-    let folder = journal_folder(store);
-    let identity = journal::identity(&folder)?.ok_or(LedgerError::DamagedMeta("there is no journal"))?;
-    let new = into.join("journal");
-    fs::create_dir_all(&new).map_err(super::io_error(&new))?;
-    let mut written: Option<Journal> = None;
-    let mut recovered = Recovered { last: 0, uses: BlobUses::default(), small: HashSet::new(), ended: None };
-    for (path, record) in journal::scan(&folder)? {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                recovered.ended = Some(place(&path, &error));
-                break;
-            }
-        };
-        // Blobs without an event belong to the events before them.
-        if recovered.last >= to && !record.frames.is_empty() {
-            break;
-        }
-        let (frames, ended) = whole_frames(&path, &record, &mut recovered, to);
-        let journal = if let Some(journal) = &written {
-            journal
-        } else {
-            // Synced as a whole, at the end.
-            let whenever = Durability::Interval(std::time::Duration::MAX);
-            written.insert(Journal::open(&new, whenever, identity.clone(), record.first, 0)?)
-        };
-        journal.append(&frames, &[])?;
-        journal.append_blobs(&record.blobs)?;
-        recovered.small.extend(record.blobs.iter().map(|(id, _)| *id));
-        recovered.ended = ended;
-        if recovered.ended.is_some() {
-            break;
-        }
-    }
-    written.map_or(Ok(()), |journal| journal.sync())?;
-    Ok(recovered)
-}
-
-/// The events of a record up to `to` that are whole and follow on each other.
-fn whole_frames(
-    path: &Path,
-    record: &Record,
-    recovered: &mut Recovered,
-    to: u64,
-) -> (Vec<(u64, Vec<u8>)>, Option<Damage>) {
-    let mut frames = Vec::new();
-    for (sequence, frame) in (record.first..).zip(&record.frames).take_while(|(sequence, _)| *sequence <= to) {
-        let problem = match codec::decode(sequence, frame) {
-            Ok(_) if recovered.last != 0 && sequence != recovered.last + 1 => {
-                format!("event {} was expected here", recovered.last + 1)
-            }
-            Ok(recorded) => {
-                recovered.uses.add_event(&recorded.event);
-                recovered.last = sequence;
-                frames.push((sequence, frame.clone()));
-                continue;
-            }
-            Err(error) => error.to_string(),
-        };
-        return (frames, Some(Damage { file: path.to_owned(), offset: None, sequence: Some(sequence), problem }));
-    }
-    (frames, None)
 }

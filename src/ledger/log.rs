@@ -1,37 +1,53 @@
-//! The log: the journal, and the engine that follows it.
+//! The log: the journal, which is the truth, and the index that follows it.
 //!
-//! A batch is on disk when the journal has it. The engine learns of it then, flushes in its own time, and
-//! is brought up to the journal when the store opens. What one of the two lost, the other puts back.
+//! A batch is stored when the journal has it. What is read by key may come from the index, which is checked against the
+//! journal's sequence and against digests, and passed over where it is not right (`index.rs`). What is read in order
+//! (replays, compaction, garbage collection, histories) comes from the journal.
 
-use std::fs;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use super::codec::FrameError;
-use super::engine::{Engine, SmallBlobs};
-use super::journal::{self, Identity, Journal};
-use super::scrub::{self, Scrubber};
-use super::{Attachment, Durability, LedgerError, compact, io_error};
+use super::engine::Engine;
+use super::health::Health;
+use super::index::{Index, SmallBlobs};
+use super::journal::{self, Identity, Journal, Record, switch};
+use super::reindex::{self, Reindex, Reindexer};
+use super::scrub::Scrubber;
+use super::{Attachment, Durability, LedgerError, codec, mend};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
 
 /// Events that are copied between journal and engine at a time.
 const COPY: usize = 1000;
 
+/// Tries to read on where a compaction took the files away.
+const TRIES: usize = 5;
+
+/// The part of the store, for its health.
+const PART: &str = "journal";
+
 /// The open store.
 pub struct Log {
     path: PathBuf,
     journal: Arc<Journal>,
-    engine: Engine,
+    index: Arc<Index>,
+    health: Arc<Health>,
     store_id: String,
-    /// Sequence of the oldest event.
-    begins: AtomicU64,
+    /// An engine that is not right, but may have what the journal lost.
+    spare: Option<Engine>,
+    /// The journal that the index is of, among those that took each other's place.
+    generation: AtomicU64,
     /// Held by whoever appends or compacts.
     writing: Arc<Mutex<()>>,
     scrubber: Option<Scrubber>,
+    reindexer: Option<Reindexer>,
     _syncer: Option<Syncer>,
 }
 
@@ -46,65 +62,132 @@ impl Log {
     /// Opens or makes the store in the folder `path`.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let (journal_folder, engine_folder) = (path.join("journal"), path.join("sled"));
-        compact::settle(path)?;
-        let (written, header_damage) = match journal::identity(&journal_folder) {
-            Err(error @ LedgerError::DamagedJournal { .. }) => (None, Some(error)),
-            written => (written?, None),
+        let mut switched = switch::settle(path)?;
+        let written = match journal::identity(&journal_folder) {
+            Err(error @ LedgerError::DamagedJournal { .. }) => Err(error),
+            written => Ok(written?),
         };
-        let engine = match Engine::open(&engine_folder) {
-            Ok(engine) => engine,
-            Err(error @ LedgerError::Engine { .. }) if written.is_some() && !error.is_held() => {
-                tracing::warn!(%error, "the engine cannot open its files; they are made anew from the journal");
-                fresh_engine(&engine_folder)?
-            }
-            Err(error) => return Err(error),
-        };
-        let stored = engine.identity()?;
-        if let (Some(error), None) = (header_damage, &stored) {
-            // Neither says whose store it is: no new one may take its place.
-            return Err(error);
+        let had_engine = engine_folder.exists();
+        let opened = open_engine(&engine_folder)?;
+        let (identity, opened) = whose(written, opened, had_engine)?;
+        let engine = opened.as_ref().ok();
+        if let Some(problem) = mend::problem(&journal_folder)? {
+            let Some(engine) = engine else { return Err(problem) };
+            mend::write_anew(path, &identity, engine, &problem)?;
+            switch::commit(path, switch::Why::Mending)?;
+            switched = switch::redo(path)?;
         }
-        let identity = written.or_else(|| stored.clone()).unwrap_or_else(new_identity);
-        let engine = match &stored {
-            Some(other) if *other != identity => {
-                tracing::warn!("the engine's files are of another store than the journal; they are made anew");
-                fresh_engine(&engine_folder)?
-            }
-            _ => engine,
-        };
-        engine.set_identity(&identity)?;
-        let store_id = String::from_utf8(identity.store_id.clone());
+        let first = engine.map_or(Ok(None), Engine::first)?.unwrap_or(1);
+        let journal = Arc::new(Journal::open(&journal_folder, durability, identity, first)?);
+        if let Some(engine) = engine {
+            extend(&journal, engine)?;
+        }
+        if let Some(why) = switched {
+            switch::finish(path, why)?;
+        }
+        let log = Self::of(path, durability, journal)?;
+        Ok(log.with_index(opened, switched))
+    }
+
+    fn of(path: &Path, durability: Durability, journal: Arc<Journal>) -> Result<Self, LedgerError> {
+        let store_id = String::from_utf8(journal.identity().store_id.clone());
         let store_id = store_id.map_err(|_| LedgerError::DamagedMeta("the store id is not text"))?;
-        let journal = Arc::new(Journal::open(
-            &journal_folder,
-            durability,
-            identity,
-            engine.first()?.unwrap_or(1),
-            engine.last()?,
-        )?);
         let syncer = match durability {
             Durability::Always | Durability::Never => None,
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
-        let begins = AtomicU64::new(journal.begins()?);
-        let writing = Arc::default();
-        let path = path.to_owned();
-        let mut log = Self { path, journal, engine, store_id, begins, writing, scrubber: None, _syncer: syncer };
-        log.extend_journal()?;
-        log.follow()?;
-        compact::finish(&log)?;
-        log.start_scrubber();
-        Ok(log)
+        let health = Arc::<Health>::default();
+        Ok(Self {
+            path: path.to_owned(),
+            index: Arc::new(Index::new(Arc::clone(&journal), Arc::clone(&health))),
+            generation: AtomicU64::new(0),
+            journal,
+            health,
+            store_id,
+            spare: None,
+            writing: Arc::default(),
+            scrubber: None,
+            reindexer: None,
+            _syncer: syncer,
+        })
     }
 
-    fn start_scrubber(&mut self) {
-        let (journal, writing) = (Arc::clone(&self.journal), Arc::clone(&self.writing));
-        self.scrubber = Some(Scrubber::start(journal, self.engine.event_frames(), writing));
+    /// Brings the engine up to the journal; one that is not right is not used.
+    fn with_index(mut self, opened: Result<Engine, LedgerError>, switched: Option<switch::Why>) -> Self {
+        let engine = match opened {
+            Ok(engine) => engine,
+            Err(error) => {
+                self.index.give_up(&error);
+                return self;
+            }
+        };
+        let follow = || {
+            let begins = self.begins();
+            if switched.is_some() || engine.first()?.is_some_and(|first| first < begins) {
+                return Err(LedgerError::DamagedMeta("it is of the journal that was before"));
+            }
+            engine.set_identity(self.journal.identity())?;
+            engine.reopen()?;
+            let from = (engine.last()? + 1).max(begins);
+            if from <= self.journal.last() {
+                tracing::info!(from, to = self.journal.last(), "the index follows the journal");
+                reindex::follow(&self.journal, &engine, from, || true)?;
+                engine.flush()?;
+            }
+            Ok(())
+        };
+        match follow() {
+            Ok(()) => self.index.install(engine, self.journal.last()),
+            Err(error) => {
+                self.index.give_up(&error);
+                self.spare = Some(engine);
+            }
+        }
+        self
+    }
+
+    /// Starts what looks after journal and index in the background.
+    pub fn start_upkeep(&mut self) {
+        self.spare = None;
+        self.reindexer = Some(Reindexer::start(Reindex {
+            store: self.path.clone(),
+            journal: Arc::clone(&self.journal),
+            index: Arc::clone(&self.index),
+            health: Arc::clone(&self.health),
+            writing: Arc::clone(&self.writing),
+            stop: Arc::default(),
+            set_aside: AtomicBool::new(false),
+        }));
+        self.scrubber = Some(Scrubber::start(
+            Arc::clone(&self.journal),
+            Arc::clone(&self.index),
+            Arc::clone(&self.health),
+            Arc::clone(&self.writing),
+        ));
+    }
+
+    /// Makes the journal whole from the engine, after a replay met `problem`.
+    pub fn mend(&mut self, problem: &LedgerError) -> Result<(), LedgerError> {
+        let engine = self.index.engine();
+        let Some(engine) = engine.as_deref().or(self.spare.as_ref()) else {
+            tracing::error!(%problem, "there is no index to mend the journal from");
+            return Err(LedgerError::NotProven { what: "mending the journal", problem: problem.to_string() });
+        };
+        mend::write_anew(&self.path, self.journal.identity(), engine, problem)?;
+        self.journal.switch(&self.path, switch::Why::Mending)?;
+        switch::finish(&self.path, switch::Why::Mending)?;
+        self.index_is_current();
+        Ok(())
     }
 
     /// Id of the store.
     pub fn store_id(&self) -> &str {
         &self.store_id
+    }
+
+    /// What is wrong with the store.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
     }
 
     /// Whose store it is.
@@ -119,77 +202,42 @@ impl Log {
 
     /// The small blobs.
     pub fn small_blobs(&self) -> SmallBlobs {
-        self.engine.small_blobs()
+        SmallBlobs(Arc::clone(&self.index))
+    }
+
+    /// The engine as the store opens: right, or not.
+    pub fn engine(&self) -> (Option<Arc<Engine>>, Option<&Engine>) {
+        (self.index.engine(), self.spare.as_ref())
     }
 
     /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
     /// returns, if durability is `Always`.
     pub fn append(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
         let _writing = self.writing();
-        self.journal.append(&frames, blobs)?;
-        // The change is stored; an engine that fails is brought up to it at the next start.
-        if let Err(error) = self.engine.insert(frames, blobs) {
-            tracing::error!(%error, "the engine did not take events that are in the journal; restart the server to mend it");
+        let stored = self.journal.append(&frames, blobs);
+        self.health.note(PART, &stored);
+        stored?;
+        if self.generation.swap(self.journal.generation(), Ordering::AcqRel) != self.journal.generation() {
+            // The index has blobs that this journal has not.
+            self.index.give_up(&LedgerError::DamagedMeta("another journal took the place of the one it is of"));
         }
+        self.index.insert(frames, blobs);
         Ok(())
-    }
-
-    /// Writes what only the engine has into the journal: a store from before the journal, or one whose
-    /// journal lost its end.
-    fn extend_journal(&self) -> Result<(), LedgerError> {
-        // A log that was compacted begins later than with its first event.
-        let (from, last) = (self.journal.last() + 1, self.engine.last()?);
-        if from > last {
-            return Ok(());
-        }
-        tracing::warn!(from, last, "events that only the engine has are written to the journal");
-        let mut blobs = self.engine.all_blobs().collect::<Result<Vec<_>, _>>()?;
-        let mut batch = Vec::with_capacity(COPY);
-        for (expected, entry) in (from..).zip(self.engine.frames_from(from)) {
-            let (found, frame) = entry?;
-            if found != expected {
-                return Err(LedgerError::MissingEvent { expected, found });
-            }
-            batch.push((found, frame));
-            if batch.len() == COPY || found == last {
-                self.journal.append(&std::mem::take(&mut batch), &std::mem::take(&mut blobs))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings the engine up to the journal.
-    fn follow(&self) -> Result<(), LedgerError> {
-        let from = (self.engine.last()? + 1).max(self.begins());
-        if from > self.journal.last() {
-            return Ok(());
-        }
-        tracing::info!(from, to = self.journal.last(), "the engine follows the journal");
-        // A compacted log begins later than with its first event.
-        let mut expected = from.max(self.journal.begins()?);
-        for record in self.journal.records_from(from)? {
-            let record = record?;
-            let frames: Vec<_> =
-                (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= expected).collect();
-            match frames.first() {
-                Some((found, _)) if *found != expected => {
-                    return Err(LedgerError::MissingEvent { expected, found: *found });
-                }
-                _ => expected += frames.len() as u64,
-            }
-            self.engine.insert(frames, &record.blobs)?;
-        }
-        self.engine.flush()
     }
 
     /// Sequence of the oldest event: history before it was dropped.
     pub fn begins(&self) -> u64 {
-        self.begins.load(Ordering::Acquire)
+        self.journal.begins()
     }
 
-    /// Notes that history begins later now.
-    pub(super) fn set_begins(&self, begins: u64) {
-        self.begins.store(begins, Ordering::Release);
+    /// Sequence of the newest event.
+    pub fn last(&self) -> u64 {
+        self.journal.last()
+    }
+
+    /// Notes that the index is of the journal there is now.
+    pub(super) fn index_is_current(&self) {
+        self.generation.store(self.journal.generation(), Ordering::Release);
     }
 
     /// Keeps all others from appending.
@@ -197,44 +245,65 @@ impl Log {
         self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The store's folder, its journal and its engine.
-    pub(super) fn parts(&self) -> (&Path, &Journal, &Engine) {
-        (&self.path, &self.journal, &self.engine)
+    /// The store's folder, its journal and its index.
+    pub(super) fn parts(&self) -> (&Path, &Journal, &Index) {
+        (&self.path, &self.journal, &self.index)
     }
 
-    /// Makes the engine's files anew from the journal, after the engine gave an event that is damaged.
-    pub fn rebuild(&mut self) -> Result<(), LedgerError> {
-        // It has the engine's files open.
-        self.scrubber = None;
-        // What the journal lost in other places than the engine is still to be had from it.
-        scrub::now(&self.journal, self.engine.event_frames(), &self.writing);
-        let engine = fresh_engine(&self.path.join("sled"))?;
-        engine.set_identity(self.journal.identity())?;
-        self.engine = engine;
-        self.follow()?;
-        self.start_scrubber();
+    /// Brings the journal to disk.
+    pub fn sync_journal(&self) -> Result<(), LedgerError> {
+        self.journal.sync()
+    }
+
+    /// The same, as nothing more will come.
+    pub fn close(&self) -> Result<(), LedgerError> {
+        self.journal.sync()?;
+        if let Some(engine) = self.index.engine()
+            && let Err(error) = engine.complete()
+        {
+            tracing::warn!(%error, "the index could not be brought to disk; the next start brings it up to the journal");
+        }
         Ok(())
     }
 
-    /// Brings everything written to disk.
-    pub fn flush(&self) -> Result<(), LedgerError> {
-        self.journal.sync()?;
-        self.engine.sync()
+    /// The events from `from` on up to the newest there is now, each decoded and checked, in order and without gaps,
+    /// as the journal has them.
+    pub fn events_from(&self, from: u64) -> Events {
+        Events {
+            journal: Arc::clone(&self.journal),
+            records: None,
+            frames: VecDeque::new(),
+            next: from.max(1),
+            last: self.journal.last(),
+            tries: 0,
+        }
     }
 
-    /// The events from `from` on, each decoded and checked, in order and without gaps.
-    pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
-        self.engine.events_from(from)
+    /// Up to `limit` events from `from` on: from the index, where it is right.
+    pub fn page(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
+        let (from, last) = (from.max(1), self.journal.last());
+        let to = last.min(from.saturating_add(limit as u64).saturating_sub(1));
+        if from > to {
+            return Ok(Vec::new());
+        }
+        match self.index.events(from, to) {
+            Some(events) => Ok(events),
+            None => self.events_from(from).take(limit).collect(),
+        }
+    }
+
+    fn event(&self, sequence: u64) -> Result<Option<Recorded>, LedgerError> {
+        Ok(self.page(sequence, 1)?.pop())
     }
 
     /// Sequence of the newest event not later than `time`; 0 if all are later. Times never run back, so that
     /// some reads find it.
     pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
-        let (mut low, mut high) = (self.begins(), self.engine.last()? + 1);
+        let (mut low, mut high) = (self.begins(), self.journal.last() + 1);
         let first = low;
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.events_from(middle).next().transpose()? {
+            match self.event(middle)? {
                 Some(recorded) if recorded.time <= time => low = middle + 1,
                 _ => high = middle,
             }
@@ -244,20 +313,139 @@ impl Log {
 
     /// Time of the newest event.
     pub fn last_time(&self) -> Result<Timestamp, LedgerError> {
-        let last = self.engine.last()?;
-        let recorded = if last == 0 { None } else { self.events_from(last).next().transpose()? };
+        let last = self.journal.last();
+        let recorded = if last < self.begins() { None } else { self.events_from(last).next().transpose()? };
         Ok(recorded.map(|recorded| recorded.time).unwrap_or_default())
     }
 }
 
-/// A new engine; the old one's files stay beside it, for a look at what happened.
-fn fresh_engine(folder: &Path) -> Result<Engine, LedgerError> {
-    let aside = folder.with_extension("damaged");
-    match fs::remove_dir_all(&aside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_error(&aside)(error)),
-        _ => fs::rename(folder, &aside).map_err(io_error(folder))?,
+type Records = Box<dyn Iterator<Item = Result<Record, LedgerError>> + Send>;
+
+/// Events of the journal, in order; falling short of the newest is an error.
+pub struct Events {
+    journal: Arc<Journal>,
+    records: Option<Records>,
+    frames: VecDeque<(u64, Vec<u8>)>,
+    next: u64,
+    last: u64,
+    tries: usize,
+}
+
+impl Iterator for Events {
+    type Item = Result<Recorded, LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next > self.last {
+            return None;
+        }
+        let read = self.read();
+        match &read {
+            Ok(recorded) => self.next = recorded.sequence + 1,
+            // What is behind an error is not told.
+            Err(_) => self.next = self.last + 1,
+        }
+        Some(read)
     }
-    Engine::open(folder)
+}
+
+impl Events {
+    fn read(&mut self) -> Result<Recorded, LedgerError> {
+        loop {
+            if let Some((sequence, frame)) = self.frames.pop_front() {
+                if sequence < self.next {
+                    continue;
+                }
+                if sequence > self.next {
+                    return Err(LedgerError::MissingEvent { expected: self.next, found: sequence });
+                }
+                return codec::decode(sequence, &frame)
+                    .map_err(|source| LedgerError::DamagedEvent { sequence, source });
+            }
+            let short = LedgerError::MissingEvent { expected: self.next, found: self.last + 1 };
+            let Some(records) = &mut self.records else {
+                self.records = Some(Box::new(self.journal.records_from(self.next)?));
+                continue;
+            };
+            let record = records.next().ok_or(short)?;
+            match record {
+                Ok(record) => self.frames = (record.first..).zip(record.frames).collect(),
+                // A compaction took the segment away: the events are in others.
+                Err(LedgerError::Io { source, .. })
+                    if source.kind() == std::io::ErrorKind::NotFound && self.tries < TRIES =>
+                {
+                    (self.records, self.tries) = (None, self.tries + 1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Opens the engine. That it fails is no reason not to start, unless somebody else has it or a later schema wrote it.
+fn open_engine(folder: &Path) -> Result<Result<Engine, LedgerError>, LedgerError> {
+    match Engine::open(folder) {
+        Err(error) if error.is_held() => Err(error),
+        Err(error @ LedgerError::NewerSchema { .. }) => Err(error),
+        opened => Ok(opened),
+    }
+}
+
+/// Whose store it is, and its engine, if it is of this store.
+fn whose(
+    written: Result<Option<Identity>, LedgerError>,
+    opened: Result<Engine, LedgerError>,
+    had_engine: bool,
+) -> Result<(Identity, Result<Engine, LedgerError>), LedgerError> {
+    let (written, damage) = match written {
+        Ok(written) => (written, None),
+        Err(damage) => (None, Some(damage)),
+    };
+    let (stored, opened) = match opened.and_then(|engine| Ok((engine.identity()?, engine))) {
+        Ok((stored, engine)) => (stored, Ok(engine)),
+        Err(error) => (None, Err(error)),
+    };
+    match (written, stored) {
+        (Some(written), Some(stored)) if written != stored => {
+            Ok((written, Err(LedgerError::DamagedMeta("its files are of another store than the journal"))))
+        }
+        (Some(identity), _) | (None, Some(identity)) => Ok((identity, opened)),
+        // Nobody says whose store it is: no new one may take its place.
+        (None, None) => match (damage, opened) {
+            (Some(damage), _) => Err(damage),
+            (None, Err(error)) if had_engine => Err(error),
+            (None, opened) => Ok((new_identity(), opened)),
+        },
+    }
+}
+
+/// Writes what only the engine has into the journal: a store from before the journal, or one whose journal lost an end
+/// that was not on disk.
+fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
+    // A log that was compacted begins later than with its first event.
+    let (from, last) = (journal.last() + 1, engine.last()?);
+    if from > last {
+        return Ok(());
+    }
+    tracing::warn!(from, last, "events that only the index has are written to the journal");
+    // All of them or none.
+    for (expected, entry) in (from..=last).zip(engine.frames_from(from)) {
+        let (found, frame) = entry?;
+        if found != expected {
+            return Err(LedgerError::MissingEvent { expected, found });
+        }
+        codec::decode(found, &frame).map_err(|source| LedgerError::DamagedEvent { sequence: found, source })?;
+    }
+    let mut blobs = engine.all_blobs().collect::<Result<Vec<_>, _>>()?;
+    blobs.retain(|(id, bytes)| Sha256::digest(bytes)[..] == id.0);
+    let mut batch = Vec::with_capacity(COPY);
+    for entry in engine.frames_from(from) {
+        let (sequence, frame) = entry?;
+        batch.push((sequence, frame));
+        if batch.len() == COPY || sequence == last {
+            journal.append(&std::mem::take(&mut batch), &std::mem::take(&mut blobs))?;
+        }
+    }
+    journal.sync()
 }
 
 fn new_identity() -> Identity {

@@ -4,22 +4,29 @@
 //! small blobs they need) are on disk. Readers take [`Ledger::state`], an immutable snapshot, and
 //! never lock.
 
+mod catalog;
 mod checkpoint;
 mod codec;
 pub mod compact;
 pub mod difference;
 mod engine;
 mod error;
+mod health;
 mod held;
+mod index;
 pub mod inspect;
 mod journal;
 mod log;
 pub mod log_lines;
+mod mend;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 pub mod point;
 pub mod portable;
+mod proof;
 pub mod queue;
+pub mod recover;
+mod reindex;
 mod replay;
 mod scrub;
 mod shapes;
@@ -46,9 +53,13 @@ use crate::model::state::State;
 
 pub use checkpoint::CheckpointPolicy;
 pub use codec::FrameError;
-pub use engine::SmallBlobs;
+#[cfg(test)]
+pub use engine::faults::{clear as heal_index, fail_after as fail_index};
 pub use error::LedgerError;
 use error::io_error;
+pub use health::{Health, Problem};
+pub use index::SmallBlobs;
+pub use proof::blob_file;
 
 /// Version of the store's layout; a store of a newer one is refused.
 pub const SCHEMA: u32 = 4;
@@ -139,9 +150,14 @@ impl Ledger {
     pub fn open_with(options: Options, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
         let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
-        let (log, replayed) = replayed(log, &checkpoints)?;
-        let log_lines = log_lines::LogLines::open(&options.path, options.durability, log.parts().2)?;
+        let (mut log, replayed) = replayed(log, &checkpoints)?;
+        let log_lines = {
+            let (right, other) = log.engine();
+            log_lines::LogLines::open(&options.path, options.durability, right.as_deref().or(other))?
+        };
+        log.start_upkeep();
         let log = Arc::new(log);
+        checkpoints.remove_before(log.begins())?;
         let queue = queue::Queue::open(&options.path.join("queue"), options.durability, log.identity())?;
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
@@ -249,8 +265,7 @@ impl Ledger {
         if from.max(1) < begins {
             return Err(LedgerError::Compacted { begins });
         }
-        let events: Result<Vec<_>, _> = self.log.events_from(from).take(limit).collect();
-        events.map_err(|error| self.unless_compacted(from.max(1), error))
+        self.log.page(from, limit).map_err(|error| self.unless_compacted(from.max(1), error))
     }
 
     /// Sequence of the oldest event: 1, unless history was compacted.
@@ -264,22 +279,50 @@ impl Ledger {
         if from < begins { LedgerError::Compacted { begins } } else { error }
     }
 
-    /// Drops history that is not kept; callers that change something wait meanwhile. Blocking.
+    /// Drops history that is not kept; callers that change something wait meanwhile. `has_file` says whether a blob is
+    /// there as a file, whole. Blocking.
     ///
     /// # Errors
-    /// The store cannot be read or written; either the former history is there or the new one.
-    pub fn compact(&self, keep: compact::Keep) -> Result<compact::Compaction, LedgerError> {
-        compact::compact(&self.log, &self.checkpoints, keep)
+    /// The store cannot be read or written, or what was written does not hold all that is needed; either the former
+    /// history is there or the new one.
+    pub fn compact(
+        &self,
+        keep: compact::Keep,
+        has_file: &dyn Fn(&BlobId) -> bool,
+    ) -> Result<compact::Compaction, LedgerError> {
+        let compaction = compact::compact(&self.log, &self.checkpoints, &self.published, keep, has_file);
+        self.log.health().note("compaction", &compaction);
+        compaction
     }
 
-    /// The blobs that any kept event refers to. Blocking: it reads all of them.
+    /// The blobs that any kept event or anything there is now refers to. Blocking: it reads all of the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read up to what is published.
     pub fn blob_uses(&self) -> Result<BlobUses, LedgerError> {
+        let (published, from) = (self.state(), self.log.begins());
         let mut uses = BlobUses::default();
-        let from = self.log.begins();
+        published.resources().for_each(|resource| uses.add_resource(&resource));
+        let mut last = from.saturating_sub(1);
         for recorded in self.log.events_from(from) {
-            uses.add_event(&recorded.map_err(|error| self.unless_compacted(from, error))?.event);
+            let recorded = recorded.map_err(|error| self.unless_compacted(from, error))?;
+            last = recorded.sequence;
+            uses.add_event(&recorded.event);
+        }
+        if last < published.sequence {
+            return Err(LedgerError::MissingEvent { expected: last + 1, found: published.sequence + 1 });
         }
         Ok(uses)
+    }
+
+    /// What is behind or broken in the store while it serves all the same.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.log.health().problems()
+    }
+
+    /// Where parts of the store say how they are.
+    pub fn health(&self) -> &Arc<Health> {
+        self.log.health()
     }
 
     /// Stops taking commands, waits for the writer, flushes.
@@ -289,19 +332,20 @@ impl Ledger {
             let _ = writer.join();
         }
         self.log_lines.settle()?;
-        self.log.flush()
+        self.log.close()
     }
 }
 
-/// The state of a log. What the engine lost or garbled is made anew from the journal.
+/// The state of a log. What the journal lost is mended from the index, if that has it.
 fn replayed(mut log: log::Log, checkpoints: &checkpoint::Folder) -> Result<(log::Log, replay::Replayed), LedgerError> {
-    match replay::latest(&log, checkpoints) {
-        Err(error) if error.is_the_engines() => {
-            tracing::warn!(%error, "the engine lost or garbled events; its files are made anew from the journal");
-            log.rebuild()?;
-            let replayed = replay::latest(&log, checkpoints)?;
-            Ok((log, replayed))
+    let replayed = match replay::latest(&log, checkpoints) {
+        Err(error) if error.is_the_journals() => {
+            // The damage says more than why it cannot be mended.
+            let mended = log.mend(&error);
+            mended.map_err(|why| if matches!(why, LedgerError::LostEvents { .. }) { why } else { error })?;
+            replay::latest(&log, checkpoints)
         }
-        replayed => Ok((log, replayed?)),
-    }
+        replayed => replayed,
+    };
+    Ok((log, replayed?))
 }

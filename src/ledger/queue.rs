@@ -5,15 +5,15 @@
 //! written anew when the store opens.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::{self, FrameError};
-use super::journal::{Identity, Journal};
+use super::journal::{Identity, Journal, list};
 use super::{Durability, LedgerError, io_error};
+use crate::disk;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Qualifier;
 use crate::model::time::Timestamp;
@@ -182,11 +182,20 @@ impl Queue {
 
 impl Inner {
     fn open(folder: &Path, durability: Durability, identity: &Identity) -> Result<Self, LedgerError> {
-        let journal = Journal::open(folder, durability, identity.clone(), 1, 0)?;
+        // It is nowhere else: what is lost is told.
+        if let Some(loss) = list::losses(folder)?.first() {
+            return Err(loss.refusal("the queue of invocations is kept nowhere else"));
+        }
+        let journal = Journal::open(folder, durability, identity.clone(), 1)?;
         let mut inner = Self { journal, pending: BTreeMap::new(), cursors: Cursors::new(), highest: 0 };
+        let mut expected = 1;
         for record in inner.journal.records_from(1)? {
             let record = record?;
             for (sequence, frame) in (record.first..).zip(&record.frames) {
+                if sequence != expected {
+                    return Err(LedgerError::MissingEvent { expected, found: sequence });
+                }
+                expected += 1;
                 let entry = decode(frame).map_err(|source| LedgerError::DamagedEvent { sequence, source })?;
                 inner.apply(entry);
             }
@@ -219,14 +228,21 @@ impl Inner {
     fn written_anew(self, folder: &Path, durability: Durability, identity: &Identity) -> Result<Self, LedgerError> {
         let (new, old) = (beside(folder, "new"), beside(folder, "old"));
         remove(&new)?;
-        let fresh = Self { journal: Journal::open(&new, Durability::Always, identity.clone(), 1, 0)?, ..self };
+        let fresh = Self { journal: Journal::open(&new, Durability::Always, identity.clone(), 1)?, ..self };
         fresh.write(&[Entry::Highest { id: fresh.highest }])?;
         for chunk in fresh.entries().collect::<Vec<_>>().chunks(AT_ONCE) {
             fresh.write(chunk)?;
         }
-        drop(fresh);
-        fs::rename(folder, &old).map_err(io_error(folder))?;
-        fs::rename(&new, folder).map_err(io_error(&new))?;
+        let (pending, cursors, highest) = (fresh.pending, fresh.cursors, fresh.highest);
+        drop(fresh.journal);
+        let read = Self::open(&new, durability, identity)?;
+        if (&read.pending, &read.cursors, read.highest) != (&pending, &cursors, highest) {
+            let problem = "the new journal does not hold what waits".to_owned();
+            return Err(LedgerError::NotProven { what: "writing the queue anew", problem });
+        }
+        drop(read);
+        disk::rename(folder, &old).map_err(io_error(folder))?;
+        disk::rename(&new, folder).map_err(io_error(&new))?;
         sync_parent(folder)?;
         remove(&old)?;
         Self::open(folder, durability, identity)
@@ -246,7 +262,7 @@ impl Inner {
 fn restore_aside(folder: &Path) -> Result<(), LedgerError> {
     let old = beside(folder, "old");
     if old.exists() && !folder.exists() {
-        fs::rename(&old, folder).map_err(io_error(&old))?;
+        disk::rename(&old, folder).map_err(io_error(&old))?;
     }
     remove(&old)
 }
@@ -256,15 +272,12 @@ fn beside(folder: &Path, extension: &str) -> PathBuf {
 }
 
 fn remove(folder: &Path) -> Result<(), LedgerError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(folder)(error)),
-        _ => Ok(()),
-    }
+    disk::remove_folder(folder).map_err(io_error(folder))
 }
 
 fn sync_parent(folder: &Path) -> Result<(), LedgerError> {
     let Some(parent) = folder.parent() else { return Ok(()) };
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(io_error(parent))
+    disk::sync_folder(parent).map_err(io_error(parent))
 }
 
 fn decode(frame: &[u8]) -> Result<Entry, FrameError> {
@@ -369,7 +382,7 @@ mod tests {
         let queue = open(folder.path());
         queue.put(pending(b"kept")).expect("is taken");
         drop(queue);
-        fs::rename(folder.path().join("queue"), folder.path().join("queue.old")).expect("is renamed");
+        std::fs::rename(folder.path().join("queue"), folder.path().join("queue.old")).expect("is renamed");
         assert_eq!(open(folder.path()).pending().len(), 1);
     }
 }

@@ -25,7 +25,17 @@ pub struct Progress {
 
 /// Rebuilds the current state.
 pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> {
-    let mut state = base(checkpoints.newest()?, log);
+    let checkpoint = checkpoints.newest()?;
+    if let Some(beyond) = checkpoint.as_ref().map(|state| state.sequence).filter(|sequence| *sequence > log.last()) {
+        // A checkpoint is written when its events are on disk.
+        return Err(LedgerError::LostEvents {
+            file: log.parts().1.folder().to_owned(),
+            from: log.last() + 1,
+            to: Some(beyond),
+            reason: "a checkpoint says that they were there".to_owned(),
+        });
+    }
+    let mut state = base(checkpoint, log);
     // The newest event's own time, also when a checkpoint covers it.
     let mut progress = Progress { checkpoint: state.sequence, time: log.last_time()? };
     for recorded in log.events_from(state.sequence + 1) {
@@ -36,12 +46,16 @@ pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> 
     Ok(Replayed { state, progress })
 }
 
-/// The state after event `sequence`, which is there.
+/// The state after event `sequence`, which is there: falling short of it is an error.
 pub fn at(log: &Log, checkpoints: &Folder, sequence: u64) -> Result<State, LedgerError> {
     let mut state = base(checkpoints.newest_until(sequence)?, log);
     let missing = usize::try_from(sequence - state.sequence).unwrap_or(usize::MAX);
     for recorded in log.events_from(state.sequence + 1).take(missing) {
-        state.apply(&recorded?.event);
+        let recorded = recorded?;
+        state.apply(&recorded.event);
+    }
+    if state.sequence != sequence {
+        return Err(LedgerError::MissingEvent { expected: state.sequence + 1, found: sequence });
     }
     Ok(state)
 }

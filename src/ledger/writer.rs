@@ -136,9 +136,12 @@ impl Writer {
         }
         self.bytes = 0;
         self.checkpoint = state.sequence;
-        let checkpoints = self.checkpoints.clone();
+        let (checkpoints, log) = (self.checkpoints.clone(), Arc::clone(&self.log));
         let write = move || {
-            if let Err(error) = checkpoints.write(&state) {
+            // What it holds must not be more than the journal has on disk.
+            let written = log.sync_journal().and_then(|()| checkpoints.write(&state));
+            log.health().note("checkpoints", &written);
+            if let Err(error) = written {
                 tracing::warn!(%error, sequence = state.sequence, "a checkpoint could not be written; the log is not affected");
             }
         };

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 use rand::rngs::StdRng;
@@ -97,6 +98,116 @@ async fn a_full_disk_refuses_changes_and_loses_nothing() {
     assert_eq!(report["whole"], true, "{report:#}");
     server.stop();
     drop(disk);
+}
+
+/// The engine fails when its disk is full, and stays so until it is opened anew, while the journal still has room: what
+/// is acknowledged in between stays, with its code, through compaction, collection and a restart.
+#[tokio::test]
+async fn a_disk_that_was_full_once_costs_nothing() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can mount the small disk that this needs");
+        return;
+    }
+    let mut server = Server::start(Options::any());
+    server.stop();
+    let disk = SmallDisk::mount(&server.data_dir());
+    server.restart();
+    let filler = disk.fill();
+    let (mut names, mut refused) = (Vec::new(), 0);
+    for number in 0..2000 {
+        let name = format!("f{number}");
+        match create_small(&server, &name).status {
+            201 => names.push(name),
+            status => {
+                assert_eq!(status, 500);
+                refused += 1;
+            }
+        }
+        if refused == 5 {
+            break;
+        }
+        // The engine's own writes come later.
+        std::thread::sleep(Duration::from_millis(15));
+    }
+    assert_eq!(refused, 5, "the disk never was full");
+    assert!(names.len() > 20, "{} functions fit into what lay ready", names.len());
+    assert_eq!(server.health()["status"], "degraded", "{}", server.health());
+    expect_code(&server, &names);
+    std::fs::remove_file(filler).expect("is removed");
+    names.push("later".to_owned());
+    assert_eq!(create_small(&server, "later").status, 201, "there is room again");
+    expect_code(&server, &names);
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while server.health()["status"] != "ok" {
+        assert!(Instant::now() < deadline, "{}", server.health());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    expect_code(&server, &names);
+    let compacted = Request::json("POST", "/_larder/compact", &json!({})).send(server.port());
+    assert_eq!(compacted.status, 200, "{}", compacted.json());
+    server.kill();
+    let data_dir = server.data_dir();
+    for arguments in [&["gc"][..], &["verify", "--deep"]] {
+        let done = Command::new(env!("CARGO_BIN_EXE_larder")).args(arguments).arg("--data-dir").arg(&data_dir).output();
+        let done = done.expect("larder runs");
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    server.restart();
+    expect_code(&server, &names);
+    server.stop();
+    drop(disk);
+}
+
+/// A start on a full disk refuses or serves; nothing is taken for damaged, and nothing is lost.
+#[tokio::test]
+async fn a_start_on_a_full_disk_sets_nothing_aside() {
+    if !geteuid().is_root() {
+        println!("skipped: only root can mount the small disk that this needs");
+        return;
+    }
+    let mut server = Server::start(Options::any());
+    server.stop();
+    let disk = SmallDisk::mount(&server.data_dir());
+    server.restart();
+    let names: Vec<_> = (0..20).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        assert_eq!(create_small(&server, name).status, 201);
+    }
+    server.kill();
+    let filler = disk.fill();
+    for _ in 0..2 {
+        server.start_and_kill(Duration::from_millis(1500));
+    }
+    let store = server.data_dir().join("store");
+    let aside = || store.join("sled.damaged").exists() || store.join("journal.damaged").exists();
+    assert!(!aside(), "a full disk is no damage");
+    std::fs::remove_file(filler).expect("is removed");
+    server.restart();
+    expect_code(&server, &names);
+    assert!(!aside(), "a full disk is no damage");
+    server.stop();
+    drop(disk);
+}
+
+/// Every function is there, and its code can be fetched.
+fn expect_code(server: &Server, names: &[String]) {
+    for name in names {
+        let found = http::get(server.port(), &format!("/2015-03-31/functions/{name}"));
+        assert_eq!(found.status, 200, "{name}");
+        let location = found.json()["Code"]["Location"].as_str().expect("a location").to_owned();
+        let path = location.split_once("://").and_then(|(_, rest)| rest.split_once('/')).expect("a path").1;
+        assert_eq!(http::get(server.port(), &format!("/{path}")).status, 200, "the code of {name}");
+    }
+}
+
+fn create_small(server: &Server, name: &str) -> http::Answer {
+    use base64::Engine as _;
+    let zip = base64::engine::general_purpose::STANDARD.encode(some(&format!("{name}{}", "x".repeat(2000))));
+    let body = json!({
+        "FunctionName": name, "Runtime": "python3.11", "Role": "arn:aws:iam::000000000000:role/any",
+        "Handler": "handler.handler", "Code": { "ZipFile": zip },
+    });
+    Request::json("POST", "/2015-03-31/functions", &body).send(server.port())
 }
 
 const TAGS: &str = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Akept";

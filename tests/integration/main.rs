@@ -50,6 +50,7 @@ mod layers;
 mod lifecycle;
 mod log_formats;
 mod logs;
+mod lost_files;
 mod memory;
 mod neighbours;
 mod networks;

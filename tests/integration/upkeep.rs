@@ -155,7 +155,13 @@ async fn what_neither_has_is_told_and_the_rest_recovered() {
     assert!(said.contains("larder verify") && said.contains("larder recover") && said.contains(".segment"), "{said}");
     assert_eq!(run(&["verify", "--data-dir", text(&data_dir)]).0, Some(1));
     let into = folder.path().join("recovered");
-    let recovery = larder(&["recover", "--data-dir", text(&data_dir), "--into", text(&into)]);
+    let output = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(["recover", "--json", "--data-dir", text(&data_dir), "--into", text(&into)])
+        .output()
+        .expect("larder runs");
+    assert_eq!(output.status.code(), Some(2), "not everything could be saved");
+    let recovery: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    assert_eq!(recovery["recovery"]["complete"], false, "{recovery}");
     let last = recovery["recovery"]["last"].as_u64().expect("a sequence");
     assert!(last > 0 && recovery["recovery"]["ended"]["sequence"].as_u64() == Some(last + 1), "{recovery}");
     let functions = larder(&["state", "--data-dir", text(&into)])["resources"].as_array().map_or(0, Vec::len);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
-use larder::ledger::{Durability, Ledger, LedgerError, Options};
+use larder::ledger::{Durability, Ledger, LedgerError, Options, inspect};
 use larder::model::event::{Origin, Recorded};
 use larder::model::limits::Limits;
 use larder::model::state::State;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use crate::commands::steps;
+use crate::commands::{functions, steps};
 
 fn options(folder: &Path) -> Options {
     Options { path: folder.to_owned(), durability: Durability::Always, limits: Limits::default() }
@@ -56,7 +56,8 @@ fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
                 for command in step.commands(&ledger.state()) {
                     let origin = Origin { request_id: "r".into(), ..Origin::default() };
                     // A refusal is as good as a success: the state must be the same after a replay.
-                    let _ = ledger.commit(command, origin, None).await;
+                    let blobs = (0..3).map(functions::blob).map(|(id, bytes)| (id, bytes.into())).collect();
+                    let _ = ledger.commit_with(command, origin, blobs).await;
                 }
             }
         }
@@ -198,10 +199,7 @@ fn an_event_that_both_have_damaged_is_located() {
 fn a_torn_last_record_is_cut() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_, history) = fill(folder.path(), 5);
-    let journal = std::fs::read_dir(folder.path().join("journal")).expect("reads").next().expect("a segment");
-    let segment = journal.expect("an entry").path();
-    let bytes = std::fs::read(&segment).expect("reads");
-    let used = bytes.iter().rposition(|byte| *byte != 0).expect("is not empty");
+    let (segment, bytes, used) = segment(folder.path());
     std::fs::write(&segment, &bytes[..used - 3]).expect("writes");
     std::fs::remove_dir_all(folder.path().join("sled")).expect("removes");
     std::fs::remove_dir_all(folder.path().join("checkpoints")).expect("removes");
@@ -217,14 +215,28 @@ fn a_torn_last_record_is_cut() {
 
 /// The journal's one segment, and where its records end.
 fn segment(folder: &Path) -> (PathBuf, Vec<u8>, usize) {
-    let entry = std::fs::read_dir(folder.join("journal")).expect("reads").next().expect("a segment");
-    let path = entry.expect("an entry").path();
+    let entries = std::fs::read_dir(folder.join("journal")).expect("reads").flatten().map(|entry| entry.path());
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "segment");
+    let path = entries.into_iter().find(is_segment).expect("a segment");
     let bytes = std::fs::read(&path).expect("reads");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("is not empty");
     (path, bytes, used)
 }
 
-/// Bytes flipped in the middle are mended from the engine; without it the place is told.
+/// Where the records begin.
+fn heads(bytes: &[u8]) -> Vec<usize> {
+    let (mut at, mut heads) = (120, Vec::new());
+    while let Some(length) = bytes.get(at..at + 4).map(|word| u32::from_le_bytes(word.try_into().expect("four bytes")))
+        && length != 0
+    {
+        heads.push(at);
+        at += 24 + length as usize;
+    }
+    heads
+}
+
+/// Bytes flipped in the middle, and records whose heads became zeros, are mended from the engine; without it the place
+/// is told.
 #[test]
 fn damage_in_the_journals_middle_is_mended_or_located() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -235,7 +247,17 @@ fn damage_in_the_journals_middle_is_mended_or_located() {
         damaged[at] ^= 0x20;
         std::fs::write(&path, &damaged).expect("writes");
         expect_whole(folder.path(), &live, &format!("byte {at} of the journal flipped"));
-        assert_eq!(std::fs::read(path.with_extension("damaged")).expect("is kept"), damaged);
+        let kept = folder.path().join("journal.damaged").join(path.file_name().expect("a name"));
+        assert_eq!(std::fs::read(kept).expect("is kept"), damaged);
+    }
+    let heads = heads(&whole);
+    for at in [heads[1], heads[heads.len() / 2], heads[heads.len() - 2]] {
+        let mut damaged = whole.clone();
+        damaged[at..at + 24].fill(0);
+        std::fs::write(&path, &damaged).expect("writes");
+        let report = inspect::inspect(folder.path(), u64::MAX, false, |_| ()).expect("can be read");
+        assert_eq!(report.damage[0].offset, Some(at as u64), "verify sees a head of zeros: {:?}", report.damage);
+        expect_whole(folder.path(), &live, &format!("the record at {at} has a head of zeros"));
     }
     let mut damaged = whole;
     damaged[used / 2] ^= 0x20;

@@ -1,11 +1,10 @@
 //! The segment that is written: begun, gone on with after a start, and put right after a failed write.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::SegmentFile;
 use super::{Identity, path_of, segment};
+use crate::disk::{self, DiskFile};
 use crate::ledger::{LedgerError, io_error};
 
 /// Bytes of zeros that are written ahead at a time.
@@ -14,7 +13,7 @@ const AHEAD: u64 = 1024 * 1024;
 /// The segment that is written.
 pub struct Active {
     /// Its file.
-    pub file: SegmentFile,
+    pub file: DiskFile,
     /// Where that is.
     pub path: PathBuf,
     /// Where the next record goes.
@@ -23,8 +22,12 @@ pub struct Active {
     filled: u64,
     /// Sequence of the next event.
     pub next: u64,
-    /// A record that could not be written may or may not be on disk: nothing can follow it.
-    pub broken: bool,
+    /// Bytes of a record that could not be written, of which any part may be on disk: nothing can follow it.
+    pub broken: Option<usize>,
+    /// Another journal may have taken the place of the one that this is of: nothing is written before that is known.
+    pub moved: bool,
+    /// It was closed: only another segment can go on, even where beginning that one failed.
+    pub sealed: bool,
 }
 
 impl Active {
@@ -47,11 +50,11 @@ impl Active {
         Ok(())
     }
 
-    /// Makes a record that was not written, or not surely, no record. Where even that fails, nothing may
-    /// follow.
-    pub fn take_back(&mut self) {
-        let undone = self.file.write_all_at(&[0; 24], self.end).and_then(|()| self.file.sync_data());
-        self.broken = undone.is_err();
+    /// Makes a record that was not written, or not surely, no record: zeros take its place. Where even that fails,
+    /// nothing may follow.
+    pub fn take_back(&mut self, length: usize) {
+        let undone = self.file.write_all_at(&vec![0; length], self.end).and_then(|()| self.file.sync_data());
+        self.broken = undone.is_err().then_some(length);
         if let Err(error) = undone {
             tracing::error!(%error, journal = %self.path.display(), "a failed write could not be taken back; no change is taken until it can");
         }
@@ -63,23 +66,27 @@ pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, L
     let path = path_of(folder, first);
     let new = path.with_extension("new");
     let make = || {
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(&new)?;
-        let file = SegmentFile::new(file);
+        let file = DiskFile::create(&new)?;
         let mut bytes = segment::header(identity, first);
         bytes.resize(usize::try_from(AHEAD).map_err(io::Error::other)?, 0);
         file.write_all_at(&bytes, 0)?;
         file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()?;
+        disk::rename(&new, &path)?;
+        disk::sync_folder(folder)?;
         Ok(file)
     };
-    let file = make().inspect_err(|_| drop(fs::remove_file(&new))).map_err(io_error(&path))?;
-    Ok(Active { file, path, end: segment::HEADER as u64, filled: AHEAD, next: first, broken: false })
+    let file = make().inspect_err(|_| drop(disk::remove_file(&new))).map_err(io_error(&path))?;
+    let end = segment::HEADER as u64;
+    Ok(Active { file, path, end, filled: AHEAD, next: first, broken: None, moved: false, sealed: false })
 }
 
-/// Goes on with the newest segment, behind its last whole record.
-pub fn reopen(first: u64, path: PathBuf, known: u64, identity: &Identity) -> Result<Active, LedgerError> {
-    let bytes = fs::read(&path).map_err(io_error(&path))?;
+/// Goes on with the newest segment, behind its last whole record. What was being written when the power went is cut:
+/// nobody was told of it.
+///
+/// # Errors
+/// Whole records lie behind bytes that are none: those were acknowledged.
+pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, LedgerError> {
+    let bytes = disk::read(&path).map_err(io_error(&path))?;
     let (mut offset, mut next) = (segment::HEADER, first);
     let damage = loop {
         match segment::read(&bytes, offset) {
@@ -91,8 +98,10 @@ pub fn reopen(first: u64, path: PathBuf, known: u64, identity: &Identity) -> Res
             segment::Found::Damage(reason) => break Some(reason),
         }
     };
-    let file = File::options().read(true).write(true).open(&path).map_err(io_error(&path))?;
-    let file = SegmentFile::new(file);
+    if let Some(reason) = damage.filter(|_| segment::last_behind(&bytes, offset, next).is_some()) {
+        return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
+    }
+    let file = DiskFile::open(&path).map_err(io_error(&path))?;
     if segment::read_header(&bytes).is_none() {
         // What it says is known; the records behind it have checksums of their own.
         tracing::warn!(journal = %path.display(), offset = 0, "the header of a segment is damaged; it is written anew");
@@ -100,18 +109,18 @@ pub fn reopen(first: u64, path: PathBuf, known: u64, identity: &Identity) -> Res
         file.write_all_at(&header, 0).and_then(|()| file.sync_data()).map_err(io_error(&path))?;
     }
     if let Some(reason) = damage {
-        if let Some(last) = segment::last_behind(&bytes, offset, next) {
-            // Bytes that whole records follow are no torn write: those records were acknowledged.
-            if last > known {
-                return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
-            }
-            let aside = path.with_extension("damaged");
-            fs::copy(&path, &aside).map_err(io_error(&aside))?;
-            tracing::warn!(journal = %path.display(), offset, sequence = next, reason, kept = %aside.display(), "the journal is damaged; it is mended from the engine");
-        }
-        tracing::warn!(journal = %path.display(), offset, reason, next, known, "the journal ends in bytes that are no record; they are cut");
-        file.set_len(offset as u64).map_err(io_error(&path))?;
+        tracing::warn!(journal = %path.display(), offset, reason, next, "the journal ends in bytes that are no record; they are cut");
+        file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
     }
     let filled = if damage.is_some() { offset } else { bytes.len() };
-    Ok(Active { file, path, end: offset as u64, filled: filled as u64, next, broken: false })
+    Ok(Active {
+        file,
+        path,
+        end: offset as u64,
+        filled: filled as u64,
+        next,
+        broken: None,
+        moved: false,
+        sealed: false,
+    })
 }

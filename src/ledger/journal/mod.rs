@@ -1,23 +1,26 @@
-//! The journal: every batch of events, in plain checksummed files, written before the engine learns of it.
+//! The journal: every batch of events, in plain checksummed files. With the blobs' files it is the truth of a store.
 //!
-//! The engine (sled) is trusted for order and speed, never alone for survival: what it loses is put back
-//! from here, and it may flush lazily. One `pwrite` and one `fdatasync` a batch is also the cheapest way to
-//! the disk: segments are filled with zeros ahead, so that an append changes no length and no block list.
+//! The engine (sled) is an index that is made from here. One `pwrite` and one `fdatasync` a batch is also the cheapest
+//! way to the disk: segments are filled with zeros ahead, so that an append changes no length and no block list.
 
 mod active;
 #[cfg(test)]
 mod faults;
-mod file;
+pub mod list;
 pub mod sealed;
-mod segment;
+pub mod segment;
+pub mod switch;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use self::active::{Active, begin, reopen};
-use super::{Attachment, Durability, LedgerError, SCHEMA, io_error};
+use super::{Attachment, Durability, LedgerError, SCHEMA, codec, io_error};
+use crate::disk;
+use crate::model::event::Event;
+use crate::model::event::history::HistoryEvent;
 
 pub use segment::{Identity, Record};
 
@@ -32,6 +35,9 @@ pub struct Journal {
     active: Mutex<Active>,
     /// Is told when a segment was sealed.
     on_seal: Mutex<Option<mpsc::Sender<()>>>,
+    /// How often another journal took its place.
+    generation: AtomicU64,
+    begins: AtomicU64,
 }
 
 /// A segment's file and its first sequence.
@@ -72,12 +78,14 @@ fn first_of(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.split('.').next()?.parse().ok()
 }
 
-/// The segments of a folder, oldest first.
+/// The segments of a folder, oldest first; none if it is not there.
 pub fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
-    fs::create_dir_all(folder).map_err(io_error(folder))?;
+    let paths = match disk::list(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        paths => paths.map_err(io_error(folder))?,
+    };
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        let path = entry.map_err(io_error(folder))?.path();
+    for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if (name.ends_with(".segment") || name.ends_with(".segment.zst"))
             && let Some(first) = first_of(&path)
@@ -106,23 +114,21 @@ pub fn scan(
 impl Journal {
     /// Opens the journal in `folder`, or begins one at the sequence `next`.
     ///
-    /// A last record that was not written whole is cut: nobody was told of it. `known` is what the engine
-    /// has: damage before that is no torn write.
-    pub fn open(
-        folder: &Path,
-        durability: Durability,
-        identity: Identity,
-        next: u64,
-        known: u64,
-    ) -> Result<Self, LedgerError> {
-        let active = match segments(folder)?.pop() {
-            // Only where the segment behind it was lost: nothing is written to a compressed one.
-            Some((first, path)) if sealed::is_compressed(&path) => begin(folder, &identity, end(first, &path)?)?,
-            Some((first, path)) => reopen(first, path, known, &identity)?,
-            None => begin(folder, &identity, next)?,
+    /// A last record that was not written whole is cut: nobody was told of it.
+    pub fn open(folder: &Path, durability: Durability, identity: Identity, next: u64) -> Result<Self, LedgerError> {
+        disk::create_folder(folder).map_err(io_error(folder))?;
+        let active = newest(folder, &identity, next)?;
+        let journal = Self {
+            begins: AtomicU64::new(oldest(folder)?),
+            folder: folder.to_owned(),
+            identity,
+            durability,
+            active: Mutex::new(active),
+            on_seal: Mutex::default(),
+            generation: AtomicU64::new(0),
         };
-        let (active, on_seal) = (Mutex::new(active), Mutex::default());
-        Ok(Self { folder: folder.to_owned(), identity, durability, active, on_seal })
+        journal.write_list();
+        Ok(journal)
     }
 
     /// Where it lies.
@@ -146,20 +152,50 @@ impl Journal {
     }
 
     /// Sequence of the oldest event, or of the first that will be.
-    pub fn begins(&self) -> Result<u64, LedgerError> {
-        let oldest = segments(&self.folder)?.into_iter().next();
-        Ok(oldest.map_or_else(|| self.active().next, |(first, _)| first))
+    pub fn begins(&self) -> u64 {
+        self.begins.load(Ordering::Acquire)
     }
 
-    /// Goes on with another journal, which `switch` puts into the folder of this one.
-    pub fn switch(&self, switch: impl FnOnce() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+    /// Whether it has still to be found out which of two journals is the store's.
+    pub fn is_moved(&self) -> bool {
+        self.active().moved
+    }
+
+    /// Goes on with `journal.new`, which is whole and proven. After an error nothing has changed, or it is found out
+    /// before the next write which of the two is the store's.
+    pub fn switch(&self, store: &Path, why: switch::Why) -> Result<(), LedgerError> {
         let mut active = self.active();
-        // Should the new one not open, nothing may be written to the file of the former.
-        active.broken = true;
-        switch()?;
-        let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
-        *active = reopen(first, path, 0, &self.identity)?;
+        if let Err(error) = switch::commit(store, why) {
+            active.moved = switch::withdraw(store).is_err();
+            return Err(error);
+        }
+        active.moved = true;
+        *active = self.reattach()?;
         Ok(())
+    }
+
+    /// Finds the journal that is the store's after a switch.
+    fn reattach(&self) -> Result<Active, LedgerError> {
+        if let Some(store) = self.folder.parent() {
+            switch::redo(store)?;
+        }
+        let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
+        let active = reopen(first, path, &self.identity)?;
+        self.begins.store(oldest(&self.folder)?, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(active)
+    }
+
+    /// How often another journal took the place of this one: places in it hold as long as this is the same.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The list is a cache: a start without it reads more.
+    fn write_list(&self) {
+        if let Err(error) = list::bring_up_to_date(&self.folder) {
+            tracing::warn!(%error, "the list of the journal's segments could not be written; the next start reads them all");
+        }
     }
 
     /// The newest event's sequence.
@@ -185,21 +221,25 @@ impl Journal {
     }
 
     fn write(&self, active: &mut Active, record: &[u8], next: u64) -> Result<(), LedgerError> {
-        if active.broken {
-            // There may be room again.
-            active.take_back();
+        if active.moved {
+            *active = self.reattach()?;
         }
-        if active.broken {
+        if let Some(length) = active.broken {
+            // There may be room again.
+            active.take_back(length);
+        }
+        if active.broken.is_some() {
             return Err(io_error(&active.path)(io::Error::other("an earlier write failed and cannot be undone yet")));
         }
         // A segment that has blobs only, or whose first event is the next, would get its own name again.
         let is_other = path_of(&self.folder, active.next) != active.path;
-        if active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64 && is_other {
+        let is_full = active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64;
+        if active.sealed || is_full && is_other {
             *active = self.next_segment(active)?;
         }
         let wait = self.durability == Durability::Always;
         if let Err(error) = active.write(record, wait) {
-            active.take_back();
+            active.take_back(record.len());
             return Err(io_error(&active.path)(error));
         }
         active.end += record.len() as u64;
@@ -207,9 +247,11 @@ impl Journal {
         Ok(())
     }
 
-    fn next_segment(&self, active: &Active) -> Result<Active, LedgerError> {
+    fn next_segment(&self, active: &mut Active) -> Result<Active, LedgerError> {
+        active.sealed = true;
         active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(io_error(&active.path))?;
         let next = begin(&self.folder, &self.identity, active.next)?;
+        self.write_list();
         if let Some(told) = &*self.on_seal.lock().expect("no holder of this lock panics") {
             // Nobody may listen any more.
             let _ = told.send(());
@@ -243,7 +285,34 @@ impl Journal {
     }
 }
 
-fn path_of(folder: &Path, first: u64) -> PathBuf {
+/// The first sequence of a journal that has a segment.
+fn oldest(folder: &Path) -> Result<u64, LedgerError> {
+    Ok(segments(folder)?.first().map_or(1, |(first, _)| *first))
+}
+
+/// The segment to write to.
+fn newest(folder: &Path, identity: &Identity, next: u64) -> Result<Active, LedgerError> {
+    match segments(folder)?.pop() {
+        // Only where the segment behind it was lost: nothing is written to a compressed one.
+        Some((first, path)) if sealed::is_compressed(&path) => begin(folder, identity, end(first, &path)?),
+        Some((first, path)) => reopen(first, path, identity),
+        None => begin(folder, identity, next),
+    }
+}
+
+/// Whether the first event of a segment stands for all before it; `None` if that cannot be read.
+pub fn begins_by_compaction(path: &Path) -> Result<Option<bool>, LedgerError> {
+    let first = match records(path).find(|record| record.as_ref().map_or(true, |record| !record.frames.is_empty())) {
+        None => return Ok(Some(false)),
+        Some(Err(LedgerError::DamagedJournal { .. })) => return Ok(None),
+        Some(record) => record?,
+    };
+    let event = first.frames.first().and_then(|frame| codec::decode(first.first, frame).ok());
+    Ok(event.map(|recorded| matches!(recorded.event, Event::History(HistoryEvent::HistoryCompacted { .. }))))
+}
+
+/// Where a segment lies as long as it is not compressed.
+pub fn path_of(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.segment"))
 }
 

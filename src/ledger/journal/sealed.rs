@@ -1,11 +1,11 @@
 //! Sealed segments, to which nothing is written any more: compressed with zstd. Plain ones, as older Larders left them,
 //! are read all the same.
 
-use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Record, first_of, segment};
+use crate::disk::{self, DiskWriter};
 use crate::ledger::{LedgerError, io_error};
 
 /// What the name of a compressed segment ends with.
@@ -24,7 +24,7 @@ pub fn is_compressed(path: &Path) -> bool {
 
 /// The bytes of a segment, compressed or not.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    let bytes = match fs::read(path) {
+    let bytes = match disk::read(path) {
         // Compressed since the folder was read.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_compressed(path) => {
             return bytes_of_compressed(&compressed_name(path));
@@ -35,7 +35,12 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
 }
 
 fn bytes_of_compressed(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    unpack(path, &fs::read(path).map_err(io_error(path))?)
+    unpack(path, &disk::read(path).map_err(io_error(path))?)
+}
+
+/// The bytes of a file that was compressed, whatever its name.
+pub fn unpacked(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    bytes_of_compressed(path)
 }
 
 fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, LedgerError> {
@@ -57,12 +62,12 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, LedgerError> {
 pub fn write_beside(plain: &Path, bytes: &[u8]) -> Result<PathBuf, LedgerError> {
     let new = plain.with_extension("compressing");
     let write = || {
-        let mut encoder = zstd::Encoder::new(File::create(&new)?, LEVEL)?;
+        let mut encoder = zstd::Encoder::new(DiskWriter::create(&new)?, LEVEL)?;
         encoder.include_checksum(true)?;
         encoder.write_all(bytes)?;
         encoder.finish()?.sync_all()
     };
-    write().inspect_err(|_| drop(fs::remove_file(&new))).map_err(io_error(&new))?;
+    write().inspect_err(|_| drop(disk::remove_file(&new))).map_err(io_error(&new))?;
     Ok(new)
 }
 

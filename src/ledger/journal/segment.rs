@@ -7,7 +7,10 @@
 //! blob   | digest 32 | length u32 | bytes |
 //! ```
 //! Little-endian. A record's length is that of what follows its counts; its checksum is over all that
-//! follows the checksum. A length of 0 ends a segment.
+//! follows the checksum. A head of zeros ends a segment, if everything behind it is zeros too. What else lies there is
+//! damage in a sealed segment. In the newest it may be the rest of one record that was being written when the power
+//! went: it is cut if no whole record of a later event lies behind it, and is damage else, as only one record at a
+//! time is written and not yet synced.
 
 use bytes::Bytes;
 
@@ -117,7 +120,7 @@ pub fn read(bytes: &[u8], offset: usize) -> Found {
     let Some(head) = bytes.get(offset..offset + RECORD) else { return ended(&bytes[offset.min(bytes.len())..]) };
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     if word(0) == 0 {
-        return ended(head);
+        return ended(&bytes[offset..]);
     }
     let end = usize::try_from(word(0)).ok().and_then(|length| (offset + RECORD).checked_add(length));
     let Some(checked) = end.and_then(|end| bytes.get(offset + 8..end)) else {
@@ -152,9 +155,39 @@ pub fn last_behind(bytes: &[u8], offset: usize, next: u64) -> Option<u64> {
     last
 }
 
+/// The whole records of a segment with the places where they begin, also those behind damage.
+pub fn whole_records(bytes: &[u8], first: u64) -> impl Iterator<Item = (usize, Record)> + '_ {
+    let (mut offset, mut next) = (HEADER, first);
+    std::iter::from_fn(move || {
+        while offset + RECORD <= bytes.len() {
+            let sequence = u64::from_le_bytes(bytes[offset + 8..offset + 16].try_into().ok()?);
+            let plausible = sequence >= next && sequence - next <= bytes.len() as u64;
+            match plausible.then(|| read(bytes, offset)) {
+                Some(Found::Record(record, after)) => {
+                    let at = std::mem::replace(&mut offset, after);
+                    next = record.first + record.frames.len() as u64;
+                    return Some((at, record));
+                }
+                _ => offset += 1,
+            }
+        }
+        None
+    })
+}
+
+/// Where each blob of a record that begins at `offset` lies.
+pub fn places(record: &Record, offset: usize) -> impl Iterator<Item = (BlobId, usize, usize)> + '_ {
+    let mut at = offset + RECORD + record.frames.iter().map(|frame| frame.len() + 4).sum::<usize>();
+    record.blobs.iter().map(move |(id, bytes)| {
+        let begin = at + 36;
+        at = begin + bytes.len();
+        (*id, begin, bytes.len())
+    })
+}
+
 /// The end, if there is nothing but zeros.
 fn ended(bytes: &[u8]) -> Found {
-    if bytes.iter().all(|byte| *byte == 0) { Found::End } else { Found::Damage("bytes behind the last record") }
+    if bytes.iter().all(|byte| *byte == 0) { Found::End } else { Found::Damage("bytes behind the end of the records") }
 }
 
 /// Reads a record from its first sequence on.
@@ -205,6 +238,32 @@ mod tests {
         let Found::Record(record, next) = read(&bytes, 0) else { panic!("a record") };
         assert_eq!((record.first, record.frames.len(), record.blobs.len(), next), (7, 2, 1, length));
         assert_eq!(read(&bytes, next), Found::End);
+    }
+
+    #[test]
+    fn a_head_of_zeros_before_other_bytes_is_no_end() {
+        let mut bytes = [sample(), record(9, &[(9, b"three".to_vec())], &[])].concat();
+        bytes.extend_from_slice(&[0; 100]);
+        bytes[..24].fill(0);
+        assert!(matches!(read(&bytes, 0), Found::Damage(_)));
+        assert_eq!(last_behind(&bytes, 0, 7), Some(9));
+    }
+
+    #[test]
+    fn whole_records_are_found_with_the_places_of_their_blobs() {
+        let identity = Identity { store_id: vec![b'a'; 32], secret: vec![b'b'; 64] };
+        let mut bytes = header(&identity, 7);
+        bytes.extend(sample());
+        let second = bytes.len();
+        bytes.extend(record(9, &[(9, b"three".to_vec())], &[(BlobId([4; 32]), Bytes::from_static(b"layer"))]));
+        bytes[HEADER + 2] ^= 1;
+        let found: Vec<_> = whole_records(&bytes, 7).collect();
+        assert_eq!(found.len(), 1);
+        let (at, record) = &found[0];
+        assert_eq!((*at, record.first), (second, 9));
+        for (id, begin, length) in places(record, *at) {
+            assert_eq!((id, &bytes[begin..begin + length]), (BlobId([4; 32]), &b"layer"[..]));
+        }
     }
 
     #[test]

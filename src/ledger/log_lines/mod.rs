@@ -144,7 +144,7 @@ impl std::fmt::Debug for LogLines {
 
 impl LogLines {
     /// The lines of the store in the folder `path`. Those that an older Larder put into the engine are moved.
-    pub(super) fn open(path: &Path, durability: Durability, engine: &Engine) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path, durability: Durability, engine: Option<&Engine>) -> Result<Self, LedgerError> {
         migration::settle(path)?;
         let store = migration::run(path, durability, engine)?;
         Ok(Self { store: Arc::new(Mutex::new(store)) })

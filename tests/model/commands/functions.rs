@@ -14,6 +14,7 @@ use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};
 use larder::model::state::State;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 /// The command with the current revision of its function.
 pub fn with_revision(command: FunctionCommand, state: &State) -> FunctionCommand {
@@ -90,8 +91,13 @@ fn code() -> impl Strategy<Value = Code> {
 pub fn content(byte: u8) -> Code {
     match byte {
         3 => Code::in_folder(HotFolder("$LARDER_HOT_HERE/code".to_owned())),
-        byte => Code::zip(BlobId([byte; 32]), u64::from(byte) + 1),
+        byte => Code::zip(blob(byte).0, u64::from(byte) + 1),
     }
+}
+
+/// The zip of some content: a store that has none of it is no whole one.
+pub fn blob(byte: u8) -> (BlobId, Vec<u8>) {
+    (BlobId(Sha256::digest([byte]).into()), vec![byte])
 }
 
 fn config() -> impl Strategy<Value = FunctionConfig> {

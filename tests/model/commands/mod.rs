@@ -6,7 +6,7 @@ pub mod concurrency;
 mod event_invoke;
 mod event_sources;
 mod function_settings;
-mod functions;
+pub mod functions;
 mod iam;
 mod layers;
 mod logs;

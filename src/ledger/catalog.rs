@@ -1,0 +1,116 @@
+//! Where the small blobs lie in the journal: for reads by name while there is no engine to ask. It is made when it is
+//! first needed, follows the journal from then on, and is given up when the engine is there again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use super::LedgerError;
+use super::io_error;
+use super::journal::{self, Journal, sealed, segment};
+use crate::disk;
+use crate::model::blob::BlobId;
+
+/// A blob's place: the segment, and where in its unpacked bytes.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    segment: u64,
+    begin: usize,
+    length: usize,
+}
+
+/// What was read of the journal so far.
+#[derive(Debug, Default)]
+struct Read {
+    generation: u64,
+    places: HashMap<BlobId, Place>,
+    /// The segment to go on with, and where.
+    segment: u64,
+    offset: usize,
+}
+
+/// The catalog.
+pub struct Catalog {
+    journal: Arc<Journal>,
+    read: Mutex<Read>,
+}
+
+impl Catalog {
+    /// An empty one.
+    pub fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, read: Mutex::default() }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Read::default();
+    }
+
+    /// Whether the journal has a blob.
+    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.place(&mut read, id).map(|place| place.is_some())
+    }
+
+    /// The bytes of a blob that is in the journal, as its name says.
+    pub fn find(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..2 {
+            let Some(place) = self.place(&mut read, id)? else { return Ok(None) };
+            let bytes = self.bytes(place);
+            if let Ok(bytes) = bytes
+                && Sha256::digest(&bytes)[..] == id.0
+            {
+                return Ok(Some(bytes));
+            }
+            // The segment was mended, or taken away by a compaction, and its blobs lie elsewhere.
+            *read = Read::default();
+        }
+        Ok(None)
+    }
+
+    fn place(&self, read: &mut Read, id: &BlobId) -> Result<Option<Place>, LedgerError> {
+        if read.generation != self.journal.generation() {
+            *read = Read { generation: self.journal.generation(), ..Read::default() };
+        }
+        if let Some(place) = read.places.get(id) {
+            return Ok(Some(*place));
+        }
+        self.follow(read)?;
+        Ok(read.places.get(id).copied())
+    }
+
+    /// Reads what came since.
+    fn follow(&self, read: &mut Read) -> Result<(), LedgerError> {
+        let (segments, from) = (journal::segments(self.journal.folder())?, read.segment);
+        for (first, path) in segments.iter().filter(|(first, _)| *first >= from) {
+            if *first != read.segment {
+                (read.segment, read.offset) = (*first, segment::HEADER);
+            }
+            let bytes = match sealed::bytes(path) {
+                // What is damaged is the scrubber's; whole records are good for a blob all the same.
+                Err(LedgerError::DamagedJournal { .. }) => continue,
+                bytes => bytes?,
+            };
+            while let segment::Found::Record(record, after) = segment::read(&bytes, read.offset) {
+                for (id, begin, length) in segment::places(&record, read.offset) {
+                    read.places.insert(id, Place { segment: *first, begin, length });
+                }
+                read.offset = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes(&self, place: Place) -> Result<Vec<u8>, LedgerError> {
+        let path = journal::path_of(self.journal.folder(), place.segment);
+        match disk::read_at(&path, place.begin as u64, place.length) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let bytes = sealed::bytes(&sealed::compressed_name(&path))?;
+                Ok(bytes.get(place.begin..place.begin + place.length).map(<[u8]>::to_vec).unwrap_or_default())
+            }
+            bytes => bytes.map_err(io_error(&path)),
+        }
+    }
+}

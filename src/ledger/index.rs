@@ -1,0 +1,218 @@
+//! The index: the engine, as long as it is right, for reads by key. The journal is the truth: what the engine fails at,
+//! does not have or has garbled is read from there, and nobody who asks hears of it. An engine that failed is not
+//! asked again; `reindex.rs` makes another while the server runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use sha2::{Digest as _, Sha256};
+
+use super::catalog::Catalog;
+use super::engine::Engine;
+use super::health::Health;
+use super::held::Held;
+use super::journal::Journal;
+use super::{Attachment, LedgerError, codec};
+use crate::model::blob::BlobId;
+use crate::model::event::Recorded;
+
+/// The part of the store, for its health.
+pub const PART: &str = "index";
+
+/// The index of a store.
+pub struct Index {
+    catalog: Catalog,
+    health: Arc<Health>,
+    held: Held,
+    /// Right up to the journal's end; `None`: it is behind or broken.
+    engine: Mutex<Option<Arc<Engine>>>,
+    /// Up to where it was right.
+    right_to: AtomicU64,
+    /// Whether its files may be at fault, and not only what the system did with them.
+    damaged: Mutex<bool>,
+    /// Whether its files cannot even be opened.
+    unreadable: Mutex<bool>,
+    /// Is told when there is no engine any more.
+    on_failure: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Index {
+    /// An index of a journal, without an engine yet.
+    pub fn new(journal: Arc<Journal>, health: Arc<Health>) -> Self {
+        Self {
+            catalog: Catalog::new(journal),
+            health,
+            held: Held::default(),
+            engine: Mutex::default(),
+            right_to: AtomicU64::new(0),
+            damaged: Mutex::default(),
+            unreadable: Mutex::default(),
+            on_failure: Mutex::default(),
+        }
+    }
+
+    /// Takes an engine that is right up to the event `last`, the journal's newest. Nobody may append meanwhile.
+    pub fn install(&self, engine: Engine, last: u64) {
+        *lock(&self.engine) = Some(Arc::new(engine));
+        *lock(&self.damaged) = false;
+        self.right_to.store(last, Ordering::Release);
+        self.catalog.clear();
+        self.health.clear(PART);
+    }
+
+    /// The engine, if it is right.
+    pub fn engine(&self) -> Option<Arc<Engine>> {
+        lock(&self.engine).clone()
+    }
+
+    /// Has somebody told when there is no engine any more.
+    pub fn tell(&self, to: Option<mpsc::Sender<()>>) {
+        *lock(&self.on_failure) = to;
+    }
+
+    /// Whether the engine's files may be damaged.
+    pub fn is_damaged(&self) -> bool {
+        *lock(&self.damaged)
+    }
+
+    /// The engine is not right, or there is none: reads go to the journal from here on.
+    pub fn give_up(&self, error: &LedgerError) {
+        let was = lock(&self.engine).take();
+        if !error.is_the_systems() {
+            *lock(&self.damaged) = true;
+            *lock(&self.unreadable) |= matches!(error, LedgerError::Engine { .. });
+        }
+        let right_to = self.right_to.load(Ordering::Acquire);
+        if was.is_some() {
+            tracing::error!(%error, right_to, "the index of the journal failed; reads go to the journal until it is made anew");
+        }
+        self.health
+            .report(PART, format!("right up to event {right_to}; it is being made anew from the journal: {error}"));
+        if let Some(told) = &*lock(&self.on_failure) {
+            // Nobody may listen any more.
+            let _ = told.send(());
+        }
+    }
+
+    /// Whether its files could not be read: they may hold what nobody has looked at.
+    pub fn is_unreadable(&self) -> bool {
+        std::mem::take(&mut *lock(&self.unreadable))
+    }
+
+    fn ask<T>(&self, ask: impl FnOnce(&Engine) -> Result<T, LedgerError>) -> Option<T> {
+        let engine = self.engine()?;
+        ask(&engine).inspect_err(|error| self.give_up(error)).ok()
+    }
+
+    /// Takes events and blobs that are in the journal.
+    pub fn insert(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) {
+        let last = frames.last().map(|(sequence, _)| *sequence);
+        if self.ask(|engine| engine.insert(frames, blobs)).is_some()
+            && let Some(last) = last
+        {
+            self.right_to.store(last, Ordering::Release);
+        }
+    }
+
+    /// Events from `from` to `to`; `None`: the journal has to be asked.
+    pub fn events(&self, from: u64, to: u64) -> Option<Vec<Recorded>> {
+        let read = |engine: &Engine| {
+            let mut events = Vec::new();
+            for (expected, entry) in (from..=to).zip(engine.frames_from(from)) {
+                let (found, frame) = entry?;
+                if found != expected {
+                    return Err(LedgerError::MissingEvent { expected, found });
+                }
+                let event = codec::decode(found, &frame);
+                events.push(event.map_err(|source| LedgerError::DamagedEvent { sequence: found, source })?);
+            }
+            match from + events.len() as u64 {
+                next if next <= to => Err(LedgerError::MissingEvent { expected: next, found: to + 1 }),
+                _ => Ok(events),
+            }
+        };
+        self.ask(read)
+    }
+
+    /// The bytes of a small blob, as its name says.
+    pub fn blob(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        let read = |engine: &Engine| match engine.blob(id)? {
+            Some(bytes) if Sha256::digest(&bytes)[..] != id.0 => {
+                Err(LedgerError::DamagedMeta("a small blob of the index is damaged"))
+            }
+            found => Ok(found),
+        };
+        self.ask(read).map_or_else(|| self.catalog.find(id), Ok)
+    }
+
+    /// The same, whatever the engine says.
+    pub fn blob_of_journal(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.catalog.find(id)
+    }
+
+    /// Whether there is a small blob of this name.
+    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
+        self.ask(|engine| engine.has_blob(id)).map_or_else(|| self.catalog.contains(id), Ok)
+    }
+
+    /// The small blobs of the engine, with their sizes.
+    fn list(&self) -> Vec<(BlobId, u64)> {
+        let list = |engine: &Engine| {
+            let sizes = engine.all_blobs().map(|entry| entry.map(|(id, bytes)| (id, bytes.len() as u64)));
+            sizes.collect::<Result<Vec<_>, _>>()
+        };
+        self.ask(list).unwrap_or_default()
+    }
+
+    /// Blobs that requests on their way need.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Blobs too small to be worth a file: they are stored together with their event.
+#[derive(Clone)]
+pub struct SmallBlobs(pub(super) Arc<Index>);
+
+impl std::fmt::Debug for SmallBlobs {
+    /// Leaves the engine out, which would print its pages.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SmallBlobs").finish_non_exhaustive()
+    }
+}
+
+impl SmallBlobs {
+    /// The bytes of a blob, if it is one of these; they are as its name says.
+    pub fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.0.blob(id)
+    }
+
+    /// The bytes of a blob that was not found elsewhere: the index may have lost it.
+    pub fn find(&self, id: &BlobId) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.0.blob_of_journal(id)
+    }
+
+    /// The names and sizes in bytes of those that the index has.
+    pub fn list(&self) -> Vec<(BlobId, u64)> {
+        self.0.list()
+    }
+
+    /// Removes a blob that nothing refers to from the index; the journal drops it when it is compacted.
+    pub fn remove(&self, id: &BlobId) {
+        self.0.ask(|engine| engine.remove_blob(id));
+    }
+
+    /// Blobs that requests on their way need, of any size.
+    pub fn held(&self) -> &Held {
+        self.0.held()
+    }
+
+    /// Whether the blob is one of these.
+    pub fn contains(&self, id: &BlobId) -> Result<bool, LedgerError> {
+        self.0.contains(id)
+    }
+}

@@ -1,0 +1,184 @@
+//! A journal that lost a segment, or of which bytes are no records, is made whole from the engine, which has the same
+//! events: written anew beside it, proven, and put in its place. Where the engine does not have all of it, nothing is
+//! changed and the refusal says what is missing.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::engine::Engine;
+use super::journal::list::{self, Loss};
+use super::journal::{self, Identity, Journal, Record, sealed, segment, switch};
+use super::{Attachment, Durability, LedgerError, codec, proof};
+use crate::model::blob::BlobId;
+
+/// Bytes of events or blobs that go into one record.
+const RECORD: usize = 4 * 1024 * 1024;
+
+/// What is wrong with the journal in `folder`, as far as a start has to know: segments that are lost, and damage in
+/// the newest that is no torn write. `None`: nothing.
+pub fn problem(folder: &Path) -> Result<Option<LedgerError>, LedgerError> {
+    let losses = list::losses(folder)?;
+    if let Some(loss) = losses.first() {
+        return Ok(Some(loss.refusal("the index does not have them whole")));
+    }
+    let Some((_, path)) = journal::segments(folder)?.pop() else { return Ok(None) };
+    match journal::records(&path).find_map(Result::err) {
+        Some(error @ LedgerError::DamagedJournal { offset, sequence, .. }) => {
+            let bytes = sealed::bytes(&path).unwrap_or_default();
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+            let is_torn = offset >= segment::HEADER && segment::last_behind(&bytes, offset, sequence).is_none();
+            // A damaged header alone is written anew.
+            let is_header = offset == 0 && !sealed::is_compressed(&path) && records_are_whole(&bytes);
+            Ok((!is_torn && !is_header).then_some(error))
+        }
+        Some(error) => Err(error),
+        None => Ok(None),
+    }
+}
+
+fn records_are_whole(bytes: &[u8]) -> bool {
+    let mut offset = segment::HEADER;
+    loop {
+        match segment::read(bytes, offset) {
+            segment::Found::Record(_, after) => offset = after,
+            segment::Found::End => return true,
+            segment::Found::Damage(_) => return segment::last_behind(bytes, offset, 0).is_none(),
+        }
+    }
+}
+
+/// Writes the journal of `store` anew into `journal.new`, whole and proven, from what is whole of it and from the
+/// engine; `problem` is why.
+///
+/// # Errors
+/// The engine does not have what is missing: then nothing has changed.
+pub fn write_anew(
+    store: &Path,
+    identity: &Identity,
+    engine: &Engine,
+    problem: &LedgerError,
+) -> Result<(), LedgerError> {
+    let folder = store.join("journal");
+    tracing::warn!(%problem, "the journal is mended from the index");
+    let segments = journal::segments(&folder)?;
+    let is_newest_lost = list::losses(&folder)?.iter().any(|loss| loss.to.is_none());
+    if is_newest_lost && !engine.is_complete()? {
+        let reason = "the index may not have the last of them, as it was not closed in good order";
+        return Err(with_reason(problem, reason));
+    }
+    let new = switch::new_folder(store)?;
+    let written = Anew::new(&new, identity, engine, &segments, problem)?.write(&segments)?;
+    let proven = proof::prove(&new, written, || true)?;
+    let missing = proven.missing(|id| proof::blob_file(store, id).is_file());
+    if !missing.is_empty() {
+        return Err(with_reason(problem, &format!("the blobs {} are gone with them", proof::named(&missing))));
+    }
+    Ok(())
+}
+
+/// The problem, and why it cannot be mended.
+fn with_reason(problem: &LedgerError, why: &str) -> LedgerError {
+    match problem {
+        LedgerError::LostEvents { file, from, to, .. } => {
+            Loss { file: file.clone(), from: *from, to: *to }.refusal(why)
+        }
+        LedgerError::DamagedJournal { path, offset, sequence, reason } => {
+            tracing::error!(%problem, why, "the journal cannot be mended from the index");
+            LedgerError::DamagedJournal { path: path.clone(), offset: *offset, sequence: *sequence, reason }
+        }
+        other => LedgerError::NotProven { what: "mending the journal", problem: format!("{other}; {why}") },
+    }
+}
+
+/// A journal that is being written from two sources.
+struct Anew<'a> {
+    journal: Journal,
+    engine: &'a Engine,
+    problem: &'a LedgerError,
+    next: u64,
+    seen: HashSet<BlobId>,
+}
+
+impl<'a> Anew<'a> {
+    fn new(
+        folder: &Path,
+        identity: &Identity,
+        engine: &'a Engine,
+        segments: &[journal::Segment],
+        problem: &'a LedgerError,
+    ) -> Result<Self, LedgerError> {
+        let begins = match segments.first() {
+            Some((first, path)) if *first == 1 || journal::begins_by_compaction(path)? == Some(true) => *first,
+            _ => engine.first()?.unwrap_or(1),
+        };
+        // Synced as a whole, at the end.
+        let whenever = Durability::Interval(std::time::Duration::MAX);
+        let journal = Journal::open(folder, whenever, identity.clone(), begins)?;
+        Ok(Self { journal, engine, problem, next: begins, seen: HashSet::new() })
+    }
+
+    /// Writes everything; returns the newest event.
+    fn write(mut self, segments: &[journal::Segment]) -> Result<u64, LedgerError> {
+        for record in segments.iter().flat_map(whole_records) {
+            if record.first > self.next {
+                self.fill(record.first - 1)?;
+            }
+            let next = self.next;
+            let frames: Vec<_> =
+                (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= next).collect();
+            self.next += frames.len() as u64;
+            self.blobs(record.blobs)?;
+            self.journal.append(&frames, &[])?;
+        }
+        let last = self.engine.last()?;
+        self.fill(last)?;
+        for blob in self.engine.all_blobs() {
+            let (id, bytes) = blob?;
+            // One that the engine garbled must not get a checksum that fits.
+            if Sha256::digest(&bytes)[..] == id.0 {
+                self.blobs(vec![(id, bytes)])?;
+            }
+        }
+        self.journal.sync()?;
+        Ok(self.journal.last())
+    }
+
+    fn blobs(&mut self, blobs: Vec<Attachment>) -> Result<(), LedgerError> {
+        let new: Vec<_> = blobs.into_iter().filter(|(id, _)| self.seen.insert(*id)).collect();
+        self.journal.append_blobs(&new)
+    }
+
+    /// Takes the events up to `last` from the engine.
+    fn fill(&mut self, last: u64) -> Result<(), LedgerError> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for (expected, entry) in (self.next..=last).zip(self.engine.frames_from(self.next)) {
+            let (found, frame) = entry?;
+            if found != expected {
+                break;
+            }
+            codec::decode(found, &frame)
+                .map_err(|_| with_reason(self.problem, &format!("event {found} is damaged in the index too")))?;
+            bytes += frame.len();
+            batch.push((found, frame));
+            self.next += 1;
+            if bytes >= RECORD {
+                self.journal.append(&std::mem::take(&mut batch), &[])?;
+                bytes = 0;
+            }
+        }
+        self.journal.append(&batch, &[])?;
+        if self.next <= last {
+            let why = format!("the index has no event {}", self.next);
+            return Err(with_reason(self.problem, &why));
+        }
+        Ok(())
+    }
+}
+
+/// What is whole of a segment, damaged or not.
+fn whole_records((first, path): &(u64, PathBuf)) -> Vec<Record> {
+    let bytes = sealed::bytes(path).unwrap_or_default();
+    segment::whole_records(&bytes, *first).map(|(_, record)| record).collect()
+}
