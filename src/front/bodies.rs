@@ -88,7 +88,7 @@ impl Bodies {
 
     /// A request whose body has arrived, or arrives as it is read; no byte of it may take longer than `patience`.
     pub async fn receive(&self, request: Request<Incoming>, patience: Duration) -> (Received, Arrival) {
-        let mut arrival = Arrival::default();
+        let arrival = Arrival::default();
         let (parts, body) = request.into_parts();
         let size = body.size_hint();
         let body = Timed { body, patience, sleep: None, is_stalled: Arc::clone(&arrival.is_stalled) };
@@ -103,12 +103,16 @@ impl Bodies {
             // What reads it says that it cannot be read.
             Err(error) => (Body::from_stream(stream::once(async { Err::<Bytes, _>(error) })), 0),
         };
-        if size > LARGE {
-            let bytes = u32::try_from(size).unwrap_or(u32::MAX).min(u32::try_from(self.room.work).unwrap_or(u32::MAX));
-            let turn = Arc::clone(&self.work).acquire_many_owned(bytes).await;
-            arrival._turn = turn.ok().map(Arc::new);
-        }
+        let turn = if size > LARGE { self.turn(size).await } else { None };
+        let arrival = Arrival { _turn: turn, ..arrival };
         (Ok(Request::from_parts(parts, body)), arrival)
+    }
+
+    /// Waits until a large body may be worked with.
+    async fn turn(&self, size: u64) -> Option<Arc<OwnedSemaphorePermit>> {
+        let all = u32::try_from(self.room.work).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(size).unwrap_or(u32::MAX).min(all);
+        Arc::clone(&self.work).acquire_many_owned(bytes).await.ok().map(Arc::new)
     }
 
     /// Receives a body to its end, or to where it is too long for anybody.

@@ -214,7 +214,7 @@ async fn sandboxes_are_shut_in_each_network() {
         the_runtime_api_is_shut_to_others(&client, Executor::Sandbox).await;
         // It sends and goes: nobody is there any more who could be looked at.
         let sequence = server.sequence();
-        let mark = "POST /_larder/marks/stolen HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+        let mark = "POST /_larder/marks/stolen HTTP/1.1\r\nHost: localhost\r\nX-Larder-Request: 1\r\nContent-Type: application/json\r\n\
                     Content-Length: 2\r\nConnection: close\r\n\r\n{}";
         ask(&client, "intruder", json!(["hang up", mark])).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
