@@ -41,7 +41,7 @@ pub struct ServeOptions {
     /// below it; repeated, or a list with commas
     #[arg(long, env = "LARDER_HOSTNAME", value_delimiter = ',', value_name = "NAME")]
     pub hostname: Vec<String>,
-    /// Origin whose web pages may call, such as http://localhost:3000, or * for those of every site; repeated, or a
+    /// Origin whose web pages may call, such as `http://localhost:3000`, or `*` for those of every site; repeated, or a
     /// list with commas
     #[arg(long, env = "LARDER_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<CorsOrigin>,
@@ -158,6 +158,7 @@ impl FromStr for DurabilityChoice {
 /// How environments live; each has an environment variable only, under the name the field uses.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Environments")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct EnvironmentOptions {
     /// Milliseconds an idle environment is kept; 0: every invocation starts a new one
     #[arg(long, env = "LAMBDA_KEEPALIVE_MS", default_value_t = 600_000, value_name = "MS")]

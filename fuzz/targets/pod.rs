@@ -34,7 +34,7 @@ fn take(bytes: &[u8]) {
     };
     let mut state = State::default();
     for strategy in [MergeStrategy::Overwrite, MergeStrategy::Resource] {
-        state.make(&merge::merge(&state, &pod.resources, strategy));
+        state.make(&merge::merge(&state, &pod.resources, strategy, false));
     }
     write::state_json(&pod.resources).expect("what is taken can be written again");
 }

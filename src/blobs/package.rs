@@ -188,7 +188,7 @@ fn place(name: &str) -> Result<PathBuf, PackageError> {
     for component in Path::new(name).components() {
         match component {
             Component::Normal(part) if part.len() > MAX_NAME || part.as_bytes().contains(&0) => {
-                return Err(PackageError::Unreadable(format!("no file can have the name {part:?}")));
+                return Err(PackageError::Unreadable(format!("no file can have the name {}", part.display())));
             }
             Component::Normal(part) => parts.push(part),
             Component::CurDir => {}
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn what_cannot_be_unpacked_is_refused() {
         let long = "n".repeat(256);
-        let deep = ["d"; 2000].join("/");
+        let deep = vec!["d"; 2000].join("/");
         let [a, dot] = [b"a", b"."].map(|name| std::str::from_utf8(name).expect("text"));
         for entries in [
             vec![(a, &b""[..]), ("a/b", b"")],

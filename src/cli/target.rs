@@ -79,7 +79,7 @@ impl TargetOptions {
     /// The same, for what may hold secrets, which only the store's owner is given.
     pub async fn open_for(&self, secrets: bool) -> Result<Target, String> {
         Ok(match self.open()? {
-            Target::Server(client) if secrets && self.token.is_none() => Target::Server(client.as_owner().await),
+            Target::Server(client) if secrets && self.token.is_none() => Target::Server(client.into_owners().await),
             target => target,
         })
     }
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// The same server over its socket, if that is on this machine and opens for this user: then it shows secrets.
-    pub async fn as_owner(self) -> Self {
+    pub async fn into_owners(self) -> Self {
         if self.socket.is_some() {
             return self;
         }

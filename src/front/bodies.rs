@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -179,7 +180,7 @@ impl Kept {
     }
 
     /// Its bytes; the room in memory is given back when they have been taken.
-    fn stream(self) -> io::Result<Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, axum::Error>> + Send>>> {
+    fn stream(self) -> io::Result<BoxStream<'static, Result<Bytes, axum::Error>>> {
         Ok(match self {
             Self::Memory(parts, permit) => Box::pin(stream::iter(parts).map(move |bytes| {
                 let _held = &permit;

@@ -200,13 +200,12 @@ impl RoleSession {
     /// The session of a token that Larder gave out.
     pub fn of_token(token: &str) -> Option<Self> {
         let decoded = |text: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
-        let text = match token.strip_prefix(OLD_TOKEN) {
-            Some(old) => decoded(old)?,
-            None => {
-                let bytes = STANDARD.decode(token).ok()?;
-                let said = bytes.strip_prefix(MARK)?;
-                String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()?
-            }
+        let text = if let Some(old) = token.strip_prefix(OLD_TOKEN) {
+            decoded(old)?
+        } else {
+            let bytes = STANDARD.decode(token).ok()?;
+            let said = bytes.strip_prefix(MARK)?;
+            String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()?
         };
         let mut parts = text.split('/');
         let (account, role_name, role_id, session_name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

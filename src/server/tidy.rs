@@ -50,10 +50,13 @@ pub fn narrow(data_dir: &Path) -> Result<(), ServerError> {
     Ok(())
 }
 
+/// Tells by its name whether a file was left half done.
+type IsLeft<'a> = &'a dyn Fn(&str) -> bool;
+
 /// Removes what servers and commands that were killed left half done. The data dir's lock is held: nobody is at work.
 pub fn sweep(data_dir: &Path, pods_dir: Option<&Path>) {
     let temporary = |name: &str| name.starts_with(".tmp");
-    let places: [(PathBuf, &dyn Fn(&str) -> bool); 6] = [
+    let places: [(PathBuf, IsLeft); 6] = [
         (data_dir.to_owned(), &temporary),
         (data_dir.join("staging"), &|_| true),
         (data_dir.join("store/checkpoints"), &temporary),

@@ -141,7 +141,7 @@ fn copy_file(folder: BorrowedFd<'_>, entry: &rustix::fs::DirEntry, to: &Path) ->
     options.write(true).create_new(true).mode(permissions(mode));
     let mut copy = options.open(to).map_err(io_error(to))?;
     io::copy(&mut File::from(file), &mut copy).map_err(io_error(to))?;
-    let mode = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(permissions(mode)));
+    let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(permissions(mode));
     copy.set_permissions(mode).map_err(io_error(to))
 }
 

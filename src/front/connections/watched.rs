@@ -188,7 +188,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.poll_patience(context),
-            read => {
+            read @ Poll::Ready(_) => {
                 if buffer.filled().len() > before {
                     let patience = self.patience.head;
                     self.wait_for(Waiting::Head, patience);
