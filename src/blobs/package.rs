@@ -159,8 +159,15 @@ fn walk(
 }
 
 /// What lies where, of the entries so far: nothing may be in the way of another entry when they are unpacked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tree(HashMap<PathBuf, Kind>);
+
+impl Default for Tree {
+    /// Its top is a folder, and no entry makes anything else of it.
+    fn default() -> Self {
+        Self(HashMap::from([(PathBuf::new(), Kind::Folder)]))
+    }
+}
 
 impl Tree {
     /// Adds an entry. One of the same kind at the same place is the newer one, as for every program that unpacks.
