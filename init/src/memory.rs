@@ -67,12 +67,6 @@ impl MemoryPeak {
         NO_FILE.iter().map(|line| self.of(Some(process), line)).sum()
     }
 
-    /// Whether memory of processes that have ended is still taken, which nothing but the end of the environment gives
-    /// back.
-    pub fn is_left(first: bool) -> bool {
-        first && together::segments_here() > 0
-    }
-
     /// Forgets when it last looked: what follows are other processes.
     pub fn look_again(&mut self) {
         self.looked = None;

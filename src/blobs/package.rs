@@ -140,7 +140,7 @@ fn walk(
     if archive.is_empty() {
         return Err(PackageError::Empty);
     }
-    let mut tree = Tree::default();
+    let mut tree = Tree::new();
     let mut left = limit;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
@@ -170,6 +170,11 @@ impl Default for Tree {
 }
 
 impl Tree {
+    /// A tree of nothing but its top, which is a folder.
+    fn new() -> Self {
+        Self(HashMap::from([(PathBuf::new(), Kind::Folder)]))
+    }
+
     /// Adds an entry. One of the same kind at the same place is the newer one, as for every program that unpacks.
     fn add(&mut self, path: &Path, kind: Kind) -> Result<(), PackageError> {
         for folder in path.ancestors().skip(1) {
@@ -331,9 +336,13 @@ mod tests {
             vec![(deep.as_str(), b"")],
             vec![("b", b""), (dot, b"")],
             vec![("a\0b", b"")],
+            vec![(dot, b"")],
         ] {
             let names: Vec<_> = entries.iter().map(|(name, _)| name.chars().take(9).collect::<String>()).collect();
             assert!(check(&zip_of(&entries, &[]), 100).is_err(), "{names:?}");
+        }
+        for top in [".", "a/.."] {
+            assert!(check(&zip_of(&[], &[(top, "/tmp")]), 100).is_err(), "a link in the place of the tree");
         }
         let long = "l".repeat(4096);
         for target in ["", long.as_str(), "a\0b"] {

@@ -103,8 +103,8 @@ fn kib(figure: &str) -> Option<u64> {
     figure.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Bytes of all segments of this IPC namespace. They outlive the processes that made them.
-pub fn segments_here() -> u64 {
+/// Bytes of all segments of this IPC namespace.
+fn segments_here() -> u64 {
     segments(&fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default())
 }
 

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 
 use super::{Run, Stage, Supervisor, now_ms};
 use crate::extensions::State;
-use crate::memory::MemoryPeak;
 use crate::program::reason;
 use crate::reaper;
 
@@ -167,13 +166,6 @@ impl Supervisor {
             return;
         }
         self.stop_all().await;
-        if self.invocation.is_none() && reason == Reason::Failure && MemoryPeak::is_left(self.reaper.is_first()) {
-            // The next invocation would have less than its memory: it gets another environment.
-            if let Some(ending) = &mut self.ending {
-                ending.reason = Reason::Spindown;
-            }
-            return;
-        }
         self.ending = None;
         if self.invocation.is_some() {
             Box::pin(self.begin_for_invocation()).await;

@@ -215,6 +215,8 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOp
         init: Some(false),
         // A namespace of its own without /dev/shm, which AWS has none of; `--shm-size` asks for one.
         ipc_mode: Some("none".to_owned()),
+        // What a killed function leaves of shared memory would count against the next one.
+        sysctls: Some([("kernel.shm_rmid_forced".to_owned(), "1".to_owned())].into()),
         dns: (!dns.is_empty()).then(|| dns.clone()),
         extra_hosts: Some(extra_hosts(&options.endpoint)),
         // Output goes over the link. What the init itself says is of use where the container can be looked at.
