@@ -162,13 +162,6 @@ fn walk(
 #[derive(Debug)]
 struct Tree(HashMap<PathBuf, Kind>);
 
-impl Default for Tree {
-    /// Its top is a folder, and no entry makes anything else of it.
-    fn default() -> Self {
-        Self(HashMap::from([(PathBuf::new(), Kind::Folder)]))
-    }
-}
-
 impl Tree {
     /// A tree of nothing but its top, which is a folder.
     fn new() -> Self {

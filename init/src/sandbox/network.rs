@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -109,9 +111,21 @@ pub fn wait_and_become(arguments: &[OsString]) -> Result<std::convert::Infallibl
         Some(WayOutKind::Pasta) => pasta(pid),
         None => return Err(Fault::new("read the arguments", "no such kind of program")),
     };
+    keep_mounts()?;
     // std gives it the signals as a shell would.
     let error = Command::new(program).args(arguments).exec();
     Err(Fault::new(format!("start {}", program.display()), error))
+}
+
+/// Parts the program from the host's mounts. slirp4netns, which shuts itself in as root, takes all mounts down that it
+/// sees, and where those are shared (a Docker engine's are) they would be gone for everybody.
+fn keep_mounts() -> Result<(), Fault> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let parted = unshare(CloneFlags::CLONE_NEWNS)
+        .and_then(|()| mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>));
+    parted.map_err(|error| Fault::new("part the way out from the host's mounts", error))
 }
 
 /// The host's loopback stays out of reach; the program ends when the spawner's pipe does.
