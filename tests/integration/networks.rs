@@ -49,7 +49,7 @@ def handler(event, context):
     if deed == 'http':
         return http(*details)
     if deed == 'own server':
-        return http(details[0], url + details[1], '{}', {'content-type': 'application/json', 'x-larder': '1'})
+        return http(details[0], url + details[1], '{}', {'content-type': 'application/json', 'x-larder-request': '1'})
     if deed == 'hang up':
         host, port = url.removeprefix('http://').split(':')
         with socket.create_connection((host, int(port))) as stream:
@@ -395,4 +395,49 @@ async fn containers_on_the_machines_network_are_shut_too() {
     assert_eq!(told[0], 403, "{told}");
     assert_eq!(ask(&client, "intruder", json!(["functions"])).await[0], 200);
     assert_eq!(server.health()["status"], "ok", "people may");
+}
+
+/// A mount below a shared one, as a Docker engine's are.
+struct SharedMount(tempfile::TempDir);
+
+impl SharedMount {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mount = |arguments: &[&str], at: &std::path::Path| {
+            let mounted = std::process::Command::new("mount").args(arguments).arg(at).status();
+            assert!(mounted.expect("mount runs").success(), "{arguments:?}");
+        };
+        mount(&["-t", "tmpfs", "outer"], folder.path());
+        mount(&["--make-shared"], folder.path());
+        std::fs::create_dir(folder.path().join("below")).expect("a folder");
+        mount(&["-t", "tmpfs", "below"], &folder.path().join("below"));
+        Self(folder)
+    }
+
+    fn is_whole(&self) -> bool {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("reads");
+        mounts.contains(&format!(" {} ", self.0.path().join("below").display()))
+    }
+}
+
+impl Drop for SharedMount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").args(["--lazy", "--recursive"]).arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_way_out_leaves_the_mounts_of_the_machine_alone() {
+    if !Executor::Sandbox.is_here() || !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can mount what this looks at");
+        return;
+    }
+    let mount = SharedMount::new();
+    let server = Server::start(sandbox("auto"));
+    let client = server.client();
+    create_python(&client, "intruder", INTRUDER).await;
+    ask(&client, "intruder", json!(["variables"])).await;
+    assert!(mount.is_whole(), "while the environment runs");
+    drop(server);
+    assert!(mount.is_whole(), "and when it has ended");
 }
