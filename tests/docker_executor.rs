@@ -179,7 +179,7 @@ async fn an_image_that_cannot_be_had_is_named_with_what_to_do() {
     let python = Base::runtime("python3.11");
     let (one, two) = tokio::join!(executor.prepare(&python), executor.prepare(&python));
     for refused in [one, two] {
-        let Err(ExecutorError::RuntimeMissing(text)) = refused else { panic!("{refused:?}") };
+        let Err(ExecutorError::RegistryAway(text)) = refused else { panic!("{refused:?}") };
         for part in ["image localhost:1/lambda-python3.11:1", "docker pull", "LAMBDA_RUNTIME_IMAGE_MAPPING"] {
             assert!(text.contains(part), "{text}");
         }

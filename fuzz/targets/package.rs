@@ -36,15 +36,17 @@ fn size(path: &Path) -> u64 {
     fs::read_dir(path).map_or(0, |entries| entries.map(|entry| size(&entry.expect("an entry").path())).sum())
 }
 
+type Writer = zip::ZipWriter<Cursor<Vec<u8>>>;
+
 pub fn seeds() -> Vec<Vec<u8>> {
     let plain = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let deflated = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-    let made = |fill: &dyn Fn(&mut zip::ZipWriter<Cursor<Vec<u8>>>)| {
+    let made = |fill: &dyn Fn(&mut Writer)| {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         fill(&mut writer);
         writer.finish().expect("a zip").into_inner()
     };
-    let file = |writer: &mut zip::ZipWriter<Cursor<Vec<u8>>>, name: &str, options: SimpleFileOptions| {
+    let file = |writer: &mut Writer, name: &str, options: SimpleFileOptions| {
         writer.start_file(name, options).expect("a file");
         writer.write_all(b"def handler(event, context):\n    return event\n").expect("its bytes");
     };

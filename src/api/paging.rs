@@ -67,11 +67,14 @@ impl Page {
 /// calls of `test_url_config_list_paging` send one).
 pub fn by_arn<T>(call: &Call, items: impl Iterator<Item = T>, arn: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
     let from = call.text("Marker").unwrap_or_default();
-    let size = call.number("MaxItems").and_then(|items| usize::try_from(items).ok()).unwrap_or(MAX_ITEMS);
+    let size =
+        call.number("MaxItems").and_then(|items| usize::try_from(items).ok()).unwrap_or(MAX_ITEMS).min(MAX_ITEMS);
     let mut items: Vec<_> = items.map(|item| (arn(&item), item)).filter(|(arn, _)| &**arn >= from).collect();
     items.sort_by(|(first, _), (second, _)| first.cmp(second));
-    let next = items.get(size.min(MAX_ITEMS)).map(|(arn, _)| arn.clone());
-    items.truncate(size.min(MAX_ITEMS));
+    // A page that is full has a marker, also where nothing is behind it (recorded: a page of two of two has one).
+    let behind_last = || items.last().filter(|_| items.len() == size).map(|(arn, _)| format!("{arn}~"));
+    let next = items.get(size).map(|(arn, _)| arn.clone()).or_else(behind_last);
+    items.truncate(size);
     (items.into_iter().map(|(_, item)| item).collect(), next)
 }
 

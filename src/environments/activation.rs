@@ -97,7 +97,7 @@ impl Reactor {
             // At the server's end it stays as it is, for the next one.
             let Some(outcome) = pool.prepare(&base).await else { return };
             let failure = match outcome {
-                Err(error) if !error.may_pass() => Some(failure_of(&error)),
+                Err(error) if error.is_the_versions() => Some(failure_of(&error)),
                 Err(error) => {
                     tracing::warn!(%base, %error, "its environments cannot be made yet");
                     None

@@ -226,6 +226,9 @@ pub enum ExecutorError {
     /// The registry does not give the image of a function to the engine.
     #[error("{0}")]
     ImageDenied(String),
+    /// The image is not here, and its registry is out of reach: the call fails, the function stays as it is.
+    #[error("{0}")]
+    RegistryAway(String),
     /// It cannot run programs of this architecture.
     #[error("{0}")]
     ArchitectureMissing(String),
@@ -240,11 +243,16 @@ impl ExecutorError {
         matches!(self, Self::Failed(_))
     }
 
+    /// Whether it says that a version can never run as it is.
+    pub fn is_the_versions(&self) -> bool {
+        !self.may_pass() && !matches!(self, Self::RegistryAway(_))
+    }
+
     /// `StateReasonCode` of a function that cannot run for it.
     pub fn state_reason_code(&self) -> &'static str {
         match self {
             Self::RuntimeMissing(_) | Self::Failed(_) => "InvalidRuntime",
-            Self::ImageRefused(_) => "InvalidImage",
+            Self::ImageRefused(_) | Self::RegistryAway(_) => "InvalidImage",
             Self::ImageDenied(_) => "ImageAccessDenied",
             Self::ArchitectureMissing(_) => "InvalidConfiguration",
         }

@@ -30,6 +30,9 @@ const COPY: usize = 1000;
 /// Tries to read on where a compaction took the files away.
 const TRIES: usize = 5;
 
+/// How long a start waits for the index to come up to the journal; one that needs longer is made anew meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The part of the store, for its health.
 const PART: &str = "journal";
 
@@ -121,27 +124,20 @@ impl Log {
                 return self;
             }
         };
-        let follow = || {
-            let begins = self.begins();
-            if switched.is_some() || engine.first()?.is_some_and(|first| first < begins) {
-                return Err(LedgerError::DamagedMeta("it is of the journal that was before"));
-            }
-            engine.set_identity(self.journal.identity())?;
-            engine.reopen()?;
-            let from = (engine.last()? + 1).max(begins);
-            if from <= self.journal.last() {
-                tracing::info!(from, to = self.journal.last(), "the index follows the journal");
-                reindex::follow(&self.journal, &engine, from, || true)?;
-                engine.flush()?;
-            }
-            Ok(())
-        };
-        match follow() {
-            Ok(()) => self.index.install(engine, self.journal.last()),
-            Err(error) => {
+        let (journal, (tell, told)) = (Arc::clone(&self.journal), mpsc::channel());
+        // In a thread of its own: over files that are none of its, sled may wait for ever.
+        std::thread::spawn(move || {
+            let followed = follow(&journal, &engine, switched.is_some());
+            // Nobody may wait any more.
+            let _ = tell.send((engine, followed));
+        });
+        match told.recv_timeout(PATIENCE) {
+            Ok((engine, Ok(()))) => self.index.install(engine, self.journal.last()),
+            Ok((engine, Err(error))) => {
                 self.index.give_up(&error);
                 self.spare = Some(engine);
             }
+            Err(_) => self.index.give_up(&LedgerError::DamagedMeta("the index does not answer")),
         }
         self
     }
@@ -317,6 +313,23 @@ impl Log {
         let recorded = if last < self.begins() { None } else { self.events_from(last).next().transpose()? };
         Ok(recorded.map(|recorded| recorded.time).unwrap_or_default())
     }
+}
+
+/// Brings an engine up to the journal that it is of.
+fn follow(journal: &Journal, engine: &Engine, was_switched: bool) -> Result<(), LedgerError> {
+    let begins = journal.begins();
+    if was_switched || engine.first()?.is_some_and(|first| first < begins) {
+        return Err(LedgerError::DamagedMeta("it is of the journal that was before"));
+    }
+    engine.set_identity(journal.identity())?;
+    engine.reopen()?;
+    let from = (engine.last()? + 1).max(begins);
+    if from <= journal.last() {
+        tracing::info!(from, to = journal.last(), "the index follows the journal");
+        reindex::follow(journal, engine, from, || true)?;
+        engine.flush()?;
+    }
+    Ok(())
 }
 
 type Records = Box<dyn Iterator<Item = Result<Record, LedgerError>> + Send>;

@@ -109,9 +109,9 @@ impl Reindex {
 
     fn once(&self) -> Result<(), LedgerError> {
         let folder = self.store.join("sled");
-        wait_until_free(&folder)?;
         let generation = self.journal.generation();
         if !self.index.is_damaged() {
+            wait_until_free(&folder)?;
             match Engine::open(&folder) {
                 // What it had is right; what it did not get comes now.
                 Ok(engine) => return self.bring_up(engine, generation),

@@ -22,7 +22,9 @@ fn run(name: &str) {
     println!("{name}: LARDER_FUZZ_SEED={seed}");
     let (mut random, seeds) = (StdRng::seed_from_u64(seed), (target.seeds)());
     assert!(!seeds.is_empty(), "{name} has something to begin with");
-    seeds.iter().for_each(|seed| (target.run)(seed));
+    for seed in &seeds {
+        (target.run)(seed);
+    }
     for _ in 0..setting("LARDER_FUZZ_INPUTS").unwrap_or(INPUTS) {
         let input = changed(&seeds, &mut random);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (target.run)(&input))) {

@@ -58,6 +58,9 @@ fn zeros(size: u64, method: CompressionMethod) -> Vec<u8> {
     zip.finish().expect("finishes").into_inner()
 }
 
+/// Names and bytes of a zip's files.
+type Entries<'a> = &'a [(&'a str, &'a [u8])];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_zip_or_a_broken_one() {
     let server = stage().await;
@@ -101,7 +104,7 @@ async fn entries_that_lead_out_of_the_package() {
     let behind = behind.finish().expect("finishes").into_inner();
     refused(&server, "a file behind a link", behind, "InvalidParameterValueException", UNREADABLE).await;
     let long = "n".repeat(256);
-    let entries: [(&str, &[(&str, &[u8])]); 4] = [
+    let entries: [(&str, Entries); 4] = [
         ("a file below a file", &[("a", b""), ("a/b", b"")]),
         ("a file where a folder is", &[("a/b", b""), ("a", b"")]),
         ("a name that no file can have", &[(&long, b"")]),

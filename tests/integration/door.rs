@@ -18,9 +18,9 @@ fn resident_kb(pid: u32) -> u64 {
 }
 
 /// Sends a part of a request, and says after how long its connection is closed, with what it was told.
-fn stalled(port: u16, part: &[u8]) -> (Duration, String) {
+fn stalled(port: u16, beginning: &[u8]) -> (Duration, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
-    stream.write_all(part).expect("sends");
+    stream.write_all(beginning).expect("sends");
     stream.set_read_timeout(Some(Duration::from_secs(90))).expect("set");
     let (started, mut answer) = (Instant::now(), Vec::new());
     let _ = stream.read_to_end(&mut answer);
@@ -31,10 +31,10 @@ fn stalled(port: u16, part: &[u8]) -> (Duration, String) {
 fn heads_and_bodies_come_in_time_or_not_at_all() {
     let server = Server::start(Options::any());
     let port = server.port();
-    let part = |text: &'static str| std::thread::spawn(move || stalled(port, text.as_bytes()));
-    let head = part("GET /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\n");
-    let body = part("POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{");
-    let pod = part(
+    let begin = |text: &'static str| std::thread::spawn(move || stalled(port, text.as_bytes()));
+    let head = begin("GET /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\n");
+    let body = begin("POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{");
+    let pod = begin(
         "POST /_larder/pods/load HTTP/1.1\r\nhost: localhost\r\nx-larder-request: 1\r\ncontent-length: 9\r\n\r\n(",
     );
     for (what, stalled, answer) in [("head", head, ""), ("body", body, "HTTP/1.1 408"), ("pod", pod, "HTTP/1.1 408")] {
@@ -53,7 +53,7 @@ fn stalled_uploads_cost_nobodys_memory() {
     let before = resident_kb(server.pid());
     let head = "POST /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 70000000\r\n\r\n";
     let chunk = vec![b'x'; 1024 * 1024];
-    let held: Vec<TcpStream> = (0..UPLOADS)
+    let uploads: Vec<TcpStream> = (0..UPLOADS)
         .map(|_| {
             let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("connects");
             stream.write_all(head.as_bytes()).expect("sends");
@@ -70,7 +70,7 @@ fn stalled_uploads_cost_nobodys_memory() {
     assert_eq!(get(server.port(), "/2015-03-31/functions").status, 200);
     let large = Request::new("POST", "/2015-03-31/functions").body(vec![b'x'; 10 * 1024 * 1024]).send(server.port());
     assert_eq!(large.status, 400, "no JSON, but read");
-    drop(held);
+    drop(uploads);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,9 +143,9 @@ async fn secrets_are_shown_to_the_owner_only() {
         assert!(refused.json()["error"].as_str().is_some_and(|error| error.contains("token")), "{refused:?}");
         let wrong = ask(method, path).header("x-larder-token", "0").send(server.port());
         assert_eq!(wrong.status, 403, "{path}");
-        assert_eq!(ask(method, path).as_owner(&server).send(server.port()).status, 200, "{path}");
+        assert_eq!(ask(method, path).by_owner(&server).send(server.port()).status, 200, "{path}");
     }
-    let shown = ask("GET", "/_larder/state?show_secrets=true").as_owner(&server).send(server.port());
+    let shown = ask("GET", "/_larder/state?show_secrets=true").by_owner(&server).send(server.port());
     assert!(shown.json().to_string().contains(SECRET));
     let bare = Request::json("POST", "/_larder/pods/save", &json!({ "redact": ["env:*"] })).send(server.port());
     assert_eq!(bare.status, 200, "nothing secret is in it");

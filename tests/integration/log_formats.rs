@@ -65,10 +65,10 @@ on_each_executor! {
         // The answer's log has what belongs to the invocation, in the same form.
         let told: Vec<Value> = tail.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let kinds: Vec<_> = told.iter().filter_map(|object| object["type"].as_str()).collect();
-        assert_eq!(kinds, ["platform.start", "platform.runtimeDone", "platform.report"], "{}", tail);
+        assert_eq!(kinds, ["platform.start", "platform.runtimeDone", "platform.report"], "{tail}");
         assert!(told.iter().all(|object| object["type"].is_null() || object["record"]["requestId"] == request_id.as_str()));
         let plain: Vec<_> = tail.lines().filter(|line| !line.starts_with('{')).collect();
-        assert_eq!(plain, ["plain words"], "{}", tail);
+        assert_eq!(plain, ["plain words"], "{tail}");
         let warning = objects.iter().find(|object| object["level"] == "WARNING" || object["level"] == "WARN").expect("one");
         assert_eq!((&warning["message"], &warning["requestId"]), (&json!("a warning 7"), &json!(request_id)));
         assert!(objects.iter().any(|object| object["message"] == "a detail"), "{lines:#?}");

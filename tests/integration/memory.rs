@@ -26,7 +26,7 @@ fn peak_mb(server: &Server) -> u64 {
 
 /// A pod of as many functions as wanted, that all are the function of `server`.
 async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
-    let saved = Request::new("POST", "/_larder/pods/save").as_owner(server).send(server.port());
+    let saved = Request::new("POST", "/_larder/pods/save").by_owner(server).send(server.port());
     let options = Store { path: folder.join("store"), durability: Durability::Never, limits: Limits::default() };
     let ledger = Arc::new(Ledger::open(options).expect("opens"));
     let blobs = Arc::new(BlobStore::open(&folder.join("blobs"), ledger.small_blobs()).expect("opens"));

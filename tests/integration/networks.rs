@@ -15,7 +15,7 @@ use crate::support::invoke::invoke;
 use crate::support::{Executor, Options, Server, eventually};
 
 /// Does what the event says: a deed and what it needs.
-const INTRUDER: &str = r#"
+const INTRUDER: &str = r"
 import errno, os, socket, time, urllib.request, urllib.error
 
 def http(method, url, body=None, headers={}):
@@ -73,7 +73,7 @@ def handler(event, context):
     if deed == 'read':
         return open(details[0]).read()
     return dict(os.environ)
-"#;
+";
 
 async fn ask(client: &Client, name: &str, event: Value) -> Value {
     invoke(client, name, event).await.response()
@@ -365,7 +365,7 @@ async fn an_ordinary_users_sandboxes_are_shut_in_each_network() {
         return;
     }
     for network in NETWORKS {
-        let Some(options) = sandbox(network).as_ordinary_user() else {
+        let Some(options) = sandbox(network).by_ordinary_user() else {
             println!("skipped: the tests run as an ordinary user, so all of them show it");
             return;
         };

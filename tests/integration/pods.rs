@@ -193,7 +193,7 @@ async fn the_library_is_served() {
     let (status, loaded) = call("POST", "/library/a:1/load?merge=service", json!(null));
     assert_eq!(status, 200, "{loaded}");
     assert!(server.client().get_function().function_name("hello").send().await.is_ok());
-    let pod = Request::new("POST", "/_larder/pods/save").as_owner(&server).send(port);
+    let pod = Request::new("POST", "/_larder/pods/save").by_owner(&server).send(port);
     let about = Request::new("POST", "/_larder/pods/inspect").body(pod.body).send(port).json();
     assert_eq!(about["resources"].as_array().map(Vec::len), Some(1), "{about}");
     assert_eq!(call("GET", "/library/a:1/inspect", json!(null)).1["resources"], about["resources"]);

@@ -176,7 +176,7 @@ async fn is_saved_and_loaded(remote: &str, variables: &[(String, String)]) {
         let (exchange, port) = (json!({ "remote": pod }), to.port());
         let call = |path: &str| {
             let path = format!("/_larder/pods/library/x/{path}");
-            Request::json("POST", &path, &exchange).as_owner(&to).send(port)
+            Request::json("POST", &path, &exchange).by_owner(&to).send(port)
         };
         let (pulled, pushed) = (call("pull"), call("push"));
         assert_eq!((pulled.status, pushed.status), (200, 200), "{pulled:?} {pushed:?}");
@@ -275,9 +275,9 @@ fn heard(listener: &TcpListener) -> Vec<String> {
     let mut heard = Vec::new();
     while let Ok((mut stream, _)) = listener.accept() {
         stream.set_nonblocking(false).expect("waits");
-        let mut head = [0; 4096];
-        let length = stream.read(&mut head).unwrap_or(0);
-        heard.push(String::from_utf8_lossy(&head[..length]).to_lowercase());
+        let mut bytes = [0; 4096];
+        let length = stream.read(&mut bytes).unwrap_or(0);
+        heard.push(String::from_utf8_lossy(&bytes[..length]).to_lowercase());
         let denied = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"all\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         let _ = stream.write_all(denied.as_bytes());
     }

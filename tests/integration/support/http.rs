@@ -90,7 +90,7 @@ impl Request {
     }
 
     /// With the server's token, which shows secrets.
-    pub fn as_owner(self, server: &super::Server) -> Self {
+    pub fn by_owner(self, server: &super::Server) -> Self {
         self.header("authorization", &format!("Bearer {}", server.token()))
     }
 

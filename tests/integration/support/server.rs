@@ -64,7 +64,7 @@ impl Options {
     }
 
     /// As a user without any right; `None`, if these tests run as one.
-    pub fn as_ordinary_user(mut self) -> Option<Self> {
+    pub fn by_ordinary_user(mut self) -> Option<Self> {
         self.user = Some(ORDINARY_USER);
         nix::unistd::geteuid().is_root().then_some(self)
     }

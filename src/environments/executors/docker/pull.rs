@@ -29,6 +29,10 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 /// What registries say to those who may not have an image.
 const DENIALS: [&str; 4] = ["denied", "unauthorized", "forbidden", "authentication required"];
 
+/// What an engine says of a registry that it does not reach: that tells nothing of the image.
+const UNREACHED: [&str; 5] =
+    ["dial tcp", "no such host", "connection refused", "i/o timeout", "network is unreachable"];
+
 /// One pull that any number of callers wait for. Whoever waits drives it, so that it goes on as
 /// long as one of them does, and needs no task of its own.
 type Pull = Shared<BoxFuture<'static, Result<(), String>>>;
@@ -169,10 +173,16 @@ pub(super) fn tagged(image: &str) -> String {
 }
 
 fn unpulled(Wanted { image, .. }: &Wanted, reason: &str) -> ExecutorError {
-    ExecutorError::RuntimeMissing(format!(
+    let text = format!(
         "image {image} is not here and cannot be pulled: {reason}. Try `docker pull {image}` and update the function, \
          name another one in LAMBDA_RUNTIME_IMAGE_MAPPING, or make a stand-in with fixtures/images/build"
-    ))
+    );
+    let lower = reason.to_lowercase();
+    if UNREACHED.iter().any(|words| lower.contains(words)) {
+        ExecutorError::RegistryAway(text)
+    } else {
+        ExecutorError::RuntimeMissing(text)
+    }
 }
 
 /// The error for a function's own image.
