@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 use super::inspect::{Damage, journal_folder};
-use super::journal::{self, Identity, Journal, Record, sealed, segment};
+use super::journal::{self, Identity, Journal, Record, list, sealed, segment};
 use super::{Durability, LedgerError, checkpoint, codec, compact, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
@@ -73,6 +73,7 @@ fn recover_with(store: &Path, to: u64, into: &Path, engine: Option<&Engine>) -> 
         found: Recovered::default(),
     };
     work.events(&segments)?;
+    work.tell_of_losses(&folder)?;
     work.tell_of_the_end(&segments);
     work.blobs(&segments)?;
     if let Some(journal) = &work.journal {
@@ -95,6 +96,18 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Segments that left nothing but their place in the list of segments.
+    fn tell_of_losses(&mut self, folder: &Path) -> Result<(), LedgerError> {
+        for loss in list::losses(folder)? {
+            let is_told = !self.found.lost.is_empty();
+            if !is_told && loss.from > self.found.last && loss.from <= self.to {
+                let problem = loss.refusal("nothing else has them").to_string();
+                self.lose(&loss.file, loss.from, &problem);
+            }
+        }
+        Ok(())
+    }
+
     /// Where the newest segment ends in bytes that are no record: an event that was being written, of which nobody was
     /// told, or one that was damaged.
     fn tell_of_the_end(&mut self, segments: &[journal::Segment]) {
@@ -130,8 +143,11 @@ impl Work<'_> {
         let last = self.engine.and_then(|engine| engine.last().ok()).unwrap_or(0);
         let newest = self.checkpoints.last().map_or(0, |(sequence, _)| *sequence);
         let path = segments.last().map_or_else(|| self.new.clone(), |(_, path)| path.clone());
-        if last.max(newest).min(self.to) > self.found.last {
-            self.bridge(last.max(newest), &path)?;
+        // A segment that holds nothing yet tells by its name what was before it.
+        let named = segments.last().map_or(0, |(first, _)| first.saturating_sub(1));
+        let known = last.max(newest).max(named);
+        if known.min(self.to) > self.found.last {
+            self.bridge(known, &path)?;
         }
         Ok(())
     }

@@ -130,7 +130,7 @@ async fn a_lost_first_segment_is_mended_from_the_index_or_missed_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let into = folder.path().join("recovered");
     let (code, said, error) = larder(&["recover", "--json", "--data-dir", text(&data_dir), "--into", text(&into)]);
-    assert_eq!(code, Some(2), "{error}");
+    assert_eq!(code, Some(2), "{said} {error}");
     let recovery = &said["recovery"];
     assert_eq!((&recovery["complete"], &recovery["functions"]), (&Value::from(false), &Value::from(0)), "{said}");
     assert!(recovery["lost"][0]["problem"].as_str().expect("a problem").contains("the events 1 to"), "{said}");
@@ -215,5 +215,6 @@ async fn a_lost_index_is_made_anew_while_the_server_runs() {
     server.restart();
     assert_eq!(server.health()["counts"]["functions"], FUNCTIONS);
     whole_again(&server).await;
-    assert!(server.log().contains("does not answer") || server.log().contains("made anew"), "{}", server.log());
+    // Over such a file sled begins from nothing, or waits for ever: then it gets a new folder.
+    assert!(server.log().contains("follows the journal"), "{}", server.log());
 }
