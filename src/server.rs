@@ -102,17 +102,12 @@ impl Server {
         tidy::narrow(&data_dir)?;
         tidy::sweep(&data_dir, options.pods.pods_dir.as_deref());
         let limits = options.limits.limits();
-        let store = Options { path: data_dir.join("store"), durability: options.durability.0, limits: limits.clone() };
-        let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
         let settings = settings(options, &data_dir)?;
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
-        let log_budget = options.log_budget;
-        let opening = tokio::task::spawn_blocking(move || {
-            Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
-        });
         // An engine takes its time to answer, and so does the trial of a sandbox: meanwhile.
-        let (opened, found) = tokio::join!(opening, find_executor(options, &settings, &init, address));
-        let ledger = Arc::new(opened.map_err(|error| ServerError::Serve(error.into()))??);
+        let opening = open_ledger(options, &data_dir);
+        let (ledger, found) = tokio::join!(opening, find_executor(options, &settings, &init, address));
+        let ledger = Arc::new(ledger?);
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
@@ -263,6 +258,18 @@ impl Server {
         closed.map_err(|error| ServerError::Serve(error.into()))??;
         saved
     }
+}
+
+/// Opens the store of a data dir, apart from what must not wait.
+async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, ServerError> {
+    let (durability, limits) = (options.durability.0, options.limits.limits());
+    let store = Options { path: data_dir.join("store"), durability, limits };
+    let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
+    let log_budget = options.log_budget;
+    let opening = tokio::task::spawn_blocking(move || {
+        Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
+    });
+    Ok(opening.await.map_err(|error| ServerError::Serve(error.into()))??)
 }
 
 /// Larder's own endpoints over what the server is made of.

@@ -7,6 +7,7 @@ pub mod journal;
 pub mod link;
 pub mod package;
 pub mod pod;
+pub mod pod_file;
 
 /// A reader under test.
 pub struct Target {

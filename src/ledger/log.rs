@@ -4,7 +4,6 @@
 //! journal's sequence and against digests, and passed over where it is not right (`index.rs`). What is read in order
 //! (replays, compaction, garbage collection, histories) comes from the journal.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -15,9 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::codec::FrameError;
 use super::engine::Engine;
+use super::events::Events;
 use super::health::Health;
 use super::index::{Index, SmallBlobs};
-use super::journal::{self, Identity, Journal, Record, switch};
+use super::journal::{self, Identity, Journal, switch};
 use super::reindex::{self, Reindex, Reindexer};
 use super::scrub::Scrubber;
 use super::{Attachment, Durability, LedgerError, codec, mend};
@@ -26,9 +26,6 @@ use crate::model::time::Timestamp;
 
 /// Events that are copied between journal and engine at a time.
 const COPY: usize = 1000;
-
-/// Tries to read on where a compaction took the files away.
-const TRIES: usize = 5;
 
 /// How long a start waits for the index to come up to the journal; one that needs longer is made anew meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -265,14 +262,7 @@ impl Log {
     /// The events from `from` on up to the newest there is now, each decoded and checked, in order and without gaps,
     /// as the journal has them.
     pub fn events_from(&self, from: u64) -> Events {
-        Events {
-            journal: Arc::clone(&self.journal),
-            records: None,
-            frames: VecDeque::new(),
-            next: from.max(1),
-            last: self.journal.last(),
-            tries: 0,
-        }
+        Events::of(&self.journal, from)
     }
 
     /// Up to `limit` events from `from` on: from the index, where it is right.
@@ -330,68 +320,6 @@ fn follow(journal: &Journal, engine: &Engine, was_switched: bool) -> Result<(), 
         engine.flush()?;
     }
     Ok(())
-}
-
-type Records = Box<dyn Iterator<Item = Result<Record, LedgerError>> + Send>;
-
-/// Events of the journal, in order; falling short of the newest is an error.
-pub struct Events {
-    journal: Arc<Journal>,
-    records: Option<Records>,
-    frames: VecDeque<(u64, Vec<u8>)>,
-    next: u64,
-    last: u64,
-    tries: usize,
-}
-
-impl Iterator for Events {
-    type Item = Result<Recorded, LedgerError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next > self.last {
-            return None;
-        }
-        let read = self.read();
-        match &read {
-            Ok(recorded) => self.next = recorded.sequence + 1,
-            // What is behind an error is not told.
-            Err(_) => self.next = self.last + 1,
-        }
-        Some(read)
-    }
-}
-
-impl Events {
-    fn read(&mut self) -> Result<Recorded, LedgerError> {
-        loop {
-            if let Some((sequence, frame)) = self.frames.pop_front() {
-                if sequence < self.next {
-                    continue;
-                }
-                if sequence > self.next {
-                    return Err(LedgerError::MissingEvent { expected: self.next, found: sequence });
-                }
-                return codec::decode(sequence, &frame)
-                    .map_err(|source| LedgerError::DamagedEvent { sequence, source });
-            }
-            let short = LedgerError::MissingEvent { expected: self.next, found: self.last + 1 };
-            let Some(records) = &mut self.records else {
-                self.records = Some(Box::new(self.journal.records_from(self.next)?));
-                continue;
-            };
-            let record = records.next().ok_or(short)?;
-            match record {
-                Ok(record) => self.frames = (record.first..).zip(record.frames).collect(),
-                // A compaction took the segment away: the events are in others.
-                Err(LedgerError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound && self.tries < TRIES =>
-                {
-                    (self.records, self.tries) = (None, self.tries + 1);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
 }
 
 /// Opens the engine. That it fails is no reason not to start, unless somebody else has it or a later schema wrote it.

@@ -11,6 +11,7 @@ pub mod compact;
 pub mod difference;
 mod engine;
 mod error;
+mod events;
 mod health;
 mod held;
 mod index;

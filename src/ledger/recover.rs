@@ -143,11 +143,8 @@ impl Work<'_> {
         let last = self.engine.and_then(|engine| engine.last().ok()).unwrap_or(0);
         let newest = self.checkpoints.last().map_or(0, |(sequence, _)| *sequence);
         let path = segments.last().map_or_else(|| self.new.clone(), |(_, path)| path.clone());
-        // A segment that holds nothing yet tells by its name what was before it.
-        let named = segments.last().map_or(0, |(first, _)| first.saturating_sub(1));
-        let known = last.max(newest).max(named);
-        if known.min(self.to) > self.found.last {
-            self.bridge(known, &path)?;
+        if last.max(newest).min(self.to) > self.found.last {
+            self.bridge(last.max(newest), &path)?;
         }
         Ok(())
     }

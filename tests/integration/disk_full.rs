@@ -49,16 +49,22 @@ impl Drop for SmallDisk {
     }
 }
 
-#[tokio::test]
-async fn a_full_disk_refuses_changes_and_loses_nothing() {
+/// A server whose data dir is a small disk; none where nobody can make one.
+fn on_a_small_disk() -> Option<(Server, SmallDisk)> {
     if !geteuid().is_root() {
         println!("skipped: only root can mount the small disk that this needs");
-        return;
+        return None;
     }
     let mut server = Server::start(Options::any());
     server.stop();
     let disk = SmallDisk::mount(&server.data_dir());
     server.restart();
+    Some((server, disk))
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_changes_and_loses_nothing() {
+    let Some((mut server, disk)) = on_a_small_disk() else { return };
     create_some(&server.client(), "kept").await;
     let mut tags = 0;
     assert_eq!(tag(&server, tags), 204);
@@ -104,14 +110,7 @@ async fn a_full_disk_refuses_changes_and_loses_nothing() {
 /// is acknowledged in between stays, with its code, through compaction, collection and a restart.
 #[tokio::test]
 async fn a_disk_that_was_full_once_costs_nothing() {
-    if !geteuid().is_root() {
-        println!("skipped: only root can mount the small disk that this needs");
-        return;
-    }
-    let mut server = Server::start(Options::any());
-    server.stop();
-    let disk = SmallDisk::mount(&server.data_dir());
-    server.restart();
+    let Some((mut server, disk)) = on_a_small_disk() else { return };
     let filler = disk.fill();
     let (mut names, mut refused) = (Vec::new(), 0);
     for number in 0..2000 {
@@ -161,14 +160,7 @@ async fn a_disk_that_was_full_once_costs_nothing() {
 /// A start on a full disk refuses or serves; nothing is taken for damaged, and nothing is lost.
 #[tokio::test]
 async fn a_start_on_a_full_disk_sets_nothing_aside() {
-    if !geteuid().is_root() {
-        println!("skipped: only root can mount the small disk that this needs");
-        return;
-    }
-    let mut server = Server::start(Options::any());
-    server.stop();
-    let disk = SmallDisk::mount(&server.data_dir());
-    server.restart();
+    let Some((mut server, disk)) = on_a_small_disk() else { return };
     let names: Vec<_> = (0..20).map(|number| format!("f{number}")).collect();
     for name in &names {
         assert_eq!(create_small(&server, name).status, 201);

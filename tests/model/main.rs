@@ -6,6 +6,8 @@ mod hot_pods;
 mod ledger;
 mod merge;
 mod pod_contents;
+#[path = "../../fuzz/targets/pod_file.rs"]
+mod pod_file;
 mod pod_fuzz;
 mod pods;
 mod properties;

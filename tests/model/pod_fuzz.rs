@@ -2,7 +2,6 @@
 //! takes is fit for all that is done with pods; nothing is left behind, and nothing panics. `PROPTEST_CASES` says how
 //! often it tries.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use larder::ledger::difference::{self, Secrets};
@@ -13,53 +12,14 @@ use larder::pods::{PodError, read, redaction, write};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+
+use crate::pod_file::{entries, made, packed, unpacked};
 
 /// The pods that the project ships.
 fn corpus() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = ["fixtures/pods/v2.pod", "fixtures/pods/v3.pod", "docs/examples/orders.pod"];
     files.iter().map(|file| std::fs::read(root.join(file)).expect("a pod of the project")).collect()
-}
-
-fn unpacked(pod: &[u8]) -> Vec<u8> {
-    zstd::decode_all(pod).expect("is whole")
-}
-
-fn packed(archive: &[u8]) -> Vec<u8> {
-    zstd::encode_all(archive, 1).expect("is packed")
-}
-
-/// The entries of a pod, by name.
-fn entries(pod: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let archive = unpacked(pod);
-    let mut archive = tar::Archive::new(&archive[..]);
-    let entry = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
-        let (mut entry, mut bytes) = (entry.expect("an entry"), Vec::new());
-        entry.read_to_end(&mut bytes).expect("reads");
-        (entry.path().expect("a name").display().to_string(), bytes)
-    };
-    archive.entries().expect("entries").map(entry).collect()
-}
-
-/// A pod of these entries, whose manifest says of each what is so.
-fn made(mut entries: Vec<(String, Vec<u8>)>, mut manifest: Value) -> Vec<u8> {
-    if let Some(parts) = manifest["parts"].as_array_mut() {
-        for part in parts.iter_mut().filter(|part| part["path"] == "state.json") {
-            let (_, bytes) = entries.iter().find(|(name, _)| name == "state.json").expect("a state");
-            *part =
-                json!({ "path": "state.json", "sha256": format!("{:x}", Sha256::digest(bytes)), "size": bytes.len() });
-        }
-    }
-    entries[0].1 = manifest.to_string().into_bytes();
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, bytes) in &entries {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, &bytes[..]).expect("appends");
-    }
-    packed(&archive.into_inner().expect("ends"))
 }
 
 /// Reads, and does with a pod that is taken what others do with it.

@@ -1,10 +1,9 @@
 //! Makes a whole tree of mounts read-only, one by one: a bind's own flags do not reach the mounts
 //! below it, and `mount_setattr`, which does, needs Linux 5.12.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use larder_init::mount_table::unescaped;
 use nix::mount::MsFlags;
 
 use super::{Fault, view};
@@ -30,27 +29,11 @@ pub fn read_only(root: &Path, except: &[PathBuf]) -> Result<(), Fault> {
 /// set, so they are given again; of the access time flags, none given means all kept.
 fn parse(line: &[u8]) -> Option<(PathBuf, MsFlags)> {
     let mut fields = line.split(|byte| *byte == b' ').skip(4);
-    let place = PathBuf::from(unescape(fields.next()?));
+    let place = PathBuf::from(unescaped(fields.next()?));
     let options = fields.next()?.split(|byte| *byte == b',');
     let noexec = options.into_iter().any(|option| option == b"noexec");
     let kept = if noexec { MsFlags::MS_NOEXEC } else { MsFlags::empty() };
     Some((place, kept))
-}
-
-/// Undoes the kernel's octal escapes (`\040` for a space).
-fn unescape(field: &[u8]) -> OsString {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        if let (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) = (first, tail) {
-            bytes.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
-            rest = after;
-        } else {
-            bytes.push(*first);
-        }
-    }
-    OsString::from_vec(bytes)
 }
 
 #[cfg(test)]

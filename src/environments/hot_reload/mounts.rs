@@ -1,11 +1,11 @@
 //! Which parts of a folder are file systems of the kernel's own: these show other processes, devices and settings of
 //! the machine, so that no function may get them.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+
+use larder_init::mount_table::unescaped;
 
 /// Kinds of file systems that are refused. `autofs` is none of the kernel's, but to look into it mounts things.
 const REFUSED: [&str; 21] = [
@@ -61,21 +61,6 @@ fn parse(line: &[u8]) -> Option<Mount<'_>> {
     // Optional fields end with a dash.
     let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
     Some(Mount { id, place, kind })
-}
-
-/// Undoes the kernel's octal escapes (`\040` for a space).
-fn unescaped(field: &[u8]) -> OsString {
-    let (mut bytes, mut rest) = (Vec::with_capacity(field.len()), field);
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        if let (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) = (first, tail) {
-            bytes.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
-            rest = after;
-        } else {
-            bytes.push(*first);
-        }
-    }
-    OsString::from_vec(bytes)
 }
 
 #[cfg(test)]
