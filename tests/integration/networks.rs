@@ -434,6 +434,11 @@ async fn a_way_out_leaves_the_mounts_of_the_machine_alone() {
     }
     let mount = SharedMount::new();
     let server = Server::start(sandbox("auto"));
+    if !server.field("executor").contains("slirp4netns") {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI");
+        println!("skipped: no slirp4netns is here, which is what could take them down");
+        return;
+    }
     let client = server.client();
     create_python(&client, "intruder", INTRUDER).await;
     ask(&client, "intruder", json!(["variables"])).await;
