@@ -15,8 +15,8 @@ use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
 use crate::environments::executors::sandbox::SandboxNetwork;
 use crate::environments::images::ImageMapping;
-use crate::front::ListenAddress;
 use crate::front::guard::cors::CorsOrigin;
+use crate::front::{ListenAddress, LocalUser};
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::{LayerLibrary, UpstreamOption};
@@ -41,6 +41,10 @@ pub struct ServeOptions {
     /// below it; repeated, or a list with commas
     #[arg(long, env = "LARDER_HOSTNAME", value_delimiter = ',', value_name = "NAME")]
     pub hostname: Vec<String>,
+    /// User of this machine that may call, beside the one who runs this server and root: a name or number, or `all`;
+    /// repeated, or a list with commas
+    #[arg(long, env = "LARDER_LOCAL_USERS", value_delimiter = ',', value_name = "USER")]
+    pub local_users: Vec<LocalUser>,
     /// Origin whose web pages may call, such as `http://localhost:3000`, or `*` for those of every site; repeated, or a
     /// list with commas
     #[arg(long, env = "LARDER_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]

@@ -6,7 +6,7 @@ pub mod faults;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// An open file.
@@ -53,6 +53,17 @@ impl DiskFile {
         #[cfg(test)]
         faults::sync(&self.file, &self.path)?;
         self.file.sync_all()
+    }
+
+    /// Whether this file, and no other, has the name `path`: a folder may be removed or replaced under those who have
+    /// files of it open, and what they write then is nobody's.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.file.metadata()?;
+        match fs::metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (own.dev(), own.ino())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Cuts the file.

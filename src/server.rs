@@ -32,12 +32,12 @@ use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
 use crate::environments::{
-    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, place, provisioning,
+    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, callers, capacity, endpoint, place, provisioning,
 };
 use crate::front::guard::cors::CorsOrigins;
 use crate::front::guard::hosts::Hosts;
 use crate::front::guard::{self, Guard};
-use crate::front::{Bodies, Connections, Listeners, Patience, Room, Token, control, token};
+use crate::front::{Bodies, Connections, Listeners, LocalUsers, Patience, Room, Token, control, token};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
@@ -308,7 +308,9 @@ fn door(options: &ServeOptions, data_dir: &Path, listeners: &Listeners) -> Resul
     let link = options.containers.link_address.map(|address| address.ip().to_string());
     let given = options.hostname.iter().chain(listeners.hosts()).cloned().chain(link);
     let names = given.chain((!from_lambda.is_empty()).then(|| from_lambda.to_owned()));
-    let guard = Guard::new(Hosts::new(listeners.addresses(), names), CorsOrigins::new(&options.cors_origins), token);
+    let users = LocalUsers::new(&options.local_users, &callers::FUNCTIONS);
+    let hosts = Hosts::new(listeners.addresses(), names);
+    let guard = Guard::new(users, hosts, CorsOrigins::new(&options.cors_origins), token);
     Ok((control, guard))
 }
 

@@ -35,6 +35,51 @@ pub struct Socket {
 /// # Errors
 /// The kernel cannot be asked.
 pub fn find(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
+    // One of version 6 that is connected to a version 4 address is found under that.
+    let (own, other) = (canonical(own), canonical(other));
+    match ask(own, other) {
+        Ok(Some(found)) => Ok(Some(found)),
+        // A kernel may lack the module that answers, and then says that there is none.
+        _ => look_up(own, other),
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Looks through the tables of /proc, which takes longer the more sockets there are.
+fn look_up(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
+    let mut table = std::fs::read_to_string("/proc/net/tcp")?;
+    table.push_str(&std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default());
+    Ok(table.lines().find_map(|line| row(line, own, other)))
+}
+
+/// The socket of a row, if it has these addresses.
+fn row(line: &str, own: SocketAddr, other: SocketAddr) -> Option<Socket> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let is_it = end(fields.get(1)?)? == own && end(fields.get(2)?)? == other;
+    let found = Socket { user: fields.get(7)?.parse().ok()?, inode: fields.get(9)?.parse().ok()? };
+    (is_it && found.inode != 0).then_some(found)
+}
+
+/// An address as those tables write it: words of the machine's own byte order, and a port.
+fn end(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let word = |at: usize| Some(u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    let ip: IpAddr = match address.len() {
+        8 => word(0)?.into(),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            <[u8; 16]>::try_from(words.concat()).ok()?.into()
+        }
+        _ => return None,
+    };
+    Some(canonical(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?)))
+}
+
+/// Asks the kernel for exactly this socket.
+fn ask(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
     let netlink =
         socket(AddressFamily::Netlink, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
     sendto(netlink.as_raw_fd(), &question(own, other), &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
@@ -104,14 +149,23 @@ mod tests {
 
     #[test]
     fn the_other_end_of_a_connection_is_found_with_its_holder() {
-        for own in ["127.0.0.1:0", "[::1]:0"] {
+        for own in ["127.0.0.1:0", "[::1]:0", "[::]:0", "[::ffff:127.0.0.1]:0"] {
             let Ok(listener) = TcpListener::bind(own) else { continue };
-            let client = TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+            let mut address = listener.local_addr().expect("an address");
+            if address.ip().is_unspecified() {
+                address.set_ip([127, 0, 0, 1].into());
+            }
+            let client = TcpStream::connect(address).expect("connected");
             let (accepted, peer) = listener.accept().expect("accepted");
-            let found = find(peer, accepted.local_addr().expect("an address")).expect("the kernel answers");
-            let found = found.unwrap_or_else(|| panic!("{own}: no socket"));
+            let server = accepted.local_addr().expect("an address");
+            let found = find(peer, server).expect("the kernel answers").unwrap_or_else(|| panic!("{own}: no socket"));
             assert_eq!(found.user, nix::unistd::Uid::current().as_raw());
             assert_eq!(holders(found.inode).collect::<Vec<_>>(), [std::process::id()]);
+            assert_eq!(
+                look_up(canonical(peer), canonical(server)).expect("reads"),
+                Some(found),
+                "{own}, by the tables"
+            );
             drop(client);
         }
     }

@@ -11,13 +11,13 @@ use larder_init::peer;
 use super::INIT;
 
 /// Users that functions alone run as: in containers, and on the host of a sandbox that root makes.
-const USERS: [u32; 2] = [993, 2_000_000_993];
+pub const FUNCTIONS: [u32; 2] = [993, 2_000_000_993];
 
 /// Whether `other`, who is connected to the server's `own` address, is a process of an environment. Where that cannot
 /// be seen of a process of this machine, it is taken for one: functions can hide, as can those that hang up at once.
 pub fn is_environment(own: SocketAddr, other: SocketAddr) -> bool {
     match peer::find(other, own) {
-        Ok(Some(socket)) if USERS.contains(&socket.user) => true,
+        Ok(Some(socket)) if FUNCTIONS.contains(&socket.user) => true,
         Ok(Some(socket)) => {
             let mut holders = peer::holders(socket.inode).peekable();
             if holders.peek().is_some() { holders.any(is_inside) } else { socket.user == own_user() }

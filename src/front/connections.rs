@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use self::watched::{Activity, Answering, Watched};
 use super::Listeners;
 use super::bodies::Bodies;
+use super::users::Caller;
 
 /// How long to wait after a connection could not be accepted: most of all, when there are no file descriptors left.
 const NOT_ACCEPTED: Duration = Duration::from_millis(100);
@@ -55,13 +56,15 @@ impl Default for Patience {
     }
 }
 
-/// The two addresses of a connection over the port, in the extensions of its requests.
+/// The two ends of a connection over the port, in the extensions of its requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Ends {
-    /// The server's.
+    /// The server's address.
     pub own: SocketAddr,
     /// The caller's.
     pub other: SocketAddr,
+    /// Who that is.
+    pub caller: Caller,
 }
 
 /// What connections come from.
@@ -72,7 +75,7 @@ pub trait Accept: Send + 'static {
     /// The next one.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Its addresses, if it has some.
+    /// Its ends, if they have addresses.
     fn ends(_stream: &Self::Stream) -> Option<Ends> {
         None
     }
@@ -89,7 +92,9 @@ impl Accept for Listeners {
     }
 
     fn ends(stream: &TcpStream) -> Option<Ends> {
-        Some(Ends { own: stream.local_addr().ok()?, other: stream.peer_addr().ok()? })
+        let (own, other) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+        // As early as can be: of who hangs up the kernel tells no more.
+        Some(Ends { own, other, caller: Caller::of(own, other) })
     }
 }
 

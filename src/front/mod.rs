@@ -10,6 +10,7 @@ pub mod control;
 pub mod guard;
 mod listeners;
 pub mod token;
+mod users;
 
 pub use address::ListenAddress;
 pub use bodies::{Bodies, Room};
@@ -17,3 +18,4 @@ pub use connections::{Connections, Ends, Patience};
 pub use guard::Guard;
 pub use listeners::{ListenError, Listeners};
 pub use token::Token;
+pub use users::{LocalUser, LocalUsers};

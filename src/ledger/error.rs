@@ -101,6 +101,15 @@ pub enum LedgerError {
         /// Why they cannot be had from elsewhere.
         reason: String,
     },
+    /// The file that is written has lost its name.
+    #[error(
+        "{} is gone, or another file has its place: the data dir was moved, removed or replaced while the server runs. \
+         No change is taken; put it back as it was, or restart the server", path.display()
+    )]
+    Replaced {
+        /// The journal's newest segment.
+        path: PathBuf,
+    },
     /// What was written does not hold what it should; what it was to replace is as it was.
     #[error("{what} was not done, as what it wrote is not what it should be: {problem}")]
     NotProven {

@@ -218,6 +218,11 @@ impl Log {
         Ok(())
     }
 
+    /// Notes whether the store is still where it was opened.
+    pub fn look_after_place(&self) {
+        self.health.note("data dir", &self.journal.must_be_in_place());
+    }
+
     /// Sequence of the oldest event: history before it was dropped.
     pub fn begins(&self) -> u64 {
         self.journal.begins()

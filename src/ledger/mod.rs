@@ -318,6 +318,7 @@ impl Ledger {
 
     /// What is behind or broken in the store while it serves all the same.
     pub fn problems(&self) -> Vec<Problem> {
+        self.log.look_after_place();
         self.log.health().problems()
     }
 

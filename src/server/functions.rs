@@ -33,7 +33,7 @@ pub(super) async fn keep_out(request: Request, next: Next) -> Response {
     if !path.starts_with(CONSOLE) || path.starts_with(DOWNLOAD_PATH) {
         return next.run(request).await;
     }
-    let Some(Ends { own, other }) = request.extensions().get().copied() else { return refuse(request).await };
+    let Some(Ends { own, other, .. }) = request.extensions().get().copied() else { return refuse(request).await };
     match tokio::task::spawn_blocking(move || callers::is_environment(own, other)).await {
         Ok(false) => next.run(request).await,
         _ => refuse(request).await,

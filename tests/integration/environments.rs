@@ -161,7 +161,7 @@ async fn where_all_are_busy_a_call_waits_and_is_throttled_at_last() {
     let options = Options::new(Executor::Sandbox)
         .with("LARDER_MAX_ENVIRONMENTS", 1)
         .with("LARDER_MAX_MEMORY", 1024)
-        .with("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", 2);
+        .with("LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT", 5);
     let server = Server::start(options);
     let client = server.client();
     create_all(&client, &["a", "b"]).await;
@@ -169,16 +169,21 @@ async fn where_all_are_busy_a_call_waits_and_is_throttled_at_last() {
         let client = client.clone();
         tokio::spawn(async move { invoke(&client, "a", json!({ "s": seconds })).await.response() })
     };
+    let one_is = |what: &'static str, idle: u64| {
+        let server = &server;
+        eventually(what, move || async move {
+            let counts = &server.health()["counts"];
+            (counts["environments"] == 1 && counts["idle_environments"] == idle).then_some(())
+        })
+    };
     let running = busy(1);
-    eventually("it runs", || async {
-        let counts = &server.health()["counts"];
-        (counts["environments"] == 1 && counts["idle_environments"] == 0).then_some(())
-    })
-    .await;
+    one_is("a runs", 0).await;
     call(&client, "b").await.response();
     running.await.expect("ends");
-    let running = busy(6);
-    eventually("it runs", || async { (server.health()["counts"]["idle_environments"] == 0).then_some(()) }).await;
+
+    one_is("b rests", 1).await;
+    let running = busy(12);
+    one_is("a runs", 0).await;
     let refused = Request::json("POST", "/2015-03-31/functions/b/invocations", &json!({})).send(server.port());
     let reason = "ConcurrentInvocationLimitExceeded";
     let expected = json!({ "Type": "User", "message": "Rate Exceeded.", "Reason": reason });

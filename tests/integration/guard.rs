@@ -1,11 +1,12 @@
-//! Who may come in over the port: programs of this machine, but no web page that the user's browser happens to show.
+//! Who may come in over the port: programs of the user who started the server, but no other user of the machine, and no
+//! web page that the user's browser happens to show.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::functions::{ECHO, active, create_python};
+use crate::support::functions::{ECHO, active, create_python, create_some};
 use crate::support::http::{Answer, Request, open};
 use crate::support::{Options, Server};
 
@@ -184,4 +185,63 @@ async fn the_command_line_has_a_way_of_its_own() {
     assert!(!ok && said.contains("LARDER_TOKEN") && !said.contains(SECRET), "{said}");
     let (ok, said) = larder(&asked, Some(&server.token()));
     assert!(ok && said.contains(SECRET), "{said}");
+}
+
+/// Another user than the server's, whom no machine has an account for.
+const STRANGER: &str = "54322";
+
+/// Runs a program as the stranger: what it printed.
+fn as_stranger(program: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new("setpriv");
+    command.args(["--clear-groups", "--reuid", STRANGER, "--regid", STRANGER, program]).args(arguments);
+    let output = command.output().expect("setpriv runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What the stranger is answered, with the status at its end.
+fn asked_by_stranger(server: &Server, method: &str, path: &str) -> String {
+    let (url, header) = (format!("{}{path}", server.url()), "x-larder-request: 1");
+    as_stranger("curl", &["-sS", "-w", "%{http_code}", "-X", method, "-H", header, "-d", "{}", &url])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_other_user_of_the_machine_comes_in() {
+    let Some(ordinary) = Options::any().by_ordinary_user() else { return };
+    for options in [Options::any(), ordinary] {
+        let server = Server::start(options);
+        create_some(&server.client(), "kept").await;
+        let before = server.sequence();
+        for (method, path) in [
+            ("GET", "/2015-03-31/functions/kept"),
+            ("DELETE", "/2015-03-31/functions/kept"),
+            ("POST", "/2015-03-31/functions/kept/invocations"),
+            ("GET", "/_larder/health"),
+            ("POST", "/_larder/rewind"),
+            ("POST", "/"),
+        ] {
+            let answer = asked_by_stranger(&server, method, path);
+            assert!(answer.ends_with("403") && answer.contains("--local-users"), "{method} {path}: {answer}");
+        }
+        // Neither does one who is gone before anybody looks.
+        let delete = "DELETE /2015-03-31/functions/kept HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n";
+        let call = format!("printf '{delete}' >/dev/tcp/127.0.0.1/{}", server.port());
+        as_stranger("bash", &["-c", &format!("for n in {{1..200}}; do {call}; done")]);
+        assert_eq!(server.sequence(), before);
+        let told = server.log().matches("Larder answers the user who started it, not the user 54322").count();
+        assert_eq!(told, 1, "once: {}", server.log());
+    }
+}
+
+#[test]
+fn other_users_come_in_where_they_are_let_in() {
+    if Options::any().by_ordinary_user().is_none() {
+        return;
+    }
+    for users in [STRANGER, "root,54322", "all"] {
+        let server = Server::start(Options::any().with("LARDER_LOCAL_USERS", users));
+        let answer = asked_by_stranger(&server, "GET", "/2015-03-31/functions");
+        assert!(answer.ends_with("200"), "{users}: {answer}");
+    }
+    let error = Server::try_start(Options::any().with("LARDER_LOCAL_USERS", "no such user")).expect_err("is refused");
+    assert!(error.contains("write a user's name or number, or all"), "{error}");
 }

@@ -26,6 +26,7 @@ mod concurrency;
 mod container_images;
 mod container_settings;
 mod crash;
+mod data_dir_gone;
 mod deadlines;
 mod disk_full;
 mod door;

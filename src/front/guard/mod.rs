@@ -1,5 +1,5 @@
-//! Who may come in over the port: programs of this machine and whom its user lets in, but no web page that the user's
-//! browser happens to show. See docs/security.md.
+//! Who may come in over the port: programs of the user who runs the server and whom that one lets in, but no other user
+//! of the machine, and no web page that the user's browser happens to show. See docs/security.md.
 
 pub mod cors;
 pub mod hosts;
@@ -17,7 +17,8 @@ use axum::middleware::Next;
 use self::cors::{Allowed, CorsOrigins};
 use self::hosts::{Hosts, Owner};
 use self::refusal::Refusal;
-use super::Token;
+use super::users::Caller;
+use super::{Ends, LocalUsers, Token};
 use crate::console::Trusted;
 
 /// Header that requests send which change something by Larder's own endpoints. A page can send it only after a
@@ -41,6 +42,7 @@ fn is_larders_own(path: &str) -> bool {
 /// Who may come in.
 #[derive(Debug)]
 pub struct Guard {
+    users: LocalUsers,
     hosts: Hosts,
     origins: CorsOrigins,
     token: Token,
@@ -56,12 +58,17 @@ struct Admitted {
 }
 
 impl Guard {
-    /// A guard that knows these hosts, lets pages of these origins in, and whoever has the token see secrets.
-    pub fn new(hosts: Hosts, origins: CorsOrigins, token: Token) -> Self {
-        Self { hosts, origins, token, said: Mutex::default() }
+    /// A guard that lets these users in, knows these hosts, lets pages of these origins in, and whoever has the token
+    /// see secrets.
+    pub fn new(users: LocalUsers, hosts: Hosts, origins: CorsOrigins, token: Token) -> Self {
+        Self { users, hosts, origins, token, said: Mutex::default() }
     }
 
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Refusal> {
+        let caller = request.extensions().get::<Ends>().map_or(Caller::Hidden, |ends| ends.caller);
+        if !self.users.admit(caller) {
+            return Err(Refusal::User(caller.to_string()));
+        }
         let host = host(request)?;
         let headers = request.headers();
         match host.map_or(Owner::Ours, |host| self.hosts.owner(host)) {
@@ -184,8 +191,9 @@ mod tests {
     fn guard_of(origins: &[&str]) -> (Guard, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
         let origins: Vec<_> = origins.iter().map(|origin| origin.parse().expect("an origin")).collect();
+        let users = LocalUsers::new(&[], &[]);
         let hosts = Hosts::new(&[LISTEN.parse().expect("an address")], []);
-        (Guard::new(hosts, CorsOrigins::new(&origins), Token::open(folder.path()).expect("a token")), folder)
+        (Guard::new(users, hosts, CorsOrigins::new(&origins), Token::open(folder.path()).expect("a token")), folder)
     }
 
     fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<Body> {
@@ -193,7 +201,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.body(Body::empty()).expect("a request")
+        let (own, other) = (LISTEN.parse().expect("an address"), LISTEN.parse().expect("an address"));
+        request.extension(Ends { own, other, caller: Caller::Local(0) }).body(Body::empty()).expect("a request")
     }
 
     #[test]

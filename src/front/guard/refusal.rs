@@ -38,6 +38,12 @@ pub enum Refusal {
          requests that say their origin."
     )]
     Site,
+    /// Another user of this machine sent it.
+    #[error(
+        "Larder answers the user who started it, not {0}. If others may call, start it with --local-users \
+         (LARDER_LOCAL_USERS): names, numbers, or all."
+    )]
+    User(String),
     /// It would change something by one of Larder's own endpoints, and a web page could have sent it.
     #[error(
         "{method} {path} is for those who send the header `{REQUEST_HEADER}: 1`, which no web page can send by itself"
@@ -55,6 +61,7 @@ impl Refusal {
     pub fn offender(&self) -> Option<&str> {
         match self {
             Self::Host(host) | Self::Borrowed(host) => Some(host),
+            Self::User(user) => Some(user),
             Self::Origin(origin) => Some(origin),
             Self::Site => Some("a web page of another site"),
             Self::NoHost | Self::NoHeader { .. } => None,

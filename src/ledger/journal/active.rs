@@ -42,6 +42,12 @@ impl Active {
         if wait { self.file.sync_data() } else { Ok(()) }
     }
 
+    /// Fails where another file, or none, has this one's name.
+    pub fn must_be_in_place(&self) -> Result<(), LedgerError> {
+        let is_there = self.file.is_at(&self.path).map_err(io_error(&self.path))?;
+        if is_there { Ok(()) } else { Err(LedgerError::Replaced { path: self.path.clone() }) }
+    }
+
     fn fill(&mut self, to: u64) -> io::Result<()> {
         let zeros = vec![0; usize::try_from(to - self.filled).map_err(io::Error::other)?];
         self.file.write_all_at(&zeros, self.filled)?;

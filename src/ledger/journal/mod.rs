@@ -231,6 +231,7 @@ impl Journal {
         if active.broken.is_some() {
             return Err(io_error(&active.path)(io::Error::other("an earlier write failed and cannot be undone yet")));
         }
+        active.must_be_in_place()?;
         // A segment that has blobs only, or whose first event is the next, would get its own name again.
         let is_other = path_of(&self.folder, active.next) != active.path;
         let is_full = active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64;
@@ -257,6 +258,13 @@ impl Journal {
             let _ = told.send(());
         }
         Ok(next)
+    }
+
+    /// Fails where what is written now would be lost, as the journal's folder is not there any more.
+    pub fn must_be_in_place(&self) -> Result<(), LedgerError> {
+        let active = self.active();
+        // After a switch it is the next write that finds out which file is the one.
+        if active.moved { Ok(()) } else { active.must_be_in_place() }
     }
 
     /// Brings everything written to disk.
