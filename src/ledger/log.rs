@@ -18,6 +18,7 @@ use super::events::Events;
 use super::health::Health;
 use super::index::{Index, SmallBlobs};
 use super::journal::{self, Identity, Journal, switch};
+use super::patience::{self, PATIENCE};
 use super::reindex::{self, Reindex, Reindexer};
 use super::scrub::Scrubber;
 use super::{Attachment, Durability, LedgerError, codec, mend};
@@ -26,9 +27,6 @@ use crate::model::time::Timestamp;
 
 /// Events that are copied between journal and engine at a time.
 const COPY: usize = 1000;
-
-/// How long a start waits for the index to come up to the journal; one that needs longer is made anew meanwhile.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The part of the store, for its health.
 const PART: &str = "journal";
@@ -121,20 +119,19 @@ impl Log {
                 return self;
             }
         };
-        let (journal, (tell, told)) = (Arc::clone(&self.journal), mpsc::channel());
-        // In a thread of its own: over files that are none of its, sled may wait for ever.
-        std::thread::spawn(move || {
+        let journal = Arc::clone(&self.journal);
+        // An index that needs longer is made anew while the server runs.
+        let followed = patience::within(PATIENCE, move || {
             let followed = follow(&journal, &engine, switched.is_some());
-            // Nobody may wait any more.
-            let _ = tell.send((engine, followed));
+            (engine, followed)
         });
-        match told.recv_timeout(PATIENCE) {
-            Ok((engine, Ok(()))) => self.index.install(engine, self.journal.last()),
-            Ok((engine, Err(error))) => {
+        match followed {
+            Some((engine, Ok(()))) => self.index.install(engine, self.journal.last()),
+            Some((engine, Err(error))) => {
                 self.index.give_up(&error);
                 self.spare = Some(engine);
             }
-            Err(_) => self.index.give_up(&LedgerError::DamagedMeta("the index does not answer")),
+            None => self.index.give_up(&LedgerError::DamagedMeta("the index does not answer")),
         }
         self
     }
@@ -256,9 +253,10 @@ impl Log {
     /// The same, as nothing more will come.
     pub fn close(&self) -> Result<(), LedgerError> {
         self.journal.sync()?;
-        if let Some(engine) = self.index.engine()
-            && let Err(error) = engine.complete()
-        {
+        let Some(engine) = self.index.engine() else { return Ok(()) };
+        let completed = patience::within(PATIENCE, move || engine.complete());
+        let completed = completed.unwrap_or(Err(LedgerError::DamagedMeta("the index does not answer")));
+        if let Err(error) = completed {
             tracing::warn!(%error, "the index could not be brought to disk; the next start brings it up to the journal");
         }
         Ok(())

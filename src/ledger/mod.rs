@@ -22,6 +22,7 @@ pub mod log_lines;
 mod mend;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
+mod patience;
 pub mod point;
 pub mod portable;
 mod proof;

@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::health::Health;
 use super::index::{Index, PART};
 use super::journal::Journal;
+use super::patience::{self, PATIENCE};
 use super::{LedgerError, io_error, proof};
 use crate::disk;
 
@@ -78,7 +79,7 @@ impl Drop for Reindexer {
             let _ = wake.send(());
         }
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            patience::join(thread, PATIENCE);
         }
     }
 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::health::Health;
 use super::index::Index;
 use super::journal::{Journal, Record, sealed, segments};
+use super::patience::{self, PATIENCE};
 use super::{LedgerError, codec, io_error, proof};
 use crate::disk;
 use crate::model::blob::BlobId;
@@ -62,7 +63,7 @@ impl Drop for Scrubber {
         self.journal.tell_nobody();
         drop(self.wake.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            patience::join(thread, PATIENCE);
         }
     }
 }
