@@ -8,6 +8,7 @@ pub mod link;
 pub mod package;
 pub mod pod;
 pub mod pod_file;
+pub mod request;
 
 /// A reader under test.
 pub struct Target {
@@ -18,11 +19,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const ALL: [Target; 4] = [
+pub const ALL: [Target; 5] = [
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
     Target { name: "link", run: link::run, seeds: link::seeds },
     Target { name: "package", run: package::run, seeds: package::seeds },
     Target { name: "pod", run: pod::run, seeds: pod::seeds },
+    Target { name: "request", run: request::run, seeds: request::seeds },
 ];
 
 /// A file of the project.

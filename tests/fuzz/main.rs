@@ -94,7 +94,12 @@ fn pod() {
 }
 
 #[test]
+fn request() {
+    run("request");
+}
+
+#[test]
 fn every_target_is_run() {
     let names: Vec<_> = targets::ALL.iter().map(|target| target.name).collect();
-    assert_eq!(names, ["journal", "link", "package", "pod"], "each has a test of its own here");
+    assert_eq!(names, ["journal", "link", "package", "pod", "request"], "each has a test of its own here");
 }
