@@ -66,6 +66,11 @@ impl DiskFile {
         }
     }
 
+    /// Bytes of it.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
     /// Cuts the file.
     pub fn set_len(&self, length: u64) -> io::Result<()> {
         #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::disk;
 use crate::ledger::Ledger;
 use crate::ledger::compact::{Compaction, Keep};
 use crate::ledger::inspect::{self, Damage, Inspected};
+use crate::ledger::log_lines;
 use crate::ledger::recover;
 use crate::model::blob::BlobId;
 use crate::model::resource::Resource;
@@ -36,6 +37,8 @@ pub struct Report {
     pub other_checkpoints: u64,
     /// Blobs that events refer to.
     pub blobs: u64,
+    /// Segments of log lines.
+    pub log_segments: u64,
     /// What is damaged.
     pub damage: Vec<Damage>,
 }
@@ -75,9 +78,12 @@ pub fn verify(
     }
     references(&store, &mut found);
     let blobs = blobs(data_dir, &mut found, deep, &mut step);
+    let logs = log_lines::inspect::inspect(&store, deep)?;
+    found.damage.extend(logs.damage);
+    let log_segments = logs.segments;
     let Inspected { begins, last, records, checkpoints, other_checkpoints, damage, .. } = found;
     let whole = damage.is_empty();
-    Ok(Report { whole, deep, begins, last, records, checkpoints, other_checkpoints, blobs, damage })
+    Ok(Report { whole, deep, begins, last, records, checkpoints, other_checkpoints, blobs, log_segments, damage })
 }
 
 fn damage(file: &Path, sequence: Option<u64>, problem: String) -> Damage {

@@ -10,12 +10,12 @@ use super::target::TargetOptions;
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
 
-/// Check every record, event, checkpoint, blob and reference; exit code 1 on damage.
+/// Check every record, event, checkpoint, blob and reference, and the log lines; exit code 1 on damage.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     target: TargetOptions,
-    /// Compare the blobs with their digests and the checkpoints with the events too
+    /// Compare the blobs and the log lines with their digests and the checkpoints with the events too
     #[arg(long)]
     deep: bool,
     /// Answer in JSON
@@ -49,12 +49,13 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
 fn summary(report: &Value) -> String {
     let number = |name: &str| report[name].as_u64().unwrap_or_default();
     let mut lines = vec![format!(
-        "events {} to {} in {} records, {} checkpoints, {} blobs",
+        "events {} to {} in {} records, {} checkpoints, {} blobs, {} segments of log lines",
         number("begins"),
         number("last"),
         number("records"),
         number("checkpoints"),
         number("blobs"),
+        number("log_segments"),
     )];
     if number("other_checkpoints") > 0 {
         lines.push(format!("{} checkpoints of another build are skipped at a start", number("other_checkpoints")));

@@ -160,4 +160,23 @@ mod tests {
         }
         assert!(there[0] < 1_500_000, "one is far behind: {there:?}");
     }
+
+    #[test]
+    fn who_reads_does_not_mind_what_is_pruned_meanwhile() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = Folder::open(temporary.path()).expect("opens");
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for sequence in 1..=300 {
+                    folder.write(&State { sequence, ..State::default() }).expect("is written");
+                }
+            });
+            while !writing.is_finished() {
+                folder.newest().expect("reads");
+                scan(temporary.path()).expect("reads");
+                folder.remove_before(3).expect("removes");
+            }
+        });
+        assert_eq!(folder.newest().expect("reads").map(|state| state.sequence), Some(300));
+    }
 }

@@ -6,13 +6,13 @@
 //! Numbers are big-endian; entries whose key begins with another byte were counters. The new segments get their name
 //! when they are whole, and say that the tree can go until it is gone.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::store::Store;
-use super::{Limits, Line, LinePosition, block, rewrite};
+use super::{Limits, Line, LinePosition, block, folder};
+use crate::disk;
 use crate::ledger::engine::Engine;
 use crate::ledger::{Durability, LedgerError, codec, io_error};
 use crate::model::logs::LogPlace;
@@ -39,10 +39,6 @@ struct OldLine {
     text: String,
 }
 
-fn folder(path: &Path) -> PathBuf {
-    path.join("lines")
-}
-
 fn unfinished(path: &Path) -> PathBuf {
     path.join("lines.new")
 }
@@ -50,10 +46,7 @@ fn unfinished(path: &Path) -> PathBuf {
 /// Removes what a migration left that did not come to its end.
 pub fn settle(path: &Path) -> Result<(), LedgerError> {
     let unfinished = unfinished(path);
-    match fs::remove_dir_all(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error(&unfinished)(error)),
-        _ => Ok(()),
-    }
+    disk::remove_folder(&unfinished).map_err(io_error(&unfinished))
 }
 
 /// Opens the segments of the store in `path`, and moves what the engine has, if there is one.
@@ -67,14 +60,14 @@ pub fn run(path: &Path, durability: Durability, engine: Option<&Engine>) -> Resu
             let mut store = Store::open(&folder, durability, limits)?;
             fill(&mut store, engine)?;
             store.sync()?;
-            fs::write(&moved, b"").map_err(io_error(&moved))?;
+            disk::write_whole(&moved, b"").map_err(io_error(&moved))?;
         } else {
             make(path, engine, limits)?;
         }
     }
     if moved.exists() {
         engine.drop_old_lines()?;
-        fs::remove_file(&moved).map_err(io_error(&moved))?;
+        disk::remove_file(&moved).map_err(io_error(&moved))?;
     }
     Store::open(&folder, durability, limits)
 }
@@ -88,10 +81,9 @@ fn make(path: &Path, engine: &Engine, limits: Limits) -> Result<(), LedgerError>
     store.sync()?;
     drop(store);
     let moved = unfinished.join(MOVED);
-    File::create(&moved).and_then(|file| file.sync_all()).map_err(io_error(&moved))?;
-    rewrite::sync_folder(&unfinished)?;
-    fs::rename(&unfinished, &folder).map_err(io_error(&folder))?;
-    rewrite::sync_folder(path)
+    disk::write_whole(&moved, b"").map_err(io_error(&moved))?;
+    disk::rename(&unfinished, &folder).map_err(io_error(&folder))?;
+    disk::sync_folder(path).map_err(io_error(path))
 }
 
 /// Takes the lines of the engine.
@@ -213,7 +205,7 @@ mod tests {
         assert_eq!(texts(folder.path()), expected(1..10));
         // Killed before the tree was gone.
         write_old(folder.path(), 1..10);
-        File::create(super::folder(folder.path()).join(MOVED)).expect("written");
+        disk::write_whole(&super::folder(folder.path()).join(MOVED), b"").expect("written");
         assert_eq!(texts(folder.path()), expected(1..10));
     }
 }

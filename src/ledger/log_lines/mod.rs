@@ -10,7 +10,10 @@
 
 mod block;
 mod budget;
+#[cfg(test)]
+mod faults;
 mod index;
+pub mod inspect;
 mod migration;
 mod number;
 mod read;
@@ -23,7 +26,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::engine::Engine;
@@ -234,6 +237,11 @@ impl LogLines {
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Where the lines of a store lie.
+fn folder(store: &Path) -> PathBuf {
+    store.join("lines")
 }
 
 /// Bytes of a line, as AWS counts.

@@ -3,7 +3,6 @@
 //! The new segment is written beside the old ones and synced, then gets its name, by which it takes their place: a start
 //! that finds both removes the old ones.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use super::read::Lines;
 use super::run::Run;
 use super::segment::{self, Name, Segment};
 use super::{Limits, Line};
+use crate::disk::{self, DiskWriter};
 use crate::ledger::{LedgerError, io_error};
 use crate::model::logs::LogPlace;
 
@@ -52,16 +52,16 @@ impl Rewrite<'_> {
         let (folder, unfinished) = (self.folder, self.folder.join(UNFINISHED));
         let segment = Segment::new(folder, name);
         let (size, written) = self.write(&unfinished, streams, cuts).inspect_err(|_| {
-            let _ = fs::remove_file(&unfinished);
+            let _ = disk::remove_file(&unfinished);
         })?;
-        fs::rename(&unfinished, segment.path()).map_err(io_error(segment.path()))?;
-        sync_folder(folder)?;
+        disk::rename(&unfinished, segment.path()).map_err(io_error(segment.path()))?;
+        disk::sync_folder(folder).map_err(io_error(folder))?;
         index.replace(ids, segment, size, written);
         Ok(())
     }
 
     fn write(self, path: &Path, streams: Streams, cuts: Vec<(LogPlace, u64)>) -> Result<(u64, Written), LedgerError> {
-        let file = File::create(path).map_err(io_error(path))?;
+        let file = DiskWriter::create(path).map_err(io_error(path))?;
         let mut output = Output { file: BufWriter::new(file), end: 0 };
         let mut written = Written { cuts, runs: Vec::new() };
         let failed = || io_error(path);
@@ -84,7 +84,7 @@ impl Rewrite<'_> {
 
 /// A file that is written from its beginning.
 struct Output {
-    file: BufWriter<File>,
+    file: BufWriter<DiskWriter>,
     end: u64,
 }
 
@@ -164,9 +164,4 @@ fn kept_cuts(index: &Index, ids: &[u64]) -> Vec<(LogPlace, u64)> {
         *stored = (*stored).max(*before_ms);
     }
     kept.into_iter().collect()
-}
-
-/// Brings the names in a folder to disk.
-pub fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(io_error(folder))
 }

@@ -9,9 +9,8 @@
 //! blocks of a stream lie together there and in order, and its contents say where. Contents are a cache: without them
 //! the segment is scanned. A **cut** says that lines of a stream before a time, in all that lies before it, are gone.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{self, Head, StoredPlace, VERSION};
 use super::run::Run;
+use crate::disk;
 use crate::ledger::{LedgerError, codec, io_error};
 use crate::model::logs::LogPlace;
 
@@ -82,6 +82,11 @@ impl Name {
     }
 }
 
+/// Of segments that are there, those whose lines others hold anew, and those that count.
+pub fn current(names: &[Name]) -> (Vec<Name>, Vec<Name>) {
+    names.iter().partition(|name| names.iter().any(|other| other.replaces(**name)))
+}
+
 /// A segment's file. It is removed when nobody reads it any more, if it was given up.
 #[derive(Debug)]
 pub struct Segment {
@@ -115,9 +120,9 @@ impl Segment {
     /// What it holds, and up to where that is whole.
     pub fn read(&self) -> Result<Scanned, LedgerError> {
         let read = || -> io::Result<Scanned> {
-            match read_contents(&File::open(&self.path)?)? {
+            match read_contents(&self.path)? {
                 Some(contents) => Ok(contents),
-                None => fs::read(&self.path).map(|bytes| scan(&bytes)),
+                None => disk::read(&self.path).map(|bytes| scan(&bytes)),
             }
         };
         let scanned = read().map_err(io_error(&self.path))?;
@@ -131,7 +136,7 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         if *self.given_up.get_mut()
-            && let Err(error) = fs::remove_file(&self.path)
+            && let Err(error) = disk::remove_file(&self.path)
         {
             tracing::warn!(%error, path = %self.path.display(), "old log lines could not be removed");
         }
@@ -196,15 +201,14 @@ pub fn contents(newest: u64, cuts: &[(LogPlace, u64)], runs: &[(LogPlace, Run)])
 }
 
 /// The contents that a sealed segment ends with; `None` if it does not.
-fn read_contents(file: &File) -> io::Result<Option<Scanned>> {
-    let end = file.metadata()?.len();
-    let mut tail = [0; TAIL];
+pub fn read_contents(path: &Path) -> io::Result<Option<Scanned>> {
+    let end = path.metadata()?.len();
     let Some(behind) = end.checked_sub(TAIL as u64) else { return Ok(None) };
-    file.read_exact_at(&mut tail, behind)?;
-    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
-    let Some(start) = behind.checked_sub(length).filter(|_| tail[4..] == *MAGIC) else { return Ok(None) };
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    file.read_exact_at(&mut bytes, start)?;
+    let tail = disk::read_at(path, behind, TAIL)?;
+    let Some((length, magic)) = tail.split_first_chunk() else { return Ok(None) };
+    let length = u32::from_le_bytes(*length);
+    let Some(start) = behind.checked_sub(u64::from(length)).filter(|_| magic == MAGIC) else { return Ok(None) };
+    let bytes = disk::read_at(path, start, usize::try_from(length).map_err(io::Error::other)?)?;
     Ok(payload(&bytes, CONTENTS).and_then(|contents| listed(&contents, start, end)))
 }
 
@@ -219,7 +223,7 @@ fn listed(contents: &StoredContents, start: u64, end: u64) -> Option<Scanned> {
 }
 
 /// Reads a segment from its beginning.
-fn scan(bytes: &[u8]) -> Scanned {
+pub fn scan(bytes: &[u8]) -> Scanned {
     let newest = bytes.get(..BEGINNING).and_then(|frame| payload(frame, BEGUN));
     let mut scanned = Scanned { newest: newest.unwrap_or(0), ..Scanned::default() };
     scanned.end = if newest.is_some() { BEGINNING as u64 } else { 0 };

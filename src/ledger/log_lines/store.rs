@@ -1,15 +1,14 @@
 //! The segments of a store: the open one that takes lines, and the care for all of them.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use super::block::{self, Packer};
 use super::index::Index;
-use super::rewrite::{Rewrite, UNFINISHED, sync_folder};
+use super::rewrite::{Rewrite, UNFINISHED};
 use super::run::Run;
 use super::segment::{self, Name, Segment};
 use super::{Limits, Line, LinePosition, NewLine};
+use crate::disk::{self, DiskFile};
 use crate::ledger::{Durability, LedgerError, io_error};
 use crate::model::logs::LogPlace;
 use crate::model::time::Timestamp;
@@ -36,7 +35,7 @@ pub struct Store {
 /// The open segment.
 struct Open {
     id: u64,
-    file: File,
+    file: DiskFile,
     path: PathBuf,
     end: u64,
 }
@@ -44,7 +43,7 @@ struct Open {
 impl Store {
     /// Opens or makes the segments in `folder`.
     pub fn open(folder: &Path, durability: Durability, limits: Limits) -> Result<Self, LedgerError> {
-        fs::create_dir_all(folder).map_err(io_error(folder))?;
+        disk::create_folder(folder).map_err(io_error(folder))?;
         let (mut index, mut newest, mut open) = (Index::default(), 0, None);
         let names = names(folder)?;
         for name in &names {
@@ -197,10 +196,10 @@ impl Open {
     fn begin(folder: &Path, id: u64, newest: u64, index: &mut Index) -> Result<Self, LedgerError> {
         let segment = Segment::new(folder, Name::open(id));
         let path = segment.path().to_owned();
-        let file = File::options().create(true).truncate(true).write(true).open(&path).map_err(io_error(&path))?;
+        let file = DiskFile::create(&path).map_err(io_error(&path))?;
         let beginning = segment::beginning(newest)?;
         file.write_all_at(&beginning, 0).map_err(io_error(&path))?;
-        sync_folder(folder)?;
+        disk::sync_folder(folder).map_err(io_error(folder))?;
         let end = beginning.len() as u64;
         index.add_segment(segment, end, Vec::new());
         Ok(Self { id, file, path, end })
@@ -209,8 +208,8 @@ impl Open {
     /// Goes on with a segment, behind its last whole entry.
     fn go_on(segment: &Segment, end: u64) -> Result<Self, LedgerError> {
         let path = segment.path().to_owned();
-        let file = File::options().write(true).open(&path).map_err(io_error(&path))?;
-        let length = file.metadata().map_err(io_error(&path))?.len();
+        let file = DiskFile::open(&path).map_err(io_error(&path))?;
+        let length = file.length().map_err(io_error(&path))?;
         if length > end {
             tracing::warn!(path = %path.display(), offset = end, bytes = length - end, "the log lines end in bytes that are no lines; they are cut");
             file.set_len(end).map_err(io_error(&path))?;
@@ -228,17 +227,15 @@ impl Open {
 /// The segments in a folder, in order, without those that others took the place of.
 fn names(folder: &Path) -> Result<Vec<Name>, LedgerError> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        let file = entry.map_err(io_error(folder))?.file_name();
-        let file = file.to_string_lossy();
+    for path in disk::list(folder).map_err(io_error(folder))? {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
         names.extend(Name::read(&file));
         if file == UNFINISHED {
-            fs::remove_file(folder.join(UNFINISHED)).map_err(io_error(folder))?;
+            disk::remove_file(&path).map_err(io_error(folder))?;
         }
     }
     names.sort();
-    let (old, current): (Vec<Name>, Vec<Name>) =
-        names.iter().partition(|name| names.iter().any(|other| other.replaces(**name)));
+    let (old, current) = segment::current(&names);
     for name in old {
         Segment::new(folder, name).give_up();
     }

@@ -9,14 +9,18 @@ use uuid::Uuid;
 
 use super::*;
 
-const SMALL: Limits = Limits { open: 3000, sealed: 9000, block: 300 };
+pub(super) const SMALL: Limits = Limits { open: 3000, sealed: 9000, block: 300 };
 
 fn open(folder: &Path, limits: Limits) -> LogLines {
-    let store = Store::open(folder, Durability::Never, limits).expect("opens");
+    open_with(folder, Durability::Never, limits)
+}
+
+pub(super) fn open_with(folder: &Path, durability: Durability, limits: Limits) -> LogLines {
+    let store = Store::open(folder, durability, limits).expect("opens");
     LogLines { store: Arc::new(Mutex::new(store)) }
 }
 
-fn place(stream: u128) -> LogPlace {
+pub(super) fn place(stream: u128) -> LogPlace {
     LogPlace { group: LogId(Uuid::from_u128(1)), stream: LogId(Uuid::from_u128(stream)) }
 }
 
