@@ -25,7 +25,7 @@ use crate::model::names::{FunctionKey, Scope};
 
 /// Something that is done to a store.
 #[derive(Debug, Clone)]
-enum Act {
+pub(crate) enum Act {
     /// Functions get new code, of so many bytes.
     Put(Vec<(u8, usize)>),
     /// The next operations of the disk.
@@ -65,10 +65,10 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// A store under test, and what is known of it.
-struct Trial {
+pub(crate) struct Trial {
     folder: tempfile::TempDir,
-    open: Option<(Arc<Ledger>, BlobStore)>,
-    runtime: tokio::runtime::Runtime,
+    open: Option<(Arc<Ledger>, Arc<BlobStore>)>,
+    pub(crate) runtime: tokio::runtime::Runtime,
     /// The code that each function may have; several where it was not said whether a change was stored. `None`: it may
     /// not be there.
     known: BTreeMap<u8, BTreeSet<Option<BlobId>>>,
@@ -76,7 +76,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let mut trial = Self { folder, open: None, runtime, known: BTreeMap::new(), count: 0 };
@@ -84,8 +84,31 @@ impl Trial {
         trial
     }
 
-    fn data_dir(&self) -> &Path {
+    pub(crate) fn data_dir(&self) -> &Path {
         self.folder.path()
+    }
+
+    pub(crate) fn store(&self) -> (&Ledger, &Arc<BlobStore>) {
+        let (ledger, blobs) = self.open.as_ref().expect("is open");
+        (ledger, blobs)
+    }
+
+    /// The code of each function there is.
+    pub(crate) fn codes(&self) -> BTreeMap<u8, BlobId> {
+        let state = self.store().0.state();
+        let code = |function: u8| Some((function, state.function(&key(function))?.latest.code.zip_blob()?));
+        (0..=u8::MAX).filter_map(code).collect()
+    }
+
+    /// Functions have this code, or may have it.
+    pub(crate) fn expect(&mut self, codes: &BTreeMap<u8, BlobId>, is_sure: bool) {
+        for (function, code) in codes {
+            let may_be = self.known.entry(*function).or_insert_with(|| BTreeSet::from([None]));
+            if is_sure {
+                may_be.clear();
+            }
+            may_be.insert(Some(*code));
+        }
     }
 
     fn sled(&self) -> PathBuf {
@@ -106,7 +129,7 @@ impl Trial {
             }
         };
         let blobs = BlobStore::open(&self.data_dir().join("blobs"), ledger.small_blobs());
-        self.open = Some((Arc::new(ledger), blobs.map_err(|error| error.to_string())?));
+        self.open = Some((Arc::new(ledger), blobs.map_err(|error| error.to_string())?.into()));
         Ok(())
     }
 
@@ -117,12 +140,12 @@ impl Trial {
         }
     }
 
-    fn heal(&self) {
+    pub(crate) fn heal(&self) {
         faults::plan(self.data_dir(), []);
         heal_index(&self.sled());
     }
 
-    fn act(&mut self, act: &Act) {
+    pub(crate) fn act(&mut self, act: &Act) {
         match act {
             Act::Put(changes) => changes.iter().for_each(|(function, length)| self.put(*function, *length)),
             Act::Disk(after, fault) => {
@@ -132,11 +155,11 @@ impl Trial {
             Act::Engine(calls) => fail_index(&self.sled(), *calls),
             Act::Heal => self.heal(),
             Act::Compact(keep) => {
-                let (ledger, _) = self.open.as_ref().expect("is open");
+                let (ledger, _) = self.store();
                 let _ = upkeep::compact(self.folder.path(), ledger, *keep);
             }
             Act::Collect => {
-                let (ledger, _) = self.open.as_ref().expect("is open");
+                let (ledger, _) = self.store();
                 let _ = gc::collect(self.folder.path(), ledger, false);
             }
             Act::Restart => {
@@ -164,7 +187,7 @@ impl Trial {
     /// Gives a function new code. What is acknowledged is all that it may have; else it may have that too.
     fn put(&mut self, function: u8, length: usize) {
         self.count += 1;
-        let (ledger, blobs) = self.open.as_ref().expect("is open");
+        let (ledger, blobs) = self.store();
         let mut bytes: Vec<u8> = (function..=u8::MAX).cycle().take(length).collect();
         bytes.extend(self.count.to_le_bytes());
         let size = bytes.len() as u64;
@@ -205,7 +228,7 @@ impl Trial {
 
     /// Functions become active, so that they can be changed.
     fn settle(&self) {
-        let (ledger, _) = self.open.as_ref().expect("is open");
+        let (ledger, _) = self.store();
         for ((key, version), deployment) in &ledger.state().unsettled {
             let (key, version, deployment) = (key.clone(), *version, *deployment);
             let settle = FunctionCommand::SettleFunction { key, version, deployment, failure: None };
@@ -215,8 +238,8 @@ impl Trial {
     }
 
     /// Every function has code that it may have, which can be read.
-    fn check(&self, after: &str) {
-        let (ledger, blobs) = self.open.as_ref().expect("is open");
+    pub(crate) fn check(&self, after: &str) {
+        let (ledger, blobs) = self.store();
         let state = ledger.state();
         for (function, may_be) in &self.known {
             let code = state.function(&key(*function)).and_then(|found| found.latest.code.zip_blob());
@@ -254,7 +277,7 @@ impl Trial {
                 let report = upkeep::verify(self.data_dir(), None, true, |_, _| ()).expect("can be read");
                 let name = lost.file_name().expect("a name").to_string_lossy().into_owned();
                 let is_named = report.damage.iter().any(|damage| damage.problem.contains(&name));
-                let (ledger, _) = self.open.as_ref().expect("is open");
+                let (ledger, _) = self.store();
                 let uses = ledger.blob_uses().expect("can be read").blobs;
                 assert!(is_named || !uses.iter().any(|id| id.hex() == name), "{}: {report:?}", lost.display());
             }
@@ -307,7 +330,7 @@ fn a_failed_index_costs_nothing_and_is_made_anew() {
     trial.act(&Act::Put((0..6).map(|function| (function, 3000)).collect()));
     fail_index(&trial.sled(), 0);
     trial.act(&Act::Put((0..6).map(|function| (function, 4000)).collect()));
-    let (ledger, _) = trial.open.as_ref().expect("is open");
+    let (ledger, _) = trial.store();
     assert_eq!(ledger.problems().iter().map(|one| one.part.as_str()).collect::<Vec<_>>(), ["index"]);
     assert_eq!(ledger.events(1, 100).expect("reads").len() as u64, ledger.state().sequence);
     upkeep::compact(trial.data_dir(), ledger, Keep::Nothing).expect("is compacted");
@@ -332,12 +355,12 @@ fn a_start_without_room_sets_nothing_aside() {
     fail_index(&trial.sled(), 0);
     trial.start().expect("it starts without the index");
     trial.check("a start without an index");
-    let (ledger, _) = trial.open.as_ref().expect("is open");
+    let (ledger, _) = trial.store();
     assert_eq!(ledger.problems()[0].part, "index");
     trial.stop();
     assert!(trial.sled().join("db").exists());
     trial.act(&Act::Restart);
-    let (ledger, _) = trial.open.as_ref().expect("is open");
+    let (ledger, _) = trial.store();
     assert_eq!(ledger.problems(), []);
 }
 

@@ -5,7 +5,7 @@
 
 pub mod code_tree;
 #[cfg(test)]
-mod faults;
+pub(crate) mod faults;
 pub mod gc;
 pub mod package;
 pub mod upkeep;

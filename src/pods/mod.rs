@@ -1,6 +1,8 @@
 //! Pods: a state as one portable file, with the blobs it needs. docs/pod-format.md describes the format.
 
 pub mod encryption;
+#[cfg(test)]
+mod faults;
 pub mod hot_folders;
 pub mod library;
 pub mod location;

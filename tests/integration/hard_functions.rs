@@ -422,4 +422,32 @@ on_each_executor! {
         assert_eq!(invoke(&client, "f", json!({ "way": "shared", "mb": 60 })).await.response(), json!(10));
         assert_eq!(invoke(&client, "f", json!({ "way": "disk", "mb": 300 })).await.response(), json!(300));
     }
+
+    async fn a_fork_bomb_holds_nobody_beyond_its_timeout(executor) {
+        let bomb = "
+import os, time
+def handler(event, context):
+    if event != 'bomb':
+        return event
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            time.sleep(0)
+";
+        // A sandbox of an ordinary user has the limit of that user, which may be any.
+        if executor == Executor::Sandbox && !nix::unistd::geteuid().is_root() {
+            println!("skipped: only where Larder runs as root has the sandbox a limit of its own");
+            return;
+        }
+        let (server, client) = with_python(executor, bomb, 3, 256).await;
+        assert_eq!(invoke(&client, "f", json!("before")).await.response(), json!("before"));
+        let started = Instant::now();
+        let (kind, _) = invoke(&client, "f", json!("bomb")).await.failure();
+        let took = started.elapsed();
+        assert!(["Sandbox.Timedout", "Runtime.OutOfMemory", "Runtime.ExitError"].contains(&&*kind), "{kind}");
+        assert!(took < Duration::from_secs(10), "{kind} after {took:?}");
+        assert_eq!(server.health()["status"], "ok", "the server answers");
+        assert_eq!(invoke(&client, "f", json!("after")).await.response(), json!("after"));
+    }
 }
