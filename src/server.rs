@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::{Path as PathParam, Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use tokio::net::UnixListener;
@@ -30,14 +30,15 @@ use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
+use crate::environments::callers::FunctionUsers;
 use crate::environments::executor::Executor;
 use crate::environments::{
-    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, callers, capacity, endpoint, place, provisioning,
+    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, place, provisioning,
 };
 use crate::front::guard::cors::CorsOrigins;
 use crate::front::guard::hosts::Hosts;
 use crate::front::guard::{self, Guard};
-use crate::front::{Bodies, Connections, Listeners, LocalUsers, Patience, Room, Token, control, token};
+use crate::front::{Bodies, Connections, Listeners, LocalUsers, Patience, Places, Room, Token, control, token};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
@@ -76,6 +77,8 @@ pub struct Server {
     api_socket: UnixListener,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
+    /// Who functions are on this machine.
+    function_users: FunctionUsers,
     /// Where the command line of the data dir's owner calls.
     control: UnixListener,
     guard: Guard,
@@ -113,7 +116,8 @@ impl Server {
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
         let link = bind_link(options, &settings).await?;
         let api_socket = bind_api_socket(&settings)?;
-        let (control, guard) = door(options, &data_dir, listeners)?;
+        let function_users = FunctionUsers::of(options.environments.init_user.unwrap_or_default());
+        let (control, guard) = door(options, &data_dir, listeners, &function_users)?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
@@ -154,6 +158,7 @@ impl Server {
             link,
             api_socket,
             console_for_functions: options.environments.functions_may_use_console,
+            function_users,
             control,
             guard,
             settings,
@@ -226,16 +231,20 @@ impl Server {
         let (app, for_functions) = if self.console_for_functions {
             (app.clone(), app)
         } else {
-            (app.layer(from_fn(functions::keep_out)), functions::closed().merge(served))
+            let keep_out = from_fn_with_state(self.function_users, functions::keep_out);
+            (app.layer(keep_out), functions::closed().merge(served))
+        };
+        let bodies = Arc::new(Bodies::new(self.staging, Room::default()));
+        let users = self.guard.users().clone();
+        let connections = |app, part| {
+            Connections::new(app, Arc::clone(&bodies), Patience::default(), Places::one_in(part), users.clone())
         };
         let guarded = app.layer(from_fn_with_state(Arc::new(self.guard), guard::guard));
-        let bodies = Arc::new(Bodies::new(self.staging, Room::default()));
-        let connections = |app| Connections::new(app, Arc::clone(&bodies), Patience::default());
         let stopping = CancellationToken::new();
         let calls = TaskTracker::new();
-        calls.spawn(connections(for_functions).serve(self.api_socket, stopping.clone()));
-        calls.spawn(connections(owners).serve(self.control, stopping.clone()));
-        calls.spawn(connections(guarded).serve(listeners, stopping.clone()));
+        calls.spawn(connections(for_functions, 8).serve(self.api_socket, stopping.clone()));
+        calls.spawn(connections(owners, 32).serve(self.control, stopping.clone()));
+        calls.spawn(connections(guarded, 4).serve(listeners, stopping.clone()));
         calls.close();
         shutdown.await;
         stopping.cancel();
@@ -297,7 +306,12 @@ fn console_of(
 }
 
 /// The command line's way in, and who keeps all others out that are not ours.
-fn door(options: &ServeOptions, data_dir: &Path, listeners: &Listeners) -> Result<(UnixListener, Guard), ServerError> {
+fn door(
+    options: &ServeOptions,
+    data_dir: &Path,
+    listeners: &Listeners,
+    function_users: &FunctionUsers,
+) -> Result<(UnixListener, Guard), ServerError> {
     let error = |name: &str| {
         let path = data_dir.join(name);
         move |source| ServerError::Io { path, source }
@@ -308,7 +322,7 @@ fn door(options: &ServeOptions, data_dir: &Path, listeners: &Listeners) -> Resul
     let link = options.containers.link_address.map(|address| address.ip().to_string());
     let given = options.hostname.iter().chain(listeners.hosts()).cloned().chain(link);
     let names = given.chain((!from_lambda.is_empty()).then(|| from_lambda.to_owned()));
-    let users = LocalUsers::new(&options.local_users, &callers::FUNCTIONS);
+    let users = LocalUsers::new(&options.local_users, function_users.all());
     let hosts = Hosts::new(listeners.addresses(), names);
     let guard = Guard::new(users, hosts, CorsOrigins::new(&options.cors_origins), token);
     Ok((control, guard))

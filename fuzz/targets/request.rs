@@ -18,7 +18,7 @@ use larder::api::call::Call;
 use larder::api::router;
 use larder::api::sigv4;
 use larder::front::guard::{cors::CorsOrigins, guard, hosts::Hosts};
-use larder::front::{Bodies, Connections, Guard, LocalUser, LocalUsers, Patience, Room, Token};
+use larder::front::{Bodies, Connections, Guard, LocalUser, LocalUsers, Patience, Places, Room, Token};
 use larder::neighbours::query::Form;
 use larder::neighbours::service::Service;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -45,9 +45,9 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
     let users = LocalUsers::new(&[LocalUser::Any], &[]);
     let origins = CorsOrigins::new(&["https://app.example".parse().expect("an origin")]);
     let hosts = Hosts::new(&[([127, 0, 0, 1], 4566).into()], []);
-    let at_the_door = Arc::new(Guard::new(users, hosts, origins, Token::open(folder.path()).expect("a token")));
+    let at_the_door = Arc::new(Guard::new(users.clone(), hosts, origins, Token::open(folder.path()).expect("a token")));
     let app = Router::new().fallback(answer).layer(from_fn_with_state(at_the_door, guard));
-    let connections = Connections::new(app, bodies, Patience::default());
+    let connections = Connections::new(app, bodies, Patience::default(), Places::one_in(4), users);
     runtime.spawn(connections.serve(listener, CancellationToken::new()));
     Served { runtime, socket, _folder: folder }
 });

@@ -2,7 +2,7 @@
 //! a loopback device is shared with others.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
@@ -88,6 +88,14 @@ fn ask(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
     Ok(read(&answer[..length]))
 }
 
+/// Whether an address is one of this machine's network, whatever the device: only to such an address can a socket be
+/// bound. Where that cannot be tried, it is taken for one.
+pub fn is_of_this_network(mut address: SocketAddr) -> bool {
+    address.set_port(0);
+    let bound = UdpSocket::bind(address);
+    bound.map_or_else(|error| error.kind() != io::ErrorKind::AddrNotAvailable, |_| true)
+}
+
 /// The processes of /proc that hold a socket, as far as this process may look into them.
 pub fn holders(inode: u32) -> impl Iterator<Item = u32> {
     let wanted = format!("socket:[{inode}]");
@@ -168,6 +176,14 @@ mod tests {
             );
             drop(client);
         }
+    }
+
+    #[test]
+    fn addresses_of_this_network_are_told() {
+        for own in ["127.0.0.1:80", "127.9.9.9:80", "[::ffff:127.0.0.1]:80"] {
+            assert!(is_of_this_network(own.parse().expect("an address")), "{own}");
+        }
+        assert!(!is_of_this_network(([192, 0, 2, 1], 80).into()));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::model::event::Origin;
 use crate::model::function::{Code, FunctionConfig};
 use crate::model::limits::Limits;
 use crate::model::names::{FunctionKey, Scope};
+use crate::model::time::Timestamp;
 
 /// Something that is done to a store.
 #[derive(Debug, Clone)]
@@ -344,6 +345,43 @@ fn a_failed_index_costs_nothing_and_is_made_anew() {
     }
     trial.check("a new index");
     trial.act(&Act::Restart);
+}
+
+/// What a rewind brings back was dropped from nobody's hands: it is found before the compaction is through, or refused.
+#[test]
+fn a_rewind_beside_a_compaction_has_its_code() {
+    let mut trial = Trial::new();
+    trial.act(&Act::Put(vec![(0, 3_000), (1, 40_000)]));
+    let (then, old) = (trial.store().0.state().sequence, trial.codes());
+    trial.act(&Act::Put(vec![(0, 4_000), (1, 41_000)]));
+    let ledger = Arc::clone(&trial.open.as_ref().expect("is open").0);
+    let began = std::sync::Once::new();
+    let rewound = std::sync::Mutex::new(None);
+    let in_the_middle = |_: &BlobId| {
+        began.call_once(|| {
+            let ledger = Arc::clone(&ledger);
+            let rewinding = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                let point = crate::ledger::point::Point::Sequence(then);
+                runtime.block_on(ledger.rewind(point, &[], Timestamp(0), Origin::default())).map(drop)
+            });
+            // Its event is decided, and waits.
+            std::thread::sleep(Duration::from_millis(500));
+            *rewound.lock().expect("not poisoned") = Some(rewinding);
+        });
+        true
+    };
+    ledger.compact(Keep::Nothing, &in_the_middle).expect("is compacted");
+    let rewinding = rewound.into_inner().expect("not poisoned").expect("it began");
+    rewinding.join().expect("ends").expect("it was in time");
+    drop(ledger);
+
+    trial.expect(&old, true);
+    trial.check("a rewind beside a compaction");
+    trial.stop();
+    std::fs::remove_dir_all(trial.sled()).expect("is removed");
+    trial.start().expect("the journal has it all");
+    trial.check("an index made anew");
 }
 
 /// A refusal of the system at the start is no damage: nothing is set aside, and the store serves.

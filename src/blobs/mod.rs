@@ -145,8 +145,8 @@ impl BlobStore {
         if !self.has_file(&id) {
             disk::sync_file(source).map_err(io_error(source))?;
             disk::move_file(source, &path).map_err(io_error(&path))?;
-            disk::sync_folder(&self.folder).map_err(io_error(&self.folder))?;
         }
+        disk::sync_folder(&self.folder).map_err(io_error(&self.folder))?;
         Ok(Staged { id, size, attachment: None })
     }
 
@@ -171,7 +171,8 @@ impl BlobStore {
     fn write_file(&self, id: &BlobId, bytes: &[u8]) -> Result<(), BlobError> {
         let path = self.path(id);
         if self.has_file(id) {
-            return Ok(());
+            // Whoever wrote it may not have come to that, or failed at it: its bytes were synced before it had its name.
+            return disk::sync_folder(&self.folder).map_err(io_error(&self.folder));
         }
         disk::write_whole(&path, bytes).map_err(io_error(&path))
     }

@@ -165,7 +165,7 @@ pub struct Recovery {
     pub lost: Vec<Damage>,
     /// Why it ended there, where more was wanted and could not be had.
     pub ended: Option<Damage>,
-    /// Blobs that the events name and that are missing or damaged.
+    /// Blobs that the events name and that are missing or damaged, and log lines that are.
     pub missing: Vec<String>,
 }
 
@@ -189,6 +189,12 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
         disk::copy(&blob_path(data_dir, id), &to).map_err(io_error(&to))?;
     }
     disk::sync_folder(&folder).map_err(io_error(&folder))?;
+    let (store, new_store) = (data_dir.join("store"), into.join("store"));
+    log_lines::inspect::copy(&store, &new_store)?;
+    let damaged = log_lines::inspect::inspect(&new_store, true)?.damage.into_iter();
+    missing.extend(damaged.map(|damage| format!("log lines of {}: {}", damage.file.display(), damage.problem)));
+
+    let blobs = recovered.uses.blobs.len() - lacking.len();
     let without = |resource: Resource| match &resource {
         Resource::Function(key, _) if resource.blobs().iter().any(|id| lacking.contains(id)) => {
             Some(key.name.to_string())
@@ -201,7 +207,7 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
         last: recovered.last,
         functions: recovered.state.functions.len(),
         functions_without_code: recovered.state.resources().filter_map(without).collect(),
-        blobs: recovered.uses.blobs.len() - missing.len(),
+        blobs,
         from_index: recovered.from_index,
         ended: recovered.lost.last().cloned(),
         lost: recovered.lost,

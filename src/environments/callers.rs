@@ -9,32 +9,76 @@ use std::net::SocketAddr;
 use larder_init::peer;
 
 use super::INIT;
+use super::executor::InitUser;
+
+/// What the init in a sandbox is called, as the file is there; also what the first process of a machine may be.
+const INIT_OF_SANDBOX: &str = "init";
 
 /// Users that functions alone run as: in containers, and on the host of a sandbox that root makes.
-pub const FUNCTIONS: [u32; 2] = [993, 2_000_000_993];
+const FUNCTIONS: [u32; 2] = [InitUser::LAMBDA.0, 2_000_000_000 + InitUser::LAMBDA.0];
+
+/// The users of this machine that functions run as, where they share its network.
+#[derive(Debug, Clone)]
+pub struct FunctionUsers {
+    /// Those that run nothing else.
+    only: Vec<u32>,
+    /// Whether root's processes that cannot be looked into may be functions.
+    root: bool,
+}
+
+impl FunctionUsers {
+    /// Those of functions that run as `user`.
+    pub fn of(user: InitUser) -> Self {
+        let given = match user {
+            InitUser::Numbers(user, _) => Some(user),
+            InitUser::Lambda | InitUser::Init => None,
+        };
+        let root = user == InitUser::Init || given == Some(0);
+        Self { only: FUNCTIONS.into_iter().chain(given.filter(|user| *user != 0)).collect(), root }
+    }
+
+    /// Those that run nothing but functions.
+    pub fn all(&self) -> &[u32] {
+        &self.only
+    }
+
+    fn may_be_hidden(&self, user: u32) -> bool {
+        user == own_user() || user == 0 && self.root
+    }
+}
 
 /// Whether `other`, who is connected to the server's `own` address, is a process of an environment. Where that cannot
 /// be seen of a process of this machine, it is taken for one: functions can hide, as can those that hang up at once.
-pub fn is_environment(own: SocketAddr, other: SocketAddr) -> bool {
+pub fn is_environment(own: SocketAddr, other: SocketAddr, users: &FunctionUsers) -> bool {
+    if !peer::is_of_this_network(other) {
+        return false;
+    }
     match peer::find(other, own) {
-        Ok(Some(socket)) if FUNCTIONS.contains(&socket.user) => true,
+        Ok(Some(socket)) if users.only.contains(&socket.user) => true,
         Ok(Some(socket)) => {
             let mut holders = peer::holders(socket.inode).peekable();
-            if holders.peek().is_some() { holders.any(is_inside) } else { socket.user == own_user() }
+            if holders.peek().is_some() { holders.any(is_inside) } else { users.may_be_hidden(socket.user) }
         }
-        // None of this machine's processes has it.
-        Ok(None) => other.ip().is_loopback() || other.ip() == own.ip(),
+        // Who had it has hung up.
+        Ok(None) => true,
         Err(error) => {
             tracing::warn!(%error, "the kernel does not tell whose a connection is");
-            other.ip().is_loopback()
+            true
         }
     }
 }
 
-/// Whether a process is an init, or has one above it.
-fn is_inside(process: u32) -> bool {
-    let above = std::iter::successors(stat(process), |(_, parent)| stat(*parent));
-    above.into_iter().any(|(name, _)| name == INIT)
+/// Whether a process is an init, or has one above it, or one above it ends meanwhile.
+fn is_inside(mut process: u32) -> bool {
+    // Above the first process, also of a container that the server runs in, is none.
+    while process != 0 {
+        let Some((name, parent)) = stat(process) else { return true };
+        if name == INIT || (name == INIT_OF_SANDBOX && process != 1) {
+            return true;
+        }
+        process = parent;
+    }
+    false
 }
 
 /// Name and parent of a process; everybody may read them.
@@ -60,9 +104,20 @@ mod tests {
         let own = listener.local_addr().expect("an address");
         let client = TcpStream::connect(own).expect("connected");
         let other = client.local_addr().expect("an address");
-        assert!(!is_environment(own, other));
+        let users = FunctionUsers::of(InitUser::Lambda);
+        assert!(!is_environment(own, other, &users));
         drop(client);
-        assert!(is_environment(own, other), "it hung up");
+        assert!(is_environment(own, other, &users), "it hung up");
+        assert!(!is_environment(own, ([192, 0, 2, 1], 80).into(), &users), "another machine's");
+    }
+
+    #[test]
+    fn the_users_are_those_that_functions_run_as() {
+        let hidden = |user| FunctionUsers::of(user).may_be_hidden(0) && own_user() != 0;
+        assert_eq!(FunctionUsers::of(InitUser::Numbers(1234, 5)).all(), [993, 2_000_000_993, 1234]);
+        assert_eq!(FunctionUsers::of(InitUser::Numbers(0, 0)).all(), [993, 2_000_000_993]);
+        assert_eq!(hidden(InitUser::Init), own_user() != 0);
+        assert!(!hidden(InitUser::Lambda));
     }
 
     #[test]

@@ -9,13 +9,18 @@ use bytes::BytesMut;
 use larder_init::link::{FromInit, Hello, PROTOCOL, ToInit, decode, encode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::environment::Environment;
 use super::pool::Pool;
 
 /// How long a connection may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections at most that have not said who they are: functions reach the link's socket too.
+const UNKNOWN: usize = 256;
 
 /// How long a caller may take nothing of a streamed response. One that takes its time slows the function down.
 const STREAM_STALL: Duration = Duration::from_secs(30);
@@ -92,13 +97,16 @@ impl LinkServer {
 
     /// Accepts environments until `stop`; ends when their connections are closed.
     pub async fn run(self, pool: Arc<Pool>, stop: CancellationToken) {
-        let connections = TaskTracker::new();
+        let (connections, unknown) = (TaskTracker::new(), Arc::new(Semaphore::new(UNKNOWN)));
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.accept() => match accepted {
                     Ok(halves) => {
-                        connections.spawn(serve(halves, Arc::clone(&pool), stop.clone()));
+                        // Where there are too many, it is hung up: an init dials again.
+                        if let Ok(unknown) = Arc::clone(&unknown).try_acquire_owned() {
+                            connections.spawn(serve(halves, unknown, Arc::clone(&pool), stop.clone()));
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an environment could not connect");
@@ -113,7 +121,12 @@ impl LinkServer {
 }
 
 /// One connection from its hello to its end.
-async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, stop: CancellationToken) {
+async fn serve(
+    (reader, mut writer): (LinkReader, LinkWriter),
+    unknown: OwnedSemaphorePermit,
+    pool: Arc<Pool>,
+    stop: CancellationToken,
+) {
     let mut frames = Frames { reader, buffer: BytesMut::with_capacity(BUFFER) };
     let Ok(Some(FromInit::Hello(hello))) = tokio::time::timeout(HELLO_TIMEOUT, frames.next()).await else { return };
     if hello.protocol != PROTOCOL {
@@ -124,6 +137,7 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         tracing::info!(environment = %hello.environment, "an environment of another data dir dialled");
         return;
     }
+    drop(unknown);
     if let Some(assigned) = pool.standby_dialled(&hello) {
         // It waits for its function. Until then its init sends nothing: what can be read is its end.
         tokio::select! {
@@ -136,6 +150,12 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
         Ok(environment) => environment,
         Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,
     };
+    hear(&mut frames, &environment, &pool, &stop).await;
+    pool.lost(&environment);
+}
+
+/// What an environment says, until it says no more.
+async fn hear(frames: &mut Frames, environment: &Arc<Environment>, pool: &Arc<Pool>, stop: &CancellationToken) {
     loop {
         // What has come counts before what is overdue: this server may have been the slow one.
         let frame = tokio::select! {
@@ -172,14 +192,13 @@ async fn serve((reader, mut writer): (LinkReader, LinkWriter), pool: Arc<Pool>, 
             Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),
             Some(FromInit::Finished(finished)) => {
                 if environment.finished(finished) {
-                    pool.release(&environment);
+                    pool.release(environment);
                 }
             }
             Some(FromInit::Loaded { change }) => environment.code.loaded(change),
             Some(FromInit::Hello(_)) | None => break,
         }
     }
-    pool.lost(&environment);
 }
 
 async fn refuse(writer: &mut LinkWriter, hello: &Hello, reason: &str) {

@@ -45,7 +45,11 @@ impl Folder {
 /// all that the run folder says of environments is forgotten, as they are another server's.
 pub fn take(data_dir: &Path, run_dir: &Path) -> io::Result<Uuid> {
     let folder = Folder::of(data_dir)?;
-    let noted: Option<Note> = fs::read(run_dir.join(NOTE)).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let noted: Option<Note> = match fs::read(run_dir.join(NOTE)) {
+        Ok(text) => serde_json::from_slice(&text).ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
     if let Some(note) = noted.filter(|note| note.folder == folder) {
         return Ok(note.id);
     }

@@ -27,13 +27,19 @@ use tokio_util::task::TaskTracker;
 use self::watched::{Activity, Answering, Watched};
 use super::Listeners;
 use super::bodies::Bodies;
-use super::users::Caller;
+use super::users::{Caller, LocalUsers};
 
 /// How long to wait after a connection could not be accepted: most of all, when there are no file descriptors left.
 const NOT_ACCEPTED: Duration = Duration::from_millis(100);
 
-/// Connections at most, where the system allows that many open files.
+/// Connections of a door at most, where the system allows that many open files.
 const CONNECTIONS: usize = 4096;
+
+/// Bytes of a request's head at most.
+const HEAD: usize = 64 * 1024;
+
+/// Connections at once of users of this machine that may not call: enough to tell them why.
+const STRANGERS: usize = 16;
 
 /// How long a connection may stand still.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +59,14 @@ impl Default for Patience {
         let (half, ten) = (Duration::from_secs(30), Duration::from_secs(600));
         // Whoever looks at a stream in a debugger may stand still for a while.
         Self { head: half, body: half, idle: ten, answer: Duration::from_secs(120) }
+    }
+}
+
+impl Patience {
+    /// With users who may not call: they are told so, and that is all.
+    fn with_strangers(self) -> Self {
+        let short = Duration::from_secs(2);
+        Self { head: short.min(self.head), body: short.min(self.body), idle: short.min(self.idle), ..self }
     }
 }
 
@@ -106,23 +120,41 @@ impl Accept for UnixListener {
     }
 }
 
+/// How many connections a door may have at once. Each door has places of its own: who crowds one leaves the others free.
+#[derive(Debug, Clone, Copy)]
+pub struct Places(usize);
+
+impl Places {
+    /// One in so many of the files that the system lets this process open.
+    pub fn one_in(part: u64) -> Self {
+        let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+        let (soft, _) = limit.unwrap_or((1024, 1024));
+        Self(usize::try_from(soft / part).unwrap_or(CONNECTIONS).clamp(16, CONNECTIONS))
+    }
+}
+
 /// Serves the connections of one listener.
 #[derive(Clone)]
 pub struct Connections {
     app: TowerToHyperService<Router>,
     bodies: Arc<Bodies>,
     patience: Patience,
+    places: Places,
+    users: LocalUsers,
+    strangers: Arc<Semaphore>,
 }
 
 impl Connections {
-    /// Serves `app`; its requests' bodies are kept in `bodies`.
-    pub fn new(app: Router, bodies: Arc<Bodies>, patience: Patience) -> Self {
-        Self { app: TowerToHyperService::new(app), bodies, patience }
+    /// Serves `app`; its requests' bodies are kept in `bodies`. Those of other users than `users` may be told that they
+    /// may not call, and take nobody's place.
+    pub fn new(app: Router, bodies: Arc<Bodies>, patience: Patience, places: Places, users: LocalUsers) -> Self {
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
+        Self { app: TowerToHyperService::new(app), bodies, patience, places, users, strangers }
     }
 
     /// Accepts and serves until it is to stop; then ends when the running requests have been answered.
     pub async fn serve<A: Accept>(self, mut listener: A, stop: CancellationToken) {
-        let (tasks, room) = (TaskTracker::new(), Arc::new(Semaphore::new(most_connections())));
+        let (tasks, room) = (TaskTracker::new(), Arc::new(Semaphore::new(self.places.0)));
         loop {
             let accepted = async {
                 let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
@@ -152,8 +184,16 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let mut patience = self.patience;
+        let _stranger = if ends.is_some_and(|ends| !self.users.admit(ends.caller)) {
+            patience = patience.with_strangers();
+            let Ok(permit) = Arc::clone(&self.strangers).try_acquire_owned() else { return };
+            Some(permit)
+        } else {
+            None
+        };
         let activity = Arc::new(Activity::default());
-        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity), self.patience));
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity), patience));
         let answering = Arc::clone(&activity);
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(ends) = ends {
@@ -161,7 +201,7 @@ impl Connections {
             }
             self.clone().answer(request, Arc::clone(&answering))
         });
-        let mut connection = pin!(http1::Builder::new().serve_connection(stream, service));
+        let mut connection = pin!(http1::Builder::new().max_buf_size(HEAD).serve_connection(stream, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
@@ -188,12 +228,6 @@ impl Connections {
         let response = arrival.late_answer().unwrap_or(answered);
         Ok(response.map(|body| Body::new(Answering::new(body, turn))))
     }
-}
-
-/// As many as leave open files for everything else.
-fn most_connections() -> usize {
-    let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    usize::try_from(soft / 2).unwrap_or(CONNECTIONS).clamp(16, CONNECTIONS)
 }
 
 /// Whether the next connection may be whole.
@@ -223,7 +257,8 @@ mod tests {
         let listeners = Listeners::bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("binds");
         let (address, stop) = (listeners.addresses()[0], CancellationToken::new());
         let bodies = Arc::new(Bodies::new(std::env::temp_dir(), Room::default()));
-        let serving = tokio::spawn(Connections::new(app, bodies, SHORT).serve(listeners, stop.clone()));
+        let connections = Connections::new(app, bodies, SHORT, Places::one_in(4), LocalUsers::new(&[], &[]));
+        let serving = tokio::spawn(connections.serve(listeners, stop.clone()));
         (address, stop, serving)
     }
 

@@ -14,7 +14,7 @@ mod users;
 
 pub use address::ListenAddress;
 pub use bodies::{Bodies, Room};
-pub use connections::{Connections, Ends, Patience};
+pub use connections::{Connections, Ends, Patience, Places};
 pub use guard::Guard;
 pub use listeners::{ListenError, Listeners};
 pub use token::Token;

@@ -53,13 +53,17 @@ pub enum Caller {
 impl Caller {
     /// Who is at `other`, and connected to the server's `own` address.
     pub fn of(own: SocketAddr, other: SocketAddr) -> Self {
-        match peer::find(other, own) {
-            Ok(Some(socket)) => return Self::Local(socket.user),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the kernel does not tell whose a connection is"),
+        if !peer::is_of_this_network(other) {
+            return Self::Remote;
         }
-        let (own, other) = (own.ip().to_canonical(), other.ip().to_canonical());
-        if other.is_loopback() || other == own { Self::Hidden } else { Self::Remote }
+        match peer::find(other, own) {
+            Ok(Some(socket)) => Self::Local(socket.user),
+            Ok(None) => Self::Hidden,
+            Err(error) => {
+                tracing::warn!(%error, "the kernel does not tell whose a connection is");
+                Self::Hidden
+            }
+        }
     }
 }
 
@@ -136,6 +140,14 @@ mod tests {
         assert!(users(&[LocalUser::One(54_321)]).admit(Caller::Local(54_321)));
     }
 
+    /// An address of this machine beside the loopback's.
+    fn outer_address() -> Option<std::net::IpAddr> {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+        // Nothing is sent.
+        socket.connect("192.0.2.1:9").ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    }
+
     #[test]
     fn a_caller_is_known_by_its_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -145,6 +157,9 @@ mod tests {
         assert_eq!(Caller::of(own, other), Caller::Local(Uid::effective().as_raw()));
         drop(client);
         assert_eq!(Caller::of(own, other), Caller::Hidden, "it hung up");
+        if let Some(outer) = outer_address() {
+            assert_eq!(Caller::of(own, (outer, 1).into()), Caller::Hidden, "it hung up too, whatever address it had");
+        }
         assert_eq!(Caller::of(own, ([192, 0, 2, 1], 4566).into()), Caller::Remote);
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -77,14 +78,13 @@ pub fn compact(
     let old_size = size(folder)?;
     let beside = switch::new_folder(path)?;
     write_beside(log, &beside, &at)?;
-    let new = proven(&beside, begins, &old, has_file)?;
-    if let Err(error) = journal.switch(path, switch::Why::Compaction) {
-        if journal.is_moved() {
-            index.give_up(&error);
+    let mut new = proven(&beside, begins, &old, has_file)?;
+    if let Some(engine) = switch_over(log, &beside, &old, &mut new)? {
+        match drop_old(index, &engine, journal, &new) {
+            Ok(()) => index.resume(engine),
+            Err(error) => index.give_up(&error),
         }
-        return Err(error);
     }
-    bring_up(index, journal, path, &old, &new)?;
     log.index_is_current();
     let freed = checkpoints.remove_before(begins)?;
     switch::finish(path, switch::Why::Compaction)?;
@@ -141,13 +141,41 @@ pub fn stand_in(state: &State, time: Timestamp) -> Result<Vec<u8>, LedgerError> 
     Ok(codec::encode(&Recorded { sequence: state.sequence, time, origin, event: Event::from(event) })?)
 }
 
+/// Puts the new journal in the old one's place. Blobs that requests began to hold since it was written are taken along,
+/// and nobody can begin to hold one meanwhile: whoever does so before finds it in the new journal, whoever does so after
+/// finds what the new journal has. So the engine, which has all of the old one, is out of use from there on.
+fn switch_over(log: &Log, beside: &Path, old: &Proven, new: &mut Proven) -> Result<Option<Arc<Engine>>, LedgerError> {
+    let (path, journal, index) = log.parts();
+    let held = index.held().frozen();
+    let late: HashSet<_> = held.all().filter(|id| old.small.contains(id) && !new.small.contains(id)).collect();
+    if !late.is_empty() {
+        let beside = open_beside(log, beside, new.begins)?;
+        copy_blobs(journal.folder(), &beside, |id| late.contains(id))?;
+        beside.sync()?;
+        new.small.extend(late);
+    }
+    match journal.switch(path, switch::Why::Compaction) {
+        Ok(()) => Ok(index.suspend()),
+        Err(error) => {
+            if journal.is_moved() {
+                index.give_up(&error);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The new journal, which is synced as a whole, at the end.
+fn open_beside(log: &Log, folder: &Path, begins: u64) -> Result<Journal, LedgerError> {
+    let whenever = Durability::Interval(std::time::Duration::MAX);
+    Journal::open(folder, whenever, log.identity().clone(), begins)
+}
+
 /// Writes the journal that history begins at with the state `at`, from the one there is.
 fn write_beside(log: &Log, folder: &Path, at: &State) -> Result<(), LedgerError> {
     let (_, journal, index) = log.parts();
     let (begins, last) = (at.sequence, journal.last());
-    // Synced as a whole, at the end.
-    let whenever = Durability::Interval(std::time::Duration::MAX);
-    let beside = Journal::open(folder, whenever, journal.identity().clone(), begins)?;
+    let beside = open_beside(log, folder, begins)?;
     let mut kept = BlobUses::default();
     at.resources().for_each(|resource| kept.add_resource(&resource));
     for recorded in log.events_from(begins + 1) {
@@ -156,7 +184,7 @@ fn write_beside(log: &Log, folder: &Path, at: &State) -> Result<(), LedgerError>
     // Times never run back: it has the time of the event whose place it takes.
     let time = log.events_from(begins).next().transpose()?.map(|recorded| recorded.time).unwrap_or_default();
     beside.append(&[(begins, stand_in(at, time)?)], &[])?;
-    kept.blobs.extend(index.held().all());
+    kept.blobs.extend(index.held().frozen().all());
     copy_blobs(journal.folder(), &beside, |id| kept.blobs.contains(id))?;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for record in journal.records_from(begins + 1)? {
@@ -193,20 +221,6 @@ fn copy_blobs(from: &Path, to: &Journal, is_wanted: impl Fn(&BlobId) -> bool) ->
         }
     }
     to.append_blobs(&batch)
-}
-
-/// Brings the index up to the new journal. A blob that a request began to hold meanwhile, as it was in the old one, is
-/// taken along.
-fn bring_up(index: &Index, journal: &Journal, store: &Path, old: &Proven, new: &Proven) -> Result<(), LedgerError> {
-    if let Some(engine) = index.engine()
-        && let Err(error) = drop_old(index, &engine, journal, new)
-    {
-        index.give_up(&error);
-    }
-    // From here on nobody finds a blob that only the old journal has.
-    let late: HashSet<_> = index.held().all().into_iter().filter(|id| old.small.contains(id)).collect();
-    let late: HashSet<_> = late.into_iter().filter(|id| !new.small.contains(id)).collect();
-    if late.is_empty() { Ok(()) } else { copy_blobs(&store.join("journal.old"), journal, |id| late.contains(id)) }
 }
 
 /// Drops from the engine what the journal no longer has, but for blobs that are held.

@@ -5,13 +5,16 @@
 //! (store id, schema, secret). It flushes when it likes.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sled::{Batch, Db, Tree};
 
 use super::journal::Identity;
+use super::patience::{LeftAlone, PATIENCE};
 use super::{Attachment, LedgerError, SCHEMA, io_error};
+use crate::disk;
 use crate::model::blob::BlobId;
 
 /// Memory sled may use for pages, in bytes: the state lives in our own maps, so its cache only
@@ -30,15 +33,62 @@ const FLUSH_MS: u64 = 500;
 /// Events that are dropped at a time.
 const DROP: usize = 1000;
 
+/// What was asked of sled in this process and is not answered.
+static UNANSWERED: LeftAlone = LeftAlone::new();
+
 /// The open engine.
 pub struct Engine {
     path: PathBuf,
-    db: Db,
     /// The engine's own log: see [`Engine::sync`].
     file: File,
+    /// Taken when the engine is dropped.
+    trees: Option<Trees>,
+}
+
+/// What sled gives.
+pub struct Trees {
+    db: Db,
     events: Tree,
     blobs: Tree,
     meta: Tree,
+}
+
+impl Deref for Engine {
+    type Target = Trees;
+
+    fn deref(&self) -> &Trees {
+        self.trees.as_ref().expect("they are there as long as the engine is")
+    }
+}
+
+impl Drop for Engine {
+    /// What sled does last is to flush, which may take it for ever.
+    fn drop(&mut self) {
+        let trees = self.trees.take();
+        if within(move || drop(trees)).is_none() {
+            tracing::warn!(path = %self.path.display(), "the index does not close");
+            set_aside(&self.path);
+        }
+    }
+}
+
+/// Some work with an engine; `None` where sled does not come to an end with it in time.
+pub fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    UNANSWERED.within(PATIENCE, work)
+}
+
+/// Fails where sled waits for ever over something: all else that was asked of it would, too.
+pub fn must_answer() -> Result<(), LedgerError> {
+    if UNANSWERED.is_some() { Err(LedgerError::Unanswered) } else { Ok(()) }
+}
+
+/// The files over which sled waits are not given to it again by the next start.
+pub fn set_aside(folder: &Path) {
+    let aside = folder.with_extension("damaged");
+    let moved = disk::remove_folder(&aside).and_then(|()| disk::rename(folder, &aside));
+    if let Err(error) = moved {
+        tracing::warn!(%error, "the index's files could not be put aside");
+    }
 }
 
 impl Engine {
@@ -47,6 +97,7 @@ impl Engine {
     /// # Errors
     /// It cannot read them (which it may say by a panic), or a later schema wrote them.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        must_answer()?;
         let open = || -> sled::Result<Self> {
             #[cfg(test)]
             faults::check(path)?;
@@ -54,7 +105,8 @@ impl Engine {
             let db = config.open()?;
             let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
-            Ok(Self { path: path.to_owned(), file, events: events?, blobs: blobs?, meta: meta?, db })
+            let trees = Trees { events: events?, blobs: blobs?, meta: meta?, db };
+            Ok(Self { path: path.to_owned(), file, trees: Some(trees) })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
         let opened =

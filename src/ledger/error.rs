@@ -24,6 +24,9 @@ pub enum LedgerError {
         /// What the engine says.
         source: sled::Error,
     },
+    /// The engine waits for ever over something, and so would all else that is asked of it.
+    #[error("sled does not answer any more; there is an index again after the next start")]
+    Unanswered,
     /// The store was written by a later Larder.
     #[error(
         "the store has schema {found}, but this larder knows schemas up to {known}; use the larder that wrote it, or a later one"

@@ -19,10 +19,15 @@ impl Held {
         self.lock().insert(id, Instant::now() + HOLD);
     }
 
-    /// All blobs that are held.
-    pub fn all(&self) -> Vec<BlobId> {
-        let now = Instant::now();
-        self.lock().iter().filter(|(_, until)| now < **until).map(|(id, _)| *id).collect()
+    /// Holds some blobs for a while.
+    pub fn hold_all(&self, ids: impl IntoIterator<Item = BlobId>) {
+        let until = Instant::now() + HOLD;
+        self.lock().extend(ids.into_iter().map(|id| (id, until)));
+    }
+
+    /// What is held: nobody can begin to hold a blob as long as this lives.
+    pub fn frozen(&self) -> Frozen<'_> {
+        Frozen(self.lock())
     }
 
     /// Whether a blob is held.
@@ -43,5 +48,17 @@ impl Held {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BlobId, Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The blobs that are held, and no more of them.
+#[derive(Debug)]
+pub struct Frozen<'a>(MutexGuard<'a, HashMap<BlobId, Instant>>);
+
+impl Frozen<'_> {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = BlobId> + '_ {
+        let now = Instant::now();
+        self.0.iter().filter(move |(_, until)| now < **until).map(|(id, _)| *id)
     }
 }

@@ -2,6 +2,7 @@
 //! does not have or has garbled is read from there, and nobody who asks hears of it. An engine that failed is not
 //! asked again; `reindex.rs` makes another while the server runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -65,6 +66,17 @@ impl Index {
         lock(&self.engine).clone()
     }
 
+    /// Takes the engine out of use for a while: reads go to the journal.
+    pub fn suspend(&self) -> Option<Arc<Engine>> {
+        lock(&self.engine).take()
+    }
+
+    /// Takes it into use again; it is right again.
+    pub fn resume(&self, engine: Arc<Engine>) {
+        *lock(&self.engine) = Some(engine);
+        self.catalog.clear();
+    }
+
     /// Has somebody told when there is no engine any more.
     pub fn tell(&self, to: Option<mpsc::Sender<()>>) {
         *lock(&self.on_failure) = to;
@@ -101,7 +113,10 @@ impl Index {
 
     fn ask<T>(&self, ask: impl FnOnce(&Engine) -> Result<T, LedgerError>) -> Option<T> {
         let engine = self.engine()?;
-        ask(&engine).inspect_err(|error| self.give_up(error)).ok()
+        // It may panic over files that are not as it wrote them, and must not take the writer with it.
+        let answered = catch_unwind(AssertUnwindSafe(|| ask(&engine)));
+        let answered = answered.unwrap_or(Err(LedgerError::DamagedMeta("the index panicked on its files")));
+        answered.inspect_err(|error| self.give_up(error)).ok()
     }
 
     /// Takes events and blobs that are in the journal.

@@ -13,12 +13,11 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::codec::FrameError;
-use super::engine::Engine;
+use super::engine::{self, Engine};
 use super::events::Events;
 use super::health::Health;
 use super::index::{Index, SmallBlobs};
 use super::journal::{self, Identity, Journal, switch};
-use super::patience::{self, PATIENCE};
 use super::reindex::{self, Reindex, Reindexer};
 use super::scrub::Scrubber;
 use super::{Attachment, Durability, LedgerError, codec, mend};
@@ -121,7 +120,7 @@ impl Log {
         };
         let journal = Arc::clone(&self.journal);
         // An index that needs longer is made anew while the server runs.
-        let followed = patience::within(PATIENCE, move || {
+        let followed = engine::within(move || {
             let followed = follow(&journal, &engine, switched.is_some());
             (engine, followed)
         });
@@ -131,7 +130,10 @@ impl Log {
                 self.index.give_up(&error);
                 self.spare = Some(engine);
             }
-            None => self.index.give_up(&LedgerError::DamagedMeta("the index does not answer")),
+            None => {
+                self.index.give_up(&LedgerError::Unanswered);
+                engine::set_aside(&self.path.join("sled"));
+            }
         }
         self
     }
@@ -254,8 +256,7 @@ impl Log {
     pub fn close(&self) -> Result<(), LedgerError> {
         self.journal.sync()?;
         let Some(engine) = self.index.engine() else { return Ok(()) };
-        let completed = patience::within(PATIENCE, move || engine.complete());
-        let completed = completed.unwrap_or(Err(LedgerError::DamagedMeta("the index does not answer")));
+        let completed = engine::within(move || engine.complete()).unwrap_or(Err(LedgerError::Unanswered));
         if let Err(error) = completed {
             tracing::warn!(%error, "the index could not be brought to disk; the next start brings it up to the journal");
         }

@@ -3,7 +3,7 @@
 //! changed and the refusal says what is missing.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +26,7 @@ pub fn problem(folder: &Path) -> Result<Option<LedgerError>, LedgerError> {
     let Some((_, path)) = journal::segments(folder)?.pop() else { return Ok(None) };
     match journal::records(&path).find_map(Result::err) {
         Some(error @ LedgerError::DamagedJournal { offset, sequence, .. }) => {
-            let bytes = sealed::bytes(&path).unwrap_or_default();
+            let bytes = sealed::bytes_there_are(&path)?;
             let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             let is_torn = offset >= segment::HEADER && segment::last_behind(&bytes, offset, sequence).is_none();
             // A damaged header alone is written anew.
@@ -121,16 +121,10 @@ impl<'a> Anew<'a> {
 
     /// Writes everything; returns the newest event.
     fn write(mut self, segments: &[journal::Segment]) -> Result<u64, LedgerError> {
-        for record in segments.iter().flat_map(whole_records) {
-            if record.first > self.next {
-                self.fill(record.first - 1)?;
+        for segment in segments {
+            for (_, record) in journal::whole_records(segment)? {
+                self.take(record)?;
             }
-            let next = self.next;
-            let frames: Vec<_> =
-                (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= next).collect();
-            self.next += frames.len() as u64;
-            self.blobs(record.blobs)?;
-            self.journal.append(&frames, &[])?;
         }
         let last = self.engine.last()?;
         self.fill(last)?;
@@ -143,6 +137,18 @@ impl<'a> Anew<'a> {
         }
         self.journal.sync()?;
         Ok(self.journal.last())
+    }
+
+    /// Takes a record, and what is missing before it from the engine.
+    fn take(&mut self, record: Record) -> Result<(), LedgerError> {
+        if record.first > self.next {
+            self.fill(record.first - 1)?;
+        }
+        let next = self.next;
+        let frames: Vec<_> = (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= next).collect();
+        self.next += frames.len() as u64;
+        self.blobs(record.blobs)?;
+        self.journal.append(&frames, &[])
     }
 
     fn blobs(&mut self, blobs: Vec<Attachment>) -> Result<(), LedgerError> {
@@ -175,10 +181,4 @@ impl<'a> Anew<'a> {
         }
         Ok(())
     }
-}
-
-/// What is whole of a segment, damaged or not.
-fn whole_records((first, path): &(u64, PathBuf)) -> Vec<Record> {
-    let bytes = sealed::bytes(path).unwrap_or_default();
-    segment::whole_records(&bytes, *first).map(|(_, record)| record).collect()
 }

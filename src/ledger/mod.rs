@@ -334,8 +334,8 @@ impl Ledger {
         if let Some(writer) = self.writer.lock().expect("no holder of this lock panics").take() {
             let _ = writer.join();
         }
-        self.log_lines.settle()?;
-        self.log.close()
+        let settled = self.log_lines.settle();
+        self.log.close().and(settled)
     }
 }
 

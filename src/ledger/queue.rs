@@ -119,7 +119,14 @@ impl Queue {
         let mut inner = Inner::open(folder, durability, identity)?;
         let live = (inner.pending.len() + inner.cursors.len()) as u64;
         if inner.journal.last() > WORTH_IT && inner.journal.last() > 4 * live {
-            inner = inner.written_anew(folder, durability, identity)?;
+            inner = match inner.written_anew(folder, durability, identity) {
+                Ok(inner) => inner,
+                Err(error) => {
+                    tracing::warn!(%error, "the queue could not be written anew; it goes on as it is");
+                    restore_aside(folder)?;
+                    Inner::open(folder, durability, identity)?
+                }
+            };
         }
         Ok(Self { inner: Mutex::new(inner) })
     }

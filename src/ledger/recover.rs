@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 use super::inspect::{Damage, journal_folder};
-use super::journal::{self, Identity, Journal, Record, list, sealed, segment};
+use super::journal::{self, Identity, Journal, Record, list};
 use super::{Durability, LedgerError, checkpoint, codec, compact, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
@@ -127,7 +127,7 @@ impl Work<'_> {
             _ => self.engine.and_then(|engine| engine.first().ok().flatten()).unwrap_or(1),
         };
         self.found.last = begins - 1;
-        for (path, record) in segments.iter().flat_map(whole_records) {
+        for (path, record) in whole_records(segments) {
             if record.first > self.found.last + 1 && !record.frames.is_empty() {
                 self.bridge(record.first - 1, &path)?;
             }
@@ -247,7 +247,7 @@ impl Work<'_> {
     fn blobs(&mut self, segments: &[journal::Segment]) -> Result<(), LedgerError> {
         let needed = self.found.uses.blobs.clone();
         let mut found: HashMap<BlobId, Bytes> = HashMap::new();
-        let of_journal = segments.iter().flat_map(whole_records).flat_map(|(_, record)| record.blobs);
+        let of_journal = whole_records(segments).flat_map(|(_, record)| record.blobs);
         let of_engine = self.engine.into_iter().flat_map(|engine| engine.all_blobs().map_while(Result::ok));
         for (id, bytes) in of_journal.chain(of_engine) {
             if needed.contains(&id) && Sha256::digest(&bytes)[..] == id.0 {
@@ -262,10 +262,13 @@ impl Work<'_> {
     }
 }
 
-/// What is whole of a segment, damaged or not.
-fn whole_records((first, path): &(u64, PathBuf)) -> Vec<(PathBuf, Record)> {
-    let bytes = sealed::bytes(path).unwrap_or_default();
-    segment::whole_records(&bytes, *first).map(|(_, record)| (path.clone(), record)).collect()
+/// What is whole of the segments that can be read: a disk that is going lets others be.
+fn whole_records(segments: &[journal::Segment]) -> impl Iterator<Item = (PathBuf, Record)> + '_ {
+    segments.iter().flat_map(|segment| {
+        let records = journal::whole_records(segment);
+        let unread = |error: &LedgerError| tracing::warn!(%error, "a segment cannot be read; nothing is taken from it");
+        records.inspect_err(unread).unwrap_or_default()
+    })
 }
 
 /// The index, read from a copy: opening it would change it.

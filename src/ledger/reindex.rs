@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::engine::Engine;
+use super::engine::{self, Engine};
 use super::health::Health;
 use super::index::{Index, PART};
 use super::journal::Journal;
@@ -109,10 +109,14 @@ impl Reindex {
     }
 
     fn once(&self) -> Result<(), LedgerError> {
+        engine::must_answer()?;
         let folder = self.store.join("sled");
         let generation = self.journal.generation();
+        if !self.index.is_damaged() && !is_free(&folder) {
+            // One that did not close: it has its files, and nobody else gets them.
+            self.index.give_up(&LedgerError::DamagedMeta("a former index does not let go of its files"));
+        }
         if !self.index.is_damaged() {
-            wait_until_free(&folder)?;
             match Engine::open(&folder) {
                 // What it had is right; what it did not get comes now.
                 Ok(engine) => return self.bring_up(engine, generation),
@@ -204,16 +208,15 @@ pub fn follow(journal: &Journal, engine: &Engine, from: u64, go_on: impl Fn() ->
     Ok(expected)
 }
 
-/// Waits until nobody has an engine's files: its own threads let go of them a little after it is closed.
-fn wait_until_free(folder: &Path) -> Result<(), LedgerError> {
-    let path = folder.join("db");
+/// Whether nobody has an engine's files, after a while: its own threads let go of them a little after it is closed.
+fn is_free(folder: &Path) -> bool {
     let started = Instant::now();
-    while let Ok(file) = File::open(&path) {
+    while let Ok(file) = File::open(folder.join("db")) {
         match file.try_lock() {
-            Ok(()) => break,
+            Ok(()) => return true,
             Err(_) if started.elapsed() < LET_GO => std::thread::sleep(Duration::from_millis(20)),
-            Err(error) => return Err(io_error(&path)(std::io::Error::other(error.to_string()))),
+            Err(_) => return false,
         }
     }
-    Ok(())
+    true
 }

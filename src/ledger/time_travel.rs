@@ -85,6 +85,17 @@ impl Ledger {
         Ok(state)
     }
 
+    /// Keeps the blobs of a state of the past until it may have come back.
+    ///
+    /// # Errors
+    /// History was dropped in the meantime, and some of them with it.
+    fn hold(&self, state: &State, sequence: u64) -> Result<(), LedgerError> {
+        let blobs = state.resources().flat_map(|resource| resource.blobs());
+        self.small_blobs().held().hold_all(blobs.collect::<Vec<_>>());
+        let begins = self.begins();
+        if sequence < begins && begins > 1 { Err(LedgerError::Compacted { begins }) } else { Ok(()) }
+    }
+
     /// The events from `from` on, in order. Blocking.
     pub fn events_from(&self, from: u64) -> impl Iterator<Item = Result<Recorded, LedgerError>> + '_ {
         self.log.events_from(from)
@@ -114,7 +125,9 @@ impl Ledger {
         let (ledger, point) = (Arc::clone(self), to.clone());
         let found = tokio::task::spawn_blocking(move || {
             let sequence = ledger.resolve(&point, now)?;
-            Ok::<_, LedgerError>((sequence, ledger.state_at(sequence)?))
+            let target = ledger.state_at(sequence)?;
+            ledger.hold(&target, sequence)?;
+            Ok::<_, LedgerError>((sequence, target))
         });
         let (sequence, target) = found.await.map_err(|_| CommitError::Closed)??;
         let before = self.state();

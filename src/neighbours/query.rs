@@ -1,5 +1,6 @@
 //! The query protocol: forms in, XML out. A service is a table of operations, as Lambda's is.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,26 +93,35 @@ impl QueryService {
     }
 }
 
-/// The fields of a form, in their order.
+/// The fields of a form by name; of several of one name the first.
 #[derive(Debug, Default)]
-pub struct Form(Vec<(String, String)>);
+pub struct Form(BTreeMap<String, String>);
 
 impl Form {
     /// The fields of a body or, without one, of the query.
     pub fn of(parts: &Parts, body: &Bytes) -> Self {
         let text = if body.is_empty() { parts.uri.query().unwrap_or_default().as_bytes() } else { body };
-        Self(form_urlencoded::parse(text).into_owned().collect())
+        Self::parse(text)
+    }
+
+    fn parse(text: &[u8]) -> Self {
+        let mut fields = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(text).into_owned() {
+            fields.entry(name).or_insert(value);
+        }
+        Self(fields)
     }
 
     /// The value of a field.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.0.get(name).map(String::as_str)
     }
 
     /// Whether there is a field of this name, or one below it.
     fn has(&self, name: &str) -> bool {
-        let below = |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.0.iter().any(|(other, _)| below(other))
+        let below = format!("{name}.");
+        self.0.contains_key(name)
+            || self.0.range(below.clone()..).next().is_some_and(|(other, _)| other.starts_with(&below))
     }
 
     /// The members of a structure as JSON.
@@ -268,7 +278,7 @@ mod tests {
         ];
         let text =
             "Name=a+b&MaxItems=3&Tags.member.1.Key=k&Tags.member.1.Value=&Tags.member.2.Key=l&Keys.member.1=x&Empty=";
-        let form = Form(form_urlencoded::parse(text.as_bytes()).into_owned().collect());
+        let form = Form::parse(text.as_bytes());
         assert_eq!(
             Value::Object(form.structure("", members)),
             serde_json::json!({

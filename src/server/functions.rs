@@ -1,6 +1,6 @@
 //! What functions may call: everything that is served but Larder's own endpoints, unless the user allows those too.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use crate::api::code::DOWNLOAD_PATH;
-use crate::environments::callers;
+use crate::environments::callers::{self, FunctionUsers};
 use crate::front::Ends;
 
 /// What Larder's own endpoints begin with.
@@ -28,13 +28,13 @@ pub(super) fn closed() -> Router {
 }
 
 /// Keeps functions off Larder's own endpoints on the port that everybody calls.
-pub(super) async fn keep_out(request: Request, next: Next) -> Response {
+pub(super) async fn keep_out(State(users): State<FunctionUsers>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if !path.starts_with(CONSOLE) || path.starts_with(DOWNLOAD_PATH) {
         return next.run(request).await;
     }
     let Some(Ends { own, other, .. }) = request.extensions().get().copied() else { return refuse(request).await };
-    match tokio::task::spawn_blocking(move || callers::is_environment(own, other)).await {
+    match tokio::task::spawn_blocking(move || callers::is_environment(own, other, &users)).await {
         Ok(false) => next.run(request).await,
         _ => refuse(request).await,
     }

@@ -1,5 +1,7 @@
 //! CloudWatch Logs: what functions write arrives, lines outlive a killed server, both protocols answer.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_lambda::types::{LoggingConfig, Runtime};
@@ -248,4 +250,44 @@ async fn lines_keep_to_their_budget_and_the_oldest_streams_go() {
         assert_eq!(server.log().matches("--log-budget").count(), 1, "said once: {}", server.log());
         server.restart();
     }
+}
+
+#[tokio::test]
+async fn verify_reads_lines_and_recover_takes_them_along() {
+    let mut server = Server::start(Options::any());
+    ask(&server, "CreateLogGroup", &json!({ "logGroupName": "/g" }));
+    for stream in ["first", "second"] {
+        let mut put = json!({ "logGroupName": "/g", "logStreamName": stream });
+        assert_eq!(ask(&server, "CreateLogStream", &put).status, 200);
+        put["logEvents"] = json!([{ "timestamp": now(), "message": format!("of the {stream}") }]);
+        assert_eq!(ask(&server, "PutLogEvents", &put).status, 200);
+    }
+    server.stop();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data_dir, into) = (server.data_dir(), folder.path().join("recovered"));
+    let larder = |arguments: &[&str], data_dir: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        let output =
+            command.args(arguments).args(["--json", "--data-dir"]).arg(data_dir).output().expect("larder runs");
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).expect("is JSON"))
+    };
+    let (code, report) = larder(&["verify", "--deep"], &data_dir);
+    assert_eq!((code, &report["whole"], &report["log_segments"]), (Some(0), &json!(true), &json!(1)), "{report}");
+
+    // The first block, right behind what a segment begins with: its lines are lost, those of the second are not.
+    let segment = std::fs::read_dir(data_dir.join("store/lines")).expect("a folder").next().expect("one").expect("is");
+    let mut bytes = std::fs::read(segment.path()).expect("reads");
+    bytes[60] ^= 0x10;
+    std::fs::write(segment.path(), bytes).expect("writes");
+    let (code, report) = larder(&["verify", "--deep"], &data_dir);
+    let damage = report["damage"][0].to_string();
+    assert!(code == Some(1) && damage.contains(".open") && damage.contains("no log lines as they were"), "{report}");
+
+    let (code, said) = larder(&["recover", "--into", into.to_str().expect("is text")], &data_dir);
+    assert!(code == Some(2) && said["recovery"]["missing"][0].to_string().contains("log lines of"), "{said}");
+    std::fs::rename(&into, data_dir.with_file_name("recovered")).expect("is moved");
+    std::fs::remove_dir_all(&data_dir).expect("is removed");
+    std::fs::rename(data_dir.with_file_name("recovered"), &data_dir).expect("takes its place");
+    server.restart();
+    assert_eq!(lines(&server, "/g", 1).await, ["of the second"]);
 }

@@ -64,6 +64,11 @@ impl Guard {
         Self { users, hosts, origins, token, said: Mutex::default() }
     }
 
+    /// The users of this machine that may call.
+    pub fn users(&self) -> &LocalUsers {
+        &self.users
+    }
+
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Refusal> {
         let caller = request.extensions().get::<Ends>().map_or(Caller::Hidden, |ends| ends.caller);
         if !self.users.admit(caller) {
@@ -76,6 +81,9 @@ impl Guard {
             Owner::Aws if !is_of_browser(headers) => {}
             Owner::Aws => return Err(Refusal::Borrowed(shown(host.unwrap_or_default()))),
             Owner::Foreign => return Err(Refusal::Host(shown(host.unwrap_or_default()))),
+        }
+        if let Some(action) = action_of_a_link(request) {
+            return Err(Refusal::Link(shown(&action)));
         }
         let larders_own = is_larders_own(request.uri().path());
         let origin = self.site(headers, host.unwrap_or_default(), larders_own)?;
@@ -155,6 +163,21 @@ fn host(request: &Request<Body>) -> Result<Option<&str>, Refusal> {
     Ok(header)
 }
 
+/// What actions begin with that change nothing. AWS's query protocol takes any by `GET`.
+const READING: [&str; 6] = ["Get", "List", "Describe", "Simulate", "Assume", "Decode"];
+
+/// The action of the query protocol that a request would do although it may come from nothing but a link: it is sent by
+/// `GET`, without headers that a link cannot have, and browsers say where one comes from to hosts only that they trust.
+/// That it has a signature says nothing, as those are not verified.
+fn action_of_a_link(request: &Request<Body>) -> Option<String> {
+    let query = request.uri().query()?;
+    if !is_safe(request.method()) || request.headers().contains_key(AUTHORIZATION) {
+        return None;
+    }
+    let (_, action) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "Action")?;
+    (!READING.iter().any(|reading| action.starts_with(reading))).then(|| action.into_owned())
+}
+
 /// Whether an origin is the one of the server itself, under the name it was called by.
 fn is_same(origin: &HeaderValue, host: &str) -> bool {
     let text = origin.to_str().unwrap_or_default();
@@ -215,6 +238,9 @@ mod tests {
             request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "same-origin")]),
             request("GET", "http://lambda.us-east-1.amazonaws.com/2015-03-31/functions", &[own]),
             request("POST", "/_larder/rewind", &[own, (REQUEST_HEADER, "1")]),
+            request("GET", "/?Action=GetCallerIdentity&X-Amz-Signature=0", &[own]),
+            request("GET", "/?Action=DeleteUser", &[own, ("authorization", "AWS4-HMAC-SHA256 Credential=a")]),
+            request("POST", "/?Action=DeleteUser", &[own]),
         ] {
             assert!(guard.admit(&request).is_ok(), "{request:?}");
         }
@@ -234,6 +260,8 @@ mod tests {
             request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("origin", "http://evil.example")]),
             request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "cross-site")]),
             request("GET", "/?Action=CreateUser", &[own, ("sec-fetch-site", "cross-site")]),
+            request("GET", "/?Action=DeleteUser&UserName=x", &[("host", "localhost.localstack.cloud:4566")]),
+            request("GET", "/?%41ction=DeleteUser&X-Amz-Signature=0&Action=DeleteUser", &[own]),
             request("GET", "/", &[own, ("sec-fetch-site", "same-site")]),
             request("GET", "/", &[("host", "s3.amazonaws.com"), ("sec-fetch-site", "same-origin")]),
             request("POST", "/_larder/rewind", &[own]),

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::body::Body;
 use axum::http::Response;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::json;
 
@@ -38,6 +38,9 @@ pub enum Refusal {
          requests that say their origin."
     )]
     Site,
+    /// It would do something although it may be a link that somebody followed.
+    #[error("{0} changes something: send it by POST, or with a signature in its headers, as no link of a web page can")]
+    Link(String),
     /// Another user of this machine sent it.
     #[error(
         "Larder answers the user who started it, not {0}. If others may call, start it with --local-users \
@@ -64,18 +67,22 @@ impl Refusal {
             Self::User(user) => Some(user),
             Self::Origin(origin) => Some(origin),
             Self::Site => Some("a web page of another site"),
-            Self::NoHost | Self::NoHeader { .. } => None,
+            Self::NoHost | Self::NoHeader { .. } | Self::Link(_) => None,
         }
     }
 
     /// The answer, as the one asked would write it.
     pub fn response(&self, parts: &Parts) -> Response<Body> {
-        let status = if *self == Self::NoHost { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
-        if is_larders_own(parts.uri.path()) {
-            return (status, Json(json!({ "error": self.to_string() }))).into_response();
+        let mut response = if is_larders_own(parts.uri.path()) {
+            Json(json!({ "error": self.to_string() })).into_response()
+        } else {
+            neighbours::access_denied(self.to_string(), parts)
+        };
+        *response.status_mut() = if *self == Self::NoHost { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
+        if matches!(self, Self::User(_)) {
+            // Nothing that comes on this connection will be answered otherwise.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let mut response = neighbours::access_denied(self.to_string(), parts);
-        *response.status_mut() = status;
         response
     }
 }

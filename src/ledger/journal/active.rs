@@ -118,7 +118,9 @@ pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, 
         tracing::warn!(journal = %path.display(), offset, reason, next, "the journal ends in bytes that are no record; they are cut");
         file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
     }
-    let filled = if damage.is_some() { offset } else { bytes.len() };
+    // What is told from here on is on disk: a kill may have come between its write and its sync.
+    file.sync_data().map_err(io_error(&path))?;
+    let filled = if damage.is_some() { offset } else { bytes.len().max(segment::HEADER) };
     Ok(Active {
         file,
         path,

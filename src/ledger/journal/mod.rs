@@ -176,8 +176,11 @@ impl Journal {
 
     /// Finds the journal that is the store's after a switch.
     fn reattach(&self) -> Result<Active, LedgerError> {
-        if let Some(store) = self.folder.parent() {
-            switch::redo(store)?;
+        if let Some(store) = self.folder.parent()
+            && switch::redo(store)?.is_none()
+        {
+            // The marker may have been there for a moment, and must not come back behind what is written now.
+            switch::withdraw(store)?;
         }
         let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
         let active = reopen(first, path, &self.identity)?;
@@ -327,6 +330,15 @@ pub fn path_of(folder: &Path, first: u64) -> PathBuf {
 /// The sequence behind a sealed segment.
 fn end(first: u64, path: &Path) -> Result<u64, LedgerError> {
     records(path).try_fold(first, |_, record| record.map(|record| record.first + record.frames.len() as u64))
+}
+
+/// What is whole of a segment, damaged or not, with the file.
+///
+/// # Errors
+/// The system does not let it be read, which says nothing of what it holds.
+pub fn whole_records((first, path): &Segment) -> Result<Vec<(PathBuf, Record)>, LedgerError> {
+    let bytes = sealed::bytes_there_are(path)?;
+    Ok(segment::whole_records(&bytes, *first).map(|(_, record)| (path.clone(), record)).collect())
 }
 
 /// The records of a segment; damage ends them with its place.

@@ -34,6 +34,14 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
     if is_compressed(path) { unpack(path, &bytes) } else { Ok(bytes) }
 }
 
+/// The same of a segment that may be damaged, or gone: then there are none.
+pub fn bytes_there_are(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    match bytes(path) {
+        Err(error) if error.is_the_systems() => Err(error),
+        bytes => Ok(bytes.unwrap_or_default()),
+    }
+}
+
 fn bytes_of_compressed(path: &Path) -> Result<Vec<u8>, LedgerError> {
     unpack(path, &disk::read(path).map_err(io_error(path))?)
 }

@@ -50,7 +50,7 @@ pub fn withdraw(store: &Path) -> Result<(), LedgerError> {
 /// Gives the folders the names that the marker says; whether and why there is one.
 pub fn redo(store: &Path) -> Result<Option<Why>, LedgerError> {
     let [folder, new, old, marker] = ["journal", "journal.new", "journal.old", MARKER].map(|name| store.join(name));
-    if !marker.exists() {
+    if !marker.try_exists().map_err(io_error(&marker))? {
         return Ok(None);
     }
     if new.exists() {

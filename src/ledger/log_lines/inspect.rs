@@ -1,4 +1,4 @@
-//! Log lines looked at from outside: their files, without opening the store and without changing it.
+//! Log lines looked at, or copied, from outside: their files, without opening the store and without changing it.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -23,17 +23,8 @@ pub struct Inspected {
 /// # Errors
 /// The files cannot be read at all; damage is no error.
 pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
-    let folder = super::folder(store);
-    let paths = match disk::list(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Inspected::default()),
-        paths => paths.map_err(io_error(&folder))?,
-    };
-    let names: Vec<_> = paths.iter().filter_map(|path| Name::read(&path.file_name()?.to_string_lossy())).collect();
-    let (_, mut current) = segment::current(&names);
-    current.sort();
-
-    let mut found = Inspected::default();
-    for name in current {
+    let (folder, mut found) = (super::folder(store), Inspected::default());
+    for name in segments(&folder)? {
         let path = folder.join(name.file());
         match damaged(&path, name, deep) {
             Ok(damage) => {
@@ -46,6 +37,36 @@ pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
         }
     }
     Ok(found)
+}
+
+/// Copies the log lines of a store into another one that has none; what is damaged in them stays so.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
+    let (from, to) = (super::folder(from), super::folder(to));
+    let segments = segments(&from)?;
+    if segments.is_empty() {
+        return Ok(());
+    }
+    disk::create_folder(&to).map_err(io_error(&to))?;
+    for name in segments {
+        let (old, new) = (from.join(name.file()), to.join(name.file()));
+        disk::copy(&old, &new).map_err(io_error(&new))?;
+    }
+    disk::sync_folder(&to).map_err(io_error(&to))
+}
+
+/// The segments in a folder that count, oldest first; none if it is not there.
+fn segments(folder: &Path) -> Result<Vec<Name>, LedgerError> {
+    let paths = match disk::list(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        paths => paths.map_err(io_error(folder))?,
+    };
+    let names: Vec<_> = paths.iter().filter_map(|path| Name::read(&path.file_name()?.to_string_lossy())).collect();
+    let (_, mut current) = segment::current(&names);
+    current.sort();
+    Ok(current)
 }
 
 fn damaged(path: &Path, name: Name, deep: bool) -> io::Result<Vec<Damage>> {
