@@ -1,5 +1,6 @@
 //! The server: puts the rooms together, serves them on one port, and takes them apart again.
 
+mod doors;
 mod error;
 mod executors;
 mod functions;
@@ -21,7 +22,6 @@ use axum::extract::{Path as PathParam, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
-use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,21 +30,17 @@ use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
-use crate::environments::callers::FunctionUsers;
 use crate::environments::executor::Executor;
-use crate::environments::{
-    INIT, LinkServer, Pool, SOCKET, Settings, activation, bind_socket, capacity, endpoint, place, provisioning,
-};
-use crate::front::guard::cors::CorsOrigins;
-use crate::front::guard::hosts::Hosts;
-use crate::front::guard::{self, Guard};
-use crate::front::{Bodies, Connections, Listeners, LocalUsers, Patience, Places, Room, Token, control, token};
+use crate::environments::{INIT, Pool, Settings, activation, capacity, place, provisioning};
+use crate::front::guard;
+use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::neighbours::Neighbourhood;
 use crate::neighbours::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
 
+use doors::Doors;
 use executors::{choose_executor, find_executor};
 use tidy::make_folder;
 
@@ -72,16 +68,9 @@ pub struct Server {
     pool: Arc<Pool>,
     ledger: Arc<Ledger>,
     executor: Arc<dyn Executor>,
-    link: LinkServer,
-    /// Where functions with a network of their own call, through their inits.
-    api_socket: UnixListener,
+    doors: Doors,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
-    /// Who functions are on this machine.
-    function_users: FunctionUsers,
-    /// Where the command line of the data dir's owner calls.
-    control: UnixListener,
-    guard: Guard,
     settings: Settings,
     /// Where it listens, as the user says it.
     addresses: Vec<String>,
@@ -114,10 +103,7 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
-        let link = bind_link(options, &settings).await?;
-        let api_socket = bind_api_socket(&settings)?;
-        let function_users = FunctionUsers::of(options.environments.init_user.unwrap_or_default());
-        let (control, guard) = door(options, &data_dir, listeners, &function_users)?;
+        let doors = Doors::open(options, &settings, &data_dir, listeners).await?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let trees = Arc::new(trees);
@@ -155,12 +141,8 @@ impl Server {
             pool,
             ledger,
             executor,
-            link,
-            api_socket,
+            doors,
             console_for_functions: options.environments.functions_may_use_console,
-            function_users,
-            control,
-            guard,
             settings,
             addresses: listeners.urls(),
             staging,
@@ -215,7 +197,7 @@ impl Server {
         let link_stop = CancellationToken::new();
         let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
         delivered.spawn(self.delivery.run(delivery_stop.clone()));
-        tasks.spawn(self.link.run(Arc::clone(&self.pool), link_stop.clone()));
+        tasks.spawn(self.doors.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
         tasks.spawn(Arc::clone(&self.pool).reload_changed());
 
@@ -231,19 +213,19 @@ impl Server {
         let (app, for_functions) = if self.console_for_functions {
             (app.clone(), app)
         } else {
-            let keep_out = from_fn_with_state(self.function_users, functions::keep_out);
+            let keep_out = from_fn_with_state(self.doors.function_users, functions::keep_out);
             (app.layer(keep_out), functions::closed().merge(served))
         };
         let bodies = Arc::new(Bodies::new(self.staging, Room::default()));
-        let users = self.guard.users().clone();
+        let users = self.doors.guard.users().clone();
         let connections = |app, part| {
             Connections::new(app, Arc::clone(&bodies), Patience::default(), Places::one_in(part), users.clone())
         };
-        let guarded = app.layer(from_fn_with_state(Arc::new(self.guard), guard::guard));
+        let guarded = app.layer(from_fn_with_state(Arc::new(self.doors.guard), guard::guard));
         let stopping = CancellationToken::new();
         let calls = TaskTracker::new();
-        calls.spawn(connections(for_functions, 8).serve(self.api_socket, stopping.clone()));
-        calls.spawn(connections(owners, 32).serve(self.control, stopping.clone()));
+        calls.spawn(connections(for_functions, 8).serve(self.doors.api_socket, stopping.clone()));
+        calls.spawn(connections(owners, 32).serve(self.doors.control, stopping.clone()));
         calls.spawn(connections(guarded, 4).serve(listeners, stopping.clone()));
         calls.close();
         shutdown.await;
@@ -305,47 +287,8 @@ fn console_of(
     })
 }
 
-/// The command line's way in, and who keeps all others out that are not ours.
-fn door(
-    options: &ServeOptions,
-    data_dir: &Path,
-    listeners: &Listeners,
-    function_users: &FunctionUsers,
-) -> Result<(UnixListener, Guard), ServerError> {
-    let error = |name: &str| {
-        let path = data_dir.join(name);
-        move |source| ServerError::Io { path, source }
-    };
-    let control = control::bind(data_dir).map_err(error(control::SOCKET))?;
-    let token = Token::open(data_dir).map_err(error(token::FILE))?;
-    let from_lambda = options.environments.hostname_from_lambda.trim();
-    let link = options.containers.link_address.map(|address| address.ip().to_string());
-    let given = options.hostname.iter().chain(listeners.hosts()).cloned().chain(link);
-    let names = given.chain((!from_lambda.is_empty()).then(|| from_lambda.to_owned()));
-    let users = LocalUsers::new(&options.local_users, function_users.all());
-    let hosts = Hosts::new(listeners.addresses(), names);
-    let guard = Guard::new(users, hosts, CorsOrigins::new(&options.cors_origins), token);
-    Ok((control, guard))
-}
-
 async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {
     code::download(&services, &digest).await.unwrap_or_else(|error| crate::api::error::response(&error))
-}
-
-/// Where environments dial.
-async fn bind_link(options: &ServeOptions, settings: &Settings) -> Result<LinkServer, ServerError> {
-    let socket = settings.link_dir().join(SOCKET);
-    let link = LinkServer::bind(&socket).map_err(|source| ServerError::Io { path: socket, source })?;
-    match options.containers.link_address {
-        Some(address) => link.with_remote(address).await.map_err(|source| ServerError::Link { address, source }),
-        None => Ok(link),
-    }
-}
-
-/// Where functions call what they call at their `AWS_ENDPOINT_URL`.
-fn bind_api_socket(settings: &Settings) -> Result<UnixListener, ServerError> {
-    let path = settings.link_dir().join(endpoint::SOCKET);
-    bind_socket(&path).map_err(|source| ServerError::Io { path, source })
 }
 
 /// Keeps others off a data dir as long as the file lives.

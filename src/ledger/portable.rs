@@ -31,11 +31,3 @@ pub fn from_json(json: Value) -> Result<Resource, serde_json::Error> {
 pub fn event_frame(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
     codec::encode(recorded)
 }
-
-/// Reads what [`event_frame`] wrote.
-///
-/// # Errors
-/// It is no frame, or one of a later Larder.
-pub fn event_of_frame(sequence: u64, frame: &[u8]) -> Result<Recorded, FrameError> {
-    codec::decode(sequence, frame)
-}

@@ -11,9 +11,7 @@ use serde_json::json;
 use crate::api::code::DOWNLOAD_PATH;
 use crate::environments::callers::{self, FunctionUsers};
 use crate::front::Ends;
-
-/// What Larder's own endpoints begin with.
-const CONSOLE: &str = "/_larder/";
+use crate::front::guard::is_larders_own;
 
 /// What a function is told.
 const REFUSAL: &str = "Functions may not call Larder's own endpoints (/_larder/…). Start the server with \
@@ -30,7 +28,7 @@ pub(super) fn closed() -> Router {
 /// Keeps functions off Larder's own endpoints on the port that everybody calls.
 pub(super) async fn keep_out(State(users): State<FunctionUsers>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if !path.starts_with(CONSOLE) || path.starts_with(DOWNLOAD_PATH) {
+    if !is_larders_own(path) || path.starts_with(DOWNLOAD_PATH) {
         return next.run(request).await;
     }
     let Some(Ends { own, other, .. }) = request.extensions().get().copied() else { return refuse(request).await };

@@ -294,6 +294,10 @@ impl SandboxExecutor {
         let mut line = String::new();
         let mut out = child.stdout.take().expect("it was asked for");
         let read = tokio::time::timeout(SPAWN, out.read_to_string(&mut line)).await;
+        if !matches!(read, Ok(Ok(_))) {
+            // It may hang before it has noted its process, by which else it would be found and ended.
+            let _ = child.start_kill();
+        }
         // From here on tokio waits for the spawner, which ends when its environment does.
         drop(child);
         match (read, line.trim_end().split_once(' ')) {

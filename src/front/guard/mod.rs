@@ -35,7 +35,7 @@ const SAID: usize = 100;
 const SHOWN: usize = 200;
 
 /// Whether a path is one of Larder's own endpoints.
-fn is_larders_own(path: &str) -> bool {
+pub fn is_larders_own(path: &str) -> bool {
     path == "/_larder" || path.starts_with("/_larder/")
 }
 

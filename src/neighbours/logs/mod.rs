@@ -59,13 +59,6 @@ impl Logs {
         Self { ledger, lines }
     }
 
-    /// Whether a request is one for this service: by its target, its path, or what it is signed for.
-    pub fn is_asked(parts: &Parts) -> bool {
-        let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-        Wire::operation(parts).is_some()
-            || authorization.is_some_and(|authorization| authorization.contains("/logs/aws4_request"))
-    }
-
     /// Whether the operation that a request names is one that is served.
     pub fn serves(parts: &Parts) -> bool {
         Wire::operation(parts).is_some_and(|name| operation::find(name).is_some())
