@@ -7,6 +7,7 @@
 //! What it does not do, unlike AWS: limit processor time (that takes cgroups, which an ordinary user seldom may write).
 //! Memory is looked at by the init, within a control group where the spawner may make one.
 
+mod control_groups;
 mod languages;
 mod network;
 mod process;
@@ -283,6 +284,8 @@ impl SandboxExecutor {
 
     /// Makes the folder and starts the spawner; returns when the init runs.
     async fn spawn(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        // Without a group for the server there is none for its environments, and nothing to wait for.
+        tokio::task::spawn_blocking(|| control_groups::enter_own().unwrap_or_default());
         let folder = self.folder(&spec.id);
         create_private(&folder).map_err(|error| failed("create", &folder, &error))?;
         let text = serde_json::to_vec(&self.spawn_spec(spec)?)
