@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Extension;
 use axum::extract::{Path as PathParam, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -82,6 +82,13 @@ pub struct Server {
     _lock: File,
 }
 
+/// What is served: over the port, behind the guard; to functions; to the data dir's owner.
+struct Apps {
+    guarded: Router,
+    for_functions: Router,
+    owners: Router,
+}
+
 impl Server {
     /// Opens the data dir, replays it, and prepares everything that serves it.
     pub async fn open(options: &ServeOptions, listeners: &Listeners) -> Result<Self, ServerError> {
@@ -93,6 +100,7 @@ impl Server {
         let lock = lock(&data_dir)?;
         tidy::narrow(&data_dir)?;
         tidy::sweep(&data_dir, options.pods.pods_dir.as_deref());
+
         let limits = options.limits.limits();
         let settings = settings(options, &data_dir)?;
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
@@ -103,14 +111,14 @@ impl Server {
         let blobs = Arc::new(BlobStore::open(&data_dir.join("blobs"), ledger.small_blobs())?);
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
+
         let doors = Doors::open(options, &settings, &data_dir, listeners).await?;
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
-        let trees = Arc::new(trees);
         let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
         let pool = Pool::new(
             Arc::clone(&executor),
-            trees,
+            Arc::new(trees),
             Arc::clone(&ledger),
             settings.clone(),
             Arc::clone(&hot_reload),
@@ -118,8 +126,8 @@ impl Server {
             stop.clone(),
         )
         .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
-        let layer_library = options.layer_library.clone();
         let services = Arc::new(Services {
             ledger: Arc::clone(&ledger),
             blobs,
@@ -127,7 +135,7 @@ impl Server {
             limits,
             upstream,
             hot_reload,
-            layer_library,
+            layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
         let api = Arc::new(Api::new(Arc::clone(&services)));
@@ -186,6 +194,25 @@ impl Server {
         tasks
     }
 
+    /// What is served at each door.
+    fn apps(&self) -> Apps {
+        let neighbourhood = Arc::clone(&self.neighbourhood);
+        let served = Router::new()
+            .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
+            .with_state(Arc::clone(&self.services))
+            .fallback(move |request: Request| {
+                let neighbourhood = Arc::clone(&neighbourhood);
+                async move { neighbourhood.handle(request).await }
+            });
+        let app = console::routes(Arc::clone(&self.console)).merge(served.clone());
+        let owners = app.clone().layer(Extension(Trusted));
+        if self.console_for_functions {
+            return Apps { guarded: app.clone(), for_functions: app, owners };
+        }
+        let keep_out = from_fn_with_state(self.doors.function_users.clone(), functions::keep_out);
+        Apps { guarded: app.layer(keep_out), for_functions: functions::closed().merge(served), owners }
+    }
+
     /// Serves until `shutdown`, then refuses new calls, lets running ones end, ends environments and
     /// flushes.
     pub async fn run(
@@ -193,6 +220,7 @@ impl Server {
         listeners: Listeners,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
+        let Apps { guarded, for_functions, owners } = self.apps();
         let tasks = self.start_reactors();
         let link_stop = CancellationToken::new();
         let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
@@ -201,27 +229,12 @@ impl Server {
         tasks.spawn(Arc::clone(&self.pool).keep());
         tasks.spawn(Arc::clone(&self.pool).reload_changed());
 
-        let downloads = axum::Router::new()
-            .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
-            .with_state(Arc::clone(&self.services));
-        let served = downloads.fallback(move |request: Request| {
-            let neighbourhood = Arc::clone(&self.neighbourhood);
-            async move { neighbourhood.handle(request).await }
-        });
-        let app = console::routes(self.console).merge(served.clone());
-        let owners = app.clone().layer(Extension(Trusted));
-        let (app, for_functions) = if self.console_for_functions {
-            (app.clone(), app)
-        } else {
-            let keep_out = from_fn_with_state(self.doors.function_users, functions::keep_out);
-            (app.layer(keep_out), functions::closed().merge(served))
-        };
         let bodies = Arc::new(Bodies::new(self.staging, Room::default()));
         let users = self.doors.guard.users().clone();
         let connections = |app, part| {
             Connections::new(app, Arc::clone(&bodies), Patience::default(), Places::one_in(part), users.clone())
         };
-        let guarded = app.layer(from_fn_with_state(Arc::new(self.doors.guard), guard::guard));
+        let guarded = guarded.layer(from_fn_with_state(Arc::new(self.doors.guard), guard::guard));
         let stopping = CancellationToken::new();
         let calls = TaskTracker::new();
         calls.spawn(connections(for_functions, 8).serve(self.doors.api_socket, stopping.clone()));
