@@ -2,8 +2,9 @@
 //! a loopback device is shared with others.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::sync::OnceLock;
 
 use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
 
@@ -37,11 +38,20 @@ pub struct Socket {
 pub fn find(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
     // One of version 6 that is connected to a version 4 address is found under that.
     let (own, other) = (canonical(own), canonical(other));
-    match ask(own, other) {
-        Ok(Some(found)) => Ok(Some(found)),
-        // A kernel may lack the module that answers, and then says that there is none.
-        _ => look_up(own, other),
-    }
+    if answers() { ask(own, other) } else { look_up(own, other) }
+}
+
+/// Whether the kernel answers such questions: one that lacks the module for it says that there is no such socket.
+fn answers() -> bool {
+    static ANSWERS: OnceLock<bool> = OnceLock::new();
+    *ANSWERS.get_or_init(|| ask_for_a_known_one().unwrap_or(false))
+}
+
+fn ask_for_a_known_one() -> io::Result<bool> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let server = listener.local_addr()?;
+    let client = TcpStream::connect(server)?;
+    Ok(ask(client.local_addr()?, server)?.is_some())
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
@@ -153,7 +163,6 @@ fn read(answer: &[u8]) -> Option<Socket> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn the_other_end_of_a_connection_is_found_with_its_holder() {
@@ -166,6 +175,7 @@ mod tests {
             let client = TcpStream::connect(address).expect("connected");
             let (accepted, peer) = listener.accept().expect("accepted");
             let server = accepted.local_addr().expect("an address");
+            assert!(answers(), "this machine's kernel does");
             let found = find(peer, server).expect("the kernel answers").unwrap_or_else(|| panic!("{own}: no socket"));
             assert_eq!(found.user, nix::unistd::Uid::current().as_raw());
             assert_eq!(holders(found.inode).collect::<Vec<_>>(), [std::process::id()]);
