@@ -44,7 +44,9 @@ pub fn find(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
 /// Whether the kernel answers such questions: one that lacks the module for it says that there is no such socket.
 fn answers() -> bool {
     static ANSWERS: OnceLock<bool> = OnceLock::new();
-    *ANSWERS.get_or_init(|| ask_for_a_known_one().unwrap_or(false))
+    // What cannot be tried now, as there is no file or port for it, is tried again.
+    ANSWERS.get().copied().or_else(|| ask_for_a_known_one().ok().map(|does| *ANSWERS.get_or_init(|| does)))
+        == Some(true)
 }
 
 fn ask_for_a_known_one() -> io::Result<bool> {

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,7 +40,9 @@ impl Ephemeral {
     }
 
     fn new_in(parent: &Path) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        // Its owner's alone, as any data dir.
+        let closed = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(closed).tempdir_in(parent)?;
         // Locked before it has its name: who finds it by that finds it held.
         let fresh = folder.path().join(format!("{LOCK}.new"));
         let lock = File::create(&fresh)?;

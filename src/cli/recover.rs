@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep::{self, Recovery};
-use crate::server;
+use crate::server::{self, ServerError};
 
 /// Write what is whole of a data dir into a new one; the old one is only read.
 #[derive(Debug, Args)]
@@ -32,6 +32,10 @@ pub fn run(options: &Options) -> Result<(), String> {
     let from = &options.data_dir;
     if !from.join("store").is_dir() {
         return Err(format!("{} is no data dir of larder: it has no folder `store`", from.display()));
+    }
+    // Beside a running server it would be a part of what that server has.
+    if let Err(error @ ServerError::InUse(_)) = server::lock(from) {
+        return Err(error.to_string());
     }
     let into = options.into.clone().unwrap_or_else(|| beside(from));
     if fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {

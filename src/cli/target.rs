@@ -168,6 +168,9 @@ impl Client {
     /// A client for the server at `endpoint`.
     pub fn new(endpoint: &str, token: Option<&str>) -> Result<Self, String> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
+        if !reqwest::Url::parse(&endpoint).is_ok_and(|url| url.has_host()) {
+            return Err(format!("{endpoint:?} is no address of a server: write http://HOST:PORT"));
+        }
         let http = builder(token)?.build().map_err(|error| format!("cannot make a client: {error}"))?;
         Ok(Self { http, endpoint, socket: None })
     }

@@ -1,10 +1,13 @@
 //! Lines for people and for pipes.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use serde_json::Value;
+
+/// Exit code where the output cannot be written: that of all that could not be done.
+const NOT_WRITTEN: i32 = 2;
 
 /// Text without what a terminal would obey.
 pub fn plain(value: &Value) -> String {
@@ -18,9 +21,18 @@ pub fn pretty(value: &Value) -> String {
 }
 
 /// Prints a line, with its colours where a terminal shows them and `NO_COLOR` is not set; `false` when nobody reads
-/// any more.
+/// any more. What cannot be written for another reason, such as a full disk, ends the program: nobody is to take a part
+/// for the whole.
 pub fn print(line: &str) -> bool {
-    writeln!(anstream::stdout(), "{line}").is_ok()
+    let mut output = anstream::stdout();
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
+        Err(error) => {
+            eprintln!("larder: the output cannot be written: {error}");
+            std::process::exit(NOT_WRITTEN)
+        }
+    }
 }
 
 /// Shows where somebody sees it that something goes on, whose end is not known ahead.

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -59,7 +59,7 @@ pub fn take(data_dir: &Path, run_dir: &Path) -> io::Result<Uuid> {
         Err(error) => return Err(error),
     }
     let note = Note { id: Uuid::new_v4(), folder };
-    fs::create_dir_all(run_dir)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir)?;
     write(run_dir, &note)?;
     Ok(note.id)
 }

@@ -28,7 +28,9 @@ pub fn problem(folder: &Path) -> Result<Option<LedgerError>, LedgerError> {
         Some(error @ LedgerError::DamagedJournal { offset, sequence, .. }) => {
             let bytes = sealed::bytes_there_are(&path)?;
             let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-            let is_torn = offset >= segment::HEADER && segment::last_behind(&bytes, offset, sequence).is_none();
+            let is_cut_short = !sealed::is_compressed(&path) && journal::is_cut_short(bytes.len());
+            let is_torn =
+                offset >= segment::HEADER && !is_cut_short && segment::last_behind(&bytes, offset, sequence).is_none();
             // A damaged header alone is written anew.
             let is_header = offset == 0 && !sealed::is_compressed(&path) && records_are_whole(&bytes);
             Ok((!is_torn && !is_header).then_some(error))
@@ -64,7 +66,12 @@ pub fn write_anew(
     tracing::warn!(%problem, "the journal is mended from the index");
     let segments = journal::segments(&folder)?;
     let is_newest_lost = list::losses(&folder)?.iter().any(|loss| loss.to.is_none());
-    if is_newest_lost && !engine.is_complete()? {
+    let is_cut_short = |path: &Path| {
+        let length = path.metadata().map_or(0, |about| usize::try_from(about.len()).unwrap_or_default());
+        !sealed::is_compressed(path) && journal::is_cut_short(length)
+    };
+    let is_end_lost = is_newest_lost || segments.last().is_some_and(|(_, path)| is_cut_short(path));
+    if is_end_lost && !engine.is_complete()? {
         let reason = "the index may not have the last of them, as it was not closed in good order";
         return Err(with_reason(problem, reason));
     }

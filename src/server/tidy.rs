@@ -9,10 +9,13 @@ use super::ServerError;
 use crate::pods::library;
 
 /// Folders of a data dir that hold what nobody else may see.
-const PRIVATE: [&str; 5] = ["store", "blobs", "trees", "run", "staging"];
+const PRIVATE: [&str; 5] = ["store", "blobs", "trees", "staging", RUN];
+
+/// The one that a start makes, as it says which data dir this is.
+const RUN: &str = "run";
 
 /// Names that a data dir may have in it.
-const OURS: [&str; 8] = ["store", "blobs", "trees", "run", "staging", "lock", "token", "control.sock"];
+const OURS: [&str; 9] = ["store", "blobs", "trees", RUN, "staging", "lock", "token", "control.sock", "ephemeral.lock"];
 
 /// Owner only.
 const MODE: u32 = 0o700;
@@ -25,7 +28,7 @@ pub fn make_folder(path: &Path) -> Result<PathBuf, ServerError> {
     path.canonicalize().map_err(error)
 }
 
-/// Closes a data dir, and what is in it, to everybody else, whatever it was. Where other things lie beside ours, only
+/// Makes the folders of a data dir, and closes it with what is in it to everybody else, whatever it was. Where other things lie beside ours, only
 /// what is ours is closed.
 pub fn narrow(data_dir: &Path) -> Result<(), ServerError> {
     let is_all_ours = fs::read_dir(data_dir).is_ok_and(|entries| {
@@ -42,7 +45,8 @@ pub fn narrow(data_dir: &Path) -> Result<(), ServerError> {
                 fs::set_permissions(&folder, Permissions::from_mode(MODE))
             }
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.ends_with(RUN) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::DirBuilder::new().mode(MODE).create(&folder),
             Err(error) => Err(error),
         };
         result.map_err(|source| ServerError::Io { path: folder, source })?;

@@ -114,8 +114,18 @@ fn localhost_is_both_families_and_several_addresses_go_together() {
 #[test]
 fn a_data_dir_is_its_owners_and_what_a_kill_left_is_gone() {
     let mut server = Server::start(Options::any());
-    server.stop();
     let folder = server.data_dir();
+    let is_closed = || {
+        for name in ["", "store", "blobs", "run", "staging", "trees"] {
+            let mode = std::fs::metadata(folder.join(name)).expect("is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{name}");
+        }
+    };
+    is_closed();
+    server.stop();
+    server.restart();
+    assert!(!server.log().contains("is its owner's alone from now on"), "it was from the beginning: {}", server.log());
+    server.stop();
     for name in ["", "store", "blobs", "run"] {
         std::fs::set_permissions(folder.join(name), Permissions::from_mode(0o755)).expect("set");
     }
@@ -125,10 +135,7 @@ fn a_data_dir_is_its_owners_and_what_a_kill_left_is_gone() {
         std::fs::write(path, "left").expect("written");
     }
     server.restart();
-    for name in ["", "store", "blobs", "run", "staging", "trees"] {
-        let mode = std::fs::metadata(folder.join(name)).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o700, "{name}");
-    }
+    is_closed();
     for left in ["staging/.tmpX", "store/checkpoints/.tmpY", "run/probe-1"] {
         assert!(!folder.join(left).exists(), "{left}");
     }

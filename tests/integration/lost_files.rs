@@ -229,3 +229,22 @@ async fn a_lost_index_is_made_anew_while_the_server_runs() {
     whole_again(&server).await;
     assert_eq!(server.health()["counts"]["functions"], FUNCTIONS + 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newest_segment_that_is_shorter_than_it_was_is_no_torn_write() {
+    let mut server = tokio::task::spawn_blocking(|| filled(10_000)).await.expect("is filled");
+    let data_dir = server.data_dir();
+    let newest = segments(&data_dir).pop().expect("there are some");
+    std::fs::File::options().write(true).open(&newest).expect("opens").set_len(1_000_000).expect("is cut");
+    assert!(!is_whole(&data_dir), "verify sees it");
+    let copy = data_dir.with_file_name("copy");
+    assert!(Command::new("cp").arg("-a").args([&data_dir, &copy]).status().expect("cp runs").success());
+    remove_index(&copy);
+    let before = segments_bytes(&copy);
+    let (code, said) = serve(&copy);
+    assert!(code == Some(2) && said.contains("is damaged at byte") && said.contains("larder recover"), "{said}");
+    assert_eq!(segments_bytes(&copy), before, "nothing was changed");
+    // The index has what was cut.
+    server.restart();
+    assert_eq!(server.health()["counts"]["functions"], FUNCTIONS);
+}

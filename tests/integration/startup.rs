@@ -171,6 +171,27 @@ fn a_closed_standard_output_is_no_reason_not_to_serve() {
     assert_eq!(server.health()["status"], "ok");
 }
 
+/// What cannot be written is no success, and no panic; where nobody reads any more is nothing to say.
+#[test]
+fn output_that_is_not_written_is_an_error() {
+    let server = Server::start(Options::any());
+    let larder = |arguments: &str, output: &str| {
+        let program = env!("CARGO_BIN_EXE_larder");
+        let ran = Command::new("bash").args(["-c", &format!("{program} {arguments} {output}")]).output();
+        let ran = ran.expect("bash runs");
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let state = format!("state --json --endpoint {}", server.url());
+    let (code, said) = larder(&state, ">/dev/full");
+    assert!(code == Some(2) && said.contains("the output cannot be written: No space left"), "{code:?}: {said}");
+    let (code, said) = larder(&state, "| true; exit ${PIPESTATUS[0]}");
+    assert!(code == Some(0) && said.is_empty(), "{code:?}: {said}");
+    let (code, said) = larder("log --endpoint nowhere", "");
+    assert!(code == Some(2) && said.contains("is no address of a server: write http://HOST:PORT"), "{code:?}: {said}");
+    let (code, said) = larder(&format!("recover --data-dir {}", server.data_dir().display()), "");
+    assert!(code == Some(2) && said.contains("in use by another larder"), "{code:?}: {said}");
+}
+
 /// With `--ephemeral` the folder is gone at the end, and a data dir beside it is a contradiction.
 #[test]
 fn an_ephemeral_server_leaves_nothing() {
@@ -193,6 +214,9 @@ fn an_ephemeral_server_leaves_nothing() {
     };
     let made = || fs::read_dir(parent.path()).expect("reads").count();
     let mut killed = started();
+    let folder = fs::read_dir(parent.path()).expect("reads").next().expect("one").expect("is there").path();
+    let rights = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&folder).expect("is there").permissions());
+    assert_eq!(rights & 0o777, 0o700, "it is its owner's alone");
     killed.kill().expect("killed");
     killed.wait().expect("waited for");
     assert_eq!(made(), 1, "a killed one cannot clean up");

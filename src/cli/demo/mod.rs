@@ -6,6 +6,7 @@ mod process;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,8 @@ pub struct Options {
 
 /// Runs the demo; its end is the process's.
 pub async fn run(options: Options) -> ExitCode {
-    let folder = match tempfile::Builder::new().prefix("larder-demo-").tempdir() {
+    let closed = std::fs::Permissions::from_mode(0o700);
+    let folder = match tempfile::Builder::new().prefix("larder-demo-").permissions(closed).tempdir() {
         Ok(folder) => folder,
         Err(error) => return failed(&format!("no temporary folder: {error}"), ""),
     };
@@ -52,7 +54,7 @@ pub async fn run(options: Options) -> ExitCode {
     };
     match outcome.and(ended) {
         Ok(()) => {
-            println!("\nEverything above ran for real. Now: larder serve");
+            line("\nEverything above ran for real. Now: larder serve");
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error, &process::log_tail(folder.path())),

@@ -97,8 +97,8 @@ impl Guard {
 
     /// The origin of a page of another site, if one sent the request and may.
     fn site(&self, headers: &HeaderMap, host: &str, larders_own: bool) -> Result<Option<Allowed>, Refusal> {
-        let site = headers.get("sec-fetch-site").map_or(&b""[..], HeaderValue::as_bytes);
-        let is_other_site = matches!(site, b"cross-site" | b"same-site");
+        let mut sites = headers.get_all("sec-fetch-site").iter().map(HeaderValue::as_bytes);
+        let is_other_site = sites.any(|site| matches!(site, b"cross-site" | b"same-site"));
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             let is_let_in = !is_other_site || (self.origins.are_all() && !larders_own);

@@ -67,6 +67,12 @@ impl Active {
     }
 }
 
+/// Whether a segment that is written is shorter than it was: zeros are on disk behind each record before that is
+/// written, so that what a kill or the power cuts off leaves a file of whole [`AHEAD`].
+pub fn is_cut_short(length: usize) -> bool {
+    !(length as u64).is_multiple_of(AHEAD)
+}
+
 /// Begins a segment. It has its name when it is whole: a crash or a full disk leaves no half of one.
 pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
     let path = path_of(folder, first);
@@ -90,7 +96,7 @@ pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, L
 /// nobody was told of it.
 ///
 /// # Errors
-/// Whole records lie behind bytes that are none: those were acknowledged.
+/// Whole records lie behind bytes that are none, or the file is shorter than it was: those were acknowledged.
 pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, LedgerError> {
     let bytes = disk::read(&path).map_err(io_error(&path))?;
     let (mut offset, mut next) = (segment::HEADER, first);
@@ -104,7 +110,8 @@ pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, 
             segment::Found::Damage(reason) => break Some(reason),
         }
     };
-    if let Some(reason) = damage.filter(|_| segment::last_behind(&bytes, offset, next).is_some()) {
+    let is_torn = || !is_cut_short(bytes.len()) && segment::last_behind(&bytes, offset, next).is_none();
+    if let Some(reason) = damage.filter(|_| !is_torn()) {
         return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
     }
     let file = DiskFile::open(&path).map_err(io_error(&path))?;
@@ -116,11 +123,11 @@ pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, 
     }
     if let Some(reason) = damage {
         tracing::warn!(journal = %path.display(), offset, reason, next, "the journal ends in bytes that are no record; they are cut");
-        file.set_len(offset as u64).and_then(|()| file.sync_all()).map_err(io_error(&path))?;
+        file.write_all_at(&vec![0; bytes.len() - offset], offset as u64).map_err(io_error(&path))?;
     }
     // What is told from here on is on disk: a kill may have come between its write and its sync.
     file.sync_data().map_err(io_error(&path))?;
-    let filled = if damage.is_some() { offset } else { bytes.len().max(segment::HEADER) };
+    let filled = bytes.len().max(segment::HEADER);
     Ok(Active {
         file,
         path,

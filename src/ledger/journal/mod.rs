@@ -22,6 +22,7 @@ use crate::disk;
 use crate::model::event::Event;
 use crate::model::event::history::HistoryEvent;
 
+pub use active::is_cut_short;
 pub use segment::{Identity, Record};
 
 /// Bytes after which a segment is closed; few in unit tests, so that they seal some.
