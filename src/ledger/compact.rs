@@ -79,11 +79,10 @@ pub fn compact(
     let beside = switch::new_folder(path)?;
     write_beside(log, &beside, &at)?;
     let mut new = proven(&beside, begins, &old, has_file)?;
-    if let Some(engine) = switch_over(log, &beside, &old, &mut new)? {
-        match drop_old(index, &engine, journal, &new) {
-            Ok(()) => index.resume(engine),
-            Err(error) => index.give_up(&error),
-        }
+    if let Some(engine) = switch_over(log, &beside, &old, &mut new)?
+        && index.ask_of(&engine, |engine| drop_old(index, engine, journal, &new)).is_some()
+    {
+        index.resume(engine);
     }
     log.index_is_current();
     let freed = checkpoints.remove_before(begins)?;

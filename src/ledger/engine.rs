@@ -82,11 +82,13 @@ pub fn must_answer() -> Result<(), LedgerError> {
     if UNANSWERED.is_some() { Err(LedgerError::Unanswered) } else { Ok(()) }
 }
 
-/// The files over which sled waits are not given to it again by the next start.
+/// The files over which sled waits are not given to it again by the next start. What was put aside before stays: it may
+/// be all there is of a damaged journal.
 pub fn set_aside(folder: &Path) {
-    let aside = folder.with_extension("damaged");
-    let moved = disk::remove_folder(&aside).and_then(|()| disk::rename(folder, &aside));
-    if let Err(error) = moved {
+    let free =
+        (1..u32::MAX).map(|number| folder.with_extension(format!("damaged-{number}"))).find(|path| !path.exists());
+    let aside = free.unwrap_or_else(|| folder.with_extension("damaged-0"));
+    if let Err(error) = disk::rename(folder, &aside) {
         tracing::warn!(%error, "the index's files could not be put aside");
     }
 }

@@ -112,9 +112,13 @@ impl Index {
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Engine) -> Result<T, LedgerError>) -> Option<T> {
-        let engine = self.engine()?;
+        self.ask_of(&*self.engine()?, ask)
+    }
+
+    /// Asks an engine, which is given up where it fails.
+    pub fn ask_of<T>(&self, engine: &Engine, ask: impl FnOnce(&Engine) -> Result<T, LedgerError>) -> Option<T> {
         // It may panic over files that are not as it wrote them, and must not take the writer with it.
-        let answered = catch_unwind(AssertUnwindSafe(|| ask(&engine)));
+        let answered = catch_unwind(AssertUnwindSafe(|| ask(engine)));
         let answered = answered.unwrap_or(Err(LedgerError::DamagedMeta("the index panicked on its files")));
         answered.inspect_err(|error| self.give_up(error)).ok()
     }
