@@ -8,15 +8,14 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use larder::blobs;
 use larder::ledger::{Attachment, Durability, Ledger, Options};
-use larder::model::command::functions::{ConfigPatch, CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
 use larder::model::event::Origin;
-use larder::model::function::{Code, FunctionConfig};
+use larder::model::functions::command::{ConfigPatch, CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
+use larder::model::functions::{Code, FunctionConfig};
 use larder::model::limits::Limits;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::Version;
 
-use crate::Outcome;
-use crate::package;
+use crate::{Outcome, package};
 
 /// Functions that are on their way to the writer at once.
 const AT_ONCE: usize = 500;

@@ -10,11 +10,11 @@ use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, map};
 use super::{Services, json, no_content, patterns};
-use crate::model::alias::{Alias, Routing};
 use crate::model::arn;
-use crate::model::command::functions::{FunctionCommand, PutAlias, UpdateAlias};
-use crate::model::decide::alias_not_found;
 use crate::model::error::ApiError;
+use crate::model::functions::alias::{Alias, Routing};
+use crate::model::functions::command::{FunctionCommand, PutAlias, UpdateAlias};
+use crate::model::functions::decide::alias_not_found;
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::qualifier::Version;
 

@@ -6,7 +6,7 @@ use super::Services;
 use super::call::Call;
 use crate::model::error::ApiError;
 use crate::model::event_sources::{Source, SourceKind};
-use crate::model::function::Vpc;
+use crate::model::functions::Vpc;
 use crate::upstream::{NetworkError, Signer, SourceError, UpstreamError};
 
 /// In whose name the upstream is asked.

@@ -7,6 +7,7 @@ mod shown;
 use axum::http::StatusCode;
 use serde::Serialize;
 
+pub use self::request::{CREATE, UPDATE};
 use self::request::{CreateRequest, UpdateRequest};
 use self::shown::{ProviderVersion, ShownProvider};
 use super::call::Call;
@@ -14,14 +15,12 @@ use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, one_of};
 use super::{Services, json, patterns};
-use crate::model::capacity_provider::{self, CapacityProviderKey};
-use crate::model::command::capacity_providers::CapacityProviderCommand;
+use crate::model::capacity_providers::CapacityProviderKey;
+use crate::model::capacity_providers::command::CapacityProviderCommand;
 use crate::model::error::ApiError;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
-use crate::model::tags;
-
-pub use self::request::{CREATE, UPDATE};
+use crate::model::{capacity_providers, tags};
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation] = &[
@@ -124,7 +123,7 @@ pub async fn get(services: &Services, call: Call) -> Answer {
 }
 
 fn show(state: &crate::model::state::State, key: &CapacityProviderKey, status: StatusCode) -> Answer {
-    let provider = state.capacity_provider(key).ok_or_else(|| capacity_provider::not_found(key))?;
+    let provider = state.capacity_provider(key).ok_or_else(|| capacity_providers::not_found(key))?;
     json(status, &Answered { capacity_provider: ShownProvider::new(provider) })
 }
 
@@ -145,7 +144,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
 pub async fn list_versions(services: &Services, call: Call) -> Answer {
     let (key, page) = (key(&call)?, Page::of(&call)?);
     let state = services.ledger.state();
-    state.capacity_provider(&key).ok_or_else(|| capacity_provider::not_found(&key))?;
+    state.capacity_provider(&key).ok_or_else(|| capacity_providers::not_found(&key))?;
     let versions = state.versions_on_provider(&key, page.after_key(parse_marker)?);
     let (versions, next_marker) = page.take(versions, |version| marker(version));
     let function_versions = versions.into_iter().filter_map(|version| ProviderVersion::new(&state, version)).collect();

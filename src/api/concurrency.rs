@@ -10,11 +10,11 @@ use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, pattern};
 use super::{Services, json as answer_json, no_content, patterns, scaling};
 use crate::model::arn;
-use crate::model::command::concurrency::ConcurrencyCommand;
+use crate::model::concurrency::command::ConcurrencyCommand;
+use crate::model::concurrency::decide::{provisionable, provisioned_not_found, unpublished};
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
-use crate::model::decide::{provisionable, provisioned_not_found, unpublished};
 use crate::model::error::ApiError;
-use crate::model::function::Function;
+use crate::model::functions::Function;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
 

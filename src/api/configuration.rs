@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::function_modes::{ShownModes, ShownS3Files};
 use crate::model::arn;
-use crate::model::function::{
+use crate::model::function_settings::RuntimeManagement;
+use crate::model::functions::{
     FileSystem, FunctionConfig, FunctionState, FunctionVersion, ImageConfig, UpdateStatus, Vpc,
 };
-use crate::model::function_settings::RuntimeManagement;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 
@@ -344,7 +344,7 @@ mod tests {
     use super::*;
     use crate::model::blob::BlobId;
     use crate::model::command::Stamp;
-    use crate::model::function::{Code, sample_config};
+    use crate::model::functions::{Code, sample_config};
     use crate::model::names::Scope;
     use crate::model::time::Timestamp;
 

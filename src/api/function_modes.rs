@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::patterns;
 use super::shape::{Kind, Member, length, one_of, pattern};
-use crate::model::command::functions::{DurablePatch, Publication};
-use crate::model::function::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
+use crate::model::functions::command::{DurablePatch, Publication};
+use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
 
 /// `CapacityProviderConfig`.
 pub const CAPACITY_PROVIDER: Kind = Kind::Structure(&[Member::body(

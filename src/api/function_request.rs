@@ -6,16 +6,15 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
-
-use super::function_modes::{self, ModesRequest};
-use crate::model::command::functions::ConfigPatch;
-use crate::model::decide::{check_new_modes, mode_defaults, patched};
-use crate::model::error::ApiError;
-use crate::model::function::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};
-use crate::model::names::FunctionKey;
-
 pub(super) use shapes::{BUCKET, S3_NAME};
 pub use shapes::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
+
+use super::function_modes::{self, ModesRequest};
+use crate::model::error::ApiError;
+use crate::model::functions::command::ConfigPatch;
+use crate::model::functions::decide::{check_new_modes, mode_defaults, patched};
+use crate::model::functions::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};
+use crate::model::names::FunctionKey;
 
 /// `CreateFunction` as sent.
 #[derive(Debug, Deserialize)]

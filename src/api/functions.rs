@@ -5,28 +5,26 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::asked;
 use super::call::Call;
 use super::code::{self, Package};
 use super::configuration::{FunctionConfiguration, Shown};
 use super::function_modes::publication;
+pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
 use super::layers::{self, check_size};
 use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Kind, Member, TEXT, one_of};
-use super::{Services, fault, json, no_content, patterns};
+use super::{Services, asked, fault, json, no_content, patterns};
 use crate::ledger::Committed;
-use crate::model::command::functions::{
+use crate::model::error::ApiError;
+use crate::model::functions::command::{
     CreateFunction, FunctionCommand, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use crate::model::error::ApiError;
-use crate::model::function::{Function, FunctionVersion};
+use crate::model::functions::{Function, FunctionVersion};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 use crate::model::tags;
-
-pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation] = &[

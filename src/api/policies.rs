@@ -8,9 +8,9 @@ use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::shape::{Kind, Member, TEXT, one_of, pattern};
 use super::{Services, fault, json as answer_json, no_content, patterns};
-use crate::model::command::policies::{Place, PolicyCommand};
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::policy::{Grant, Policy, Target};
+use crate::model::policies::command::{Place, PolicyCommand};
+use crate::model::policies::{Grant, Policy, Target};
 use crate::model::reference::FunctionReference;
 
 /// The operations of this file.

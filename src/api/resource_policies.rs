@@ -9,10 +9,10 @@ use super::operation::{Answer, Operation, operation};
 use super::policies::{self, ShownPolicy, no_such_resource};
 use super::shape::{Kind, Member, pattern};
 use super::{Services, fault, json, no_content};
-use crate::model::command::policies::{Place, PolicyCommand};
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::policy::Target;
-use crate::model::policy_document::Document;
+use crate::model::policies::Target;
+use crate::model::policies::command::{Place, PolicyCommand};
+use crate::model::policies::document::Document;
 use crate::model::reference::FunctionReference;
 
 /// The operations of this file.

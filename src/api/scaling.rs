@@ -8,9 +8,9 @@ use super::call::Call;
 use super::operation::Answer;
 use super::shape::{Kind, Member, pattern};
 use super::{Services, fault, json as answer_json};
-use crate::model::command::concurrency::ConcurrencyCommand;
 use crate::model::concurrency::Scaling;
-use crate::model::function::FunctionState;
+use crate::model::concurrency::command::ConcurrencyCommand;
+use crate::model::functions::FunctionState;
 use crate::model::qualifier::Qualifier;
 
 const NAME: Member = Member::path(

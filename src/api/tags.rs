@@ -7,9 +7,9 @@ use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::shape::{Kind, Member, map, pattern};
 use super::{Services, json as answer_json, no_content, patterns};
-use crate::model::command::tags::TagCommand;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::state::State;
+use crate::model::tags::command::TagCommand;
 use crate::model::tags::{TaggedResource, Tags};
 
 /// The operations of this file.

@@ -7,11 +7,11 @@ use super::call::Call;
 use super::operation::{Answer, Operation, operation};
 use super::shape::{Kind, Member, TEXT, one_of, pattern};
 use super::{Services, json, no_content, paging};
-use crate::model::command::urls::{CreateUrl, UpdateUrl, UrlCommand};
-use crate::model::decide::urls::{arn, function_not_found, not_found};
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::reference::FunctionReference;
 use crate::model::time::Timestamp;
+use crate::model::urls::command::{CreateUrl, UpdateUrl, UrlCommand};
+use crate::model::urls::decide::{arn, function_not_found, not_found};
 use crate::model::urls::{self, FunctionUrl};
 
 /// The operations of this file.

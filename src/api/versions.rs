@@ -9,7 +9,7 @@ use super::operation::{Answer, Operation, operation};
 use super::paging::Page;
 use super::shape::{Member, TEXT};
 use super::{Services, function_modes, functions, json, patterns};
-use crate::model::command::functions::{FunctionCommand, PublishVersion};
+use crate::model::functions::command::{FunctionCommand, PublishVersion};
 use crate::model::qualifier::Version;
 
 /// The operations of this file.

@@ -4,10 +4,9 @@
 //! can be there, and no held one is removed.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use serde::Serialize;
 
@@ -15,7 +14,7 @@ use super::{BlobError, code_tree, io_error};
 use crate::disk;
 use crate::ledger::Ledger;
 use crate::model::blob::BlobId;
-use crate::model::event::uses::BlobUses;
+use crate::model::uses::BlobUses;
 
 /// How old a temporary file is at least that nobody writes any more.
 const ABANDONED: Duration = Duration::from_secs(15 * 60);

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::delayed;
 use crate::ledger::Ledger;
-use crate::model::capacity_provider::CapacityProviderKey;
-use crate::model::command::capacity_providers::CapacityProviderCommand;
+use crate::model::capacity_providers::CapacityProviderKey;
+use crate::model::capacity_providers::command::CapacityProviderCommand;
 use crate::model::names::RevisionId;
 use crate::model::state::State;
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 
-use crate::model::function::{FunctionVersion, ImageConfig};
+use crate::model::functions::{FunctionVersion, ImageConfig};
 use crate::model::runtimes::Architecture;
 
 /// Id of one execution environment: 16 lower-case hex digits, unique in a store.

@@ -5,7 +5,7 @@
 use larder_init::platform::{Level, PlatformEvent, rfc3339};
 use serde::Deserialize;
 
-use crate::model::function::Logging;
+use crate::model::functions::Logging;
 use crate::model::time::Timestamp;
 
 /// The levels of applications, the least first.

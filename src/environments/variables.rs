@@ -10,7 +10,7 @@ use super::executor::{EnvironmentId, Launch};
 use super::hot_reload;
 use super::pool::Target;
 use crate::model::credentials::Credentials;
-use crate::model::function::FunctionVersion;
+use crate::model::functions::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::runtimes::{self, Family};
 use crate::model::time::{Timestamp, civil_date};

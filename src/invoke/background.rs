@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Invoker, Request, checks};
 use crate::model::error::ApiError;
-use crate::model::function::FunctionState;
+use crate::model::functions::FunctionState;
 
 impl Invoker {
     /// Checks a request and runs it in the background.

@@ -3,7 +3,7 @@
 
 use super::{Operation, Request};
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::function::{FunctionState, FunctionVersion};
+use crate::model::functions::{FunctionState, FunctionVersion};
 use crate::model::limits::Limits;
 
 /// What AWS's payload limit has beyond 6 MiB; it counts for responses only.

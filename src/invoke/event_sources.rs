@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environments::delayed;
 use crate::ledger::Ledger;
-use crate::model::command::event_sources::EventSourceCommand;
 use crate::model::event_sources::MappingKey;
+use crate::model::event_sources::command::EventSourceCommand;
 use crate::model::names::RevisionId;
 use crate::model::state::State;
 

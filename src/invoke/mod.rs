@@ -19,7 +19,7 @@ use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Invocation, Pool, RunError, Target};
 use crate::ledger::Ledger;
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::function::{Function, FunctionState, FunctionVersion};
+use crate::model::functions::{Function, FunctionState, FunctionVersion};
 use crate::model::limits::Limits;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::reference::FunctionReference;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use larder_init::link::Outcome;
 use serde_json::json;
 
-use crate::model::function::FunctionConfig;
+use crate::model::functions::FunctionConfig;
 use crate::model::limits::{Limits, STREAM_SIZE};
 
 /// The payload of an outcome, and whether it is an error; `streams` where its caller takes a stream.

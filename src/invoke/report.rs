@@ -9,7 +9,7 @@ use larder_init::platform::{self, Metrics, PlatformEvent, Status};
 use super::outcome;
 use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Report};
-use crate::model::function::FunctionConfig;
+use crate::model::functions::FunctionConfig;
 use crate::model::qualifier::Version;
 
 /// Bytes of a log that an answer carries.
@@ -131,7 +131,7 @@ mod tests {
             max_memory_bytes: 36 * 1024 * 1024,
             output: b"hello".to_vec(),
         };
-        let config = FunctionConfig { memory_mib: 128, timeout_s: 3, ..crate::model::function::sample_config() };
+        let config = FunctionConfig { memory_mib: 128, timeout_s: 3, ..crate::model::functions::sample_config() };
         let (config, trace) = (Arc::new(config), "Root=1-0-0;Parent=0;Sampled=0".to_owned());
         let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace };
         let log = String::from_utf8(log(&completed, &lines, LogFormat::TEXT)).expect("is text");

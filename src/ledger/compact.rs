@@ -20,11 +20,11 @@ use super::proof::{self, Proven, prove};
 use super::{Attachment, Durability, LedgerError, codec, io_error, writer};
 use crate::disk;
 use crate::model::blob::BlobId;
-use crate::model::event::history::HistoryEvent;
-use crate::model::event::uses::BlobUses;
 use crate::model::event::{Event, Origin, Recorded};
+use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::model::uses::BlobUses;
 
 /// Bytes of events or blobs that go into one record.
 const RECORD: usize = 4 * 1024 * 1024;

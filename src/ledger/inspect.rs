@@ -11,9 +11,9 @@ use super::journal::{self, Record, list};
 use super::{LedgerError, checkpoint, codec};
 use crate::model::blob::BlobId;
 use crate::model::event::Event;
-use crate::model::event::history::HistoryEvent;
-use crate::model::event::uses::BlobUses;
+use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
+use crate::model::uses::BlobUses;
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, Serialize)]

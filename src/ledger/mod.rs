@@ -41,18 +41,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
-
-use crate::model::blob::BlobId;
-use crate::model::command::{Command, Stamp};
-use crate::model::decide::Decision;
-use crate::model::error::ApiError;
-use crate::model::event::uses::BlobUses;
-use crate::model::event::{Origin, Recorded};
-use crate::model::limits::Limits;
-use crate::model::qualifier::Version;
-use crate::model::state::State;
-
 pub use checkpoint::CheckpointPolicy;
 pub use codec::FrameError;
 #[cfg(test)]
@@ -62,6 +50,17 @@ use error::io_error;
 pub use health::{Health, Problem};
 pub use index::SmallBlobs;
 pub use proof::blob_file;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::model::blob::BlobId;
+use crate::model::command::{Command, Stamp};
+use crate::model::decide::Decision;
+use crate::model::error::ApiError;
+use crate::model::event::{Origin, Recorded};
+use crate::model::limits::Limits;
+use crate::model::qualifier::Version;
+use crate::model::state::State;
+use crate::model::uses::BlobUses;
 
 /// Version of the store's layout; a store of a newer one is refused.
 pub const SCHEMA: u32 = 4;

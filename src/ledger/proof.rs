@@ -9,9 +9,9 @@ use super::journal::{self, Record};
 use super::{LedgerError, codec};
 use crate::model::blob::BlobId;
 use crate::model::event::Event;
-use crate::model::event::history::HistoryEvent;
-use crate::model::event::uses::BlobUses;
+use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
+use crate::model::uses::BlobUses;
 
 /// What a whole journal gives.
 #[derive(Debug, Default)]

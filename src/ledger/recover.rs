@@ -13,9 +13,9 @@ use super::journal::{self, Identity, Journal, Record, list};
 use super::{Durability, LedgerError, checkpoint, codec, compact, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
-use crate::model::event::uses::BlobUses;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::model::uses::BlobUses;
 
 /// What was written anew.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use super::patience::{self, PATIENCE};
 use super::{LedgerError, codec, io_error, proof};
 use crate::disk;
 use crate::model::blob::BlobId;
-use crate::model::event::uses::BlobUses;
+use crate::model::uses::BlobUses;
 
 /// The thread, which ends with this, at the next segment.
 pub struct Scrubber {

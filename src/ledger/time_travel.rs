@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::point::Point;
 use super::{CommitError, Committed, Ledger, LedgerError, replay};
-use crate::model::command::history::HistoryCommand;
 use crate::model::event::{Origin, Recorded};
+use crate::model::history::command::HistoryCommand;
 use crate::model::history::{Cause, MarkName};
 use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;

@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::arn;
 use super::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
 use super::event_sources::{EventSourceMapping, MappingId, MappingKey};
-use super::function::Function;
+use super::functions::Function;
 use super::iam::{Group, Policy, Role, User};
-use super::layer::Layer;
+use super::layers::Layer;
 use super::names::{AccountId, Region, UrlId};
-use super::policy::Policy as ResourcePolicy;
+use super::policies::Policy as ResourcePolicy;
 use super::resource::{Changes, Resource, ResourceKey};
 use super::state::State;
 

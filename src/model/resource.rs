@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::arn;
 use super::blob::BlobId;
-use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
+use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
-use super::function::Function;
+use super::functions::Function;
 use super::iam::{self, Group, InstanceProfile, Policy, Role, User};
-use super::layer::Layer;
+use super::layers::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{AccountId, EntityKey, FunctionKey, LayerKey, Region, Scope};
 

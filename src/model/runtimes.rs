@@ -231,8 +231,9 @@ const fn row(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::HashSet;
+
+    use super::*;
 
     /// A day after every recording.
     const TODAY: &str = "2026-11-23";

@@ -23,8 +23,8 @@ use super::query::{Answer, QueryCall, QueryService};
 use super::xml::Nothing;
 use crate::api::Services;
 use crate::api::shape::{Kind, Member, length, pattern};
-use crate::model::command::iam::IamCommand;
 use crate::model::error::ApiError;
+use crate::model::iam::command::IamCommand;
 use crate::model::state::State;
 
 /// IAM.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::event::Event;
-use crate::model::event::functions::FunctionEvent;
-use crate::model::event::history::HistoryEvent;
-use crate::model::event::layers::LayerEvent;
-use crate::model::function::{Code, Function, FunctionConfig, FunctionVersion};
+use crate::model::functions::event::FunctionEvent;
+use crate::model::functions::{Code, Function, FunctionConfig, FunctionVersion};
+use crate::model::history::event::HistoryEvent;
 use crate::model::hot_folder::HotFolder;
-use crate::model::layer::{LayerArn, LayerVersion};
+use crate::model::layers::event::LayerEvent;
+use crate::model::layers::{LayerArn, LayerVersion};
 use crate::model::names::{LayerKey, Scope};
 use crate::model::resource::Resource;
 
@@ -181,7 +181,7 @@ fn has_folders(function: &Function) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::function::{LayerReference, sample_config};
+    use crate::model::functions::{LayerReference, sample_config};
     use crate::model::names::FunctionKey;
 
     const LAYER: &str = "arn:aws:lambda:us-east-1:000000000000:layer:l:1";

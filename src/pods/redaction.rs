@@ -5,9 +5,9 @@ use std::sync::Arc;
 use fancy_regex::Regex;
 
 use crate::model::event::Event;
-use crate::model::event::functions::FunctionEvent;
-use crate::model::event::history::HistoryEvent;
-use crate::model::function::{Function, FunctionConfig, FunctionVersion, Variables};
+use crate::model::functions::event::FunctionEvent;
+use crate::model::functions::{Function, FunctionConfig, FunctionVersion, Variables};
+use crate::model::history::event::HistoryEvent;
 use crate::model::qualifier::Version;
 use crate::model::resource::Resource;
 use crate::model::resource_pattern::is_like;

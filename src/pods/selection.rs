@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::model::capacity_provider::CapacityProviderKey;
-use crate::model::function::Function;
+use crate::model::capacity_providers::CapacityProviderKey;
+use crate::model::functions::Function;
 use crate::model::iam::PolicyArn;
-use crate::model::layer::LayerArn;
+use crate::model::layers::LayerArn;
 use crate::model::logs::LogGroupKey;
 use crate::model::names::EntityKey;
 use crate::model::resource::{Resource, ResourceKey};

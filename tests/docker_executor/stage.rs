@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, StandbySpec};
 use larder::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions};
 use larder::environments::images::ImageMapping;
-use larder::model::function::ImageConfig;
+use larder::model::functions::ImageConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use larder::ledger::{CheckpointPolicy, Durability, Ledger, Options as Store};
 use larder::model::blob::BlobId;
-use larder::model::command::functions::{CreateFunction, FunctionCommand};
 use larder::model::event::Origin;
-use larder::model::function::{Code, FunctionConfig};
+use larder::model::functions::command::{CreateFunction, FunctionCommand};
+use larder::model::functions::{Code, FunctionConfig};
 use larder::model::limits::Limits;
 use larder::model::names::{FunctionKey, Scope};
 use rand::rngs::StdRng;

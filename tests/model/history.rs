@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use larder::ledger::portable;
-use larder::model::command::history::HistoryCommand;
 use larder::model::decide::decide;
 use larder::model::event::Event;
-use larder::model::event::history::HistoryEvent;
 use larder::model::history::Cause;
+use larder::model::history::command::HistoryCommand;
+use larder::model::history::event::HistoryEvent;
 use larder::model::limits::Limits;
 use larder::model::state::State;
 use proptest::prelude::*;

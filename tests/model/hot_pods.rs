@@ -8,7 +8,7 @@ use larder::blobs::BlobStore;
 use larder::console::pods::{LoadQuery, load_from};
 use larder::ledger::{Durability, Ledger, Options};
 use larder::model::event::Origin;
-use larder::model::function::Code;
+use larder::model::functions::Code;
 use larder::model::hot_folder::HotFolder;
 use larder::model::limits::Limits;
 use larder::model::resource::Resource;

@@ -98,7 +98,7 @@ fn a_time_finds_its_sequence() {
 fn a_refused_command_leaves_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = open(folder.path());
-    let missing = larder::model::command::functions::FunctionCommand::DeleteFunction {
+    let missing = larder::model::functions::command::FunctionCommand::DeleteFunction {
         key: larder::model::names::FunctionKey {
             scope: larder::model::names::Scope { account: "000000000000".into(), region: "us-east-1".into() },
             name: "missing".into(),

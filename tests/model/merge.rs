@@ -1,8 +1,8 @@
 //! Merging: what stays and what wins, over random states.
 
-use larder::model::command::history::HistoryCommand;
 use larder::model::decide::decide;
 use larder::model::history::Cause;
+use larder::model::history::command::HistoryCommand;
 use larder::model::limits::Limits;
 use larder::model::merge::MergeStrategy;
 use larder::model::resource::Resource;

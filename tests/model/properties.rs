@@ -1,14 +1,14 @@
 //! decide and apply, without a disk.
 
-use larder::model::capacity_provider::ProviderState;
+use larder::model::capacity_providers::ProviderState;
 use larder::model::credentials;
 use larder::model::decide::decide;
 use larder::model::error::ErrorCode;
 use larder::model::event::Event;
-use larder::model::function::FunctionState;
+use larder::model::functions::FunctionState;
 use larder::model::iam::{HolderKind, PolicyArn, Use, Used};
 use larder::model::limits::Limits;
-use larder::model::policy::Target;
+use larder::model::policies::Target;
 use larder::model::state::State;
 use proptest::prelude::*;
 

@@ -1,9 +1,9 @@
 //! Allocations of provisioned concurrency, over random states.
 
-use larder::model::command::concurrency::ConcurrencyCommand;
 use larder::model::concurrency::ProvisionedStatus;
+use larder::model::concurrency::command::ConcurrencyCommand;
 use larder::model::decide::decide;
-use larder::model::function::FunctionState;
+use larder::model::functions::FunctionState;
 use larder::model::limits::Limits;
 use larder::model::names::RevisionId;
 use larder::model::qualifier::{Qualifier, Version};

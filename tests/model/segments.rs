@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use larder::ledger::{Durability, Ledger, LedgerError, Options, inspect};
 use larder::model::blob::BlobId;
-use larder::model::command::history::HistoryCommand;
 use larder::model::event::{Origin, Recorded};
 use larder::model::history::MarkName;
+use larder::model::history::command::HistoryCommand;
 use larder::model::limits::Limits;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};

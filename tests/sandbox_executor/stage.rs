@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use larder::environments::endpoint::Endpoint;
 use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, InitUser, Ulimits};
 use larder::environments::executors::sandbox::{SandboxConfig, SandboxExecutor, SandboxNetwork};
-use larder::model::function::ImageConfig;
+use larder::model::functions::ImageConfig;
 use larder_init::link::{self, FromInit, Invoke, Outcome, Start, ToInit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};

@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::api::patterns;
 use crate::api::shape::{Kind, Member, map, one_of, pattern};
-use crate::model::capacity_provider::{
+use crate::model::capacity_providers::command::{CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider};
+use crate::model::capacity_providers::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
-use crate::model::command::capacity_providers::{CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider};
 
 const INSTANCE_TYPES: Kind = Kind::List { length: Some((0, 400)), item: &pattern(1, 30, r"[a-zA-Z0-9\.\*\-]+") };
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::arn;
-use crate::model::capacity_provider::{CapacityProvider, ScalingPolicy};
-use crate::model::function::FunctionState;
+use crate::model::capacity_providers::{CapacityProvider, ScalingPolicy};
+use crate::model::functions::FunctionState;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
 use crate::model::state::State;

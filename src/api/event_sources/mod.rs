@@ -6,22 +6,22 @@ mod shapes;
 mod structures;
 
 use axum::http::StatusCode;
-
-use super::asked;
-use super::call::Call;
-use super::operation::{Answer, Operation, operation};
-use super::paging::Page;
-use super::{Services, json};
-use crate::model::command::event_sources::{CreateMapping, EventSourceCommand, UpdateMapping};
-use crate::model::decide::event_source_mapping_not_found;
-use crate::model::error::ApiError;
-use crate::model::event_sources::{EventSourceMapping, MappingId, MappingKey, Target};
-use crate::model::reference::FunctionReference;
-use crate::model::state::{MappingIndex, State};
-use crate::model::tags;
 use request::{CreateRequest, UpdateRequest};
 use response::{MappingConfiguration, MappingList};
 use shapes::{CREATE, LIST, NAMED, UPDATE};
+
+use super::call::Call;
+use super::operation::{Answer, Operation, operation};
+use super::paging::Page;
+use super::{Services, asked, json};
+use crate::model::error::ApiError;
+use crate::model::event_sources::apply::MappingIndex;
+use crate::model::event_sources::command::{CreateMapping, EventSourceCommand, UpdateMapping};
+use crate::model::event_sources::decide::event_source_mapping_not_found;
+use crate::model::event_sources::{EventSourceMapping, MappingId, MappingKey, Target};
+use crate::model::reference::FunctionReference;
+use crate::model::state::State;
+use crate::model::tags;
 
 /// Mappings of a page at most.
 ///

@@ -2,9 +2,9 @@
 
 use crate::api::call::Call;
 use crate::api::{Services, code};
-use crate::model::command::layers::{LayerCommand, PublishLayerVersion};
 use crate::model::error::ApiError;
-use crate::model::layer::LayerArn;
+use crate::model::layers::LayerArn;
+use crate::model::layers::command::{LayerCommand, PublishLayerVersion};
 
 /// Takes over those of `arns` that are not in the store and that the library has. What is in neither is refused by
 /// the decision, in AWS's words.

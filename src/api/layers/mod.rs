@@ -8,9 +8,8 @@ mod size;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-
 pub use import::import;
+use serde::{Deserialize, Serialize};
 pub use size::{check_size, zips};
 
 use super::call::Call;
@@ -21,10 +20,10 @@ use super::paging::Page;
 use super::policies::no_such_resource;
 use super::{Services, fault, json, no_content};
 use crate::model::arn;
-use crate::model::command::layers::{LayerCommand, PublishLayerVersion};
-use crate::model::decide::{layer_allowed, layer_denied};
 use crate::model::error::ApiError;
-use crate::model::layer::{LayerArn, LayerVersion};
+use crate::model::layers::command::{LayerCommand, PublishLayerVersion};
+use crate::model::layers::decide::{layer_allowed, layer_denied};
+use crate::model::layers::{LayerArn, LayerVersion};
 use crate::model::names::LayerKey;
 
 /// The operations of this folder.

@@ -9,9 +9,9 @@ use crate::api::call::Call;
 use crate::api::operation::Answer;
 use crate::api::policies::{ShownPolicy, added};
 use crate::api::{Services, json as answer_json, no_content};
-use crate::model::command::layers::LayerCommand;
-use crate::model::decide::{layer_not_found, no_layer_policy};
-use crate::model::policy::Grant;
+use crate::model::layers::command::LayerCommand;
+use crate::model::layers::decide::{layer_not_found, no_layer_policy};
+use crate::model::policies::Grant;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -8,9 +8,9 @@ use crate::api::{Services, fault};
 use crate::blobs::package;
 use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
-use crate::model::decide::resolve_layers;
 use crate::model::error::ApiError;
-use crate::model::function::{Code, LayerReference};
+use crate::model::functions::{Code, LayerReference};
+use crate::model::layers::decide::resolve_layers;
 use crate::model::names::Scope;
 
 /// The zips of layers by their ARNs; none where the decision will refuse the layers for another reason than

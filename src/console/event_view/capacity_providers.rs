@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::capacity_provider::CapacityProvider;
-use crate::model::event::capacity_providers::CapacityProviderEvent;
+use crate::model::capacity_providers::CapacityProvider;
+use crate::model::capacity_providers::event::CapacityProviderEvent;
 
 /// What an event says.
 pub fn details(event: &CapacityProviderEvent) -> Value {

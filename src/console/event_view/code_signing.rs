@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::code_signing::CodeSigningEvent;
+use crate::model::code_signing::event::CodeSigningEvent;
 
 /// What an event says.
 pub fn details(event: &CodeSigningEvent) -> Value {

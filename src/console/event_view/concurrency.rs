@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::concurrency::ConcurrencyEvent;
+use crate::model::concurrency::event::ConcurrencyEvent;
 
 /// What an event says.
 pub fn details(event: &ConcurrencyEvent) -> Value {

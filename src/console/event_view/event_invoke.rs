@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::event_invoke::EventInvokeEvent;
+use crate::model::event_invoke::event::EventInvokeEvent;
 
 /// What an event says.
 pub fn details(event: &EventInvokeEvent) -> Value {

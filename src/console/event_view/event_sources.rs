@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::event_sources::EventSourceEvent;
+use crate::model::event_sources::event::EventSourceEvent;
 use crate::model::event_sources::{EventSourceMapping, Settings};
 
 /// What an event says.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::function_settings::FunctionSettingsEvent;
+use crate::model::function_settings::event::FunctionSettingsEvent;
 
 /// What an event says.
 pub fn details(event: &FunctionSettingsEvent) -> Value {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::MASK;
-use crate::model::event::functions::FunctionEvent;
-use crate::model::function::{Failure, FunctionConfig, FunctionVersion};
+use crate::model::functions::event::FunctionEvent;
+use crate::model::functions::{Failure, FunctionConfig, FunctionVersion};
 
 /// What an event says.
 pub fn details(event: &FunctionEvent) -> Value {
@@ -49,7 +49,7 @@ fn version(version: &FunctionVersion) -> Value {
 }
 
 fn configuration(config: &FunctionConfig) -> Value {
-    let masked = |names: &crate::model::function::Variables| {
+    let masked = |names: &crate::model::functions::Variables| {
         names.0.keys().map(|name| (name.clone(), Value::from(MASK))).collect::<serde_json::Map<_, _>>()
     };
     json!({

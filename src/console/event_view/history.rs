@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::history::HistoryEvent;
 use crate::model::history::Cause;
+use crate::model::history::event::HistoryEvent;
 use crate::model::resource::{Resource, ResourceKey};
 
 /// Resources that are listed of an event: it may have thousands, and says how many.

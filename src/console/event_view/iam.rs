@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::iam::IamEvent;
+use crate::model::iam::event::IamEvent;
 
 /// What an event says.
 pub fn details(event: &IamEvent) -> Value {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::policies::document;
-use crate::model::event::layers::LayerEvent;
-use crate::model::layer::LayerVersion;
+use crate::model::layers::LayerVersion;
+use crate::model::layers::event::LayerEvent;
 
 /// What an event says.
 pub fn details(event: &LayerEvent) -> Value {

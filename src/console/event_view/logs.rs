@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::logs::LogsEvent;
+use crate::model::logs::event::LogsEvent;
 
 /// What an event says.
 pub fn details(event: &LogsEvent) -> Value {

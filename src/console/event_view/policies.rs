@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::MASK;
-use crate::model::event::policies::PolicyEvent;
-use crate::model::policy::Policy;
+use crate::model::policies::Policy;
+use crate::model::policies::event::PolicyEvent;
 
 /// What an event says.
 pub fn details(event: &PolicyEvent) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::tags::TagEvent;
+use crate::model::tags::event::TagEvent;
 
 /// What an event says.
 pub fn details(event: &TagEvent) -> Value {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::urls::UrlEvent;
 use crate::model::names::AliasName;
 use crate::model::urls::Cors;
+use crate::model::urls::event::UrlEvent;
 
 /// What an event says.
 pub fn details(event: &UrlEvent) -> Value {

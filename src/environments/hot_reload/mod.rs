@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::function::FunctionVersion;
-use crate::model::hot_folder::HotFolder;
-
 pub use folder::{FolderError, Folders, Found};
 pub use layers::MergedLayers;
 pub use loaded::LoadedCode;
 use watcher::Watcher;
+
+use crate::model::functions::FunctionVersion;
+use crate::model::hot_folder::HotFolder;
 
 /// How long a folder that does not become quiet is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -21,7 +21,7 @@ use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 use crate::model::arn;
 use crate::model::credentials::{Credentials, RoleSession};
-use crate::model::function::FunctionVersion;
+use crate::model::functions::FunctionVersion;
 use crate::model::limits::STREAM_SIZE;
 
 /// Limit of the init phase, as on AWS.

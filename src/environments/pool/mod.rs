@@ -45,7 +45,7 @@ use super::{Rehydrate, Settings};
 use crate::blobs::BlobError;
 use crate::blobs::code_tree::CodeTrees;
 use crate::ledger::Ledger;
-use crate::model::function::FunctionVersion;
+use crate::model::functions::FunctionVersion;
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::Version;
 

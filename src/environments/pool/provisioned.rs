@@ -11,7 +11,7 @@ use super::making::INIT_AHEAD_MS;
 use super::{DeploymentKey, Pool, RunError, Target};
 use crate::environments::environment::{Environment, Initialization};
 use crate::environments::executor::EnvironmentId;
-use crate::model::function::FunctionVersion;
+use crate::model::functions::FunctionVersion;
 use crate::model::names::FunctionKey;
 use crate::model::state::State;
 

@@ -13,7 +13,7 @@ use super::{Pool, Target};
 use crate::environments::Rehydrate;
 use crate::environments::environment::Initialization;
 use crate::environments::executor::Base;
-use crate::model::function::FunctionState;
+use crate::model::functions::FunctionState;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Version;
 

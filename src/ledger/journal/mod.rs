@@ -16,14 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 
+pub use active::is_cut_short;
+pub use segment::{Identity, Record};
+
 use self::active::{Active, begin, reopen};
 use super::{Attachment, Durability, LedgerError, SCHEMA, codec, io_error};
 use crate::disk;
 use crate::model::event::Event;
-use crate::model::event::history::HistoryEvent;
-
-pub use active::is_cut_short;
-pub use segment::{Identity, Record};
+use crate::model::history::event::HistoryEvent;
 
 /// Bytes after which a segment is closed; few in unit tests, so that they seal some.
 const SEGMENT: u64 = if cfg!(test) { 64 * 1024 } else { 16 * 1024 * 1024 };

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, Scope, Stored};
-use crate::model::capacity_provider;
-use crate::model::event::capacity_providers::CapacityProviderEvent;
+use crate::model::capacity_providers;
+use crate::model::capacity_providers::event::CapacityProviderEvent;
 
 shape! {
-    CapacityProviderKey = capacity_provider::CapacityProviderKey { scope: Scope, name: String }
-    InstanceRequirements = capacity_provider::InstanceRequirements {
+    CapacityProviderKey = capacity_providers::CapacityProviderKey { scope: Scope, name: String }
+    InstanceRequirements = capacity_providers::InstanceRequirements {
         architecture: String, allowed_types: Vec<String>, excluded_types: Vec<String>,
     }
-    ScalingPolicy = capacity_provider::ScalingPolicy { metric: String, target: f64 }
-    Scaling = capacity_provider::Scaling { max_vcpus: u32, mode: String, policies: Vec<ScalingPolicy> }
-    PropagateTags = capacity_provider::PropagateTags { mode: String, tags: BTreeMap<String, String> }
-    ProviderLogging = capacity_provider::ProviderLogging { system_level: Option<String>, group: String }
-    CapacityProvider = capacity_provider::CapacityProvider {
+    ScalingPolicy = capacity_providers::ScalingPolicy { metric: String, target: f64 }
+    Scaling = capacity_providers::Scaling { max_vcpus: u32, mode: String, policies: Vec<ScalingPolicy> }
+    PropagateTags = capacity_providers::PropagateTags { mode: String, tags: BTreeMap<String, String> }
+    ProviderLogging = capacity_providers::ProviderLogging { system_level: Option<String>, group: String }
+    CapacityProvider = capacity_providers::CapacityProvider {
         key: CapacityProviderKey, state: ProviderState, subnets: Vec<String>, security_groups: Vec<String>,
         operator_role: String, instances: InstanceRequirements, scaling: Scaling, kms_key_arn: Option<String>,
         propagate_tags: Option<PropagateTags>, logging: ProviderLogging, tags: BTreeMap<String, String>,
@@ -33,19 +33,19 @@ pub(super) enum ProviderState {
     Deleting,
 }
 
-impl Stored<capacity_provider::ProviderState> for ProviderState {
-    fn store(model: &capacity_provider::ProviderState) -> Self {
+impl Stored<capacity_providers::ProviderState> for ProviderState {
+    fn store(model: &capacity_providers::ProviderState) -> Self {
         match model {
-            capacity_provider::ProviderState::Pending => Self::Pending,
-            capacity_provider::ProviderState::Active => Self::Active,
-            capacity_provider::ProviderState::Deleting => Self::Deleting,
+            capacity_providers::ProviderState::Pending => Self::Pending,
+            capacity_providers::ProviderState::Active => Self::Active,
+            capacity_providers::ProviderState::Deleting => Self::Deleting,
         }
     }
-    fn load(self) -> capacity_provider::ProviderState {
+    fn load(self) -> capacity_providers::ProviderState {
         match self {
-            Self::Pending => capacity_provider::ProviderState::Pending,
-            Self::Active => capacity_provider::ProviderState::Active,
-            Self::Deleting => capacity_provider::ProviderState::Deleting,
+            Self::Pending => capacity_providers::ProviderState::Pending,
+            Self::Active => capacity_providers::ProviderState::Active,
+            Self::Deleting => capacity_providers::ProviderState::Deleting,
         }
     }
 }

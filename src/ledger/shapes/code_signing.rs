@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Scope, Stored};
 use crate::model::code_signing;
-use crate::model::event::code_signing::CodeSigningEvent;
+use crate::model::code_signing::event::CodeSigningEvent;
 
 shape! {
     CodeSigningKey = code_signing::CodeSigningKey { scope: Scope, id: String }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Id, Stored};
 use crate::model::concurrency;
-use crate::model::event::concurrency::ConcurrencyEvent;
+use crate::model::concurrency::event::ConcurrencyEvent;
 
 /// `Status`; one that failed says why.
 #[derive(Serialize, Deserialize)]

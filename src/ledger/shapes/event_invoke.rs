@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Stored};
-use crate::model::event::event_invoke::EventInvokeEvent;
 use crate::model::event_invoke;
+use crate::model::event_invoke::event::EventInvokeEvent;
 
 shape! {
     Destinations = event_invoke::Destinations { on_success: Option<String>, on_failure: Option<String> }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{FunctionKey, Id, Scope, Stored};
-use crate::model::event::event_sources::EventSourceEvent;
 use crate::model::event_sources as model;
+use crate::model::event_sources::event::EventSourceEvent;
 use crate::model::qualifier::Qualifier;
 
 id! {

@@ -1,4 +1,5 @@
-//! The stored events: an area a range of kinds. The tables in the areas' files are the format of the log.
+//! The stored events. The tables in the areas' files are the format of the log: each area has kinds of a range of its
+//! own, which are never given again; a removed one stays in its table as a note.
 
 use std::borrow::Cow;
 
@@ -7,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Stored;
 use crate::ledger::codec::{Frame, FrameError};
 use crate::ledger::migrations;
-use crate::model::event::{
-    self, Event, capacity_providers, code_signing, concurrency, event_invoke, event_sources, function_settings,
-    functions, history, iam, layers, logs, policies, tags, urls,
-};
+use crate::model;
+use crate::model::areas::for_each_area;
+use crate::model::event::{self, Event};
 use crate::model::time::Timestamp;
 
 shape! {
@@ -26,9 +26,11 @@ pub(super) struct Head {
 
 /// The events of one area.
 pub(super) trait StoredEvent: Sized {
+    /// The kinds of the area's events.
+    const KINDS: &'static [u16];
     /// Writes an event's frame.
     fn encode(&self, head: Head) -> Result<Vec<u8>, FrameError>;
-    /// Reads an event of a checked frame whose kind is in the area's range.
+    /// Reads an event of a checked frame whose kind is one of the area's.
     fn decode(frame: &Frame<'_>) -> Result<(Head, Self), FrameError>;
 }
 
@@ -44,9 +46,8 @@ pub(super) fn current<'a>(frame: &Frame<'a>, version: u16) -> Result<Cow<'a, [u8
     Ok(payload)
 }
 
-/// Declares the areas and their kinds.
-macro_rules! areas {
-    ($($area:ident($event:path) $kinds:pat,)*) => {
+macro_rules! stored_events {
+    ($($(#[$doc:meta])* $area:ident $module:ident $command:ident $event:ident,)*) => {
         /// Writes an event's frame.
         pub(in crate::ledger) fn encode(recorded: &event::Recorded) -> Result<Vec<u8>, FrameError> {
             let head = Head { time: recorded.time.0, origin: Stored::store(&recorded.origin) };
@@ -58,27 +59,13 @@ macro_rules! areas {
         /// Reads an event of a checked frame.
         pub(in crate::ledger) fn decode(sequence: u64, frame: &Frame<'_>) -> Result<event::Recorded, FrameError> {
             let (head, event) = match frame.kind {
-                $($kinds => <$event>::decode(frame).map(|(head, event)| (head, event.into()))?,)*
+                $(kind if model::$module::event::$event::KINDS.contains(&kind) => {
+                    model::$module::event::$event::decode(frame).map(|(head, event)| (head, event.into()))?
+                })*
                 kind => return Err(FrameError::UnknownKind(kind)),
             };
             Ok(event::Recorded { sequence, time: Timestamp(head.time), origin: head.origin.load(), event })
         }
     };
 }
-// Kinds are never given again; a removed one stays in its area's table as a note.
-areas! {
-    Function(functions::FunctionEvent) 1..=19,
-    Policy(policies::PolicyEvent) 20..=29,
-    Layer(layers::LayerEvent) 30..=39,
-    Url(urls::UrlEvent) 40..=44,
-    EventInvoke(event_invoke::EventInvokeEvent) 45..=49,
-    Concurrency(concurrency::ConcurrencyEvent) 50..=59,
-    FunctionSettings(function_settings::FunctionSettingsEvent) 60..=64,
-    Tag(tags::TagEvent) 65..=69,
-    CodeSigning(code_signing::CodeSigningEvent) 70..=79,
-    EventSource(event_sources::EventSourceEvent) 80..=89,
-    CapacityProvider(capacity_providers::CapacityProviderEvent) 90..=99,
-    Iam(iam::IamEvent) 100..=119,
-    Logs(logs::LogsEvent) 120..=139,
-    History(history::HistoryEvent) 140..=149,
-}
+for_each_area!(stored_events);

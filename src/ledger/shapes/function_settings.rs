@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Stored};
-use crate::model::event::function_settings::FunctionSettingsEvent;
+use crate::model::function_settings::event::FunctionSettingsEvent;
 use crate::model::function_settings::{self, RuntimeUpdate};
 
 impl Stored<RuntimeUpdate> for String {

@@ -11,42 +11,43 @@ use super::function_settings::RuntimeManagement;
 use super::policies::{Policy, Target};
 use super::urls::FunctionUrl;
 use super::{Digest, FunctionKey, Id, Map, Stored};
-use crate::model::event::functions::FunctionEvent;
-use crate::model::{alias, function};
+use crate::model::functions;
+use crate::model::functions::alias;
+use crate::model::functions::event::FunctionEvent;
 
 /// Variables keep their order.
-impl Stored<function::Variables> for Map<String, String> {
-    fn store(model: &function::Variables) -> Self {
+impl Stored<functions::Variables> for Map<String, String> {
+    fn store(model: &functions::Variables) -> Self {
         Self(model.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
-    fn load(self) -> function::Variables {
-        function::Variables(self.0.into_iter().collect())
+    fn load(self) -> functions::Variables {
+        functions::Variables(self.0.into_iter().collect())
     }
 }
 
 shape! {
-    Image = function::Image { uri: String, resolved_uri: String }
-    Code = function::Code {
+    Image = functions::Image { uri: String, resolved_uri: String }
+    Code = functions::Code {
         blob: Digest, size: u64, image: Option<Image>, source_kms_key_arn: Option<String>, folder: Option<String>,
     }
-    Failure = function::Failure { reason: String, code: String }
-    Logging = function::Logging {
+    Failure = functions::Failure { reason: String, code: String }
+    Logging = functions::Logging {
         format: String, application_level: Option<String>, system_level: Option<String>, group: String,
     }
-    Vpc = function::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
-    FileSystem = function::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
-    LayerReference = function::LayerReference { arn: String, blob: Option<Digest>, size: u64, folder: Option<String> }
-    ImageConfig = function::ImageConfig {
+    Vpc = functions::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
+    FileSystem = functions::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
+    LayerReference = functions::LayerReference { arn: String, blob: Option<Digest>, size: u64, folder: Option<String> }
+    ImageConfig = functions::ImageConfig {
         entry_point: Option<Vec<String>>, command: Option<Vec<String>>, working_directory: Option<String>,
     }
-    CapacityProviderAttachment = function::CapacityProviderAttachment {
+    CapacityProviderAttachment = functions::CapacityProviderAttachment {
         arn: String, per_environment_max_concurrency: Option<u32>, memory_gib_per_vcpu: Option<f64>,
     }
-    DurableConfig = function::DurableConfig {
+    DurableConfig = functions::DurableConfig {
         retention_days: u32, execution_timeout_s: u32, kms_key_arn: Option<String>,
     }
-    RuntimeConfig = function::RuntimeConfig { arn: String, alias: String }
-    FunctionConfig = function::FunctionConfig {
+    RuntimeConfig = functions::RuntimeConfig { arn: String, alias: String }
+    FunctionConfig = functions::FunctionConfig {
         runtime: String, role: String, handler: String, description: String, timeout_s: u32, memory_mib: u32,
         ephemeral_storage_mib: u32, environment: Option<Map<String, String>>, architecture: String,
         tracing_mode: String, logging: Logging, snap_start: String, layers: Vec<LayerReference>,
@@ -55,7 +56,7 @@ shape! {
         capacity_provider: Option<CapacityProviderAttachment>, durable: Option<DurableConfig>,
         runtime_config: Option<RuntimeConfig>, accelerator_memory_gb: Option<i64>,
     }
-    FunctionVersion = function::FunctionVersion {
+    FunctionVersion = functions::FunctionVersion {
         version: u64, code: Code, config: FunctionConfig, description: Option<String>, state: FunctionState,
         last_update: Option<UpdateStatus>, revision: Id, deployment: Id, modified: u64,
     }
@@ -63,7 +64,7 @@ shape! {
     Alias = alias::Alias {
         name: String, version: u64, description: String, routing: Option<Routing>, revision: Id,
     }
-    Function = function::Function {
+    Function = functions::Function {
         key: FunctionKey, latest: FunctionVersion, latest_published: Option<FunctionVersion>, versions: Map<u64, FunctionVersion>, last_version: u64,
         aliases: Map<String, Alias>, tags: BTreeMap<String, String>, reserved_concurrency: Option<u32>,
         provisioned_concurrency: Map<String, ProvisionedConcurrency>, scaling: Map<String, Scaling>,
@@ -76,8 +77,8 @@ shape! {
 }
 
 status! {
-    FunctionState = function::FunctionState { Pending, Active }
-    UpdateStatus = function::UpdateStatus { Successful, InProgress }
+    FunctionState = functions::FunctionState { Pending, Active }
+    UpdateStatus = functions::UpdateStatus { Successful, InProgress }
 }
 
 events! { FunctionEvent {

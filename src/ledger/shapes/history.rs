@@ -11,7 +11,7 @@ use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::{FunctionKey, Map, Stored};
-use crate::model::event::history::HistoryEvent;
+use crate::model::history::event::HistoryEvent;
 use crate::model::{history, resource};
 
 /// Declares the kinds of resources; one's number is its place, so that a new one comes last. In JSON a kind is

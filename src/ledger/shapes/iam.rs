@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Map, Stored};
-use crate::model::event::iam::IamEvent;
+use crate::model::iam::event::IamEvent;
 use crate::model::{iam, names};
 
 impl Stored<names::EntityName> for String {

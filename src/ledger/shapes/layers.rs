@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::policies::Policy;
 use super::{Digest, Map, Scope, Stored};
-use crate::model::event::layers::LayerEvent;
-use crate::model::{layer, names};
+use crate::model::layers::event::LayerEvent;
+use crate::model::{layers, names};
 
 shape! {
     LayerKey = names::LayerKey { scope: Scope, name: String }
-    LayerVersion = layer::LayerVersion {
+    LayerVersion = layers::LayerVersion {
         number: u64, description: String, license: Option<String>, runtimes: Option<Vec<String>>,
         architectures: Option<Vec<String>>, blob: Digest, size: u64, created: u64, policy: Option<Policy>,
         folder: Option<String>,
     }
-    Layer = layer::Layer { versions: Map<u64, LayerVersion>, last_version: u64 }
+    Layer = layers::Layer { versions: Map<u64, LayerVersion>, last_version: u64 }
 }
 
 events! { LayerEvent {

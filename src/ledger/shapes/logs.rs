@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Id, Scope, Stored};
-use crate::model::event::logs::LogsEvent;
+use crate::model::logs::event::LogsEvent;
 use crate::model::{logs, names};
 
 id! {

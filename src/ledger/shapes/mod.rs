@@ -11,15 +11,13 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
+use text::{Digest, Id, Map};
 use uuid::Uuid;
 
 use crate::model::blob::BlobId;
-use crate::model::hot_folder;
 use crate::model::names::{self, RevisionId};
-use crate::model::qualifier;
 use crate::model::time::Timestamp;
-
-use text::{Digest, Id, Map};
+use crate::model::{hot_folder, qualifier};
 
 /// A stored shape and the model type it stands for.
 trait Stored<M> {
@@ -193,6 +191,8 @@ macro_rules! status {
 macro_rules! events {
     ($event:ident { $($kind:literal / $version:literal $name:ident { $($field:ident: $ty:ty),* $(,)? })* }) => {
         impl $crate::ledger::shapes::events::StoredEvent for $event {
+            const KINDS: &'static [u16] = &[$($kind),*];
+
             fn encode(
                 &self,
                 head: $crate::ledger::shapes::events::Head,

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::MapKey;
 use super::{FunctionKey, Id, Stored};
-use crate::model::event::policies::PolicyEvent;
-use crate::model::policy;
+use crate::model::policies;
+use crate::model::policies::event::PolicyEvent;
 
 /// What a policy is attached to.
 #[derive(Serialize, Deserialize)]
@@ -36,28 +36,28 @@ impl MapKey for Target {
     }
 }
 
-impl Stored<policy::Target> for Target {
-    fn store(model: &policy::Target) -> Self {
+impl Stored<policies::Target> for Target {
+    fn store(model: &policies::Target) -> Self {
         match model {
-            policy::Target::Function => Self::Function,
-            policy::Target::LatestPublished => Self::LatestPublished,
-            policy::Target::Version(number) => Self::Version(*number),
-            policy::Target::Alias(name) => Self::Alias(Stored::store(name)),
+            policies::Target::Function => Self::Function,
+            policies::Target::LatestPublished => Self::LatestPublished,
+            policies::Target::Version(number) => Self::Version(*number),
+            policies::Target::Alias(name) => Self::Alias(Stored::store(name)),
         }
     }
-    fn load(self) -> policy::Target {
+    fn load(self) -> policies::Target {
         match self {
-            Self::Function => policy::Target::Function,
-            Self::LatestPublished => policy::Target::LatestPublished,
-            Self::Version(number) => policy::Target::Version(number),
-            Self::Alias(name) => policy::Target::Alias(name.load()),
+            Self::Function => policies::Target::Function,
+            Self::LatestPublished => policies::Target::LatestPublished,
+            Self::Version(number) => policies::Target::Version(number),
+            Self::Alias(name) => policies::Target::Alias(name.load()),
         }
     }
 }
 
 shape! {
-    Statement = policy::Statement { sid: Option<String>, text: String }
-    Policy = policy::Policy { version: String, id: Option<String>, statements: Vec<Statement>, revision: Id }
+    Statement = policies::Statement { sid: Option<String>, text: String }
+    Policy = policies::Policy { version: String, id: Option<String>, statements: Vec<Statement>, revision: Id }
 }
 
 events! { PolicyEvent {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::code_signing::CodeSigningKey;
 use super::{FunctionKey, Id, Scope, Stored};
-use crate::model::event::tags::TagEvent;
 use crate::model::tags;
+use crate::model::tags::event::TagEvent;
 
 /// The kind of a resource is its place: a new one comes last.
 #[derive(Serialize, Deserialize)]

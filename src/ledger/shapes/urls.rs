@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FunctionKey, Stored};
-use crate::model::event::urls::UrlEvent;
 use crate::model::urls;
+use crate::model::urls::event::UrlEvent;
 
 shape! {
     Cors = urls::Cors {

@@ -1,5 +1,9 @@
 //! Event source mappings: what is read, which function gets it, and how.
 
+pub mod apply;
+pub mod command;
+pub mod decide;
+pub mod event;
 mod filters;
 mod rules;
 mod settings;
@@ -8,6 +12,13 @@ mod source;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use filters::is_pattern;
+pub use rules::{check_origin, check_patch, check_settings, check_unchangeable};
+pub use settings::{
+    Destination, DocumentDbConfig, DocumentDbPatch, KafkaConfig, KafkaPatch, Origin, PollersPatch, ProvisionedPollers,
+    RegistryAccess, SchemaRegistry, Settings, SettingsPatch, SourceAccess,
+};
+pub use source::{Source, SourceKind};
 use strum::IntoStaticStr;
 use uuid::Uuid;
 
@@ -16,14 +27,6 @@ use super::command::Stamp;
 use super::names::{FunctionKey, RevisionId, Scope};
 use super::qualifier::Qualifier;
 use super::time::Timestamp;
-
-pub use filters::is_pattern;
-pub use rules::{check_origin, check_patch, check_settings, check_unchangeable};
-pub use settings::{
-    Destination, DocumentDbConfig, DocumentDbPatch, KafkaConfig, KafkaPatch, Origin, PollersPatch, ProvisionedPollers,
-    RegistryAccess, SchemaRegistry, Settings, SettingsPatch, SourceAccess,
-};
-pub use source::{Source, SourceKind};
 
 /// The `UUID` of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::{State, iam};
-use crate::model::capacity_provider::CapacityProviderKey;
+use super::State;
+use crate::model::capacity_providers::CapacityProviderKey;
 use crate::model::code_signing::CodeSigningKey;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
-use crate::model::function::{Function, FunctionVersion};
+use crate::model::functions::{Function, FunctionVersion};
+use crate::model::iam;
 use crate::model::names::{FunctionKey, RevisionId, Scope, UrlId};
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::urls::UrlOwner;
@@ -110,7 +111,7 @@ impl Usage {
 
 impl State {
     /// Changes the function at `key`, if it is there.
-    pub(super) fn change_function(&mut self, key: &FunctionKey, change: impl FnOnce(&mut Function)) {
+    pub(in crate::model) fn change_function(&mut self, key: &FunctionKey, change: impl FnOnce(&mut Function)) {
         let Some(before) = self.functions.get(key).cloned() else { return };
         let mut after = (*before).clone();
         change(&mut after);
@@ -118,7 +119,12 @@ impl State {
     }
 
     /// Puts `after` in the place of `before` and keeps what is derived in step.
-    pub(super) fn replace(&mut self, key: &FunctionKey, before: Option<&Function>, after: Option<Arc<Function>>) {
+    pub(in crate::model) fn replace(
+        &mut self,
+        key: &FunctionKey,
+        before: Option<&Function>,
+        after: Option<Arc<Function>>,
+    ) {
         if let Some(function) = before {
             self.take_out(function);
         }
@@ -162,7 +168,7 @@ impl State {
         self.set_usage(scope, self.usage(scope).plus(Usage::of(function)));
     }
 
-    pub(super) fn set_usage(&mut self, scope: &Scope, usage: Usage) {
+    pub(in crate::model) fn set_usage(&mut self, scope: &Scope, usage: Usage) {
         if usage == Usage::default() {
             self.usage.remove(scope);
         } else {
@@ -187,7 +193,7 @@ impl State {
         }
         self.rederive_providers();
         self.rederive_mappings();
-        iam::rederive(&mut self);
+        iam::apply::rederive(&mut self);
         self
     }
 }

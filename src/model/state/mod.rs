@@ -1,43 +1,28 @@
-//! The state: the fold of all events, immutable once published. One file an area applies its events;
-//! `derived.rs` keeps in step what follows from functions.
+//! The state: the fold of all events, immutable once published. The areas apply their events; `derived.rs` keeps in step what follows from functions.
 
-mod capacity_providers;
-mod code_signing;
-mod concurrency;
 mod derived;
-mod event_invoke;
-mod event_sources;
-mod function_settings;
-mod functions;
-mod history;
-pub mod iam;
-mod layers;
-mod logs;
-mod policies;
 mod resources;
-mod tags;
-mod urls;
 
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub use derived::Usage;
 use imbl::{OrdMap, OrdSet};
 
-use super::capacity_provider::{CapacityProvider, CapacityProviderKey};
+use super::areas::for_each_area;
+use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event::Event;
+use super::event_sources::apply::{MappingIndices, UnsettledMappings};
 use super::event_sources::{EventSourceMapping, MappingKey};
-use super::function::{Function, FunctionState, FunctionVersion, UpdateStatus};
+use super::functions::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::history::{Mark, MarkName};
 use super::iam::{Group, InstanceProfile, Policy, Role, Use, User};
-use super::layer::Layer;
+use super::layers::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
 use super::urls::UrlOwner;
-
-pub use derived::Usage;
-pub use event_sources::{MappingIndex, MappingIndices, UnsettledMappings};
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -148,29 +133,23 @@ impl State {
             .take_while(move |(key, _)| key == config)
             .map(|(_, function)| function)
     }
-
-    /// Folds one event. It cannot fail: an event is a fact. An event about a function that is not
-    /// there (which `decide` never makes) changes nothing but the sequence.
-    pub fn apply(&mut self, event: &Event) {
-        self.sequence += 1;
-        match event {
-            Event::Function(event) => functions::apply(self, event),
-            Event::Policy(event) => policies::apply(self, event),
-            Event::Layer(event) => layers::apply(self, event),
-            Event::Url(event) => urls::apply(self, event),
-            Event::EventInvoke(event) => event_invoke::apply(self, event),
-            Event::Concurrency(event) => concurrency::apply(self, event),
-            Event::FunctionSettings(event) => function_settings::apply(self, event),
-            Event::Tag(event) => tags::apply(self, event),
-            Event::CodeSigning(event) => code_signing::apply(self, event),
-            Event::EventSource(event) => event_sources::apply(self, event),
-            Event::CapacityProvider(event) => capacity_providers::apply(self, event),
-            Event::Iam(event) => iam::apply(self, event),
-            Event::Logs(event) => logs::apply(self, event),
-            Event::History(event) => history::apply(self, event),
-        }
-    }
 }
+
+macro_rules! apply {
+    ($($(#[$doc:meta])* $area:ident $module:ident $command:ident $event:ident,)*) => {
+        impl State {
+            /// Folds one event. It cannot fail: an event is a fact. An event about a function that is not
+            /// there (which `decide` never makes) changes nothing but the sequence.
+            pub fn apply(&mut self, event: &Event) {
+                self.sequence += 1;
+                match event {
+                    $(Event::$area(event) => super::$module::apply::apply(self, event),)*
+                }
+            }
+        }
+    };
+}
+for_each_area!(apply);
 
 impl FunctionVersion {
     /// Whether it is `Pending` or `InProgress`.

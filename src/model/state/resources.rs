@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
 
-use super::{State, capacity_providers, code_signing, iam, logs};
-use crate::model::event::capacity_providers::CapacityProviderEvent;
-use crate::model::event::code_signing::CodeSigningEvent;
-use crate::model::event::iam::IamEvent;
-use crate::model::event::logs::LogsEvent;
+use super::State;
+use crate::model::capacity_providers;
+use crate::model::capacity_providers::event::CapacityProviderEvent;
+use crate::model::code_signing;
+use crate::model::code_signing::event::CodeSigningEvent;
+use crate::model::iam;
+use crate::model::iam::event::IamEvent;
+use crate::model::logs;
+use crate::model::logs::event::LogsEvent;
 use crate::model::resource::{Changes, Resource, ResourceKey};
 
 /// Declares which map holds which kind, in the order of the kinds.
@@ -74,7 +78,7 @@ impl State {
         }
     }
 
-    pub(super) fn put_resource(&mut self, resource: &Resource) {
+    pub(in crate::model) fn put_resource(&mut self, resource: &Resource) {
         match resource {
             Resource::Function(key, function) => {
                 let before = self.functions.get(key).cloned();
@@ -83,26 +87,30 @@ impl State {
             Resource::Layer(key, layer) => self.replace_layer(key, Arc::clone(layer)),
             Resource::CodeSigningConfig(key, config) => {
                 let (key, config) = (key.clone(), (**config).clone());
-                code_signing::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
+                code_signing::apply::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
             }
             Resource::CapacityProvider(_, provider) => {
                 let provider = Box::new((**provider).clone());
-                capacity_providers::apply(self, &CapacityProviderEvent::CapacityProviderPut { provider });
+                capacity_providers::apply::apply(self, &CapacityProviderEvent::CapacityProviderPut { provider });
             }
             Resource::EventSourceMapping(key, mapping) => self.replace_mapping(key, Some((**mapping).clone())),
-            Resource::Role(_, role) => iam::apply(self, &IamEvent::RolePut { role: Box::new((**role).clone()) }),
+            Resource::Role(_, role) => iam::apply::apply(self, &IamEvent::RolePut { role: Box::new((**role).clone()) }),
             Resource::Policy(_, policy) => {
-                iam::apply(self, &IamEvent::PolicyPut { policy: Box::new((**policy).clone()) });
+                iam::apply::apply(self, &IamEvent::PolicyPut { policy: Box::new((**policy).clone()) });
             }
             Resource::InstanceProfile(_, profile) => {
-                iam::apply(self, &IamEvent::InstanceProfilePut { profile: Box::new((**profile).clone()) });
+                iam::apply::apply(self, &IamEvent::InstanceProfilePut { profile: Box::new((**profile).clone()) });
             }
-            Resource::LogGroup(_, group) => logs::apply(self, &LogsEvent::LogGroupPut { group: Arc::clone(group) }),
+            Resource::LogGroup(_, group) => {
+                logs::apply::apply(self, &LogsEvent::LogGroupPut { group: Arc::clone(group) });
+            }
             Resource::LogStream(_, stream) => {
-                logs::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
+                logs::apply::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
             }
-            Resource::User(_, user) => iam::apply(self, &IamEvent::UserPut { user: Box::new((**user).clone()) }),
-            Resource::Group(_, group) => iam::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) }),
+            Resource::User(_, user) => iam::apply::apply(self, &IamEvent::UserPut { user: Box::new((**user).clone()) }),
+            Resource::Group(_, group) => {
+                iam::apply::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) });
+            }
         }
     }
 
@@ -114,20 +122,20 @@ impl State {
             }
             ResourceKey::Layer(key) => self.remove_layer(&key),
             ResourceKey::CodeSigningConfig(key) => {
-                code_signing::apply(self, &CodeSigningEvent::CodeSigningConfigDeleted { key });
+                code_signing::apply::apply(self, &CodeSigningEvent::CodeSigningConfigDeleted { key });
             }
             ResourceKey::CapacityProvider(key) => {
-                capacity_providers::apply(self, &CapacityProviderEvent::CapacityProviderDeleted { key });
+                capacity_providers::apply::apply(self, &CapacityProviderEvent::CapacityProviderDeleted { key });
             }
             ResourceKey::EventSourceMapping(key) => self.replace_mapping(&key, None),
-            ResourceKey::Role(key) => iam::apply(self, &IamEvent::RoleDeleted { key }),
-            ResourceKey::Policy(key) => iam::apply(self, &IamEvent::PolicyDeleted { key }),
-            ResourceKey::InstanceProfile(key) => iam::apply(self, &IamEvent::InstanceProfileDeleted { key }),
+            ResourceKey::Role(key) => iam::apply::apply(self, &IamEvent::RoleDeleted { key }),
+            ResourceKey::Policy(key) => iam::apply::apply(self, &IamEvent::PolicyDeleted { key }),
+            ResourceKey::InstanceProfile(key) => iam::apply::apply(self, &IamEvent::InstanceProfileDeleted { key }),
             // Its streams are resources of their own.
             ResourceKey::LogGroup(key) => drop(self.log_groups.remove(&key)),
-            ResourceKey::LogStream(key) => logs::apply(self, &LogsEvent::LogStreamDeleted { key }),
-            ResourceKey::User(key) => iam::apply(self, &IamEvent::UserDeleted { key }),
-            ResourceKey::Group(key) => iam::apply(self, &IamEvent::GroupDeleted { key }),
+            ResourceKey::LogStream(key) => logs::apply::apply(self, &LogsEvent::LogStreamDeleted { key }),
+            ResourceKey::User(key) => iam::apply::apply(self, &IamEvent::UserDeleted { key }),
+            ResourceKey::Group(key) => iam::apply::apply(self, &IamEvent::GroupDeleted { key }),
         }
     }
 }

@@ -10,10 +10,10 @@ use super::users::{caller, change, existing};
 use super::{MARKER, MAX_ITEMS, USER_IF_ANY, commit, texts};
 use crate::api::Services;
 use crate::api::shape::{Member, one_of, pattern};
-use crate::model::command::iam::{IamCommand, UserChange};
-use crate::model::decide::iam::no_access_key;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::AccessKey;
+use crate::model::iam::command::{IamCommand, UserChange};
+use crate::model::iam::decide::no_access_key;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List};
 

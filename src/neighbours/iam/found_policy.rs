@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::tags::Tag;
 use crate::model::credentials::base32;
-use crate::model::decide::iam::{no_policy, no_policy_arn};
 use crate::model::error::ApiError;
+use crate::model::iam::decide::{no_policy, no_policy_arn};
 use crate::model::iam::managed::{self, Managed};
 use crate::model::iam::{Policy, PolicyArn};
 use crate::model::names::AccountId;

@@ -8,13 +8,13 @@ use super::users::{UserShown, change, existing as existing_user};
 use super::{GROUP, MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, USER, check_name, commit, done, is_below, texts};
 use crate::api::Services;
 use crate::api::shape::Member;
-use crate::model::command::iam::{GroupChange, IamCommand, UserChange};
-use crate::model::decide::iam::no_group;
 use crate::model::error::ApiError;
+use crate::model::iam::apply::entities_after;
+use crate::model::iam::command::{GroupChange, IamCommand, UserChange};
+use crate::model::iam::decide::no_group;
 use crate::model::iam::{Group, Used};
 use crate::model::names::AccountId;
 use crate::model::state::State;
-use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List};
 

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::api::Services;
 use crate::api::shape::Member;
-use crate::model::command::iam::{GroupChange, HeldChange, IamCommand, RoleChange, UserChange};
-use crate::model::decide::iam::{no_group, no_own_policy, no_role, no_user};
 use crate::model::error::ApiError;
+use crate::model::iam::command::{GroupChange, HeldChange, IamCommand, RoleChange, UserChange};
+use crate::model::iam::decide::{no_group, no_own_policy, no_role, no_user};
 use crate::model::iam::{HolderKind, PolicyArn};
 use crate::model::state::State;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};

@@ -9,13 +9,13 @@ use super::tags::{self, Keys, TAG_KEYS, TAGS, Tag};
 use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, commit, done, is_below, texts};
 use crate::api::Services;
 use crate::api::shape::Member;
-use crate::model::command::iam::{IamCommand, InstanceProfileChange};
-use crate::model::decide::iam::no_instance_profile;
 use crate::model::error::ApiError;
+use crate::model::iam::apply::entities_after;
+use crate::model::iam::command::{IamCommand, InstanceProfileChange};
+use crate::model::iam::decide::no_instance_profile;
 use crate::model::iam::{InstanceProfile, Used};
 use crate::model::names::AccountId;
 use crate::model::state::State;
-use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List};
 

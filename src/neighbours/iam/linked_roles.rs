@@ -6,8 +6,8 @@ use super::roles::{RoleShown, existing, named};
 use super::{NAME, ROLE, ROLE_DESCRIPTION};
 use crate::api::Services;
 use crate::api::shape::{Member, length, pattern};
-use crate::model::command::iam::{CreateRole, IamCommand};
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::iam::command::{CreateRole, IamCommand};
 use crate::model::iam::{LINKED_PATH, Tags};
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 

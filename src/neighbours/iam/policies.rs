@@ -11,10 +11,10 @@ use super::{
 };
 use crate::api::Services;
 use crate::api::shape::{Kind, Member, one_of};
-use crate::model::command::iam::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
-use crate::model::decide::iam::no_policy;
+use crate::model::iam::apply::entities_after;
+use crate::model::iam::command::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
+use crate::model::iam::decide::no_policy;
 use crate::model::iam::managed;
-use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::List;
 

@@ -8,9 +8,9 @@ use super::policies::{LIST_OF_POLICY, changed};
 use super::{DOCUMENT, POLICY, VERSION_ID, commit, document, done, texts};
 use crate::api::Services;
 use crate::api::shape::{Kind, Member};
-use crate::model::command::iam::PolicyChange;
-use crate::model::decide::iam::{no_policy_version, version_number};
 use crate::model::error::ErrorCode;
+use crate::model::iam::command::PolicyChange;
+use crate::model::iam::decide::{no_policy_version, version_number};
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List};
 

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::api::Services;
 use crate::api::shape::Member;
-use crate::model::command::iam::{CreateRole, IamCommand, Named, RoleChange};
-use crate::model::decide::iam::no_role;
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::iam::apply::entities_after;
+use crate::model::iam::command::{CreateRole, IamCommand, Named, RoleChange};
+use crate::model::iam::decide::no_role;
 use crate::model::iam::{LINKED_PATH, Role};
 use crate::model::names::AccountId;
 use crate::model::state::State;
-use crate::model::state::iam::entities_after;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List, Nothing};
 

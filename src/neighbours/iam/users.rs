@@ -13,13 +13,13 @@ use super::{
 };
 use crate::api::Services;
 use crate::api::shape::Member;
-use crate::model::command::iam::{CreateUser, IamCommand, UserChange};
-use crate::model::decide::iam::no_user;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::User;
+use crate::model::iam::apply::entities_after;
+use crate::model::iam::command::{CreateUser, IamCommand, UserChange};
+use crate::model::iam::decide::no_user;
 use crate::model::names::AccountId;
 use crate::model::state::State;
-use crate::model::state::iam::entities_after;
 use crate::model::time::Timestamp;
 use crate::neighbours::query::{Answer, QueryCall, QueryOperation, query_operation};
 use crate::neighbours::xml::{self, List};

@@ -12,8 +12,8 @@ use super::now;
 use crate::environments::LogSink;
 use crate::ledger::log_lines::{LogLines, NewLine};
 use crate::ledger::{CommitError, Ledger, LedgerError};
-use crate::model::command::logs::LogsCommand;
 use crate::model::event::Origin;
+use crate::model::logs::command::LogsCommand;
 use crate::model::logs::{LogPlace, LogStreamKey};
 use crate::model::time::Timestamp;
 

@@ -12,8 +12,8 @@ use super::{Answer, Logs, invalid, now, shapes};
 use crate::api::shape::{Kind, Member, length};
 use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
-use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
+use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::logs::{LogGroup, LogPlace, LogStreamKey};
 use crate::model::state::State;
 

@@ -12,9 +12,9 @@ use super::{Answer, Logs, invalid, now, shapes};
 use crate::api::shape::{Kind, Member};
 use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
-use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
 use crate::model::logs::LogPlace;
+use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
 
 /// Bytes of a page at most, and what a line counts: as of `PutLogEvents`.
 pub const PAGE_BYTES: u64 = 1_048_576;

@@ -3,9 +3,9 @@
 use super::request::Request;
 use super::{Answer, Logs, invalid, shapes};
 use crate::api::shape::{Kind, Member};
-use crate::model::command::logs::{CreateLogGroup, GroupChange, LogsCommand};
-use crate::model::decide::log_group_not_found;
 use crate::model::error::ApiError;
+use crate::model::logs::command::{CreateLogGroup, GroupChange, LogsCommand};
+use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogGroupKey, MAX_TAGS, RETENTION_DAYS, STANDARD};
 
 /// `CreateLogGroup`.

@@ -6,7 +6,7 @@ use super::page::Page;
 use super::request::Request;
 use super::{Answer, Logs, invalid, shapes};
 use crate::api::shape::{Kind, Member, pattern};
-use crate::model::decide::log_group_not_found;
+use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogGroup, LogPlace};
 
 /// `DescribeLogGroups`.

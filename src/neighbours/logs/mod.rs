@@ -26,18 +26,18 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
+use request::Request;
 use serde_json::Value;
 use tracing::Instrument as _;
+use wire::Wire;
 
 use crate::api::sigv4::Caller;
 use crate::ledger::log_lines::LogLines;
 use crate::ledger::{CommitError, Committed, Ledger, LedgerError};
-use crate::model::command::logs::LogsCommand;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
+use crate::model::logs::command::LogsCommand;
 use crate::model::time::Timestamp;
-use request::Request;
-use wire::Wire;
 
 /// Bytes of a request at most: `PutLogEvents` takes 1 MiB of text, which escapes may make six times as long.
 pub const MAX_REQUEST: usize = 16 * 1024 * 1024;

@@ -7,9 +7,9 @@ use super::request::Request;
 use super::{Answer, Logs, invalid, now, shapes};
 use crate::api::shape::{Kind, Member, length};
 use crate::ledger::log_lines::{LINE_OVERHEAD, NewLine};
-use crate::model::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::error::ApiError;
 use crate::model::logs::LogGroup;
+use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::time::Timestamp;
 
 /// Bytes of a batch at most, as of one event: with [`LINE_OVERHEAD`] for each.

@@ -9,8 +9,8 @@ use super::request::Request;
 use super::{Answer, Logs, invalid, shapes};
 use crate::api::shape::{Kind, Member, one_of};
 use crate::ledger::log_lines::Counters;
-use crate::model::command::logs::LogsCommand;
-use crate::model::decide::log_group_not_found;
+use crate::model::logs::command::LogsCommand;
+use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogPlace, LogStream};
 
 /// A request that names a stream.

@@ -6,10 +6,10 @@ use super::groups::change;
 use super::request::{Request, group_of_arn};
 use super::{Answer, Logs, invalid, shapes};
 use crate::api::shape::{Kind, Member};
-use crate::model::command::logs::GroupChange;
-use crate::model::decide::log_group_not_found;
 use crate::model::error::ApiError;
 use crate::model::logs::LogGroupKey;
+use crate::model::logs::command::GroupChange;
+use crate::model::logs::decide::log_group_not_found;
 
 /// A request that names a resource alone.
 pub const RESOURCE: &[Member] = &[RESOURCE_ARN];

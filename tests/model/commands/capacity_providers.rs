@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use larder::model::capacity_provider::{
+use larder::model::capacity_providers::command::{
+    CapacityProviderCommand, CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider,
+};
+use larder::model::capacity_providers::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
 use larder::model::command::Command;
-use larder::model::command::capacity_providers::{
-    CapacityProviderCommand, CreateCapacityProvider, ScalingPatch, UpdateCapacityProvider,
-};
 use larder::model::state::State;
 use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use larder::model::code_signing::CodeSigningKey;
-use larder::model::command::code_signing::{CodeSigningCommand, Settings};
+use larder::model::code_signing::command::{CodeSigningCommand, Settings};
 use proptest::prelude::*;
 use uuid::Uuid;
 

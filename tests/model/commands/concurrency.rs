@@ -1,7 +1,7 @@
 //! Random commands about reserved and provisioned concurrency, and scaling.
 
-use larder::model::command::concurrency::ConcurrencyCommand;
 use larder::model::concurrency::Scaling;
+use larder::model::concurrency::command::ConcurrencyCommand;
 use larder::model::state::State;
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
 //! Random commands about event-invoke configurations.
 
 use larder::model::arn;
-use larder::model::command::event_invoke::{EventInvokeCommand, SetEventInvoke};
 use larder::model::event_invoke::Destinations;
+use larder::model::event_invoke::command::{EventInvokeCommand, SetEventInvoke};
 use proptest::prelude::*;
 
 use super::functions::{key, qualifier};

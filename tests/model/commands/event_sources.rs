@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use larder::model::command::Command;
-use larder::model::command::event_sources::{CreateMapping, EventSourceCommand, UpdateMapping};
+use larder::model::event_sources::command::{CreateMapping, EventSourceCommand, UpdateMapping};
 use larder::model::event_sources::{
     KafkaPatch, MappingKey, Origin, PollersPatch, SettingsPatch, Source, SourceAccess, Target,
 };

@@ -1,6 +1,6 @@
 //! Random commands about recursion and runtime management.
 
-use larder::model::command::function_settings::FunctionSettingsCommand;
+use larder::model::function_settings::command::FunctionSettingsCommand;
 use larder::model::function_settings::{RuntimeManagement, RuntimeUpdate};
 use proptest::prelude::*;
 

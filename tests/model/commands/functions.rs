@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use larder::model::alias::Routing;
 use larder::model::blob::BlobId;
-use larder::model::command::functions::{
+use larder::model::functions::alias::Routing;
+use larder::model::functions::command::{
     ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias,
     UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use larder::model::function::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
+use larder::model::functions::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
 use larder::model::hot_folder::HotFolder;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};

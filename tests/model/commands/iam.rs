@@ -1,10 +1,10 @@
 //! Random commands about roles, users, groups, policies and instance profiles.
 
-use larder::model::command::iam::{
+use larder::model::iam::Tags;
+use larder::model::iam::command::{
     CreatePolicy, CreateRole, CreateUser, GroupChange, HeldChange, IamCommand, InstanceProfileChange, Named,
     PolicyChange, PolicyRef, RoleChange, UserChange,
 };
-use larder::model::iam::Tags;
 use proptest::prelude::*;
 
 const ACCOUNT: &str = "000000000000";

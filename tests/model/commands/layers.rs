@@ -1,8 +1,8 @@
 //! Random commands about layers.
 
 use larder::model::arn;
-use larder::model::command::functions::{ConfigPatch, FunctionCommand, UpdateFunctionConfiguration};
-use larder::model::command::layers::{LayerCommand, PublishLayerVersion};
+use larder::model::functions::command::{ConfigPatch, FunctionCommand, UpdateFunctionConfiguration};
+use larder::model::layers::command::{LayerCommand, PublishLayerVersion};
 use larder::model::names::{LayerKey, Scope};
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larder::model::command::logs::{CreateLogGroup, GroupChange, LogsCommand};
+use larder::model::logs::command::{CreateLogGroup, GroupChange, LogsCommand};
 use larder::model::logs::{LogGroupKey, LogStreamKey, STANDARD};
 use proptest::prelude::*;
 

@@ -14,9 +14,9 @@ mod policies;
 mod tags;
 mod urls;
 
-use larder::model::command::functions::FunctionCommand;
 use larder::model::command::{Command, Stamp};
-use larder::model::function::Failure;
+use larder::model::functions::Failure;
+use larder::model::functions::command::FunctionCommand;
 use larder::model::state::State;
 use larder::model::time::Timestamp;
 use proptest::prelude::*;

@@ -1,8 +1,8 @@
 //! Random commands about resource-based policies.
 
-use larder::model::command::policies::{Place, PolicyCommand};
-use larder::model::policy::Grant;
-use larder::model::policy_document::Document;
+use larder::model::policies::Grant;
+use larder::model::policies::command::{Place, PolicyCommand};
+use larder::model::policies::document::Document;
 use proptest::prelude::*;
 
 use super::functions;

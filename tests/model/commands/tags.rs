@@ -1,7 +1,7 @@
 //! Random commands about tags.
 
-use larder::model::command::tags::TagCommand;
 use larder::model::tags::TaggedResource;
+use larder::model::tags::command::TagCommand;
 use proptest::prelude::*;
 
 use super::{code_signing, functions};

@@ -1,8 +1,8 @@
 //! Random commands about function URLs.
 
-use larder::model::command::urls::{CreateUrl, UpdateUrl, UrlCommand};
 use larder::model::names::AliasName;
 use larder::model::urls::Cors;
+use larder::model::urls::command::{CreateUrl, UpdateUrl, UrlCommand};
 use proptest::prelude::*;
 
 use super::functions::{alias, key};

@@ -295,7 +295,7 @@ fn ulimit((name, soft, hard): (&str, i64, i64)) -> ResourcesUlimits {
 mod tests {
     use super::*;
     use crate::environments::executor::{Base, EnvironmentId};
-    use crate::model::function::ImageConfig;
+    use crate::model::functions::ImageConfig;
 
     fn spec() -> EnvironmentSpec {
         EnvironmentSpec {

@@ -3,10 +3,9 @@
 use super::DockerExecutor;
 use super::container::TASK_FOLDER;
 use super::pull::Present;
-use crate::environments::endpoint;
 use crate::environments::executor::{EnvironmentSpec, ExecutorError, Launch};
-use crate::environments::variables;
-use crate::model::function::ImageConfig;
+use crate::environments::{endpoint, variables};
+use crate::model::functions::ImageConfig;
 use crate::model::runtimes::{self, Family};
 
 /// Where the init serves the Runtime API: each container has a loopback of its own.

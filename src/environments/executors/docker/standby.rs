@@ -18,7 +18,7 @@ use super::container::{self, MIB, Passage};
 use super::{DockerExecutor, copy};
 use crate::blobs::code_tree::{lay_over, share};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError, Keep, StandbySpec};
-use crate::model::function::ImageConfig;
+use crate::model::functions::ImageConfig;
 
 /// The memory that standby containers start with, in MiB: what functions have that do not say.
 const MEMORY_MIB: u32 = 128;

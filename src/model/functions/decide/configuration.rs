@@ -1,0 +1,179 @@
+//! Rules of a function's configuration beyond the model's constraints.
+
+use indexmap::IndexMap;
+
+use crate::model::error::ApiError;
+use crate::model::functions::command::ConfigPatch;
+use crate::model::functions::{Code, FunctionConfig, ImageConfig, LayerReference, Logging};
+use crate::model::limits::Limits;
+use crate::model::runtimes;
+
+/// Variables a function may not set itself.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>, "Reserved".
+const RESERVED_VARIABLES: [&str; 21] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// Layers one function may have.
+const MAX_LAYERS: usize = 5;
+
+/// Checks a whole configuration.
+///
+/// # Errors
+/// `InvalidParameterValueException` with AWS's text.
+pub fn check(config: &FunctionConfig, code: &Code, limits: &Limits) -> Result<(), ApiError> {
+    if code.image.is_none() {
+        check_runtime(&config.runtime)?;
+        check_snap_start(config)?;
+    }
+    check_variables(config, limits)?;
+    super::modes::check(config)?;
+    if config.layers.len() > MAX_LAYERS {
+        return Err(ApiError::invalid_parameter(format!("Cannot reference more than {MAX_LAYERS} layers.")));
+    }
+    Ok(())
+}
+
+/// Recorded in `test_update_lambda_exceptions`.
+fn check_runtime(runtime: &str) -> Result<(), ApiError> {
+    match runtimes::find(runtime) {
+        Some(known) if known.lifecycle != runtimes::Lifecycle::Internal => Ok(()),
+        _ => Err(ApiError::invalid_parameter(runtimes::texts::unknown_runtime(runtime))),
+    }
+}
+
+/// Refuses a runtime that AWS lets nobody create or update functions with any more, unless the user
+/// wants it all the same (`LAMBDA_RUNTIME_VALIDATION=0`).
+///
+/// Recorded in `test_create_deprecated_function_runtime_with_validation_enabled`.
+pub fn check_lifecycle(runtime: &str, today: &str, limits: &Limits) -> Result<(), ApiError> {
+    match runtimes::find(runtime) {
+        Some(known) if limits.runtime_validation && known.status(today) == runtimes::Status::Blocked => {
+            Err(ApiError::invalid_parameter(runtimes::texts::no_longer_supported(runtime)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>, "Supported features".
+fn check_snap_start(config: &FunctionConfig) -> Result<(), ApiError> {
+    let can = runtimes::find(&config.runtime).is_some_and(|runtime| runtime.snap_start);
+    if config.snap_start == "PublishedVersions" && !can {
+        let runtime = &config.runtime;
+        return Err(ApiError::invalid_parameter(format!(
+            "{runtime} is not supported for SnapStart enabled functions."
+        )));
+    }
+    Ok(())
+}
+
+fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiError> {
+    let Some(variables) = &config.environment else { return Ok(()) };
+    let reserved: Vec<&str> =
+        variables.0.keys().map(String::as_str).filter(|name| RESERVED_VARIABLES.contains(name)).collect();
+    if !reserved.is_empty() {
+        return Err(ApiError::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. \
+             Reserved keys used in this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    let measured = compact_json(&variables.0);
+    if measured.len() as u64 > limits.environment_size {
+        let limit_kb = limits.environment_size / 1024;
+        return Err(ApiError::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the {limit_kb}KB limit. String measured: {measured}"
+        )));
+    }
+    Ok(())
+}
+
+/// The variables as AWS measures them.
+fn compact_json(variables: &IndexMap<String, String>) -> String {
+    // A map of texts always serialises; the fallback only keeps the model free of panics.
+    serde_json::to_string(variables).unwrap_or_default()
+}
+
+/// The configuration after a patch.
+pub fn patched(config: &FunctionConfig, patch: &ConfigPatch) -> FunctionConfig {
+    let mut new = config.clone();
+    replace(&mut new.runtime, patch.runtime.as_ref());
+    replace(&mut new.role, patch.role.as_ref());
+    replace(&mut new.handler, patch.handler.as_ref());
+    replace(&mut new.description, patch.description.as_ref());
+    replace(&mut new.timeout_s, patch.timeout_s.as_ref());
+    replace(&mut new.memory_mib, patch.memory_mib.as_ref());
+    replace(&mut new.ephemeral_storage_mib, patch.ephemeral_storage_mib.as_ref());
+    replace(&mut new.tracing_mode, patch.tracing_mode.as_ref());
+    replace(&mut new.snap_start, patch.snap_start.as_ref());
+    replace(&mut new.file_systems, patch.file_systems.as_ref());
+    if let Some(layers) = &patch.layers {
+        new.layers = layers.iter().map(|arn| LayerReference::unresolved(arn)).collect();
+    }
+    if let Some(image_config) = &patch.image_config {
+        // An empty one takes it away (`test_lambda_image_and_image_config_crud`).
+        new.image_config = (*image_config != ImageConfig::default()).then(|| image_config.clone());
+    }
+    super::modes::patch(&mut new, patch);
+    if let Some(variables) = &patch.environment {
+        new.environment = Some(variables.clone());
+    }
+    replace_clearable(&mut new.kms_key_arn, patch.kms_key_arn.as_ref());
+    replace_clearable(&mut new.dead_letter_target, patch.dead_letter_target.as_ref());
+    if let Some(vpc) = &patch.vpc {
+        new.vpc = Some(vpc.clone());
+    }
+    new.logging = patched_logging(&config.logging, patch);
+    new
+}
+
+fn replace<T: Clone>(value: &mut T, new: Option<&T>) {
+    if let Some(new) = new {
+        value.clone_from(new);
+    }
+}
+
+/// An empty text takes the value away.
+fn replace_clearable(value: &mut Option<String>, new: Option<&String>) {
+    if let Some(new) = new {
+        *value = (!new.is_empty()).then(|| new.clone());
+    }
+}
+
+/// The log configuration after a patch: levels exist only with JSON, where they default to INFO.
+fn patched_logging(logging: &Logging, patch: &ConfigPatch) -> Logging {
+    let format = patch.log_format.clone().unwrap_or_else(|| logging.format.clone());
+    let level = |new: &Option<String>, old: &Option<String>| {
+        let level = new.clone().or_else(|| old.clone()).unwrap_or_else(|| "INFO".to_owned());
+        (format == "JSON").then_some(level)
+    };
+    Logging {
+        application_level: level(&patch.application_log_level, &logging.application_level),
+        system_level: level(&patch.system_log_level, &logging.system_level),
+        group: patch.log_group.clone().unwrap_or_else(|| logging.group.clone()),
+        format,
+    }
+}

@@ -1,0 +1,234 @@
+//! Rules of functions that run in another way: on managed instances, as durable functions, with an
+//! environment for each tenant.
+
+use crate::model::capacity_providers;
+use crate::model::capacity_providers::{CapacityProviderKey, ProviderState};
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::functions::command::{ConfigPatch, DurablePatch};
+use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig};
+use crate::model::names::Scope;
+use crate::model::state::State;
+
+/// Seconds an invocation may take outside of managed instances.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>, `Timeout`.
+const MAX_TIMEOUT_S: u32 = 900;
+
+/// MiB a function may have outside of managed instances.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const MAX_MEMORY_MIB: u32 = 10_240;
+
+/// MiB of /tmp of a function without an accelerator.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>, `EphemeralStorage`.
+const MAX_STORAGE_MIB: u32 = 10_240;
+
+/// MiB a function on managed instances has at least, and without a wish.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-getting-started.html>.
+const MANAGED_MEMORY_MIB: u32 = 2048;
+
+/// Days for which an ended execution is kept without a wish.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/durable-configuration.html>.
+const RETENTION_DAYS: u32 = 14;
+
+/// The defaults of a new function that follow from its mode.
+pub fn mode_defaults(config: &mut FunctionConfig, patch: &ConfigPatch) {
+    if patch.capacity_provider.is_some() {
+        config.memory_mib = MANAGED_MEMORY_MIB;
+        "JSON".clone_into(&mut config.logging.format);
+    }
+    if let Some(timeout_s) = patch.durable.as_ref().and_then(|durable| durable.execution_timeout_s) {
+        config.timeout_s = timeout_s.min(MAX_TIMEOUT_S);
+        "JSON".clone_into(&mut config.logging.format);
+    }
+}
+
+/// A new function is durable with a limit or not at all.
+pub fn check_new_modes(patch: &ConfigPatch) -> Result<(), ApiError> {
+    match &patch.durable {
+        Some(DurablePatch { execution_timeout_s: None, .. }) => Err(ApiError::invalid_parameter(
+            "You cannot create a function with a durable configuration without an executionTimeout",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A function keeps the mode it was created in.
+pub fn check_update(config: &FunctionConfig, patch: &ConfigPatch) -> Result<(), ApiError> {
+    if patch.durable.is_some() && config.durable.is_none() {
+        return Err(ApiError::invalid_parameter(
+            "You cannot add a durable configuration to a function that was originally created with no durable \
+             configuration",
+        ));
+    }
+    if patch.capacity_provider.is_some() && config.capacity_provider.is_none() {
+        return Err(ApiError::invalid_parameter(
+            "CapacityProviderConfig isn't supported for Lambda Default functions.",
+        ));
+    }
+    Ok(())
+}
+
+/// The modes after a patch.
+pub fn patch(config: &mut FunctionConfig, patch: &ConfigPatch) {
+    if let Some(attachment) = &patch.capacity_provider {
+        config.capacity_provider = Some(filled(attachment, &config.runtime));
+    }
+    if let Some(durable) = &patch.durable {
+        config.durable = Some(patched_durable(config.durable.as_ref(), durable));
+    }
+    if let Some(runtime) = &patch.runtime_config {
+        config.runtime_config = Some(runtime.clone());
+    }
+    config.accelerator_memory_gb = patch.accelerator_memory_gb.or(config.accelerator_memory_gb);
+}
+
+fn patched_durable(old: Option<&DurableConfig>, patch: &DurablePatch) -> DurableConfig {
+    let old_key = old.and_then(|old| old.kms_key_arn.clone());
+    DurableConfig {
+        retention_days: patch.retention_days.or(old.map(|old| old.retention_days)).unwrap_or(RETENTION_DAYS),
+        // One of both is there: see `check_new` and `check_update`.
+        execution_timeout_s: patch.execution_timeout_s.or(old.map(|old| old.execution_timeout_s)).unwrap_or(1),
+        kms_key_arn: patch.kms_key_arn.clone().or(old_key).filter(|key| !key.is_empty()),
+    }
+}
+
+/// An attachment with AWS's defaults. An update does not keep what it leaves out.
+///
+/// The concurrency without a wish depends on the runtime: source
+/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html>, per vCPU. That it
+/// does not grow with the vCPUs of a function is a guess.
+fn filled(attachment: &CapacityProviderAttachment, runtime: &str) -> CapacityProviderAttachment {
+    let concurrency = match runtime {
+        name if name.starts_with("nodejs") => 64,
+        name if name.starts_with("java") || name.starts_with("dotnet") => 32,
+        _ => 16,
+    };
+    CapacityProviderAttachment {
+        arn: attachment.arn.clone(),
+        per_environment_max_concurrency: attachment.per_environment_max_concurrency.or(Some(concurrency)),
+        memory_gib_per_vcpu: attachment.memory_gib_per_vcpu.or(Some(2.0)),
+    }
+}
+
+/// Checks what a configuration may have in its modes.
+pub fn check(config: &FunctionConfig) -> Result<(), ApiError> {
+    check_limits(config)?;
+    if config.capacity_provider.is_some() {
+        check_managed(config)?;
+    }
+    // Source: <https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html>, "Considerations"; the text
+    // is a guess.
+    if config.tenant_isolation.is_some() && config.snap_start == "PublishedVersions" {
+        return Err(ApiError::invalid_parameter("SnapStart is not supported for functions with tenant isolation."));
+    }
+    let has_s3_settings = |file_system: &crate::model::functions::FileSystem| {
+        file_system.direct_s3_read.is_some() && !file_system.arn.contains(":s3files:")
+    };
+    if config.file_systems.iter().any(has_s3_settings) {
+        return Err(ApiError::invalid_parameter(
+            "S3FilesConfig is valid only when the file system access point is an Amazon S3 Files access point.",
+        ));
+    }
+    Ok(())
+}
+
+/// The model's limits are those of managed instances and accelerators; others keep the old ones, which AWS
+/// reports in the same words.
+fn check_limits(config: &FunctionConfig) -> Result<(), ApiError> {
+    let managed = config.capacity_provider.is_some();
+    let limits = [
+        ("timeout", config.timeout_s, MAX_TIMEOUT_S, managed),
+        ("memorySize", config.memory_mib, MAX_MEMORY_MIB, managed),
+        (
+            "ephemeralStorage.size",
+            config.ephemeral_storage_mib,
+            MAX_STORAGE_MIB,
+            config.accelerator_memory_gb.is_some(),
+        ),
+    ];
+    match limits.into_iter().find(|(_, value, limit, exempt)| value > limit && !exempt) {
+        None => Ok(()),
+        Some((member, value, limit, _)) => Err(ApiError::new(
+            ErrorCode::Validation,
+            format!(
+                "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: \
+                 Member must have value less than or equal to {limit}"
+            ),
+        )),
+    }
+}
+
+/// Texts as AWS gave them to users of the first months, except where said.
+fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
+    if config.memory_mib < MANAGED_MEMORY_MIB {
+        return Err(ApiError::new(
+            ErrorCode::Validation,
+            format!(
+                "Lambda Managed Instance functions must have memory size greater than or equal to {MANAGED_MEMORY_MIB}"
+            ),
+        ));
+    }
+    if config.vpc.as_ref().is_some_and(|vpc| !vpc.subnets.is_empty()) {
+        return Err(ApiError::invalid_parameter(
+            "You can't use Lambda Managed Instance functions with VPC configurations.",
+        ));
+    }
+    if config.logging.format == "Text" {
+        return Err(ApiError::invalid_parameter(
+            "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change \
+             the LogFormat to \"JSON\" and try again.",
+        ));
+    }
+    // Both rules: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>; the texts are
+    // guesses.
+    if config.snap_start == "PublishedVersions" {
+        return Err(ApiError::invalid_parameter("SnapStart is not supported for Lambda Managed Instance functions."));
+    }
+    if !config.runtime.is_empty() && !runs_managed(&config.runtime) {
+        return Err(ApiError::invalid_parameter(format!(
+            "Runtime {} is not supported for Lambda Managed Instance functions.",
+            config.runtime
+        )));
+    }
+    Ok(())
+}
+
+/// Whether managed instances have a runtime: Node.js from 22, Python from 3.13, Java from 21, .NET from 8, and
+/// the OS-only one.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>, "Supported runtimes".
+fn runs_managed(runtime: &str) -> bool {
+    const FIRST: [(&str, u32); 4] = [("nodejs", 22), ("python3.", 13), ("java", 21), ("dotnet", 8)];
+    let is_from = |(prefix, first): (&str, u32)| {
+        let number: String = runtime.strip_prefix(prefix)?.chars().take_while(char::is_ascii_digit).collect();
+        number.parse::<u32>().ok().map(|number| number >= first)
+    };
+    runtime == "provided.al2023" || FIRST.into_iter().find_map(is_from).unwrap_or(false)
+}
+
+/// The provider of a configuration must be there, take functions, and not be full. Its new user adds
+/// `versions` to it.
+pub fn check_provider(state: &State, scope: &Scope, config: &FunctionConfig, versions: usize) -> Result<(), ApiError> {
+    let Some(attachment) = &config.capacity_provider else { return Ok(()) };
+    let key = CapacityProviderKey::own(scope, &attachment.arn)?;
+    let Some(provider) = state.capacity_provider(&key) else { return Err(capacity_providers::not_found(&key)) };
+    if provider.state != ProviderState::Active {
+        return Err(capacity_providers::busy(&key, provider.state));
+    }
+    if state.versions_on_provider(&key, None).take(capacity_providers::MAX_VERSIONS).count() + versions
+        > capacity_providers::MAX_VERSIONS
+    {
+        return Err(ApiError::new(
+            ErrorCode::FunctionVersionsPerCapacityProviderLimitExceeded,
+            format!(
+                "The maximum number of function versions ({}) of the capacity provider has been exceeded.",
+                capacity_providers::MAX_VERSIONS
+            ),
+        ));
+    }
+    Ok(())
+}

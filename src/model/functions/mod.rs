@@ -1,0 +1,287 @@
+//! Functions, their versions and their configuration.
+
+pub mod alias;
+pub mod apply;
+pub mod command;
+mod config;
+pub mod decide;
+pub mod event;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[cfg(test)]
+pub use config::sample_config;
+pub use config::{
+    CapacityProviderAttachment, DurableConfig, FileSystem, FunctionConfig, ImageConfig, LayerReference, Logging,
+    RuntimeConfig, Variables, Vpc,
+};
+use imbl::OrdMap;
+
+use self::alias::Alias;
+use super::blob::BlobId;
+use super::code_signing::CodeSigningKey;
+use super::concurrency::{ProvisionedConcurrency, Scaling};
+use super::event_invoke::EventInvoke;
+use super::function_settings::RuntimeManagement;
+use super::hot_folder::HotFolder;
+use super::names::{AliasName, FunctionKey, RevisionId};
+use super::policies::{Policy, Target};
+use super::qualifier::{Qualifier, Version};
+use super::time::Timestamp;
+use super::urls::FunctionUrl;
+
+/// A function with everything that is deleted with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Where it is.
+    pub key: FunctionKey,
+    /// `$LATEST`.
+    pub latest: Arc<FunctionVersion>,
+    /// `$LATEST.PUBLISHED`, of functions of managed instances.
+    pub latest_published: Option<Arc<FunctionVersion>>,
+    /// Published versions by number.
+    pub versions: OrdMap<u64, Arc<FunctionVersion>>,
+    /// The highest number ever given; numbers of deleted versions are not given again.
+    pub last_version: u64,
+    /// Aliases by name.
+    pub aliases: OrdMap<AliasName, Arc<Alias>>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Concurrent executions kept for it, and its limit.
+    pub reserved_concurrency: Option<u32>,
+    /// Provisioned concurrency by version or alias.
+    pub provisioned_concurrency: OrdMap<Qualifier, ProvisionedConcurrency>,
+    /// How versions scale on managed instances.
+    pub scaling: OrdMap<Qualifier, Scaling>,
+    /// The code-signing configuration its code is checked against.
+    pub code_signing_config: Option<CodeSigningKey>,
+    /// Its URL (`None`) and those of its aliases.
+    pub urls: OrdMap<Option<AliasName>, Arc<FunctionUrl>>,
+    /// How asynchronous invocations are treated, by qualifier.
+    pub event_invoke: OrdMap<Qualifier, Arc<EventInvoke>>,
+    /// Whether recursive loops are let run.
+    pub allows_recursion: bool,
+    /// When runtimes are updated, by version; the rest has the default.
+    pub runtime_management: OrdMap<Version, RuntimeManagement>,
+    /// Resource-based policies, of the function itself and of its versions and aliases.
+    pub policies: OrdMap<Target, Arc<Policy>>,
+}
+
+/// The tag of a function that came with a pod that nobody vouched for: nothing of it runs unless it is invoked, and it
+/// gets no folder of the machine. It is a tag so that everybody sees it, and can take it away.
+const INERT: &str = "larder:inert";
+
+impl Function {
+    /// A new function: nothing is published and nothing attached.
+    pub fn new(key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String>) -> Self {
+        Self {
+            key,
+            latest: Arc::new(latest),
+            latest_published: None,
+            versions: OrdMap::new(),
+            last_version: 0,
+            aliases: OrdMap::new(),
+            tags,
+            reserved_concurrency: None,
+            provisioned_concurrency: OrdMap::new(),
+            scaling: OrdMap::new(),
+            code_signing_config: None,
+            urls: OrdMap::new(),
+            event_invoke: OrdMap::new(),
+            allows_recursion: false,
+            runtime_management: OrdMap::new(),
+            policies: OrdMap::new(),
+        }
+    }
+
+    /// Whether nobody vouched for it.
+    pub fn is_inert(&self) -> bool {
+        self.tags.contains_key(INERT)
+    }
+
+    /// Notes that nobody vouched for it.
+    pub fn mark_inert(&mut self) {
+        self.tags.insert(INERT.to_owned(), "came with a pod".to_owned());
+    }
+
+    /// Somebody vouches for it.
+    pub fn vouch(&mut self) {
+        self.tags.remove(INERT);
+    }
+
+    /// The version with this number, or `$LATEST`.
+    pub fn version(&self, version: Version) -> Option<&Arc<FunctionVersion>> {
+        match version {
+            Version::Latest => Some(&self.latest),
+            Version::LatestPublished => self.latest_published.as_ref(),
+            Version::Number(number) => self.versions.get(&number),
+        }
+    }
+
+    /// The version a qualifier stands for; of an alias its main one.
+    pub fn resolve(&self, qualifier: Option<&Qualifier>) -> Option<&Arc<FunctionVersion>> {
+        match qualifier {
+            None => Some(&self.latest),
+            Some(Qualifier::Version(version)) => self.version(*version),
+            Some(Qualifier::Alias(name)) => self.version(self.aliases.get(name)?.version),
+        }
+    }
+
+    /// `$LATEST` and all published versions, in AWS's order.
+    pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.values())
+    }
+
+    /// Concurrent executions that are provisioned for it in all.
+    pub fn provisioned(&self) -> u64 {
+        self.provisioned_concurrency.values().map(|provisioned| u64::from(provisioned.requested)).sum()
+    }
+
+    /// Concurrent executions that are reserved for it.
+    pub fn reserved(&self) -> u64 {
+        self.reserved_concurrency.map_or(0, u64::from)
+    }
+
+    /// Concurrent executions that others cannot have: what is reserved, which holds what is provisioned;
+    /// without a reservation what is provisioned.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>.
+    pub fn concurrency(&self) -> u64 {
+        self.reserved_concurrency.map_or_else(|| self.provisioned(), u64::from)
+    }
+
+    /// Bytes of code that count towards the account's limit.
+    pub fn code_size(&self) -> u64 {
+        self.all_versions().map(|version| version.code.size).sum()
+    }
+}
+
+/// One version of a function: code, configuration, life-cycle state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionVersion {
+    /// Which one.
+    pub version: Version,
+    /// The code.
+    pub code: Code,
+    /// The configuration; of a published version the one it was published from.
+    pub config: Arc<FunctionConfig>,
+    /// Description given when the version was published, instead of the configuration's.
+    pub description: Option<String>,
+    /// Whether it can be invoked.
+    pub state: FunctionState,
+    /// How the last update went; `None` until the first activation is over.
+    pub last_update: Option<UpdateStatus>,
+    /// Changes with each change that a caller can see.
+    pub revision: RevisionId,
+    /// Changes when code or configuration change: environments of another deployment are outdated.
+    pub deployment: RevisionId,
+    /// When code or configuration were last changed.
+    pub modified: Timestamp,
+}
+
+impl FunctionVersion {
+    /// Whether environments of it start from a snapshot.
+    pub fn has_snapshot(&self) -> bool {
+        self.version != Version::Latest && self.config.has_snapshots()
+    }
+
+    /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
+    pub fn is_invocable(&self) -> bool {
+        self.config.capacity_provider.is_none() || self.version != Version::Latest
+    }
+}
+
+/// `CodeSha256` of code that stays in a folder, in the words of other local Lambdas.
+pub const NO_HASH: &str = "hot-reloading-hash-not-available";
+
+/// A function's code: a zip of Larder's own, a container image, or a folder of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The zip; of an image the digest that `CodeSha256` shows; of a folder the digest of its name.
+    pub blob: BlobId,
+    /// Bytes of the zip; 0 for an image or a folder.
+    pub size: u64,
+    /// The image, where `PackageType` is `Image`.
+    pub image: Option<Image>,
+    /// Key that the package is encrypted with (`SourceKMSKeyArn`).
+    pub source_kms_key_arn: Option<String>,
+    /// The folder that the function runs from, instead of a zip (hot reload).
+    pub folder: Option<HotFolder>,
+}
+
+/// A container image as a function's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// As the caller gave it.
+    pub uri: String,
+    /// With the digest instead of the tag (`ResolvedImageUri`).
+    pub resolved_uri: String,
+}
+
+impl Code {
+    /// Code in a zip.
+    pub fn zip(blob: BlobId, size: u64) -> Self {
+        Self { blob, size, image: None, source_kms_key_arn: None, folder: None }
+    }
+
+    /// Code that stays in a folder.
+    pub fn in_folder(folder: HotFolder) -> Self {
+        let blob = folder.digest();
+        Self { folder: Some(folder), ..Self::zip(blob, 0) }
+    }
+
+    /// The blob, where the code is a zip.
+    pub fn zip_blob(&self) -> Option<BlobId> {
+        (self.image.is_none() && self.folder.is_none()).then_some(self.blob)
+    }
+
+    /// `PackageType`.
+    pub fn package_type(&self) -> &'static str {
+        if self.image.is_some() { "Image" } else { "Zip" }
+    }
+
+    /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex. A folder has
+    /// [`NO_HASH`].
+    pub fn sha256(&self) -> String {
+        use base64::Engine as _;
+        if self.folder.is_some() {
+            return NO_HASH.to_owned();
+        }
+        if self.image.is_some() {
+            return self.blob.hex();
+        }
+        base64::engine::general_purpose::STANDARD.encode(self.blob.0)
+    }
+}
+
+/// `State` of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionState {
+    /// Being created.
+    Pending,
+    /// Can be invoked.
+    Active,
+    /// Cannot run here.
+    Failed(Failure),
+}
+
+/// `LastUpdateStatus` of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateStatus {
+    /// The update is in effect.
+    Successful,
+    /// The update is being applied.
+    InProgress,
+    /// The update cannot run here.
+    Failed(Failure),
+}
+
+/// Why a version cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The sentence for a person (`StateReason`).
+    pub reason: String,
+    /// AWS's code (`StateReasonCode`), such as `InvalidRuntime`.
+    pub code: String,
+}
