@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::ExitCode;
 
-use larder::api::operation::operations;
+use larder::services::lambda;
 use serde_json::{Map, Value};
 
 /// AWS's operations, from botocore's model.
@@ -188,7 +188,7 @@ fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn document(usual: &Played, strict: &Played, reasons: &BTreeMap<&str, String>) -> Outcome<String> {
     let model: Map<String, Value> = serde_json::from_str(MODEL)?;
-    let served: BTreeSet<&str> = operations().map(|operation| operation.name).collect();
+    let served: BTreeSet<&str> = lambda::SERVICE.operations().map(|operation| operation.name).collect();
     let stored = stored_only();
     if let Some(unknown) = stored.keys().find(|name| !served.contains(**name)) {
         return Err(format!("tests/stored-only.txt has {unknown}, which is not served").into());

@@ -6,8 +6,8 @@
 //! - [`config`] — what a user can set
 //! - [`front`] — the one door: who may come in
 //! - [`console`] — Larder's own endpoints, `/_larder/…`
-//! - [`neighbours`] — small services that users of Lambda need beside it
-//! - [`api`] — AWS's wire protocol
+//! - [`services`] — AWS services served here: Lambda, IAM, STS, CloudWatch Logs
+//! - [`protocol`] — AWS's wire protocols, once for all services
 //! - [`invoke`] — invocations
 //! - [`pods`] — the whole state as one portable file
 //! - [`environments`] — the pool, the link, the executors
@@ -17,7 +17,6 @@
 //! - [`disk`] — the operations on files that must not lose anything
 //! - [`model`] — pure: names, resources, commands, events, state
 
-pub mod api;
 pub mod blobs;
 pub mod cli;
 pub mod config;
@@ -28,7 +27,8 @@ pub mod front;
 pub mod invoke;
 pub mod ledger;
 pub mod model;
-pub mod neighbours;
 pub mod pods;
+pub mod protocol;
 pub mod server;
+pub mod services;
 pub mod upstream;

@@ -25,19 +25,20 @@ use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Api, Services, code};
 use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
 use crate::environments::{INIT, Pool, Settings, activation, capacity, place, provisioning};
+use crate::front::dispatch::Dispatch;
 use crate::front::guard;
 use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
-use crate::neighbours::Neighbourhood;
-use crate::neighbours::logs::delivery;
+use crate::services::Services;
+use crate::services::lambda::code;
+use crate::services::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
 
 use doors::Doors;
@@ -61,7 +62,7 @@ const ENVIRONMENTS_END: Duration = Duration::from_secs(10);
 /// A server that is ready to run.
 #[derive(Debug)]
 pub struct Server {
-    neighbourhood: Arc<Neighbourhood>,
+    dispatch: Arc<Dispatch>,
     delivery: delivery::Delivery,
     services: Arc<Services>,
     console: Arc<Console>,
@@ -138,11 +139,10 @@ impl Server {
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
-        let api = Arc::new(Api::new(Arc::clone(&services)));
         let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
         let staging = console.staging.clone();
         Ok(Self {
-            neighbourhood: Arc::new(Neighbourhood::new(api, Arc::clone(&services), options.pass_cloudformation)),
+            dispatch: Arc::new(Dispatch::new(Arc::clone(&services), options.pass_cloudformation)),
             delivery,
             services,
             console: Arc::new(console),
@@ -196,13 +196,13 @@ impl Server {
 
     /// What is served at each door.
     fn apps(&self) -> Apps {
-        let neighbourhood = Arc::clone(&self.neighbourhood);
+        let dispatch = Arc::clone(&self.dispatch);
         let served = Router::new()
             .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
             .with_state(Arc::clone(&self.services))
             .fallback(move |request: Request| {
-                let neighbourhood = Arc::clone(&neighbourhood);
-                async move { neighbourhood.handle(request).await }
+                let dispatch = Arc::clone(&dispatch);
+                async move { dispatch.handle(request).await }
             });
         let app = console::routes(Arc::clone(&self.console)).merge(served.clone());
         let owners = app.clone().layer(Extension(Trusted));
@@ -301,7 +301,7 @@ fn console_of(
 }
 
 async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {
-    code::download(&services, &digest).await.unwrap_or_else(|error| crate::api::error::response(&error))
+    code::download(&services, &digest).await.unwrap_or_else(|error| crate::protocol::error::response(&error))
 }
 
 /// Keeps others off a data dir as long as the file lives.

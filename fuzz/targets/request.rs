@@ -14,13 +14,15 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
-use larder::api::call::Call;
-use larder::api::router;
-use larder::api::sigv4;
 use larder::front::guard::{cors::CorsOrigins, guard, hosts::Hosts};
+use larder::front::service::ServiceName;
 use larder::front::{Bodies, Connections, Guard, LocalUser, LocalUsers, Patience, Places, Room, Token};
-use larder::neighbours::query::Form;
-use larder::neighbours::service::Service;
+use larder::protocol::call::Call;
+use larder::protocol::form::Form;
+use larder::protocol::operation::Received;
+use larder::protocol::router::Router as Routes;
+use larder::protocol::{error, sigv4};
+use larder::services::{Services, lambda};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -88,8 +90,8 @@ async fn answer(request: Request) -> Response {
 
 /// What a service makes of a request before anything is done.
 async fn read(request: Request) -> Response {
-    static ROUTER: LazyLock<router::Router> = LazyLock::new(router::Router::default);
-    let (service, request) = Service::of(request).await;
+    static ROUTES: LazyLock<Routes<Services>> = LazyLock::new(|| Routes::new(&lambda::SERVICE));
+    let (service, request) = ServiceName::of(request).await;
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return StatusCode::BAD_REQUEST.into_response();
@@ -97,14 +99,16 @@ async fn read(request: Request) -> Response {
     let caller = sigv4::caller(&parts.headers);
     let told = format!("{caller:?} {:?}", Form::of(&parts, &body).get("Action"));
     let query = parts.uri.query().unwrap_or_default();
-    let call = ROUTER.find(&parts.method, parts.uri.path(), query);
-    let call = call.and_then(|(operation, params)| Call::bind(operation, &params, parts.clone(), body, "id"));
+    let found = ROUTES.find(&parts.method, parts.uri.path(), query);
+    let call = found.and_then(|(operation, params)| {
+        Call::bind(&lambda::SERVICE, operation, Received { parts, body, params, request_id: "id".to_owned() })
+    });
     let function = call.and_then(|call| call.function().map(|_| ()));
     let mut response = match function {
         Ok(()) => Body::from(told).into_response(),
-        Err(error) => larder::api::error::response(&error),
+        Err(error) => error::response(&error),
     };
-    if let Ok(name) = HeaderValue::from_str(service.name()) {
+    if let Ok(name) = HeaderValue::from_str(service.as_str()) {
         response.headers_mut().insert("x-service", name);
     }
     response

@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::ReaderStream;
 
-use crate::neighbours::service::Service;
+use crate::front::service::ServiceName;
 
 /// Bytes of a body that is read by whoever works with it: as many connections as there may be have room for it.
 const SMALL: u64 = 16 * 1024;
@@ -187,7 +187,7 @@ fn taken(
 
 /// Whether a body goes on as it comes: to another endpoint, or to what takes it piece by piece.
 fn is_streamed(parts: &axum::http::request::Parts) -> bool {
-    let is_others = || matches!(Service::of_head(&parts.headers, &parts.uri), Some(Service::Other(_)));
+    let is_others = || matches!(ServiceName::of_head(&parts.headers, &parts.uri), Some(ServiceName::Other(_)));
     STREAMED.contains(&parts.uri.path()) || is_others()
 }
 

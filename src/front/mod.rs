@@ -7,8 +7,10 @@ mod address;
 mod bodies;
 mod connections;
 pub mod control;
+pub mod dispatch;
 pub mod guard;
 mod listeners;
+pub mod service;
 pub mod token;
 mod users;
 

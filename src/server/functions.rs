@@ -8,10 +8,10 @@ use axum::routing::any;
 use axum::{Json, Router};
 use serde_json::json;
 
-use crate::api::code::DOWNLOAD_PATH;
 use crate::environments::callers::{self, FunctionUsers};
 use crate::front::Ends;
 use crate::front::guard::is_larders_own;
+use crate::services::lambda::code::DOWNLOAD_PATH;
 
 /// What a function is told.
 const REFUSAL: &str = "Functions may not call Larder's own endpoints (/_larder/…). Start the server with \

@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use larder::api::operation::{Operation, operations};
-use larder::api::shape::{Kind, Location, Member};
+use larder::protocol::operation::{Operation, Route};
+use larder::protocol::shape::Kind;
+use larder::protocol::shape::Location;
+use larder::protocol::shape::Member;
+use larder::services::{Services, lambda};
 use serde_json::{Map, Value};
 
 /// Where Larder is another than the model on purpose: place (`*` for any operation), what differs,
@@ -65,14 +68,14 @@ impl Differences {
 #[test]
 fn every_operation_is_served_and_no_other() {
     let model: BTreeSet<&str> = OPERATIONS.keys().map(String::as_str).collect();
-    let ours: BTreeSet<&str> = operations().map(|operation| operation.name).collect();
+    let ours: BTreeSet<&str> = lambda::SERVICE.operations().map(|operation| operation.name).collect();
     assert_eq!(ours, model);
 }
 
 #[test]
 fn requests_are_the_models() {
     let mut differences = Differences::default();
-    for operation in operations() {
+    for operation in lambda::SERVICE.operations() {
         if let Some(model) = OPERATIONS.get(operation.name) {
             compare_operation(operation, model, &mut differences);
         }
@@ -102,9 +105,13 @@ fn explains(index: usize, place: &str, what: &str) -> bool {
     at && what.starts_with(beginning)
 }
 
-fn compare_operation(operation: &Operation, model: &Value, differences: &mut Differences) {
+fn route(operation: &Operation<Services>) -> &Route {
+    operation.route.as_ref().expect("Lambda's operations have routes")
+}
+
+fn compare_operation(operation: &Operation<Services>, model: &Value, differences: &mut Differences) {
     let name = operation.name;
-    differences.unless_equal(name, "method", &operation.method.as_str(), &text(model, "method"));
+    differences.unless_equal(name, "method", &route(operation).method.as_str(), &text(model, "method"));
     differences.unless_equal(
         name,
         "path",
@@ -137,8 +144,8 @@ fn not_payload((_, member): &(&str, &Value)) -> bool {
 }
 
 /// The path with the members' names for its parts, however they are called in the table.
-fn path_by_members(operation: &Operation) -> String {
-    let mut path = operation.path.to_owned();
+fn path_by_members(operation: &Operation<Services>) -> String {
+    let mut path = route(operation).path.to_owned();
     for member in operation.members.iter().filter(|member| member.location == Location::Path) {
         path = path.replace(&format!("{{{}}}", member.wire_name), &format!("{{{}}}", member.name));
     }

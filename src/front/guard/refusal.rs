@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use serde_json::json;
 
 use super::{REQUEST_HEADER, is_larders_own};
-use crate::neighbours;
+use crate::front::dispatch as neighbours;
 
 /// Why a request does not come in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,251 @@
+//! Which service a call goes to: one that is served here, or an upstream endpoint.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use tracing::Instrument as _;
+
+use super::service::{self, ServiceName};
+use crate::model::error::{ApiError, ErrorCode};
+use crate::protocol::codec::{Codec, rpc_operation};
+use crate::protocol::form::Form;
+use crate::protocol::operation::{Received, Service, with_id};
+use crate::protocol::refusal::{self, Protocol};
+use crate::protocol::router::{Found, Router};
+use crate::protocol::{self, sigv4, xml};
+use crate::services::logs::{self, Logs};
+use crate::services::{Services, cloudformation, iam, lambda, sts};
+use crate::upstream::UpstreamError;
+
+/// Bytes of a form: a policy of 128 KiB, each byte encoded as three.
+const MAX_FORM: usize = 1024 * 1024;
+
+/// Bytes of a body that are read although no operation wants them.
+const UNROUTED_BODY: usize = 1024 * 1024;
+
+/// What a request that names no service is called.
+const NAMELESS: &str = "other";
+
+/// The services behind the one port, and the way to all others.
+#[derive(Debug)]
+pub struct Dispatch {
+    services: Arc<Services>,
+    logs: Logs,
+    lambda: Router<Services>,
+    /// Whether templates go to the upstream unseen.
+    pass_cloudformation: bool,
+}
+
+impl Dispatch {
+    /// Over what the services work with. With `pass_cloudformation` the upstream gets every template.
+    pub fn new(services: Arc<Services>, pass_cloudformation: bool) -> Self {
+        let logs = Logs::new(Arc::clone(&services.ledger));
+        Self { services, logs, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
+    }
+
+    /// Answers a request, whichever service it is for.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let (service, request) = ServiceName::of(request).await;
+        let service =
+            if self.is_for_others(&service, &request) { ServiceName::Other(NAMELESS.to_owned()) } else { service };
+
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let span =
+            tracing::info_span!("call", request_id, service = service.as_str(), operation = tracing::field::Empty);
+        self.answer(&service, request, &request_id).instrument(span).await
+    }
+
+    /// Whether a request that says no service goes to the upstream: one that nobody signed, whose path is none of
+    /// Lambda's.
+    fn is_for_others(&self, service: &ServiceName, request: &Request<Body>) -> bool {
+        let path = request.uri().path();
+        *service == ServiceName::Lambda
+            && sigv4::service(request.headers()).is_none()
+            && !path.starts_with("/_larder/")
+            && !service::is_function_url(request)
+            && !self.lambda.has_path(path)
+            && self.services.upstream.endpoint(NAMELESS).is_some()
+    }
+
+    async fn answer(&self, service: &ServiceName, request: Request<Body>, request_id: &str) -> Response<Body> {
+        match service {
+            ServiceName::Lambda => self.ask_lambda(request, request_id).await,
+            ServiceName::Sts => self.ask_by_form(&sts::SERVICE, service, request, request_id).await,
+            // Half of it here and half there would be two accounts: it is all there if it has an endpoint of its own.
+            ServiceName::Iam if self.services.upstream.has_own(service.as_str()) => {
+                self.pass(service, request, request_id).await
+            }
+            ServiceName::Iam => self.ask_by_form(&iam::SERVICE, service, request, request_id).await,
+            ServiceName::Logs => self.ask_logs(request, request_id).await,
+            ServiceName::Other(name) if name == cloudformation::SERVICE && !self.pass_cloudformation => {
+                self.look_into_template(service, request, request_id).await
+            }
+            ServiceName::Other(_) => self.pass(service, request, request_id).await,
+        }
+    }
+
+    async fn ask_lambda(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let refuse = |error| lambda::SERVICE.refuse(Codec::RestJson, &error, request_id);
+        let (parts, body) = request.into_parts();
+        let found = self.lambda.find(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let (operation, params): Found<Services> = match found {
+            Ok(found) => found,
+            Err(error) => {
+                // A body that is left unread ends the connection, and with it the caller's next request.
+                let _ = Limited::new(body, UNROUTED_BODY).collect().await;
+                return refuse(error);
+            }
+        };
+        tracing::Span::current().record("operation", operation.name);
+
+        match self.lambda_body(body, operation.name).await {
+            Ok(body) => {
+                let received = Received { parts, body, params, request_id: request_id.to_owned() };
+                lambda::SERVICE.run(operation, &self.services, received).await
+            }
+            Err(error) => refuse(error),
+        }
+    }
+
+    /// Reads a body, at most as much as Lambda's largest request may have.
+    async fn lambda_body(&self, body: Body, operation: &str) -> Result<Bytes, ApiError> {
+        let limit = self.services.limits.create_function_request_size;
+        let read = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)).collect().await;
+        read.map(Collected::to_bytes).map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => ApiError::new(
+                ErrorCode::RequestEntityTooLarge,
+                format!("Request must be smaller than {limit} bytes for the {operation} operation"),
+            ),
+            None => ApiError::new(ErrorCode::InvalidRequestContent, "The request body could not be read"),
+        })
+    }
+
+    /// Answers a call of a service whose operations are named in forms; one that it has not is passed on, where
+    /// there is an endpoint for it.
+    async fn ask_by_form(
+        &self,
+        served: &'static Service<Services>,
+        service: &ServiceName,
+        request: Request<Body>,
+        request_id: &str,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let codec = served.codec(&parts);
+        let body = match Limited::new(body, MAX_FORM).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                let message = format!("The request could not be read: {error}");
+                return served.refuse(codec, &ApiError::new(ErrorCode::ValidationError, message), request_id);
+            }
+        };
+
+        let form = Form::of(&parts, &body);
+        let action = form.get("Action").unwrap_or_default();
+        if let Some(operation) = served.operation(action) {
+            tracing::Span::current().record("operation", operation.name);
+            let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
+            return served.run(operation, &self.services, received).await;
+        }
+
+        // Where both have the same things, as with IAM, two halves would contradict each other.
+        let passes_the_rest = *service == ServiceName::Sts;
+        if passes_the_rest && self.services.upstream.endpoint(service.as_str()).is_some() {
+            return self.pass(service, whole(parts, body), request_id).await;
+        }
+        served.refuse(codec, &unknown_action(service, action, passes_the_rest), request_id)
+    }
+
+    async fn ask_logs(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let (codec, name) = (logs::SERVICE.codec(&parts), rpc_operation(logs::TARGET, &parts));
+        let operation = name.and_then(|name| logs::SERVICE.operation(name));
+        if operation.is_none() && self.services.upstream.endpoint(ServiceName::Logs.as_str()).is_some() {
+            return self.pass(&ServiceName::Logs, Request::from_parts(parts, body), request_id).await;
+        }
+
+        let Ok(body) = Limited::new(body, logs::MAX_REQUEST).collect().await.map(Collected::to_bytes) else {
+            return logs::SERVICE.refuse(codec, &logs::unreadable_body(), request_id);
+        };
+        let Some(operation) = operation else {
+            return logs::SERVICE.refuse(codec, &logs::not_served(name.unwrap_or_default()), request_id);
+        };
+        tracing::Span::current().record("operation", operation.name);
+        let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
+        logs::SERVICE.run(operation, &self.logs, received).await
+    }
+
+    /// Passes a request of `CloudFormation` on, unless its template makes what would be missing here.
+    async fn look_into_template(
+        &self,
+        service: &ServiceName,
+        request: Request<Body>,
+        request_id: &str,
+    ) -> Response<Body> {
+        if self.services.upstream.endpoint(service.as_str()).is_none() {
+            return self.pass(service, request, request_id).await;
+        }
+        let (parts, body) = request.into_parts();
+        match cloudformation::look_into(&self.services.upstream, &parts, body).await {
+            Ok(body) => self.pass(service, whole(parts, body), request_id).await,
+            Err(error) => {
+                tracing::info!("a template was refused: CloudFormation of the upstream cannot make functions here");
+                with_id(xml::error(&error, Some(cloudformation::NAMESPACE), request_id), request_id)
+            }
+        }
+    }
+
+    /// Passes a request on to the endpoint of its service.
+    async fn pass(&self, service: &ServiceName, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let protocol = Protocol::of(service.as_str(), &parts);
+        let passed = self.services.upstream.pass(service.as_str(), Request::from_parts(parts, body)).await;
+        passed.unwrap_or_else(|error| {
+            tracing::info!(%error, "not passed on");
+            with_id(refusal::response(&not_passed(&error), protocol, request_id), request_id)
+        })
+    }
+}
+
+/// The error for a request that no endpoint took.
+fn not_passed(error: &UpstreamError) -> ApiError {
+    let code = match error {
+        UpstreamError::NotGiven(_) => ErrorCode::NotServed,
+        UpstreamError::NoAnswer { .. } => ErrorCode::UpstreamUnavailable,
+    };
+    ApiError::new(code, error.to_string())
+}
+
+/// The answer to a caller who may not come in, in its protocol as far as the head of its request shows that.
+pub fn access_denied(message: String, parts: &Parts) -> Response<Body> {
+    let service = ServiceName::of_head(&parts.headers, &parts.uri).unwrap_or(ServiceName::Lambda);
+    let (protocol, request_id) = (Protocol::of(service.as_str(), parts), uuid::Uuid::new_v4().to_string());
+    let response = match protocol {
+        Protocol::RestJson => protocol::error::response(&ApiError::new(ErrorCode::AccessDenied, message)),
+        Protocol::Json | Protocol::Cbor => {
+            refusal::response(&ApiError::new(ErrorCode::AccessDenied, message), protocol, &request_id)
+        }
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {
+            refusal::response(&ApiError::new(ErrorCode::QueryAccessDenied, message), protocol, &request_id)
+        }
+    };
+    with_id(response, &request_id)
+}
+
+fn whole(parts: Parts, body: Bytes) -> Request<Body> {
+    Request::from_parts(parts, Body::from(body))
+}
+
+fn unknown_action(service: &ServiceName, action: &str, passes_the_rest: bool) -> ApiError {
+    let name = service.as_str();
+    // Of one that is not to be in two halves, an endpoint of its own gets everything.
+    let what = if passes_the_rest { "the rest" } else { "all of it, also what is here," };
+    let message = format!(
+        "Could not find operation {action} for {name}: Larder serves a part of {name} only. Start it with --upstream \
+         {name}=URL to pass {what} on to an endpoint that serves it."
+    );
+    ApiError::new(ErrorCode::InvalidAction, message)
+}

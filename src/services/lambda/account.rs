@@ -1,0 +1,38 @@
+//! Account settings.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::protocol::answer::json as answer_json;
+use crate::protocol::call::Call;
+use crate::protocol::operation::Answer;
+use crate::protocol::operation::Operation;
+use crate::protocol::operation::operation;
+use crate::protocol::shape::Member;
+use crate::services::Services;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation<Services>] =
+    &[operation!("GetAccountSettings" GET "/2016-08-19/account-settings" SETTINGS => settings)];
+
+/// `GetAccountSettings` has no members.
+pub const SETTINGS: &[Member] = &[];
+
+/// `GetAccountSettings`.
+pub async fn settings(services: &Services, call: Call) -> Answer {
+    let (limits, usage) = (&services.limits, services.ledger.state().usage(&call.scope));
+    answer_json(
+        StatusCode::OK,
+        &json!({
+            "AccountLimit": {
+                "TotalCodeSize": limits.total_code_size,
+                "CodeSizeUnzipped": limits.code_size_unzipped,
+                "CodeSizeZipped": limits.code_size_zipped,
+                "ConcurrentExecutions": limits.concurrent_executions,
+                "UnreservedConcurrentExecutions":
+                    u64::from(limits.concurrent_executions).saturating_sub(usage.concurrency()),
+            },
+            "AccountUsage": { "TotalCodeSize": usage.code_size, "FunctionCount": usage.functions },
+        }),
+    )
+}

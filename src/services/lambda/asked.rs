@@ -1,0 +1,83 @@
+//! What is asked of other services, through the upstream, before a command is decided: which VPC subnets are
+//! in, whether an event source is there. Where no endpoint was given, nobody can be asked, and what the
+//! caller says is taken.
+
+use crate::model::error::ApiError;
+use crate::model::event_sources::{Source, SourceKind};
+use crate::model::functions::Vpc;
+use crate::protocol::call::Call;
+use crate::services::Services;
+use crate::upstream::{NetworkError, Signer, SourceError, UpstreamError};
+
+/// In whose name the upstream is asked.
+pub fn signer(call: &Call) -> Signer {
+    let origin = call.origin();
+    Signer {
+        access_key_id: if origin.access_key_id.is_empty() { "test".into() } else { origin.access_key_id },
+        region: call.scope.region.to_string(),
+        day: crate::services::today(),
+    }
+}
+
+/// Notes the VPC of a function's subnets.
+///
+/// # Errors
+/// A subnet or a security group that EC2 does not know (`test_invalid_vpc_config_subnet`).
+pub async fn locate(services: &Services, call: &Call, vpc: &mut Vpc) -> Result<(), ApiError> {
+    let (upstream, signer) = (&services.upstream, signer(call));
+    if vpc.subnets.is_empty() {
+        return Ok(());
+    }
+    vpc.id = known(upstream.vpc_of(&vpc.subnets, &signer).await, "DescribeSubnets")?;
+    if !vpc.security_groups.is_empty() {
+        known(upstream.find_security_groups(&vpc.security_groups, &signer).await, "DescribeSecurityGroups")?;
+    }
+    Ok(())
+}
+
+fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, ApiError> {
+    let (code, message) = match asked {
+        Ok(known) => return Ok(known),
+        Err(NetworkError::Upstream(UpstreamError::NotGiven(_))) => return Ok(T::default()),
+        Err(NetworkError::Upstream(error)) => ("ServiceUnavailable".to_owned(), error.to_string()),
+        Err(NetworkError::Refused { code, message }) => (code, message),
+    };
+    Err(ApiError::invalid_parameter(format!(
+        "Error occurred while {action}. EC2 Error Code: {code}. EC2 Error Message: {message}"
+    )))
+}
+
+/// Whether a queue or stream is there. Brokers and clusters are not looked for.
+///
+/// # Errors
+/// It is not; texts of `LocalStack`'s provider, which follow AWS's.
+pub async fn find_source(services: &Services, call: &Call, source: &Source) -> Result<(), ApiError> {
+    let Source::Arn { kind, arn: [arn] } = source else { return Ok(()) };
+    let (upstream, signer) = (&services.upstream, signer(call));
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let found = match kind {
+        SourceKind::Sqs | SourceKind::SqsFifo => upstream.find_queue(resource, &signer).await,
+        SourceKind::Kinesis => {
+            // `stream/NAME`, of a consumer with more behind it.
+            upstream.find_stream(resource.split('/').nth(1).unwrap_or_default(), &signer).await
+        }
+        SourceKind::DynamoDb => upstream.find_table_stream(arn, &signer).await,
+        _ => return Ok(()),
+    };
+    match found {
+        Ok(()) | Err(SourceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
+        // Nothing is known of the source then.
+        Err(SourceError::Upstream(error)) => {
+            Err(ApiError::invalid_parameter(format!("The event source {arn} could not be looked for: {error}")))
+        }
+        Err(error) => {
+            tracing::info!(%error, source = arn, "the event source was not found");
+            Err(ApiError::invalid_parameter(match kind {
+                SourceKind::Sqs | SourceKind::SqsFifo => "Error occurred while ReceiveMessage. SQS Error Code: \
+                     AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist."
+                    .to_owned(),
+                _ => format!("Stream not found: {arn}"),
+            }))
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Resource-based policies of functions as whole documents (2026). They are the policies that
+//! [`super::policies`] changes statement by statement.
+
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::policies;
+use super::policies::ShownPolicy;
+use super::policies::no_such_resource;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::policies::Target;
+use crate::model::policies::command::{Place, PolicyCommand};
+use crate::model::policies::document::Document;
+use crate::model::reference::FunctionReference;
+use crate::protocol::answer::json;
+use crate::protocol::answer::no_content;
+use crate::protocol::call::Call;
+use crate::protocol::error::fault;
+use crate::protocol::operation::Answer;
+use crate::protocol::operation::Operation;
+use crate::protocol::operation::operation;
+use crate::protocol::shape::Kind;
+use crate::protocol::shape::Member;
+use crate::protocol::shape::pattern;
+use crate::services::Services;
+
+/// The operations of this file.
+pub static OPERATIONS: &[Operation<Services>] = &[
+    operation!("DeleteResourcePolicy" DELETE "/2026-07-09/resource-policy/{ResourceArn}" DELETE => delete),
+    operation!("GetResourcePolicy" GET "/2026-07-09/resource-policy/{ResourceArn}" GET => get),
+    operation!("PutResourcePolicy" PUT "/2026-07-09/resource-policy/{ResourceArn}" PUT => put),
+];
+
+const RESOURCE: Member = Member::path(
+    "ResourceArn",
+    pattern(
+        0,
+        512,
+        r"arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)",
+    ),
+);
+
+const REVISION: Kind = pattern(36, 36, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
+
+/// `GetResourcePolicy`.
+pub const GET: &[Member] = &[RESOURCE];
+
+/// `PutResourcePolicy`.
+pub const PUT: &[Member] = &[
+    RESOURCE,
+    Member::body("Policy", pattern(1, 20_480, r"[\s\S]+")).required(),
+    Member::body("RevisionId", REVISION),
+];
+
+/// `DeleteResourcePolicy`.
+pub const DELETE: &[Member] = &[RESOURCE, Member::query("RevisionId", REVISION)];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutRequest {
+    policy: String,
+    revision_id: Option<String>,
+}
+
+/// `GetResourcePolicy`.
+pub async fn get(services: &Services, call: Call) -> Answer {
+    policies::show(services, &resource(services, &call)?)
+}
+
+/// `PutResourcePolicy`.
+pub async fn put(services: &Services, mut call: Call) -> Answer {
+    let reference = resource(services, &call)?;
+    let request: PutRequest = call.parse()?;
+    let document = Document::parse(&request.policy, &reference.arn())?;
+    let target = Target::of(reference.qualifier.as_ref());
+    let key = reference.key.clone();
+    let place = Place { key: reference.key, qualifier: reference.qualifier, revision: request.revision_id };
+    let command = PolicyCommand::PutResourcePolicy { place, document };
+    let committed = services.commit(command, call.origin(), None).await?;
+    let policy = committed.state.function(&key).and_then(|function| function.policies.get(&target));
+    // A commit of a policy leaves it in the state.
+    json(StatusCode::OK, &ShownPolicy::new(policy.ok_or_else(|| fault(&no_such_resource()))?))
+}
+
+/// `DeleteResourcePolicy`.
+pub async fn delete(services: &Services, call: Call) -> Answer {
+    let FunctionReference { key, qualifier } = resource(services, &call)?;
+    let place = Place { key, qualifier, revision: call.text("RevisionId").map(str::to_owned) };
+    services.commit(PolicyCommand::DeleteResourcePolicy { place }, call.origin(), None).await?;
+    no_content()
+}
+
+/// The function a call is about. Runtimes, which the pattern allows too, are not Larder's.
+fn resource(services: &Services, call: &Call) -> Result<FunctionReference, ApiError> {
+    let arn = call.text("ResourceArn").unwrap_or_default();
+    if arn.contains(":runtime/") {
+        return Err(no_such_resource());
+    }
+    let reference = FunctionReference::resolve(&call.scope, arn, None)?;
+    let known = || services.ledger.state().function(&reference.key).is_some();
+    if reference.key.scope.account != call.scope.account && !known() {
+        return Err(ApiError::silent(ErrorCode::AccessDenied));
+    }
+    Ok(reference)
+}

@@ -1,0 +1,70 @@
+//! The AWS services that are served here, peers over [`crate::protocol`]: one reaches another by a command, never over
+//! its wire.
+
+pub mod cloudformation;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+pub mod sts;
+
+use std::sync::Arc;
+
+use crate::blobs::BlobStore;
+use crate::environments::hot_reload::HotReload;
+use crate::invoke::Invoker;
+use crate::ledger::{Attachment, CommitError, Committed, Ledger};
+use crate::model::command::Command;
+use crate::model::error::{ApiError, ErrorCode};
+use crate::model::event::Origin;
+use crate::model::limits::Limits;
+use crate::model::time::Timestamp;
+use crate::protocol::error::fault;
+use crate::upstream::{LayerLibrary, Upstream};
+
+/// What operations work with.
+#[derive(Debug)]
+pub struct Services {
+    /// The state and its history.
+    pub ledger: Arc<Ledger>,
+    /// Code packages.
+    pub blobs: Arc<BlobStore>,
+    /// Runs functions.
+    pub invoker: Arc<Invoker>,
+    /// Quotas.
+    pub limits: Limits,
+    /// Endpoints of other services.
+    pub upstream: Arc<Upstream>,
+    /// Folders that functions run from.
+    pub hot_reload: Arc<HotReload>,
+    /// Layers of other accounts.
+    pub layer_library: Option<LayerLibrary>,
+    /// Whether creations and updates are answered when they are done (`LAMBDA_SYNCHRONOUS_CREATE`).
+    pub synchronous: bool,
+}
+
+impl Services {
+    /// Commits a command; an unexpected fault is logged here, once, and told without its source.
+    pub async fn commit(
+        &self,
+        command: impl Into<Command>,
+        origin: Origin,
+        attachment: Option<Attachment>,
+    ) -> Result<Committed, ApiError> {
+        self.ledger.commit(command.into(), origin, attachment).await.map_err(|error| match error {
+            CommitError::Refused(error) => error,
+            CommitError::Closed => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
+            CommitError::Storage(_) => fault(&error),
+        })
+    }
+}
+
+/// Now.
+fn clock() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The day, `YYYYMMDD`, as signatures have it.
+pub fn today() -> String {
+    clock().date().replace('-', "")
+}
