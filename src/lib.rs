@@ -6,7 +6,8 @@
 //! - [`config`] — what a user can set
 //! - [`front`] — the one door: who may come in
 //! - [`console`] — Larder's own endpoints, `/_larder/…`
-//! - [`services`] — AWS services served here: Lambda, IAM, STS, CloudWatch Logs
+//! - [`desk`] — what can be done with a store beside calling its services
+//! - [`services`] — AWS services served here: Lambda, IAM, STS, `CloudWatch` Logs
 //! - [`protocol`] — AWS's wire protocols, once for all services
 //! - [`invoke`] — invocations
 //! - [`pods`] — the whole state as one portable file
@@ -21,6 +22,7 @@ pub mod blobs;
 pub mod cli;
 pub mod config;
 pub mod console;
+pub mod desk;
 pub mod disk;
 pub mod environments;
 pub mod front;

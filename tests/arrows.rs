@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "cli",
     "server",
     "config",
     "front",
     "console",
     "services",
+    "desk",
     "protocol",
     "invoke",
     "pods",

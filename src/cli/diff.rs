@@ -8,7 +8,7 @@ use clap::Args;
 use super::entry_text::change_text;
 use super::target::{Offline, OutputOptions, Target, TargetOptions};
 use super::terminal::{pretty, print};
-use crate::console::history;
+use crate::desk::history;
 use crate::model::state::State;
 
 /// Options of `larder diff`.

@@ -7,7 +7,8 @@ use clap::Args;
 use super::entry_text::entry_text;
 use super::target::{Target, TargetOptions};
 use super::terminal::print;
-use crate::console::history::{self, LogQuery};
+use crate::desk::history;
+use crate::desk::history::LogQuery;
 
 /// How often `--follow` looks.
 const FOLLOW: Duration = Duration::from_millis(500);

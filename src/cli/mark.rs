@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::print;
-use crate::console::history;
+use crate::desk::history;
 use crate::model::history::MarkName;
 
 /// Options of `larder mark`.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::target::{Target, TargetOptions};
 use super::terminal::{plain, pretty, print};
-use crate::console::history;
+use crate::desk::history;
 
 /// Options of `larder marks`.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
-use crate::console::history;
+use crate::desk::history;
 
 /// Options of `larder rewind`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use clap::Args;
 use super::entry_text::entry_text;
 use super::target::{OutputOptions, Target};
 use super::terminal::{pretty, print};
-use crate::console::history;
+use crate::desk::history;
 
 /// Options of `larder show`.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::target::{OutputOptions, Target};
 use super::terminal::{plain, pretty, print};
-use crate::console::history;
+use crate::desk::history;
 
 /// Options of `larder state`.
 #[derive(Debug, Args)]

@@ -1,10 +1,8 @@
 //! Larder's own endpoints, `/_larder/…`: health and history.
 
-mod event_view;
-pub mod history;
-mod long;
 mod pod_library;
-pub mod pods;
+mod pods;
+mod respond;
 mod time_travel;
 mod trust;
 mod upkeep;
@@ -23,6 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::blobs::BlobStore;
+use crate::desk::history;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;

@@ -13,8 +13,14 @@ use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, received, refuse, save_to, saved_json};
-use super::{Console, Trusted, history, time_travel, trust};
+use super::Console;
+use super::Trusted;
+use super::pods::{received, refuse};
+use super::respond;
+use super::time_travel;
+use super::trust;
+use crate::desk::history;
+use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, save_to, saved_json};
 use crate::ledger::difference::Secrets;
 use crate::pods::location::{Local, Location};
 use crate::pods::read::Pod;
@@ -125,7 +131,7 @@ async fn load(
         load_from(&console.ledger, &console.blobs, BufReader::new(file), &console.staging, query, origin).await
     };
     match loading.await {
-        Ok(loaded) => loaded.into_response(),
+        Ok(loaded) => respond::long(loaded),
         Err(error) => refuse(&error),
     }
 }

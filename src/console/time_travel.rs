@@ -10,9 +10,11 @@ use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::history::{self, HistoryError, LogQuery};
-use super::long::Long;
-use super::{Console, Trusted, trust};
+use super::{Console, Trusted, respond, trust};
+use crate::desk::history;
+use crate::desk::history::HistoryError;
+use crate::desk::history::LogQuery;
+use crate::desk::long::Long;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::event::Origin;
@@ -77,7 +79,7 @@ async fn long(
     ask: impl FnOnce(&Ledger) -> Result<Long, HistoryError> + Send + 'static,
 ) -> Response {
     match tokio::task::spawn_blocking(move || ask(&console.ledger)).await {
-        Ok(Ok(long)) => long.into_response(),
+        Ok(Ok(long)) => respond::long(long),
         Ok(Err(error)) => refuse(&error),
         Err(error) => super::unavailable(&error),
     }

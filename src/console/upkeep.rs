@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
 use super::{Console, unavailable};
-use crate::blobs::{gc, upkeep};
-use crate::ledger::compact::Keep;
+use crate::desk::upkeep;
 
 /// The routes.
 pub fn routes() -> axum::Router<Arc<Console>> {
@@ -29,7 +29,7 @@ struct Collect {
 }
 
 async fn collect(State(console): State<Arc<Console>>, Json(body): Json<Collect>) -> Response {
-    blocking(move || gc::collect(&console.data_dir, &console.ledger, body.dry_run)).await
+    blocking(move || upkeep::collect(&console.data_dir, &console.ledger, body.dry_run)).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,17 +40,10 @@ struct Compact {
 }
 
 async fn compact(State(console): State<Arc<Console>>, Json(body): Json<Compact>) -> Response {
-    let keep = match (body.keep_days, body.keep_events) {
-        (Some(_), Some(_)) => {
-            let refusal =
-                serde_json::json!({ "error": "keep_days and keep_events exclude each other: give one of them" });
-            return (axum::http::StatusCode::BAD_REQUEST, Json(refusal)).into_response();
-        }
-        (Some(days), None) => Keep::Days(days),
-        (None, Some(events)) => Keep::Events(events),
-        (None, None) => Keep::Nothing,
-    };
-    blocking(move || upkeep::compact(&console.data_dir, &console.ledger, keep)).await
+    match upkeep::keep(body.keep_days, body.keep_events) {
+        Ok(keep) => blocking(move || upkeep::compact(&console.data_dir, &console.ledger, keep)).await,
+        Err(error) => (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": error }))).into_response(),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,18 +53,7 @@ struct Verify {
 }
 
 async fn verify(State(console): State<Arc<Console>>, Query(query): Query<Verify>) -> Response {
-    blocking(move || {
-        let look = |begins: &mut u64| {
-            *begins = console.ledger.begins();
-            let live = console.ledger.state();
-            upkeep::verify(&console.data_dir, Some(&live), query.deep, |_, _| ())
-        };
-        let mut begins = 0;
-        let report = look(&mut begins);
-        // A compaction that came in between took the files away that were read.
-        if begins == console.ledger.begins() { report } else { look(&mut begins) }
-    })
-    .await
+    blocking(move || upkeep::verify(&console.data_dir, &console.ledger, query.deep)).await
 }
 
 /// Does work that blocks, and answers with what comes of it.

@@ -157,7 +157,7 @@ impl Field {
 }
 
 /// Hides the values of all functions' variables.
-fn mask(json: &mut Value) {
+pub fn mask(json: &mut Value) {
     match json {
         Value::Object(members) => {
             for (name, value) in members {

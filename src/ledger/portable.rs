@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::codec::{self, FrameError};
-use super::shapes;
-use crate::model::event::Recorded;
+use super::{difference, shapes};
+use crate::model::event::{Event, Recorded};
 use crate::model::resource::Resource;
 
 /// A resource as JSON: an object of one member, named by its kind.
@@ -30,4 +30,14 @@ pub fn from_json(json: Value) -> Result<Resource, serde_json::Error> {
 /// It is too large for a frame.
 pub fn event_frame(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
     codec::encode(recorded)
+}
+
+/// What an event says as JSON, with the values of functions' variables masked.
+///
+/// # Errors
+/// A number that JSON has not, such as an infinite weight.
+pub fn event_to_json(event: &Event) -> Result<Value, serde_json::Error> {
+    let mut json = shapes::to_json(event)?;
+    difference::mask(&mut json);
+    Ok(json)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Server, ServerError};
 use crate::blobs::BlobStore;
 use crate::config::PodOptions;
-use crate::console::pods::{LoadQuery, PodsError, SaveRequest, load_from, save_to};
+use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, load_from, save_to};
 use crate::ledger::Ledger;
 use crate::model::event::Origin;
 use crate::pods::location::Location;

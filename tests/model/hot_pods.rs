@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use larder::blobs::BlobStore;
-use larder::console::pods::{LoadQuery, load_from};
+use larder::desk::pods::{LoadQuery, load_from};
 use larder::ledger::{Durability, Ledger, Options};
 use larder::model::event::Origin;
 use larder::model::functions::Code;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::transfers::Reading;
 use crate::cli::entry_text::change_text;
 use crate::cli::terminal::{pretty, print};
-use crate::console::history;
+use crate::desk::history;
 use crate::ledger::difference::Secrets;
 
 /// Options of `larder pod diff`.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::transfers::{Reading, print_needed};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::console::pods::inspected;
+use crate::desk::pods::inspected;
 use crate::model::time::Timestamp;
 
 /// Options of `larder pod inspect` and `larder pod verify`.

@@ -12,7 +12,7 @@ use super::transfers::{self, Reading};
 use crate::cli::entry_text::change_text;
 use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::console::pods::{self, LoadQuery};
+use crate::desk::pods::{self, LoadQuery};
 use crate::pods::location::Location;
 
 /// Options of `larder pod load`.

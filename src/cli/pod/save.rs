@@ -11,7 +11,7 @@ use super::keys::{Seal, Sink};
 use super::transfers::{self, Library};
 use crate::cli::target::{Client, Target, TargetOptions};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::console::pods::{self, SaveRequest};
+use crate::desk::pods::{self, SaveRequest};
 use crate::pods::location::Location;
 
 /// Options of `larder pod save`.

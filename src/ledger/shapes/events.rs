@@ -30,6 +30,8 @@ pub(super) trait StoredEvent: Sized {
     const KINDS: &'static [u16];
     /// Writes an event's frame.
     fn encode(&self, head: Head) -> Result<Vec<u8>, FrameError>;
+    /// What an event says, in the shapes of the store.
+    fn to_json(&self) -> serde_json::Result<serde_json::Value>;
     /// Reads an event of a checked frame whose kind is one of the area's.
     fn decode(frame: &Frame<'_>) -> Result<(Head, Self), FrameError>;
 }
@@ -53,6 +55,13 @@ macro_rules! stored_events {
             let head = Head { time: recorded.time.0, origin: Stored::store(&recorded.origin) };
             match &recorded.event {
                 $(Event::$area(event) => event.encode(head),)*
+            }
+        }
+
+        /// What an event says, in the shapes of the store.
+        pub(in crate::ledger) fn to_json(event: &Event) -> serde_json::Result<serde_json::Value> {
+            match event {
+                $(Event::$area(event) => event.to_json(),)*
             }
         }
 

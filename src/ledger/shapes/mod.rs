@@ -207,6 +207,16 @@ macro_rules! events {
                 }
             }
 
+            fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+                match *self {
+                    $(Self::$name { $(ref $field),* } => {
+                        #[derive(serde::Serialize)]
+                        struct Members { $($field: $ty),* }
+                        serde_json::to_value(Members { $($field: $crate::ledger::shapes::Stored::store($field)),* })
+                    })*
+                }
+            }
+
             fn decode(
                 frame: &$crate::ledger::codec::Frame<'_>,
             ) -> Result<($crate::ledger::shapes::events::Head, Self), $crate::ledger::codec::FrameError> {
@@ -249,5 +259,5 @@ mod tags;
 mod urls;
 
 pub(super) use checkpoint::{decode_state, encode_state};
-pub(super) use events::{decode, encode};
+pub(super) use events::{decode, encode, to_json};
 pub(super) use history::{resource_from_json, resource_to_json};

@@ -2,18 +2,7 @@
 
 use std::io::{self, Write};
 
-use axum::body::Body;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
-use tokio::io::duplex;
-use tokio_util::io::{ReaderStream, SyncIoBridge};
-
-/// Bytes that are ready and not yet sent, at most.
-const BUFFER: usize = 64 * 1024;
 
 /// Such an answer.
 pub struct Long {
@@ -52,18 +41,6 @@ impl Long {
         }
         out.write_all(b"]}")?;
         out.flush()
-    }
-
-    /// Sends it. The response waits for whoever writes it, and breaks off where that fails.
-    pub fn into_response(self) -> Response {
-        let (reader, writer) = duplex(BUFFER);
-        let out = io::BufWriter::with_capacity(BUFFER, SyncIoBridge::new(writer));
-        let writing = tokio::task::spawn_blocking(move || self.write(out));
-        let end = async move { writing.await.map_err(io::Error::other)?.map(|()| Bytes::new()) };
-        let body = Body::from_stream(ReaderStream::new(reader).chain(stream::once(end)));
-        let mut response = Response::new(body);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::event_view;
+use super::events;
 use super::long::Long;
-use crate::ledger::difference::{self, Secrets};
+use crate::ledger::difference;
+use crate::ledger::difference::Secrets;
 use crate::ledger::point::Point;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{Ledger, LedgerError};
@@ -132,7 +133,7 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<Value, LedgerE
             break;
         }
         next = recorded.sequence + 1;
-        let event = event_view::show(&recorded);
+        let event = events::show(&recorded);
         bytes += event.to_string().len();
         events.push(event);
     }
@@ -252,7 +253,7 @@ fn entry(recorded: &Recorded, changes: &Changes, from: &State, to: &State, secre
 
 /// What an entry says before its changes.
 fn entry_head(recorded: &Recorded) -> Map<String, Value> {
-    let Value::Object(mut head) = event_view::show(recorded) else { return Map::new() };
+    let Value::Object(mut head) = events::show(recorded) else { return Map::new() };
     // What changed says it better, and with the values before.
     if !matches!(recorded.event, crate::model::event::Event::History(_)) {
         head.remove("details");

@@ -1,16 +1,44 @@
-//! Events of history itself.
+//! Events as JSON, for people and scripts.
 
 use serde_json::{Value, json};
 
+use crate::ledger::portable;
+use crate::model::event::{Event, Recorded};
 use crate::model::history::Cause;
 use crate::model::history::event::HistoryEvent;
 use crate::model::resource::{Resource, ResourceKey};
 
+/// One event with its place in history; values of functions' variables are masked.
+pub fn show(recorded: &Recorded) -> Value {
+    let subject = recorded.event.subject();
+    json!({
+        "sequence": recorded.sequence,
+        "time": recorded.time.to_string(),
+        "kind": recorded.event.name(),
+        "resource": subject.arn,
+        "account": subject.scope.account.as_str(),
+        "region": subject.scope.region.as_str(),
+        "name": subject.name,
+        "request_id": recorded.origin.request_id,
+        "access_key_id": recorded.origin.access_key_id,
+        "user_agent": recorded.origin.user_agent,
+        "details": details(&recorded.event),
+    })
+}
+
+fn details(event: &Event) -> Value {
+    match event {
+        Event::History(event) => of_history(event),
+        // A number that JSON has not is nothing to show.
+        event => portable::event_to_json(event).unwrap_or_default(),
+    }
+}
+
 /// Resources that are listed of an event: it may have thousands, and says how many.
 const LISTED: usize = 100;
 
-/// What an event says.
-pub fn details(event: &HistoryEvent) -> Value {
+/// What an event of history itself says: it may carry thousands of resources.
+fn of_history(event: &HistoryEvent) -> Value {
     match event {
         HistoryEvent::StateRestored { cause, changes } => {
             let put: Vec<_> = changes.put.iter().take(LISTED).map(Resource::arn).collect();

@@ -1,0 +1,172 @@
+//! Pods saved from a store and loaded into one, looked into and compared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::history;
+use super::long::Long;
+use crate::blobs::BlobStore;
+use crate::ledger::Ledger;
+use crate::ledger::difference::Secrets;
+use crate::model::event::Origin;
+use crate::model::merge::MergeStrategy;
+use crate::model::resource::Resource;
+use crate::model::resource_pattern::ResourcePattern;
+use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
+use crate::pods::mapping::{self, Mapping};
+use crate::pods::read::Pod;
+use crate::pods::redaction::Rule;
+use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
+use crate::pods::{PodError, read};
+
+/// Bytes that are read from a file at a time: each reading is a trip to another thread.
+pub const CHUNK: usize = 1024 * 1024;
+
+/// What a pod shall hold.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SaveRequest {
+    /// What its maker says of it.
+    pub message: Option<String>,
+    /// A point of history; else now.
+    pub at: Option<String>,
+    /// Patterns of resources; empty: all.
+    pub only: Vec<String>,
+    /// Whether the events come along.
+    pub with_history: bool,
+    /// Whose values are left out: `env:GLOB`, or `auto`.
+    pub redact: Vec<String>,
+}
+
+/// How a pod shall be loaded.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoadQuery {
+    /// How it meets what is there.
+    pub merge: Option<String>,
+    /// Whether to tell only what would change.
+    pub dry_run: bool,
+    /// Whether whoever loads it vouches for it: else its functions do nothing by themselves.
+    pub trust: bool,
+    /// Where it came from, for history.
+    pub source: Option<String>,
+    /// Functions that get other names: `OLD=NEW`, with commas between.
+    pub rename: String,
+    /// The account that the pod's are brought into.
+    pub account: Option<String>,
+    /// The region that the pod's are brought into.
+    pub region: Option<String>,
+}
+
+impl LoadQuery {
+    fn mapping(&self) -> Result<Mapping, PodsError> {
+        let renames = self.rename.split(',').filter(|rename| !rename.is_empty()).map(|rename| {
+            let (old, new) = rename.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty())?;
+            Some((old.to_owned(), new.to_owned()))
+        });
+        let renames: Option<Vec<_>> = renames.collect();
+        let renames = renames.ok_or_else(|| PodsError::Invalid("a name is changed by OLD=NEW".to_owned()))?;
+        let (account, region) = (self.account.clone().map(Into::into), self.region.clone().map(Into::into));
+        Ok(Mapping { account, region, renames })
+    }
+}
+
+/// Why a pod was not saved or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum PodsError {
+    /// The request is none.
+    #[error("{0}")]
+    Invalid(String),
+    /// A point of history is not to be had.
+    #[error(transparent)]
+    History(#[from] history::HistoryError),
+    /// The pod cannot be written or read.
+    #[error(transparent)]
+    Pod(#[from] PodError),
+    /// The pod cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A file cannot be used.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Writes a pod of a store. Blocking.
+pub fn save_to(
+    ledger: &Ledger,
+    blobs: &BlobStore,
+    request: SaveRequest,
+    target: impl std::io::Write,
+) -> Result<Saved, PodsError> {
+    let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
+    let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
+    let only = only.map_err(PodsError::Invalid)?;
+    let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
+    let redact = redact.map_err(PodsError::Invalid)?;
+    let choice = Choice { at, only, message: request.message, with_history: request.with_history, redact };
+    Ok(transfer::save(ledger, blobs, &choice, target)?)
+}
+
+/// Loads a pod from a stream of bytes, or tells what that would change.
+pub async fn load_from(
+    ledger: &Arc<Ledger>,
+    blobs: &Arc<BlobStore>,
+    source: impl std::io::Read + Send + 'static,
+    staging: &Path,
+    query: LoadQuery,
+    origin: Origin,
+) -> Result<Long, PodsError> {
+    let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
+    let strategy = strategy.map_err(PodsError::Invalid)?;
+    let staging = staging.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
+    let mut pod = reading.await.map_err(std::io::Error::other)??;
+    let mapped = mapping::map(&pod.resources, &query.mapping()?);
+    let mut resources = mapped.map_err(|error| PodsError::Invalid(error.to_string()))?;
+    // Whatever wrote the pod: no path of it reaches into this machine unless its user says so.
+    PortableFolders::default().change(&mut resources);
+    let needed = hot_folders::needed(&resources);
+    pod.replace(resources)?;
+    let (pod, reception) = (Arc::new(pod), Reception { strategy, trusted: query.trust });
+    let loaded = if query.dry_run {
+        transfer::preview(ledger, &pod, reception)
+    } else {
+        let source = query.source.unwrap_or_default();
+        transfer::load(ledger, blobs, pod, reception, source, origin).await?
+    };
+    Ok(loaded_json(loaded, strategy, query.dry_run, &needed))
+}
+
+fn loaded_json(loaded: Loaded, strategy: MergeStrategy, dry_run: bool, needed: &[NeededVariable]) -> Long {
+    let mut head = serde_json::Map::new();
+    head.insert("digest".to_owned(), loaded.digest.to_string().into());
+    head.insert("sequence".to_owned(), loaded.after.sequence.into());
+    head.insert("merge".to_owned(), strategy.to_string().into());
+    head.insert("dry_run".to_owned(), dry_run.into());
+    head.insert("needed_variables".to_owned(), json!(needed));
+    head.insert("inert".to_owned(), loaded.inert.into());
+    let items = history::changed(loaded.before, loaded.after, Secrets::Masked);
+    Long { head, list: "resources", items }
+}
+
+/// What a pod holds, as JSON.
+pub fn inspected(pod: &Pod) -> Value {
+    let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
+    json!({
+        "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
+        "needed_variables": hot_folders::needed(&pod.resources),
+    })
+}
+
+/// What was saved, as JSON.
+pub fn saved_json(saved: &Saved) -> Value {
+    let taken_along = saved.taken_along.iter().map(|(key, by)| json!({ "resource": key.arn(), "needed_by": by.arn() }));
+    let suspects = saved.suspects.iter().map(|(arn, name)| json!({ "resource": arn, "variable": name }));
+    json!({
+        "digest": saved.digest.to_string(), "manifest": saved.manifest,
+        "taken_along": taken_along.collect::<Vec<_>>(), "suspects": suspects.collect::<Vec<_>>(),
+    })
+}
