@@ -10,6 +10,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+pub use containers::ContainerSettings;
+pub use discontinued::warn_of_discontinued;
 
 use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
@@ -20,9 +22,6 @@ use crate::front::{ListenAddress, LocalUser};
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
 use crate::upstream::{LayerLibrary, UpstreamOption};
-
-pub use containers::ContainerSettings;
-pub use discontinued::warn_of_discontinued;
 
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]

@@ -22,6 +22,10 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
+use doors::Doors;
+pub use error::ServerError;
+use executors::{choose_executor, find_executor};
+use tidy::make_folder;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,20 +36,13 @@ use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
 use crate::environments::{INIT, Pool, Settings, activation, capacity, place, provisioning};
 use crate::front::dispatch::Dispatch;
-use crate::front::guard;
-use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control};
+use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
 use crate::invoke::{Invoker, event_sources};
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::services::Services;
 use crate::services::lambda::code;
 use crate::services::logs::delivery;
 use crate::upstream::{Endpoints, Upstream};
-
-use doors::Doors;
-use executors::{choose_executor, find_executor};
-use tidy::make_folder;
-
-pub use error::ServerError;
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));

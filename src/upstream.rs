@@ -17,17 +17,15 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
+pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-
-use reachability::Reachability;
-
-pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 pub use layer_library::{LayerLibrary, LayerLibraryError};
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
+use reachability::Reachability;
 pub use reachability::{Contact, Reached};
 pub use sources::SourceError;
 

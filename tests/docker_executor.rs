@@ -10,9 +10,8 @@ use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOption
 use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError};
 use larder::environments::executors::docker::{DockerExecutor, DockerOptions};
 use larder::environments::images::ImageMapping;
-use tokio::net::TcpListener;
-
 use stage::{IMAGE, PATIENCE, Stage, forward, gateway, local_socket, report};
+use tokio::net::TcpListener;
 
 #[path = "docker_executor/options.rs"]
 mod options;

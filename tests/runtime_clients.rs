@@ -2,7 +2,6 @@
 //! are those of AWS's own clients (awslambdaric 4.2.2, aws-lambda-ric 3.3.0).
 
 use serde_json::{Value, json};
-
 use stage::{Language, Stage};
 
 #[path = "runtime_clients/stage.rs"]

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use larder::environments::executor::{Base, EnvironmentId, Executor, ExecutorError};
 use larder_init::link::Outcome;
-
 use stage::Stage;
 
 #[path = "sandbox_executor/stage.rs"]

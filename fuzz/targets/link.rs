@@ -3,7 +3,8 @@
 
 use bytes::BytesMut;
 use larder_init::link::{FromInit, Hello, Phase, ToInit, decode, encode};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub fn run(input: &[u8]) {
     all::<FromInit>(input);

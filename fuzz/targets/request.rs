@@ -14,14 +14,15 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
-use larder::front::guard::{cors::CorsOrigins, guard, hosts::Hosts};
+use larder::front::guard::cors::CorsOrigins;
+use larder::front::guard::guard;
+use larder::front::guard::hosts::Hosts;
 use larder::front::service::ServiceName;
 use larder::front::{Bodies, Connections, Guard, LocalUser, LocalUsers, Patience, Places, Room, Token};
-use larder::protocol::call::Call;
+use larder::protocol::codec::Codec;
 use larder::protocol::form::Form;
-use larder::protocol::operation::Received;
 use larder::protocol::router::Router as Routes;
-use larder::protocol::{error, sigv4};
+use larder::protocol::{Received, bind, error, sigv4};
 use larder::services::{Services, lambda};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -101,7 +102,8 @@ async fn read(request: Request) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let found = ROUTES.find(&parts.method, parts.uri.path(), query);
     let call = found.and_then(|(operation, params)| {
-        Call::bind(&lambda::SERVICE, operation, Received { parts, body, params, request_id: "id".to_owned() })
+        let received = Received { parts, body, params, request_id: "id".to_owned() };
+        bind(operation, Codec::RestJson, lambda::SERVICE.check, received)
     });
     let function = call.and_then(|call| call.function().map(|_| ()));
     let mut response = match function {

@@ -9,11 +9,9 @@ use serde::Serialize;
 
 use super::{BlobError, digest, io_error};
 use crate::disk;
-use crate::ledger::Ledger;
 use crate::ledger::compact::{Compaction, Keep};
 use crate::ledger::inspect::{self, Damage, Inspected};
-use crate::ledger::log_lines;
-use crate::ledger::recover;
+use crate::ledger::{Ledger, log_lines, recover};
 use crate::model::blob::BlobId;
 use crate::model::resource::Resource;
 use crate::model::state::State;

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
+pub use trust::Trusted;
 
 use crate::blobs::BlobStore;
 use crate::desk::history;
@@ -26,8 +27,6 @@ use crate::environments::Pool;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;
 use crate::upstream::{Contact, Reached, Upstream};
-
-pub use trust::Trusted;
 
 /// Events of a page at most.
 const PAGE: usize = 1000;

@@ -13,12 +13,8 @@ use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Console;
-use super::Trusted;
 use super::pods::{received, refuse};
-use super::respond;
-use super::time_travel;
-use super::trust;
+use super::{Console, Trusted, respond, time_travel, trust};
 use crate::desk::history;
 use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, save_to, saved_json};
 use crate::ledger::difference::Secrets;

@@ -14,11 +14,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
-use super::Console;
-use super::Trusted;
-use super::respond;
-use super::time_travel;
-use super::trust;
+use super::{Console, Trusted, respond, time_travel, trust};
 use crate::desk::pods::{CHUNK, LoadQuery, PodsError, SaveRequest, load_from, save_to, saved_json};
 use crate::ledger::CommitError;
 use crate::pods::transfer::LoadError;

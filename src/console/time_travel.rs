@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Console, Trusted, respond, trust};
 use crate::desk::history;
-use crate::desk::history::HistoryError;
-use crate::desk::history::LogQuery;
+use crate::desk::history::{HistoryError, LogQuery};
 use crate::desk::long::Long;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};

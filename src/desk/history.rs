@@ -10,11 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::events;
 use super::long::Long;
-use crate::ledger::difference;
 use crate::ledger::difference::Secrets;
 use crate::ledger::point::Point;
 use crate::ledger::time_travel::RewindError;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, difference};
 use crate::model::event::{Origin, Recorded};
 use crate::model::history::MarkName;
 use crate::model::history::command::HistoryCommand;

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use crate::blobs::BlobError;
+pub use crate::blobs::gc::collect;
+pub use crate::blobs::upkeep::compact;
 use crate::blobs::upkeep::{self, Report};
 use crate::ledger::Ledger;
 use crate::ledger::compact::Keep;
-
-pub use crate::blobs::gc::collect;
-pub use crate::blobs::upkeep::compact;
 
 /// What of history a compaction keeps.
 ///

@@ -95,8 +95,9 @@ fn own_user() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::net::{TcpListener, TcpStream};
+
+    use super::*;
 
     #[test]
     fn a_process_of_this_machine_is_none_of_an_environment() {

@@ -30,12 +30,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 pub use function_log::{LogSink, NoSink};
 pub use invocation::{Completed, Invocation, Report};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Pool, ProvisionError, RunError, Target};
+use uuid::Uuid;
 
 /// Name of the link's socket in its folder.
 pub const SOCKET: &str = "link.sock";

@@ -1,5 +1,6 @@
 //! Connections: accepted, served, and given up when nothing moves on them any more.
 
+mod patience;
 mod watched;
 
 use std::convert::Infallible;
@@ -24,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::patience::Patience;
 use self::watched::{Activity, Answering, Watched};
 use super::Listeners;
 use super::bodies::Bodies;
@@ -40,35 +42,6 @@ const HEAD: usize = 64 * 1024;
 
 /// Connections at once of users of this machine that may not call: enough to tell them why.
 const STRANGERS: usize = 16;
-
-/// How long a connection may stand still.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For the head of a request, from its first byte, or from the beginning of the connection.
-    pub head: Duration,
-    /// For the next byte of a body.
-    pub body: Duration,
-    /// Between requests.
-    pub idle: Duration,
-    /// For the caller to take the next byte of an answer.
-    pub answer: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        let (half, ten) = (Duration::from_secs(30), Duration::from_secs(600));
-        // Whoever looks at a stream in a debugger may stand still for a while.
-        Self { head: half, body: half, idle: ten, answer: Duration::from_secs(120) }
-    }
-}
-
-impl Patience {
-    /// With users who may not call: they are told so, and that is all.
-    fn with_strangers(self) -> Self {
-        let short = Duration::from_secs(2);
-        Self { head: short.min(self.head), body: short.min(self.body), idle: short.min(self.idle), ..self }
-    }
-}
 
 /// The two ends of a connection over the port, in the extensions of its requests.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-use super::LedgerError;
-use super::io_error;
 use super::journal::{self, Journal, sealed, segment};
+use super::{LedgerError, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
 

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::codec::FrameError;
+use super::frame::FrameError;
 use super::{LedgerError, io_error, shapes};
 use crate::disk;
 use crate::model::state::State;

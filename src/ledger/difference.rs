@@ -3,12 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::mask::{MASK, mask};
 use super::portable;
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::state::State;
-
-/// Shown for a value that is a secret.
-pub const MASK: &str = "***";
 
 /// What became of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -153,23 +151,5 @@ impl Field {
                 *value = MASK.into();
             }
         }
-    }
-}
-
-/// Hides the values of all functions' variables.
-pub fn mask(json: &mut Value) {
-    match json {
-        Value::Object(members) => {
-            for (name, value) in members {
-                match value {
-                    Value::Object(variables) if name == "environment" => {
-                        variables.values_mut().for_each(|value| *value = MASK.into());
-                    }
-                    value => mask(value),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(mask),
-        _ => {}
     }
 }

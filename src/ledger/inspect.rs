@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::codec::FrameError;
+use super::frame::FrameError;
 use super::journal::{self, Record, list};
 use super::{LedgerError, checkpoint, codec};
 use crate::model::blob::BlobId;

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::codec::FrameError;
 use super::engine::{self, Engine};
 use super::events::Events;
+use super::frame::FrameError;
 use super::health::Health;
 use super::index::{Index, SmallBlobs};
 use super::journal::{self, Identity, Journal, switch};

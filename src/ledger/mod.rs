@@ -12,6 +12,7 @@ pub mod difference;
 mod engine;
 mod error;
 mod events;
+mod frame;
 mod health;
 mod held;
 mod index;
@@ -19,6 +20,7 @@ pub mod inspect;
 mod journal;
 mod log;
 pub mod log_lines;
+mod mask;
 mod mend;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
@@ -42,11 +44,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 pub use checkpoint::CheckpointPolicy;
-pub use codec::FrameError;
 #[cfg(test)]
 pub use engine::faults::{clear as heal_index, fail_after as fail_index};
 pub use error::LedgerError;
 use error::io_error;
+pub use frame::FrameError;
 pub use health::{Health, Problem};
 pub use index::SmallBlobs;
 pub use proof::blob_file;

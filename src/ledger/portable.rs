@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::codec::{self, FrameError};
-use super::{difference, shapes};
+use super::frame::FrameError;
+use super::mask::mask;
+use super::{codec, shapes};
 use crate::model::event::{Event, Recorded};
 use crate::model::resource::Resource;
 
@@ -38,6 +39,6 @@ pub fn event_frame(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
 /// A number that JSON has not, such as an infinite weight.
 pub fn event_to_json(event: &Event) -> Result<Value, serde_json::Error> {
     let mut json = shapes::to_json(event)?;
-    difference::mask(&mut json);
+    mask(&mut json);
     Ok(json)
 }

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{self, FrameError};
+use super::frame::FrameError;
 use super::journal::{Identity, Journal, list};
-use super::{Durability, LedgerError, io_error};
+use super::{Durability, LedgerError, frame, io_error};
 use crate::disk;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::qualifier::Qualifier;
@@ -226,7 +226,7 @@ impl Inner {
     fn write(&self, entries: &[Entry]) -> Result<(), LedgerError> {
         let first = self.journal.last() + 1;
         let frames: Result<Vec<_>, FrameError> =
-            entries.iter().map(|entry| codec::frame(ENTRY, VERSION, entry)).collect();
+            entries.iter().map(|entry| frame::frame(ENTRY, VERSION, entry)).collect();
         let frames: Vec<_> = (first..).zip(frames?).collect();
         self.journal.append(&frames, &[])
     }
@@ -288,9 +288,9 @@ fn sync_parent(folder: &Path) -> Result<(), LedgerError> {
 }
 
 fn decode(frame: &[u8]) -> Result<Entry, FrameError> {
-    let frame = codec::unframe(frame)?;
+    let frame = frame::unframe(frame)?;
     match (frame.kind, frame.version) {
-        (ENTRY, VERSION) => codec::payload(frame.payload),
+        (ENTRY, VERSION) => frame::payload(frame.payload),
         (ENTRY, version) => Err(FrameError::UnknownVersion { kind: ENTRY, version }),
         (kind, _) => Err(FrameError::UnknownKind(kind)),
     }

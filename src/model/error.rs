@@ -191,6 +191,12 @@ impl ApiError {
         Self::new(ErrorCode::ResourceNotFound, format!("Function not found: {arn}"))
     }
 
+    /// `ResourceNotFoundException` that names nothing. Recorded in `test_remove_multi_permissions`, for layer versions in
+    /// `test_layer_exceptions`, for function URLs in `test_url_config_lifecycle`.
+    pub fn no_such_resource() -> Self {
+        Self::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
+    }
+
     /// `InvalidParameterValueException`.
     pub fn invalid_parameter(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidParameterValue, message)

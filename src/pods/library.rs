@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{MAX_MANIFEST, Manifest, PodError, path_error, read::Pod, write};
+use super::read::Pod;
+use super::{MAX_MANIFEST, Manifest, PodError, path_error, write};
 
 /// How the names of files begin that are not whole yet.
 pub(super) const RECEIVING: &str = ".receiving-";

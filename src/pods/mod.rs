@@ -18,11 +18,11 @@ pub mod write;
 
 use std::path::PathBuf;
 
+pub use manifest::{Manifest, Part};
+
 use crate::blobs::BlobError;
 use crate::ledger::LedgerError;
 use crate::model::blob::BlobId;
-
-pub use manifest::{Manifest, Part};
 
 /// Version of the format that is written.
 pub const FORMAT: u32 = 1;

@@ -1,9 +1,8 @@
 //! Reads `state.json` of a pod: resource by resource, so that a hostile one takes no more memory than its bytes.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};

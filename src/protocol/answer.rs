@@ -5,7 +5,10 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::error::fault;
-use super::operation::Answer;
+use crate::model::error::ApiError;
+
+/// What an operation answers.
+pub type Answer = Result<Response<Body>, ApiError>;
 
 /// A JSON answer.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {

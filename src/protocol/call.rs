@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::request::Parts;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+use super::answer::Answer;
 use super::codec::Codec;
-use super::operation::{Answer, Operation, Received, Service};
-use super::shape::{self, Kind, Location, Member};
-use super::sigv4;
 use crate::model::credentials::RoleSession;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
@@ -38,43 +35,13 @@ pub struct Call {
     /// The body of an operation whose body is the payload.
     pub payload: Bytes,
     /// How it is answered.
-    codec: Codec,
+    pub(super) codec: Codec,
     /// Who asks, for history.
-    origin: Origin,
-    headers: HeaderMap,
+    pub(super) origin: Origin,
+    pub(super) headers: HeaderMap,
 }
 
 impl Call {
-    /// Binds and checks a request.
-    ///
-    /// # Errors
-    /// The body cannot be read, or the shape is violated.
-    pub fn bind<S>(service: &Service<S>, operation: &Operation<S>, received: Received) -> Result<Self, ApiError> {
-        let Received { parts, body, params, request_id } = received;
-        let codec = service.codec(&parts);
-
-        let mut input = codec.input(operation, &parts, &body)?;
-        if operation.route.is_some() {
-            bind_places(operation.members, &params, &parts, &mut input);
-        }
-        (service.check)(operation.members, &input)?;
-        shape::drop_nulls(&mut input);
-
-        let caller = sigv4::caller(&parts.headers);
-        let user_agent = header(&parts.headers, "user-agent").to_owned();
-        Ok(Self {
-            operation: operation.name,
-            session: RoleSession::of_token(header(&parts.headers, "x-amz-security-token")),
-            origin: Origin { request_id: request_id.clone(), access_key_id: caller.access_key_id, user_agent },
-            request_id,
-            scope: caller.scope,
-            input,
-            payload: if operation.raw_body { body } else { Bytes::new() },
-            codec,
-            headers: parts.headers,
-        })
-    }
-
     /// A member that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.input.get(name).and_then(Value::as_str)
@@ -170,52 +137,7 @@ impl Call {
     }
 }
 
-/// Takes the members that are bound to path, query and headers; one of them is not taken from the body.
-fn bind_places(members: &[Member], params: &[(String, String)], parts: &Parts, input: &mut Map<String, Value>) {
-    let query = parts.uri.query().unwrap_or_default();
-    let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    for member in members {
-        let value = match member.location {
-            Location::Body => continue,
-            Location::Path => find(params, member.wire_name).map(|text| typed(&member.kind, text)),
-            Location::Query => from_query(&query, member),
-            Location::Header(name) => {
-                parts.headers.get(name).and_then(|value| value.to_str().ok()).map(|text| typed(&member.kind, text))
-            }
-        };
-        input.remove(member.name);
-        if let Some(value) = value {
-            input.insert(member.name.to_owned(), value);
-        }
-    }
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+/// A header, empty if it is not there or no text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-}
-
-/// A member of the query; a list is sent as one pair for each item.
-fn from_query(query: &[(String, String)], member: &Member) -> Option<Value> {
-    let Kind::List { item, .. } = member.kind else {
-        return find(query, member.wire_name).map(|text| typed(&member.kind, text));
-    };
-    let items: Vec<Value> =
-        query.iter().filter(|(key, _)| key == member.wire_name).map(|(_, text)| typed(item, text)).collect();
-    (!items.is_empty()).then(|| items.into())
-}
-
-/// A text of path, query or header as the kind's JSON; one that does not fit stays a text, which the
-/// shape refuses.
-fn typed(kind: &Kind, text: &str) -> Value {
-    let number = || text.parse::<i64>().ok().map(Number::from).map(Value::Number);
-    let converted = match kind {
-        Kind::Integer(..) => number(),
-        Kind::Boolean => text.parse().ok().map(Value::Bool),
-        _ => None,
-    };
-    converted.unwrap_or_else(|| text.into())
 }

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
+use super::answer::{self, Answer};
 use super::error::{self, fault};
 use super::form::Form;
-use super::operation::{Answer, Operation};
 use super::shape::{Kind, Member};
-use super::{answer, xml};
+use super::xml;
 use crate::model::error::{ApiError, ErrorCode, Fault};
 
 /// Header of requests and answers in CBOR.
@@ -83,24 +83,25 @@ impl Codec {
     }
 
     /// The members that a body has.
-    pub fn input<S>(
+    pub fn input(
         self,
-        operation: &Operation<S>,
+        members: &[Member],
+        raw_body: bool,
         parts: &Parts,
         body: &Bytes,
     ) -> Result<Map<String, Value>, ApiError> {
         match self {
-            Self::RestJson if operation.raw_body => Ok(Map::new()),
+            Self::RestJson if raw_body => Ok(Map::new()),
             Self::RestJson => json_object(body),
-            Self::Query(_) => Ok(Form::of(parts, body).structure("", operation.members)),
+            Self::Query(_) => Ok(Form::of(parts, body).structure("", members)),
             _ if body.is_empty() => Ok(Map::new()),
             Self::Json => {
                 let input = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-                Ok(with_whole_numbers(input, operation.members))
+                Ok(with_whole_numbers(input, members))
             }
             Self::Cbor(_) => {
                 let input = ciborium::from_reader(&body[..]).map_err(|error| unreadable(&error))?;
-                Ok(with_whole_numbers(input, operation.members))
+                Ok(with_whole_numbers(input, members))
             }
         }
     }

@@ -1,10 +1,11 @@
 //! AWS's wire protocols, once for all services: tables of operations, shapes and their checks, calls, pages,
 //! codecs, signatures' scope, and the bodies of errors.
 //!
-//! A service is a [`Service`](operation::Service): its dialect, and tables of [`Operation`](operation::Operation)s, a row
+//! A service is a [`Service`](service::Service): its dialect, and tables of [`Operation`](operation::Operation)s, a row
 //! each. Binding, validation and the form of answers and errors follow from the row and the dialect.
 
 pub mod answer;
+mod binding;
 pub mod call;
 pub mod codec;
 pub mod error;
@@ -15,7 +16,10 @@ pub mod page;
 pub mod patterns;
 pub mod refusal;
 pub mod router;
+pub mod service;
 pub mod shape;
 pub mod sigv4;
 pub mod violations;
 pub mod xml;
+
+pub use binding::{Received, bind};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
 
-use super::operation::{Operation, Service};
+use super::operation::Operation;
+use super::service::Service;
 use crate::model::error::{ApiError, ErrorCode};
 
 /// The operations of a path.

@@ -5,9 +5,8 @@
 
 mod check;
 
-use serde_json::Value;
-
 pub use check::{broken_item, check, drop_nulls};
+use serde_json::Value;
 
 /// A member of a request.
 #[derive(Debug)]

@@ -14,19 +14,14 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::operation::{Service, admit_all};
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::length;
-use crate::protocol::shape::pattern;
-use crate::protocol::sigv4;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::service::{Service, admit_all};
+use crate::protocol::shape::{Kind, Member, length, pattern};
 use crate::protocol::violations::check_showing_values;
-use crate::protocol::xml;
+use crate::protocol::{sigv4, xml};
 use crate::services::Services;
 
 /// STS.

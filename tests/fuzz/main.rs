@@ -6,7 +6,8 @@ mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngCore as _, SeedableRng as _};
 
 /// Inputs of each target.
 const INPUTS: u64 = 1_500;

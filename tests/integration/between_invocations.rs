@@ -11,8 +11,7 @@ use crate::on_each_executor;
 use crate::support::functions::create_python;
 use crate::support::http::Request;
 use crate::support::invoke::{call, invoke};
-use crate::support::log_lines;
-use crate::support::{Options, Server, eventually};
+use crate::support::{Options, Server, eventually, log_lines};
 
 /// Counts in the background, a hundred times a second.
 const TICKS: &str = "

@@ -16,11 +16,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use client::Worker;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::support::{Options, Server};
-use client::Worker;
 
 /// Clients at once; each has functions of its own.
 const WORKERS: usize = 4;

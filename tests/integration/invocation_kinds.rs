@@ -3,8 +3,9 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent as Part;
-use aws_sdk_lambda::types::{InvocationType, LogType, Runtime, TenancyConfig, TenantIsolationMode};
+use aws_sdk_lambda::types::{
+    InvocationType, InvokeWithResponseStreamResponseEvent as Part, LogType, Runtime, TenancyConfig, TenantIsolationMode,
+};
 use serde_json::{Value, json};
 
 use crate::on_each_executor;

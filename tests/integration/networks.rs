@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::on_each_executor;
 use crate::support::functions::create_python;
-use crate::support::http;
 use crate::support::invoke::invoke;
-use crate::support::{Executor, Options, Server, eventually};
+use crate::support::{Executor, Options, Server, eventually, http};
 
 /// Does what the event says: a deed and what it needs.
 const INTRUDER: &str = r"

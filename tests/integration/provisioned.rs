@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Status;
-use aws_sdk_lambda::types::{AliasRoutingConfiguration, Runtime};
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, ProvisionedConcurrencyStatusEnum as Status, Runtime};
 use serde_json::{Value, json};
 
 use crate::on_each_executor;

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::ProvisionedConcurrencyStatusEnum as Status;
-use aws_sdk_lambda::types::{FunctionCode, Runtime, SnapStart, SnapStartApplyOn};
+use aws_sdk_lambda::types::{
+    FunctionCode, ProvisionedConcurrencyStatusEnum as Status, Runtime, SnapStart, SnapStartApplyOn,
+};
 
 use crate::on_each_executor;
 use crate::pod_files::{larder, text};

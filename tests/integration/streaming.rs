@@ -3,8 +3,7 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::invoke_with_response_stream::InvokeWithResponseStreamOutput;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvokeWithResponseStreamResponseEvent as Part;
-use aws_sdk_lambda::types::Runtime;
+use aws_sdk_lambda::types::{InvokeWithResponseStreamResponseEvent as Part, Runtime};
 use serde_json::{Value, json};
 
 use crate::support::functions::{active, creation, zip};

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use larder::protocol::operation::{Operation, Route};
-use larder::protocol::shape::Kind;
-use larder::protocol::shape::Location;
-use larder::protocol::shape::Member;
+use larder::protocol::shape::{Kind, Location, Member};
 use larder::services::{Services, lambda};
 use serde_json::{Map, Value};
 

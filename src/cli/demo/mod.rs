@@ -10,11 +10,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use client::Client;
 use function::Sample;
 use process::ServerProcess;
+use serde_json::{Value, json};
 
 use crate::config::ExecutorChoice;
 

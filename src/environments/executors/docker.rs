@@ -43,14 +43,13 @@ mod sweep;
 mod usable;
 
 use architecture::Architectures;
+pub use container::ContainerOptions;
 use container::{ENVIRONMENT_LABEL, INIT_NAME, Passage};
+pub use engine::Engine;
 use engine::{is_going, is_missing};
+pub use flags::ContainerFlags;
 use pull::{Images, Present, Wanted};
 use standby::Slots;
-
-pub use container::ContainerOptions;
-pub use engine::Engine;
-pub use flags::ContainerFlags;
 
 /// What a [`DockerExecutor`] is made of.
 #[derive(Debug, Clone)]

@@ -12,15 +12,19 @@ mod languages;
 mod network;
 mod process;
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use std::{fs, io};
 
 use async_trait::async_trait;
+use languages::{Installation, Language, Languages, missing};
+use larder_init::link::{self, NETWORK_OPENS, NETWORK_SHARED};
+use larder_init::spawn::{Bind, Network, SpawnSpec};
+pub use network::SandboxNetwork;
+use network::why_none;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -31,12 +35,6 @@ use crate::environments::executor::{
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
 use crate::model::runtimes::{self, Family, RUNTIMES};
-use languages::{Installation, Language, Languages, missing};
-use larder_init::link::{self, NETWORK_OPENS, NETWORK_SHARED};
-use larder_init::spawn::{Bind, Network, SpawnSpec};
-use network::why_none;
-
-pub use network::SandboxNetwork;
 
 /// Where the link's folder is inside.
 const LINK_FOLDER: &str = "/run/larder/link";

@@ -9,9 +9,8 @@ use std::time::UNIX_EPOCH;
 
 use rustix::fs::{Mode, OFlags, open};
 
-use super::Root;
 use super::contents::{self, Special};
-use super::mounts;
+use super::{Root, mounts};
 use crate::model::hot_folder::{HotFolder, HotFolderError};
 
 /// The right of others to list a folder and to enter it.

@@ -2,11 +2,10 @@
 //! folder, which is mounted itself, they are copied, and copied again before environments read them anew.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
 
 use super::contents::copy_over;
 use crate::blobs::code_tree::{make_readable, remove};

@@ -12,7 +12,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Patience;
+use super::patience::Patience;
 
 /// What a connection is doing: how many of its requests were begun, and how many were answered.
 #[derive(Debug, Default)]

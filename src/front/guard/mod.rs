@@ -3,6 +3,7 @@
 
 pub mod cors;
 pub mod hosts;
+mod own_endpoints;
 mod refusal;
 
 use std::collections::HashSet;
@@ -16,28 +17,17 @@ use axum::middleware::Next;
 
 use self::cors::{Allowed, CorsOrigins};
 use self::hosts::{Hosts, Owner};
+pub use self::own_endpoints::{REQUEST_HEADER, TOKEN_HEADER, is_larders_own};
 use self::refusal::Refusal;
 use super::users::Caller;
 use super::{Ends, LocalUsers, Token};
 use crate::console::Trusted;
-
-/// Header that requests send which change something by Larder's own endpoints. A page can send it only after a
-/// preflight, which is refused.
-pub const REQUEST_HEADER: &str = "x-larder-request";
-
-/// Header with the store's token, beside `Authorization: Bearer`.
-pub const TOKEN_HEADER: &str = "x-larder-token";
 
 /// Hosts and origins of which the log says that they were refused, at most: their senders choose them.
 const SAID: usize = 100;
 
 /// Bytes of a host or an origin that are repeated.
 const SHOWN: usize = 200;
-
-/// Whether a path is one of Larder's own endpoints.
-pub fn is_larders_own(path: &str) -> bool {
-    path == "/_larder" || path.starts_with("/_larder/")
-}
 
 /// Who may come in.
 #[derive(Debug)]

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::Response;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::json;
 
-use super::{REQUEST_HEADER, is_larders_own};
-use crate::front::dispatch as neighbours;
+use super::own_endpoints::{REQUEST_HEADER, is_larders_own};
+use crate::front::dispatch;
 
 /// Why a request does not come in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +75,7 @@ impl Refusal {
         let mut response = if is_larders_own(parts.uri.path()) {
             Json(json!({ "error": self.to_string() })).into_response()
         } else {
-            neighbours::access_denied(self.to_string(), parts)
+            dispatch::access_denied(self.to_string(), parts)
         };
         *response.status_mut() = if *self == Self::NoHost { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN };
         if matches!(self, Self::User(_)) {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::number::{put, signed, take, unsigned};
 use super::{Line, LinePosition, cost};
-use crate::ledger::codec;
+use crate::ledger::frame;
 use crate::model::logs::{LogId, LogPlace};
 use crate::model::time::Timestamp;
 
@@ -73,9 +73,9 @@ impl Head {
 
 /// Reads the head that `bytes` begin with.
 pub fn head(bytes: &[u8]) -> Option<Head> {
-    let frame = codec::unframe(bytes.get(..HEAD)?).ok()?;
+    let frame = frame::unframe(bytes.get(..HEAD)?).ok()?;
     let is_ours = (frame.kind, frame.version) == (LINES, VERSION);
-    is_ours.then(|| codec::payload(frame.payload).ok()).flatten()
+    is_ours.then(|| frame::payload(frame.payload).ok()).flatten()
 }
 
 /// Makes blocks; it keeps the compressor's memory.
@@ -104,7 +104,7 @@ impl Packer {
             bytes: lines.iter().map(|line| cost(&line.text)).sum(),
             ingested_ms: lines.iter().map(|line| line.ingested.0).max().unwrap_or(0),
         };
-        let mut bytes = codec::frame(LINES, VERSION, &head).map_err(io::Error::other)?;
+        let mut bytes = frame::frame(LINES, VERSION, &head).map_err(io::Error::other)?;
         bytes.extend_from_slice(&body);
         Ok((head, bytes))
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Counters;
 use super::run::Run;
+use super::run_blocks::count_from;
 use super::segment::{Entry, Segment};
 use crate::ledger::LedgerError;
 use crate::model::logs::{LogId, LogPlace};
@@ -122,7 +123,7 @@ impl Index {
     pub fn settle_stream(&mut self, place: LogPlace) -> Result<(), LedgerError> {
         for part in self.streams.get_mut(&place).into_iter().flatten().filter(|part| part.cut) {
             let Some(found) = self.shelves.get(&part.segment) else { continue };
-            let (lines, bytes, first_ms) = part.run.count_from(&found.segment, part.from_ms)?;
+            let (lines, bytes, first_ms) = count_from(&part.run, &found.segment, part.from_ms)?;
             part.run.first_ms = first_ms.unwrap_or(part.run.first_ms);
             (part.run.lines, part.run.bytes, part.cut) = (lines, bytes, false);
         }

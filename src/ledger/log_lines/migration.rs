@@ -14,7 +14,7 @@ use super::store::Store;
 use super::{Limits, Line, LinePosition, block, folder};
 use crate::disk;
 use crate::ledger::engine::Engine;
-use crate::ledger::{Durability, LedgerError, codec, io_error};
+use crate::ledger::{Durability, LedgerError, frame, io_error};
 use crate::model::logs::LogPlace;
 use crate::model::time::Timestamp;
 
@@ -122,8 +122,8 @@ fn read(key: &[u8], frame: &[u8]) -> Option<(LogPlace, Line)> {
     let place = block::place(key.get(1..PLACE)?.try_into().ok()?);
     let number = |at: usize| key.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
     let position = LinePosition { time_ms: number(PLACE)?, number: number(PLACE + 8)? };
-    let frame = codec::unframe(frame).ok().filter(|frame| (frame.kind, frame.version) == OLD_LINE)?;
-    let OldLine { ingested_ms, text } = codec::payload(frame.payload).ok()?;
+    let frame = frame::unframe(frame).ok().filter(|frame| (frame.kind, frame.version) == OLD_LINE)?;
+    let OldLine { ingested_ms, text } = frame::payload(frame.payload).ok()?;
     Some((place, Line { position, ingested: Timestamp(ingested_ms), text }))
 }
 
@@ -147,7 +147,7 @@ mod tests {
         tree.insert([&[0; 33][..], &[1]].concat(), &b"counters"[..]).expect("written");
         for number in numbers {
             let stored = Stored { ingested_ms: 7, text: format!("line {number}") };
-            let frame = codec::frame(OLD_LINE.0, OLD_LINE.1, &stored).expect("a frame");
+            let frame = frame::frame(OLD_LINE.0, OLD_LINE.1, &stored).expect("a frame");
             let place = block::stored(place());
             let key = [&[1], &place[..], &number.to_be_bytes(), &number.to_be_bytes()].concat();
             tree.insert(key, frame).expect("written");

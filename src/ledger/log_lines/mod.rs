@@ -19,6 +19,7 @@ mod number;
 mod read;
 mod rewrite;
 mod run;
+mod run_blocks;
 mod segment;
 mod store;
 #[cfg(test)]
@@ -29,13 +30,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use store::Store;
+
 use super::engine::Engine;
 use super::{Durability, LedgerError};
 use crate::model::logs::{LogId, LogPlace};
 use crate::model::state::State;
 use crate::model::time::Timestamp;
-
-use store::Store;
 
 /// Bytes a line costs beside its text, as AWS counts.
 ///

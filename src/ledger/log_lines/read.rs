@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::index::{Index, Part};
-use super::run::Blocks;
+use super::run_blocks::Blocks;
 use super::segment::Segment;
 use super::{Line, LinePosition, Order};
 use crate::ledger::LedgerError;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::block::{self, Head, StoredPlace, VERSION};
 use super::run::Run;
 use crate::disk;
-use crate::ledger::{LedgerError, codec, io_error};
+use crate::ledger::{LedgerError, frame, io_error};
 use crate::model::logs::LogPlace;
 
 const CUT: u16 = 1004;
@@ -180,12 +180,12 @@ struct StoredContents {
 
 /// What a segment begins with.
 pub fn beginning(newest: u64) -> Result<Vec<u8>, LedgerError> {
-    Ok(codec::frame(BEGUN, VERSION, &newest)?)
+    Ok(frame::frame(BEGUN, VERSION, &newest)?)
 }
 
 /// A cut.
 pub fn cut(place: LogPlace, before_ms: u64) -> Result<Vec<u8>, LedgerError> {
-    Ok(codec::frame(CUT, VERSION, &StoredCut { place: block::stored(place), before_ms })?)
+    Ok(frame::frame(CUT, VERSION, &StoredCut { place: block::stored(place), before_ms })?)
 }
 
 /// The end of a sealed segment.
@@ -193,7 +193,7 @@ pub fn contents(newest: u64, cuts: &[(LogPlace, u64)], runs: &[(LogPlace, Run)])
     let cuts = cuts.iter().map(|(place, before_ms)| StoredCut { place: block::stored(*place), before_ms: *before_ms });
     let runs = runs.iter().map(|(place, run)| (block::stored(*place), *run));
     let contents = StoredContents { newest, cuts: cuts.collect(), runs: runs.collect() };
-    let mut bytes = codec::frame(CONTENTS, VERSION, &contents)?;
+    let mut bytes = frame::frame(CONTENTS, VERSION, &contents)?;
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(MAGIC);
@@ -310,6 +310,6 @@ fn found(bytes: &[u8]) -> Option<Found> {
 const FRAME: usize = 12;
 
 fn payload<T: serde::de::DeserializeOwned>(bytes: &[u8], kind: u16) -> Option<T> {
-    let frame = codec::unframe(bytes).ok()?;
-    ((frame.kind, frame.version) == (kind, VERSION)).then(|| codec::payload(frame.payload).ok()).flatten()
+    let frame = frame::unframe(bytes).ok()?;
+    ((frame.kind, frame.version) == (kind, VERSION)).then(|| frame::payload(frame.payload).ok()).flatten()
 }

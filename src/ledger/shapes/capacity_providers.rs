@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Scope, Stored};
+use super::stored::{Scope, Stored};
+use super::text::Id;
 use crate::model::capacity_providers;
 use crate::model::capacity_providers::event::CapacityProviderEvent;
 

@@ -10,8 +10,9 @@ use super::history::Mark;
 use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
-use super::{FunctionKey, Stored};
-use crate::ledger::codec::{self, FrameError};
+use super::stored::{FunctionKey, Stored};
+use crate::ledger::frame;
+use crate::ledger::frame::FrameError;
 use crate::model::state::State;
 
 /// Kind of a checkpoint's frame.
@@ -60,14 +61,14 @@ checkpoint! {
 
 /// Writes a checkpoint's frame.
 pub(in crate::ledger) fn encode_state(state: &State) -> Result<Vec<u8>, FrameError> {
-    codec::frame(CHECKPOINT, VERSION, &Checkpoint::of(state))
+    frame::frame(CHECKPOINT, VERSION, &Checkpoint::of(state))
 }
 
 /// Reads a checkpoint's frame.
 pub(in crate::ledger) fn decode_state(bytes: &[u8]) -> Result<State, FrameError> {
-    let frame = codec::unframe(bytes)?;
+    let frame = frame::unframe(bytes)?;
     match (frame.kind, frame.version) {
-        (CHECKPOINT, VERSION) => Ok(codec::payload::<Checkpoint>(frame.payload)?.state()),
+        (CHECKPOINT, VERSION) => Ok(frame::payload::<Checkpoint>(frame.payload)?.state()),
         (CHECKPOINT, version) => Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
         (kind, _) => Err(FrameError::UnknownKind(kind)),
     }

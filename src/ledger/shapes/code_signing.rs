@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Scope, Stored};
+use super::stored::{FunctionKey, Scope, Stored};
 use crate::model::code_signing;
 use crate::model::code_signing::event::CodeSigningEvent;
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Id, Stored};
+use super::stored::{FunctionKey, Stored};
+use super::text::Id;
 use crate::model::concurrency;
 use crate::model::concurrency::event::ConcurrencyEvent;
 

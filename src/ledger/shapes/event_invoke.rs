@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Stored};
+use super::stored::{FunctionKey, Stored};
 use crate::model::event_invoke;
 use crate::model::event_invoke::event::EventInvokeEvent;
 

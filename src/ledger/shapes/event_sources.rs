@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{FunctionKey, Id, Scope, Stored};
+use super::stored::{FunctionKey, Scope, Stored};
+use super::text::Id;
 use crate::model::event_sources as model;
 use crate::model::event_sources::event::EventSourceEvent;
 use crate::model::qualifier::Qualifier;

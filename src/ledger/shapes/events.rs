@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stored;
-use crate::ledger::codec::{Frame, FrameError};
+use super::stored::Stored;
+use crate::ledger::frame::{Frame, FrameError};
 use crate::ledger::migrations;
 use crate::model;
 use crate::model::areas::for_each_area;
@@ -46,6 +46,55 @@ pub(super) fn current<'a>(frame: &Frame<'a>, version: u16) -> Result<Cow<'a, [u8
         return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version });
     }
     Ok(payload)
+}
+
+/// Declares the stored events of an area: kind, version, fields in order.
+macro_rules! events {
+    ($event:ident { $($kind:literal / $version:literal $name:ident { $($field:ident: $ty:ty),* $(,)? })* }) => {
+        impl $crate::ledger::shapes::events::StoredEvent for $event {
+            const KINDS: &'static [u16] = &[$($kind),*];
+
+            fn encode(
+                &self,
+                head: $crate::ledger::shapes::events::Head,
+            ) -> Result<Vec<u8>, $crate::ledger::frame::FrameError> {
+                match *self {
+                    $(Self::$name { $(ref $field),* } => {
+                        #[derive(serde::Serialize)]
+                        struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
+                        let payload = Payload { head, $($field: $crate::ledger::shapes::stored::Stored::store($field)),* };
+                        $crate::ledger::frame::frame($kind, $version, &payload)
+                    })*
+                }
+            }
+
+            fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+                match *self {
+                    $(Self::$name { $(ref $field),* } => {
+                        #[derive(serde::Serialize)]
+                        struct Members { $($field: $ty),* }
+                        serde_json::to_value(Members { $($field: $crate::ledger::shapes::stored::Stored::store($field)),* })
+                    })*
+                }
+            }
+
+            fn decode(
+                frame: &$crate::ledger::frame::Frame<'_>,
+            ) -> Result<($crate::ledger::shapes::events::Head, Self), $crate::ledger::frame::FrameError> {
+                match frame.kind {
+                    $($kind => {
+                        #[derive(serde::Deserialize)]
+                        struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
+                        let current = $crate::ledger::shapes::events::current(frame, $version)?;
+                        let payload: Payload = $crate::ledger::frame::payload(&current)?;
+                        let event = Self::$name { $($field: $crate::ledger::shapes::stored::Stored::load(payload.$field)),* };
+                        Ok((payload.head, event))
+                    })*
+                    kind => Err($crate::ledger::frame::FrameError::UnknownKind(kind)),
+                }
+            }
+        }
+    };
 }
 
 macro_rules! stored_events {

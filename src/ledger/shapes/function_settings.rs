@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FunctionKey, Stored};
+use super::stored::{FunctionKey, Stored};
 use crate::model::function_settings::event::FunctionSettingsEvent;
 use crate::model::function_settings::{self, RuntimeUpdate};
 

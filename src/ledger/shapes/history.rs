@@ -10,7 +10,8 @@ use super::functions::Function;
 use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
-use super::{FunctionKey, Map, Stored};
+use super::stored::{FunctionKey, Stored};
+use super::text::Map;
 use crate::model::history::event::HistoryEvent;
 use crate::model::{history, resource};
 

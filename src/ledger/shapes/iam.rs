@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Map, Stored};
+use super::stored::Stored;
+use super::text::Map;
 use crate::model::iam::event::IamEvent;
 use crate::model::{iam, names};
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::policies::Policy;
-use super::{Digest, Map, Scope, Stored};
+use super::stored::{Scope, Stored};
+use super::text::{Digest, Map};
 use crate::model::layers::event::LayerEvent;
 use crate::model::{layers, names};
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Id, Scope, Stored};
+use super::stored::{Scope, Stored};
+use super::text::Id;
 use crate::model::logs::event::LogsEvent;
 use crate::model::{logs, names};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::text::MapKey;
-use super::{FunctionKey, Id, Stored};
+use super::stored::{FunctionKey, Stored};
+use super::text::{Id, MapKey};
 use crate::model::policies;
 use crate::model::policies::event::PolicyEvent;
 

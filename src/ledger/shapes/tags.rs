@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::code_signing::CodeSigningKey;
-use super::{FunctionKey, Id, Scope, Stored};
+use super::stored::{FunctionKey, Scope, Stored};
+use super::text::Id;
 use crate::model::tags;
 use crate::model::tags::event::TagEvent;
 

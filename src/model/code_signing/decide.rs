@@ -3,7 +3,7 @@
 
 use super::command::{CodeSigningCommand, Settings};
 use super::event::CodeSigningEvent;
-use super::{CodeSigningConfig, CodeSigningKey};
+use super::{CodeSigningConfig, CodeSigningKey, code_signing_config_not_found};
 use crate::model::command::Stamp;
 use crate::model::decide::Decision;
 use crate::model::error::{ApiError, ErrorCode};
@@ -131,10 +131,4 @@ pub fn check_deployment(
         ));
     }
     Ok(())
-}
-
-/// The error for a configuration that is not there.
-pub fn code_signing_config_not_found(arn: &str) -> ApiError {
-    let message = format!("The Lambda code signing configuration {arn} can not be found.");
-    ApiError::new(ErrorCode::ResourceNotFound, message).without_type()
 }

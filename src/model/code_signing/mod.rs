@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::arn::partition;
+use super::error::{ApiError, ErrorCode};
 use super::names::{CodeSigningConfigId, Scope};
 use super::time::Timestamp;
 
@@ -57,6 +58,12 @@ impl CodeSigningKey {
         let id = parts.nth(1)?;
         Some(Self { scope: Scope { account: account.into(), region: region.into() }, id: id.into() })
     }
+}
+
+/// The error for a configuration that is not there.
+pub fn code_signing_config_not_found(arn: &str) -> ApiError {
+    let message = format!("The Lambda code signing configuration {arn} can not be found.");
+    ApiError::new(ErrorCode::ResourceNotFound, message).without_type()
 }
 
 #[cfg(test)]

@@ -3,47 +3,11 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdSet;
-
 use crate::model::event_sources::event::EventSourceEvent;
+use crate::model::event_sources::index::MappingIndex;
 use crate::model::event_sources::{EventSourceMapping, MappingId, MappingKey, Target};
-use crate::model::names::{RevisionId, Scope};
+use crate::model::names::Scope;
 use crate::model::state::State;
-
-/// What mappings are found by, each in one scope.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MappingIndex {
-    /// The function's ARN as it was named.
-    Function(Scope, String),
-    /// The event source.
-    Source(Scope, String),
-    /// Both: source, function.
-    Pair(Scope, String, String),
-}
-
-impl MappingIndex {
-    /// The index for a listing by what is given; `None`: everything in the scope.
-    pub fn of(scope: &Scope, source: Option<&str>, function: Option<&str>) -> Option<Self> {
-        let scope = scope.clone();
-        match (source.map(str::to_owned), function.map(str::to_owned)) {
-            (None, None) => None,
-            (None, Some(function)) => Some(Self::Function(scope, function)),
-            (Some(source), None) => Some(Self::Source(scope, source)),
-            (Some(source), Some(function)) => Some(Self::Pair(scope, source, function)),
-        }
-    }
-
-    /// Every index that a mapping stands in.
-    fn all(mapping: &EventSourceMapping) -> impl Iterator<Item = Self> + use<'_> {
-        let (scope, function) = (&mapping.key.scope, mapping.target.arn());
-        let by_function = Self::Function(scope.clone(), function.clone());
-        let by_source = mapping.sources().iter().flat_map(move |source| {
-            let pair = Self::Pair(scope.clone(), source.clone(), function.clone());
-            [Self::Source(scope.clone(), source.clone()), pair]
-        });
-        std::iter::once(by_function).chain(by_source)
-    }
-}
 
 /// Folds one event.
 pub fn apply(state: &mut State, event: &EventSourceEvent) {
@@ -150,9 +114,3 @@ impl State {
         }
     }
 }
-
-/// Transitions that wait to be settled.
-pub type UnsettledMappings = imbl::OrdMap<MappingKey, RevisionId>;
-
-/// Ids of mappings by what they are found by.
-pub type MappingIndices = imbl::OrdMap<MappingIndex, OrdSet<MappingId>>;

@@ -5,6 +5,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 mod filters;
+pub mod index;
 mod rules;
 mod settings;
 mod source;

@@ -11,7 +11,7 @@ use crate::model::command::Stamp;
 use crate::model::decide::Decision;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::LayerReference;
-use crate::model::functions::decide::lifecycle::check_storage;
+use crate::model::functions::decide::checks::check_storage;
 use crate::model::limits::Limits;
 use crate::model::names::{AccountId, LayerKey, Scope};
 use crate::model::policies::{Grant, Policy};

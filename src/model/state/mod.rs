@@ -13,7 +13,7 @@ use super::areas::for_each_area;
 use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event::Event;
-use super::event_sources::apply::{MappingIndices, UnsettledMappings};
+use super::event_sources::index::{MappingIndices, UnsettledMappings};
 use super::event_sources::{EventSourceMapping, MappingKey};
 use super::functions::{Function, FunctionState, FunctionVersion, UpdateStatus};
 use super::history::{Mark, MarkName};

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 
 use super::State;
-use crate::model::capacity_providers;
 use crate::model::capacity_providers::event::CapacityProviderEvent;
-use crate::model::code_signing;
 use crate::model::code_signing::event::CodeSigningEvent;
-use crate::model::iam;
 use crate::model::iam::event::IamEvent;
-use crate::model::logs;
 use crate::model::logs::event::LogsEvent;
 use crate::model::resource::{Changes, Resource, ResourceKey};
+use crate::model::{capacity_providers, code_signing, iam, logs};
 
 /// Declares which map holds which kind, in the order of the kinds.
 macro_rules! maps {

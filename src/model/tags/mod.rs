@@ -109,7 +109,7 @@ impl TaggedResource {
         let not_found = |message: String| ApiError::new(ErrorCode::ResourceNotFound, message);
         match self {
             Self::Function(_) => ApiError::function_not_found(&arn),
-            Self::CodeSigningConfig(_) => super::code_signing::decide::code_signing_config_not_found(&arn),
+            Self::CodeSigningConfig(_) => super::code_signing::code_signing_config_not_found(&arn),
             Self::EventSourceMapping(..) => not_found(format!("Event source mapping not found: {arn}")),
             Self::CapacityProvider(..) => not_found(format!("Capacity provider not found: {arn}")),
         }

@@ -47,7 +47,7 @@ fn create(state: &State, create: &CreateUrl, stamp: &Stamp) -> Result<Decision, 
 /// `UpdateFunctionUrlConfig`.
 fn update(state: &State, update: &UpdateUrl, stamp: &Stamp) -> Result<Decision, ApiError> {
     let function = target(state, &update.key, update.alias.as_ref())?;
-    let before = function.urls.get(&update.alias).ok_or_else(not_found)?;
+    let before = function.urls.get(&update.alias).ok_or_else(ApiError::no_such_resource)?;
     let url = FunctionUrl {
         id: before.id.clone(),
         auth_type: update.auth_type.clone().unwrap_or_else(|| before.auth_type.clone()),
@@ -64,7 +64,7 @@ fn delete(state: &State, key: &FunctionKey, alias: Option<&AliasName>) -> Result
     let alias = alias.cloned();
     let there = state.function(key).is_some_and(|function| function.urls.contains_key(&alias));
     if !there {
-        return Err(not_found());
+        return Err(ApiError::no_such_resource());
     }
     Ok(UrlEvent::UrlDeleted { key: key.clone(), alias }.into())
 }
@@ -82,11 +82,6 @@ fn target<'a>(state: &'a State, key: &FunctionKey, alias: Option<&AliasName>) ->
 /// The ARN of what a URL belongs to.
 pub fn arn(key: &FunctionKey, alias: Option<&AliasName>) -> String {
     alias.map_or_else(|| arn::function(key), |name| arn::qualified(key, name))
-}
-
-/// The error for a URL that is not there.
-pub fn not_found() -> ApiError {
-    ApiError::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
 }
 
 /// The error for a function that is not there.

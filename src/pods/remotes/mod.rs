@@ -15,11 +15,10 @@ mod received;
 mod transfer;
 
 use ::bytes::Bytes;
-use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-
 pub use address::{Address, Place};
+use async_trait::async_trait;
 pub use error::RemoteError;
+use futures_util::stream::BoxStream;
 pub use manifest::Part;
 pub use transfer::{FetchOptions, Progress, Pulled, Pushed, fetch, list, pull, push, store};
 

@@ -320,10 +320,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::shape::length;
-    use crate::protocol::shape::map;
-    use crate::protocol::shape::one_of;
-    use crate::protocol::shape::pattern;
+    use crate::protocol::shape::{length, map, one_of, pattern};
 
     const MEMBERS: &[Member] = &[
         Member::body("Name", pattern(1, 3, "[a-z]+")).required(),

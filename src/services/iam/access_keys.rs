@@ -1,11 +1,10 @@
 //! Access keys of users. A call that is signed with one is its user's, in the user's account.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::{Order, Page};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::roles::named;
 use super::users::{caller, change, existing};
 use super::{MARKER, MAX_ITEMS, USER_IF_ANY, commit, texts};
@@ -13,13 +12,11 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::AccessKey;
 use crate::model::iam::command::{IamCommand, UserChange};
 use crate::model::iam::decide::no_access_key;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::{Order, Page};
+use crate::protocol::shape::{Member, one_of, pattern};
 use crate::protocol::xml;
 use crate::protocol::xml::List;
 use crate::services::Services;

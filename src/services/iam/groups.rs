@@ -1,9 +1,8 @@
 //! Groups, and who is in them.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::{Order, Page};
 use serde::{Deserialize, Serialize};
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::roles::named;
 use super::users::{UserShown, change, existing as existing_user};
 use super::{GROUP, MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, USER, check_name, commit, done, is_below, texts};
@@ -14,10 +13,10 @@ use crate::model::iam::decide::no_group;
 use crate::model::iam::{Group, Used};
 use crate::model::names::AccountId;
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::{Order, Page};
 use crate::protocol::shape::Member;
 use crate::protocol::xml;
 use crate::protocol::xml::List;

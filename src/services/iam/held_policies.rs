@@ -1,12 +1,11 @@
 //! The policies that roles, users and groups have: their own, and the managed ones attached to them. An operation is
 //! the same for all three; which of them it is about stands in its name.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::{Order, Page};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::roles::named;
 use super::{
     DOCUMENT, GROUP, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_PATH, ROLE, USER, check_name, document, done, is_below,
@@ -17,10 +16,10 @@ use crate::model::iam::command::{GroupChange, HeldChange, IamCommand, RoleChange
 use crate::model::iam::decide::{no_group, no_own_policy, no_role, no_user};
 use crate::model::iam::{HolderKind, PolicyArn};
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::{Order, Page};
 use crate::protocol::shape::Member;
 use crate::protocol::xml::List;
 use crate::services::Services;

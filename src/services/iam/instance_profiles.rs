@@ -1,17 +1,12 @@
 //! Instance profiles. Texts and members as in `LocalStack`'s snapshots of AWS's IAM
 //! (`test_iam_instance_profiles.snapshot.json`).
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::Page;
 use serde::{Deserialize, Serialize};
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::roles::{LIST_OF_ROLE, RoleShown, existing, named};
-use super::tags;
-use super::tags::Keys;
-use super::tags::TAG_KEYS;
-use super::tags::TAGS;
-use super::tags::Tag;
-use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, commit, done, is_below, texts};
+use super::tags::{Keys, TAG_KEYS, TAGS, Tag};
+use super::{MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, ROLE, check_name, commit, done, is_below, tags, texts};
 use crate::model::error::ApiError;
 use crate::model::iam::apply::entities_after;
 use crate::model::iam::command::{IamCommand, InstanceProfileChange};
@@ -19,10 +14,10 @@ use crate::model::iam::decide::no_instance_profile;
 use crate::model::iam::{InstanceProfile, Used};
 use crate::model::names::AccountId;
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::Page;
 use crate::protocol::shape::Member;
 use crate::protocol::xml;
 use crate::protocol::xml::List;

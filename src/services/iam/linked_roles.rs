@@ -7,13 +7,10 @@ use super::{NAME, ROLE, ROLE_DESCRIPTION};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::command::{CreateRole, IamCommand};
 use crate::model::iam::{LINKED_PATH, Tags};
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::length;
-use crate::protocol::shape::pattern;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::shape::{Member, length, pattern};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -1,30 +1,23 @@
 //! Managed policies, of customers and of AWS.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::Page;
 use serde::{Deserialize, Serialize};
 
 use super::found_policy::{Found, PolicyShown};
-use super::tags;
-use super::tags::Keys;
-use super::tags::TAG_KEYS;
-use super::tags::TAGS;
-use super::tags::Tag;
+use super::paging::{PAGING, PageEnd, listed};
+use super::tags::{Keys, TAG_KEYS, TAGS, Tag};
 use super::{
     DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document, done,
-    is_below, texts,
+    is_below, tags, texts,
 };
 use crate::model::iam::apply::entities_after;
 use crate::model::iam::command::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
 use crate::model::iam::decide::no_policy;
 use crate::model::iam::managed;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::one_of;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::Page;
+use crate::protocol::shape::{Kind, Member, one_of};
 use crate::protocol::xml::List;
 use crate::services::Services;
 

@@ -1,21 +1,19 @@
 //! Whom a policy is attached to, and whom it bounds.
 
-use super::paging::{PAGING, PageEnd};
-use crate::protocol::page::{Order, Page};
 use serde::{Deserialize, Serialize};
 
 use super::found_policy::Found;
+use super::paging::{PAGING, PageEnd};
 use super::policies::USAGE;
 use super::{MARKER, MAX_ITEMS, PATH, POLICY, is_below};
 use crate::model::iam::{HolderKind, Used};
 use crate::model::names::{AccountId, EntityName};
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::one_of;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::{Order, Page};
+use crate::protocol::shape::{Member, one_of};
 use crate::protocol::xml::List;
 use crate::services::Services;
 

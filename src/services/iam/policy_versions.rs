@@ -1,21 +1,19 @@
 //! Versions of managed policies.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::Page;
 use serde::{Deserialize, Serialize};
 
 use super::found_policy::Found;
+use super::paging::{PAGING, PageEnd, listed};
 use super::policies::{LIST_OF_POLICY, changed};
 use super::{DOCUMENT, POLICY, VERSION_ID, commit, document, done, texts};
 use crate::model::error::ErrorCode;
 use crate::model::iam::command::PolicyChange;
 use crate::model::iam::decide::{no_policy_version, version_number};
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::Page;
+use crate::protocol::shape::{Kind, Member};
 use crate::protocol::xml;
 use crate::protocol::xml::List;
 use crate::services::Services;

@@ -1,17 +1,12 @@
 //! Roles.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::Page;
 use serde::{Deserialize, Serialize};
 
-use super::tags;
-use super::tags::Keys;
-use super::tags::TAG_KEYS;
-use super::tags::TAGS;
-use super::tags::Tag;
+use super::paging::{PAGING, PageEnd, listed};
+use super::tags::{Keys, TAG_KEYS, TAGS, Tag};
 use super::{
     ARN, DOCUMENT, MARKER, MAX_ITEMS, PATH, PATH_PREFIX, ROLE, ROLE_DESCRIPTION, SESSION_DURATION, check_name, commit,
-    document, done, is_below, texts,
+    document, done, is_below, tags, texts,
 };
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::apply::entities_after;
@@ -20,14 +15,13 @@ use crate::model::iam::decide::no_role;
 use crate::model::iam::{LINKED_PATH, Role};
 use crate::model::names::AccountId;
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::Page;
 use crate::protocol::shape::Member;
 use crate::protocol::xml;
-use crate::protocol::xml::List;
-use crate::protocol::xml::Nothing;
+use crate::protocol::xml::{List, Nothing};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -1,16 +1,14 @@
 //! Tags of roles, policies and instance profiles.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::{Order, Page};
 use serde::{Deserialize, Serialize};
 
+use super::paging::{PAGING, PageEnd, listed};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::Tags;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::pattern;
+use crate::protocol::page::{Order, Page};
+use crate::protocol::shape::{Kind, Member, pattern};
 use crate::protocol::xml::List;
 
 const KEY: Kind = pattern(1, 128, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+");

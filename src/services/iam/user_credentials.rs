@@ -1,16 +1,15 @@
 //! What else users sign in with: nothing, as nobody signs in here. Tools that delete a user ask for all of it first.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::{Order, Page};
 use serde::Serialize;
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::users::existing;
 use super::{MARKER, MAX_ITEMS, NAME, USER_IF_ANY};
 use crate::model::error::{ApiError, ErrorCode};
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::{Order, Page};
 use crate::protocol::shape::Member;
 use crate::protocol::xml::List;
 use crate::services::Services;

@@ -1,20 +1,15 @@
 //! Users. An account's owner is not among them.
 
-use super::paging::{PAGING, PageEnd, listed};
-use crate::protocol::page::Page;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::paging::{PAGING, PageEnd, listed};
 use super::roles::{Boundary, named};
-use super::tags;
-use super::tags::Keys;
-use super::tags::TAG_KEYS;
-use super::tags::TAGS;
-use super::tags::Tag;
+use super::tags::{Keys, TAG_KEYS, TAGS, Tag};
 use super::{
     ARN, MARKER, MAX_ITEMS, NAME, PATH, PATH_PREFIX, USER, USER_IF_ANY, USER_NAME, check_name, commit, done, is_below,
-    texts,
+    tags, texts,
 };
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::User;
@@ -24,10 +19,10 @@ use crate::model::iam::decide::no_user;
 use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::page::Page;
 use crate::protocol::shape::Member;
 use crate::protocol::xml;
 use crate::protocol::xml::List;

@@ -3,11 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::protocol::answer::json as answer_json;
+use crate::protocol::answer::{Answer, json as answer_json};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::shape::Member;
 use crate::services::Services;
 

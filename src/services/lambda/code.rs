@@ -9,18 +9,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::asked;
 use super::function_request::CodeSource;
-use crate::blobs::package;
 use crate::blobs::package::PackageError;
-use crate::blobs::{BlobError, BlobStore};
+use crate::blobs::{BlobError, BlobStore, package};
 use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::{Code, Image};
 use crate::model::hot_folder::HotFolder;
 use crate::model::limits::Limits;
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::operation::Answer;
 use crate::services::Services;
 use crate::upstream::{Object, ObjectError, UpstreamError};
 

@@ -5,18 +5,11 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use crate::model::error::{ApiError, ErrorCode};
-use crate::protocol::answer::json;
+use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::length;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, TEXT, length, one_of, pattern};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -13,16 +13,11 @@ use crate::model::event_invoke::decide::{function_not_found, not_found};
 use crate::model::event_invoke::{Destinations, EventInvoke};
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
-use crate::protocol::answer::json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
+use crate::protocol::shape::{Kind, Member, TEXT};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -6,11 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::functions::command::{DurablePatch, Publication};
 use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::length;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, length, one_of, pattern};
 
 /// `CapacityProviderConfig`.
 pub const CAPACITY_PROVIDER: Kind = Kind::Structure(&[Member::body(

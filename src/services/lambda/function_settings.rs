@@ -9,16 +9,11 @@ use crate::model::function_settings::{RuntimeManagement, RuntimeUpdate};
 use crate::model::names::FunctionKey;
 use crate::model::reference::FunctionReference;
 use crate::model::state::State;
-use crate::protocol::answer::json;
+use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, one_of, pattern};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -13,21 +13,15 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::invoke;
-use crate::invoke::Invoked;
-use crate::invoke::Request;
+use crate::invoke::{Invoked, Request};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::qualifier::Version;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::event_stream;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::patterns;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::one_of;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::shape::{Member, TEXT, one_of};
+use crate::protocol::{event_stream, patterns};
 use crate::services::Services;
 
 /// The operations of this file; their bodies are the event.

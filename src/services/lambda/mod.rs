@@ -29,7 +29,7 @@ use super::Services;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
-use crate::protocol::operation::Service;
+use crate::protocol::service::Service;
 use crate::protocol::shape;
 
 /// Lambda. A new operation is a row in one of these tables, its shape, its function and its tests.

@@ -4,23 +4,16 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::model::error::{ApiError, ErrorCode};
+use crate::model::error::ApiError;
 use crate::model::policies::command::{Place, PolicyCommand};
 use crate::model::policies::{Grant, Policy, Target};
 use crate::model::reference::FunctionReference;
-use crate::protocol::answer::json as answer_json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, TEXT, one_of, pattern};
 use crate::services::Services;
 
 /// The operations of this file.
@@ -123,7 +116,7 @@ pub async fn add(services: &Services, mut call: Call) -> Answer {
 pub fn added<'a>(policy: Option<&'a Policy>, sid: &str) -> Result<(&'a str, String), ApiError> {
     let found = policy.and_then(|policy| Some((&*policy.statement(sid)?.text, policy.revision.to_string())));
     // A commit of a statement leaves it in the state.
-    found.ok_or_else(|| fault(&no_such_resource()))
+    found.ok_or_else(|| fault(&ApiError::no_such_resource()))
 }
 
 /// `GetPolicy`.
@@ -138,7 +131,8 @@ pub fn show(services: &Services, reference: &FunctionReference) -> Answer {
     let function = state
         .function(&reference.key)
         .ok_or_else(|| ApiError::function_not_found(&crate::model::arn::function(&reference.key)))?;
-    let policy = function.policies.get(&Target::of(reference.qualifier.as_ref())).ok_or_else(no_such_resource)?;
+    let policy =
+        function.policies.get(&Target::of(reference.qualifier.as_ref())).ok_or_else(ApiError::no_such_resource)?;
     answer_json(StatusCode::OK, &ShownPolicy::new(policy))
 }
 
@@ -150,9 +144,4 @@ pub async fn remove(services: &Services, call: Call) -> Answer {
     let command = PolicyCommand::RemovePermission { place, sid: text("StatementId").unwrap_or_default() };
     services.commit(command, call.origin(), None).await?;
     no_content()
-}
-
-/// Recorded in `test_remove_multi_permissions`, and for layer versions in `test_layer_exceptions`.
-pub fn no_such_resource() -> ApiError {
-    ApiError::new(ErrorCode::ResourceNotFound, "The resource you requested does not exist.")
 }

@@ -6,22 +6,16 @@ use serde::Deserialize;
 
 use super::policies;
 use super::policies::ShownPolicy;
-use super::policies::no_such_resource;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::policies::Target;
 use crate::model::policies::command::{Place, PolicyCommand};
 use crate::model::policies::document::Document;
 use crate::model::reference::FunctionReference;
-use crate::protocol::answer::json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::pattern;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::shape::{Kind, Member, pattern};
 use crate::services::Services;
 
 /// The operations of this file.
@@ -79,7 +73,7 @@ pub async fn put(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.function(&key).and_then(|function| function.policies.get(&target));
     // A commit of a policy leaves it in the state.
-    json(StatusCode::OK, &ShownPolicy::new(policy.ok_or_else(|| fault(&no_such_resource()))?))
+    json(StatusCode::OK, &ShownPolicy::new(policy.ok_or_else(|| fault(&ApiError::no_such_resource()))?))
 }
 
 /// `DeleteResourcePolicy`.
@@ -94,7 +88,7 @@ pub async fn delete(services: &Services, call: Call) -> Answer {
 fn resource(services: &Services, call: &Call) -> Result<FunctionReference, ApiError> {
     let arn = call.text("ResourceArn").unwrap_or_default();
     if arn.contains(":runtime/") {
-        return Err(no_such_resource());
+        return Err(ApiError::no_such_resource());
     }
     let reference = FunctionReference::resolve(&call.scope, arn, None)?;
     let known = || services.ledger.state().function(&reference.key).is_some();

@@ -8,13 +8,10 @@ use crate::model::concurrency::Scaling;
 use crate::model::concurrency::command::ConcurrencyCommand;
 use crate::model::functions::FunctionState;
 use crate::model::qualifier::Qualifier;
-use crate::protocol::answer::json as answer_json;
+use crate::protocol::answer::{Answer, json as answer_json};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::operation::Answer;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, pattern};
 use crate::services::Services;
 
 const NAME: Member = Member::path(

@@ -7,17 +7,11 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::state::State;
 use crate::model::tags::command::TagCommand;
 use crate::model::tags::{TaggedResource, Tags};
-use crate::protocol::answer::json as answer_json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::map;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, map, pattern};
 use crate::services::Services;
 
 /// The operations of this file.

@@ -4,24 +4,18 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::paging;
+use crate::model::error::ApiError;
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::reference::FunctionReference;
 use crate::model::time::Timestamp;
 use crate::model::urls;
 use crate::model::urls::FunctionUrl;
 use crate::model::urls::command::{CreateUrl, UpdateUrl, UrlCommand};
-use crate::model::urls::decide::{arn, function_not_found, not_found};
-use crate::protocol::answer::json;
-use crate::protocol::answer::no_content;
+use crate::model::urls::decide::{arn, function_not_found};
+use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::operation::{Operation, operation};
+use crate::protocol::shape::{Kind, Member, TEXT, one_of, pattern};
 use crate::services::Services;
 
 /// The operations of this file.
@@ -185,7 +179,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     });
     let committed = services.commit(command, call.origin(), None).await?;
     let function = committed.state.function(&key).ok_or_else(function_not_found)?;
-    let url = function.urls.get(&alias).ok_or_else(not_found)?;
+    let url = function.urls.get(&alias).ok_or_else(ApiError::no_such_resource)?;
     let shown = FunctionUrlConfig::new(&call, &key, alias.as_ref(), url).changed(url);
     json(StatusCode::CREATED, &FunctionUrlConfig { last_modified_time: None, ..shown })
 }
@@ -203,7 +197,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
     });
     let committed = services.commit(command, call.origin(), None).await?;
     let function = committed.state.function(&key).ok_or_else(function_not_found)?;
-    let url = function.urls.get(&alias).ok_or_else(not_found)?;
+    let url = function.urls.get(&alias).ok_or_else(ApiError::no_such_resource)?;
     json(StatusCode::OK, &FunctionUrlConfig::new(&call, &key, alias.as_ref(), url).changed(url))
 }
 
@@ -211,7 +205,8 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
 pub async fn get(services: &Services, call: Call) -> Answer {
     let (key, alias) = target(call.function()?);
     let state = services.ledger.state();
-    let url = state.function(&key).and_then(|function| function.urls.get(&alias)).ok_or_else(not_found)?;
+    let url =
+        state.function(&key).and_then(|function| function.urls.get(&alias)).ok_or_else(ApiError::no_such_resource)?;
     json(StatusCode::OK, &FunctionUrlConfig::new(&call, &key, alias.as_ref(), url))
 }
 

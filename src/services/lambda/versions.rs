@@ -4,19 +4,15 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::{FunctionConfiguration, Shown};
-use super::function_modes;
-use super::functions;
+use super::{function_modes, functions};
 use crate::model::functions::command::{FunctionCommand, PublishVersion};
 use crate::model::qualifier::Version;
-use crate::protocol::answer::json;
+use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
 use crate::protocol::patterns;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
+use crate::protocol::shape::{Member, TEXT};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
 

@@ -1,13 +1,11 @@
 //! `FilterLogEvents`: the lines of many streams, by time, as far as they match a pattern.
 
-use super::named::identified_group;
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::get_events::{PAGE_BYTES, PAGE_LINES, digits, read_digits};
+use super::named::identified_group;
 use super::paging::read_token;
 use super::pattern::Pattern;
 use super::{Logs, invalid, now, shapes};
@@ -17,10 +15,10 @@ use crate::model::error::ApiError;
 use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::logs::{LogGroup, LogPlace, LogStreamKey};
 use crate::model::state::State;
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
 use crate::protocol::page::token;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::length;
+use crate::protocol::shape::{Kind, Member, length};
 
 /// Lines that one call looks at; AWS's pages, too, may end before their limit.
 const SCANNED: usize = 100_000;

@@ -3,21 +3,20 @@
 //! A token is a position: `f/…` stands behind a line and goes on forwards, `b/…` stands before one and goes on
 //! backwards. At the end of a direction its token is the one that was given, so that a client knows.
 
-use super::named::{identified_group, stream_of};
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use std::ops::Range;
 
 use serde_json::{Value, json};
 
+use super::named::{identified_group, stream_of};
 use super::{Logs, invalid, now, shapes};
 use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
 use crate::model::error::ApiError;
 use crate::model::logs::LogPlace;
 use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
+use crate::protocol::shape::{Kind, Member};
 
 /// Bytes of a page at most, and what a line counts: as of `PutLogEvents`.
 pub const PAGE_BYTES: u64 = 1_048_576;

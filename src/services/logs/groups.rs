@@ -6,10 +6,9 @@ use crate::model::error::ApiError;
 use crate::model::logs::command::{CreateLogGroup, GroupChange, LogsCommand};
 use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogGroupKey, MAX_TAGS, RETENTION_DAYS, STANDARD};
+use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
+use crate::protocol::shape::{Kind, Member};
 
 /// `CreateLogGroup`.
 pub const CREATE: &[Member] = &[

@@ -1,18 +1,16 @@
 //! Listings of groups, and of the filters that no group has here.
 
-use super::named::{group, group_of};
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use serde_json::{Map, Value, json};
 
+use super::named::{group, group_of};
 use super::paging::PAGING;
 use super::{Logs, invalid, shapes};
 use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogGroup, LogPlace};
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
 use crate::protocol::page::{Order, Page};
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, pattern};
 
 /// `DescribeLogGroups`.
 pub const DESCRIBE_GROUPS: &[Member] = &[

@@ -27,7 +27,7 @@ use crate::model::logs::command::LogsCommand;
 use crate::model::time::Timestamp;
 use crate::protocol::codec::Dialect;
 use crate::protocol::error::fault;
-use crate::protocol::operation::{Service, admit_all};
+use crate::protocol::service::{Service, admit_all};
 
 /// Bytes of a request at most: `PutLogEvents` takes 1 MiB of text, which escapes may make six times as long.
 pub const MAX_REQUEST: usize = 16 * 1024 * 1024;

@@ -1,20 +1,18 @@
 //! `PutLogEvents`. Limits and rules from its documentation; texts as recorded in `test_logs_events`, the others as
 //! clients of AWS report them.
 
-use super::named::stream;
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use serde_json::{Map, Value, json};
 
+use super::named::stream;
 use super::{Logs, invalid, now, shapes};
 use crate::ledger::log_lines::{LINE_OVERHEAD, NewLine};
 use crate::model::error::ApiError;
 use crate::model::logs::LogGroup;
 use crate::model::logs::decide::{log_group_not_found, log_stream_not_found};
 use crate::model::time::Timestamp;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::length;
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
+use crate::protocol::shape::{Kind, Member, length};
 
 /// Bytes of a batch at most, as of one event: with [`LINE_OVERHEAD`] for each.
 const MAX_BYTES: u64 = 1_048_576;

@@ -1,13 +1,7 @@
 //! Kinds that many shapes share, from AWS's service model (botocore 1.44.5).
 
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::length;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
-
 pub use crate::protocol::patterns::LOG_GROUP as GROUP;
+use crate::protocol::shape::{Kind, Member, TEXT, length, one_of, pattern};
 
 /// `LogStreamName`.
 pub const STREAM: Kind = pattern(1, 512, "[^:*]*");

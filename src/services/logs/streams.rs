@@ -1,11 +1,9 @@
 //! Log streams: made, described, removed.
 
-use super::named::{identified_group, stream};
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use serde_json::{Value, json};
 
 use super::listings::listing;
+use super::named::{identified_group, stream};
 use super::paging::PAGING;
 use super::put_events::SEQUENCE_TOKEN;
 use super::{Logs, invalid, shapes};
@@ -13,10 +11,10 @@ use crate::ledger::log_lines::Counters;
 use crate::model::logs::command::LogsCommand;
 use crate::model::logs::decide::log_group_not_found;
 use crate::model::logs::{LogPlace, LogStream};
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
 use crate::protocol::page::{Order, Page};
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::one_of;
+use crate::protocol::shape::{Kind, Member, one_of};
 
 /// A request that names a stream.
 pub const STREAM: &[Member] = &[shapes::GROUP_NAME, shapes::STREAM_NAME];

@@ -1,18 +1,17 @@
 //! Tags of log groups, by both of AWS's ways.
 
-use super::named::{group, group_of_arn};
-use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use serde_json::{Value, json};
 
 use super::groups::change;
+use super::named::{group, group_of_arn};
 use super::{Logs, invalid, shapes};
 use crate::model::error::ApiError;
 use crate::model::logs::LogGroupKey;
 use crate::model::logs::command::GroupChange;
 use crate::model::logs::decide::log_group_not_found;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
+use crate::protocol::answer::Answer;
+use crate::protocol::call::Call;
+use crate::protocol::shape::{Kind, Member};
 
 /// A request that names a resource alone.
 pub const RESOURCE: &[Member] = &[RESOURCE_ARN];

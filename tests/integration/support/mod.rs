@@ -11,12 +11,12 @@ pub mod log_lines;
 pub mod python;
 pub mod server;
 
+use std::future::Future;
+use std::time::{Duration, Instant};
+
 pub use executors::Executor;
 pub use invoke::Invoked;
 pub use server::{Options, Server};
-
-use std::future::Future;
-use std::time::{Duration, Instant};
 
 /// How long anything may take that usually takes a moment: machines are slow and shared.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -225,8 +225,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bollard::models::ProgressDetail;
+
+    use super::*;
 
     #[test]
     fn an_image_without_a_tag_is_the_latest() {

@@ -102,8 +102,9 @@ fn read_stat(pid: Pid) -> Option<Stat> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::process::Command;
+
+    use super::*;
 
     fn folder_with(record: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");

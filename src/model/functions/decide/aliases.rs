@@ -1,9 +1,7 @@
 //! Decisions about aliases. Texts and their order as recorded in
 //! `test_notfound_and_invalid_routingconfigs`.
 
-use crate::model::arn;
 use crate::model::command::Stamp;
-use crate::model::concurrency;
 use crate::model::decide::Decision;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::Function;
@@ -14,6 +12,7 @@ use crate::model::functions::event::FunctionEvent;
 use crate::model::names::{AliasName, FunctionKey};
 use crate::model::qualifier::Version;
 use crate::model::state::State;
+use crate::model::{arn, concurrency};
 
 /// `CreateAlias`.
 pub fn create(state: &State, create: &PutAlias, stamp: &Stamp) -> Result<Decision, ApiError> {

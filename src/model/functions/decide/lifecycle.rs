@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use super::checks::{check_settled, check_storage};
 use super::{configuration, modes, versions};
-use crate::model::arn;
 use crate::model::code_signing;
 use crate::model::code_signing::event::CodeSigningEvent;
 use crate::model::command::Stamp;
 use crate::model::decide::Decision;
-use crate::model::error::{ApiError, ErrorCode};
+use crate::model::error::ApiError;
 use crate::model::functions::command::{CreateFunction, Publication, UpdateFunctionCode, UpdateFunctionConfiguration};
 use crate::model::functions::decide::{check_revision, existing_function};
 use crate::model::functions::event::FunctionEvent;
-use crate::model::functions::{Code, Failure, Function, FunctionState, FunctionVersion, UpdateStatus};
+use crate::model::functions::{Code, Failure, Function, FunctionState, FunctionVersion};
 use crate::model::layers::decide::resolve_layers;
 use crate::model::limits::Limits;
-use crate::model::names::{FunctionKey, RevisionId, Scope};
+use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::state::State;
 
@@ -162,32 +162,6 @@ fn updatable<'a>(state: &'a State, key: &FunctionKey, revision: Option<&String>)
     check_revision(revision, function.latest.revision)?;
     check_settled(function)?;
     Ok(function)
-}
-
-/// Refuses a function that is `Pending` or being updated (`test_lambda_concurrent_code_updates`).
-pub fn check_settled(function: &Function) -> Result<(), ApiError> {
-    let latest = &function.latest;
-    let arn = arn::function(&function.key);
-    if latest.state == FunctionState::Pending {
-        return Err(ApiError::conflict(format!(
-            "The operation cannot be performed at this time. The function is currently in the following state: Pending \
-             for resource: {arn}"
-        )));
-    }
-    if latest.last_update == Some(UpdateStatus::InProgress) {
-        return Err(ApiError::conflict(format!(
-            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
-        )));
-    }
-    Ok(())
-}
-
-/// Refuses code beyond the account's total.
-pub fn check_storage(state: &State, scope: &Scope, growth: u64, limits: &Limits) -> Result<(), ApiError> {
-    if state.usage(scope).code_size.saturating_add(growth) > limits.total_code_size {
-        return Err(ApiError::new(ErrorCode::CodeStorageExceeded, "Code storage limit exceeded."));
-    }
-    Ok(())
 }
 
 /// `DeleteFunction`, of the function or of one version.

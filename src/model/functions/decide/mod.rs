@@ -1,8 +1,9 @@
 //! Decisions about functions, their versions and aliases.
 
 mod aliases;
+pub mod checks;
 mod configuration;
-pub mod lifecycle;
+mod lifecycle;
 mod modes;
 mod versions;
 

@@ -1,6 +1,6 @@
 //! Decisions about published versions.
 
-use super::lifecycle::{check_settled, check_storage};
+use super::checks::{check_settled, check_storage};
 use super::modes;
 use crate::model::arn;
 use crate::model::command::Stamp;

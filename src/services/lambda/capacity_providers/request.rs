@@ -9,11 +9,7 @@ use crate::model::capacity_providers::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::map;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, map, one_of, pattern};
 
 const INSTANCE_TYPES: Kind = Kind::List { length: Some((0, 400)), item: &pattern(1, 30, r"[a-zA-Z0-9\.\*\-]+") };
 

@@ -1,13 +1,7 @@
 //! The requests' shapes, from AWS's service model (botocore 1.44.5).
 
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::length;
-use crate::protocol::shape::map;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, TEXT, length, map, one_of, pattern};
 
 const URI: Kind = pattern(1, 200, r"[ a-zA-Z0-9-\/*:_+=.@-]*");
 

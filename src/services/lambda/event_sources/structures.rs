@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::event_sources as model;
-use crate::model::event_sources::DocumentDbPatch;
-use crate::model::event_sources::KafkaPatch;
-use crate::model::event_sources::PollersPatch;
-use crate::model::event_sources::RegistryAccess;
-use crate::model::event_sources::SchemaRegistry;
-use crate::model::event_sources::SourceAccess;
+use crate::model::event_sources::{
+    DocumentDbPatch, KafkaPatch, PollersPatch, RegistryAccess, SchemaRegistry, SourceAccess,
+};
 
 /// The one key of `Endpoints`.
 const BOOTSTRAP_SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";

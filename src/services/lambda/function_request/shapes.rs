@@ -1,14 +1,7 @@
 //! The shapes, from AWS's service model (botocore 1.44.5).
 
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::broken_item;
-use crate::protocol::shape::length;
-use crate::protocol::shape::map;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
+use crate::protocol::shape::{Kind, Member, TEXT, broken_item, length, map, one_of, pattern};
 use crate::services::lambda::function_modes;
 
 const FUNCTION_NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);

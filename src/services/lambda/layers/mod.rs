@@ -15,20 +15,16 @@ pub use size::{check_size, zips};
 use super::code;
 use super::code::Package;
 use super::function_request::CodeSource;
-use super::policies::no_such_resource;
 use crate::model::arn;
 use crate::model::error::ApiError;
 use crate::model::layers::command::{LayerCommand, PublishLayerVersion};
 use crate::model::layers::decide::{layer_allowed, layer_denied};
 use crate::model::layers::{LayerArn, LayerVersion};
 use crate::model::names::LayerKey;
-use crate::protocol::answer::json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::operation::Answer;
-use crate::protocol::operation::Operation;
-use crate::protocol::operation::operation;
+use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
@@ -158,7 +154,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let layer = committed.state.layers.get(&key);
     let version = layer.and_then(|layer| layer.versions.get(&layer.last_version));
     // A commit of a version leaves it in the state.
-    let version = version.ok_or_else(|| fault(&no_such_resource()))?;
+    let version = version.ok_or_else(|| fault(&ApiError::no_such_resource()))?;
     json(StatusCode::CREATED, &ShownVersion::new(&call, &key, version))
 }
 
@@ -182,7 +178,7 @@ fn show(services: &Services, call: &Call, key: &LayerKey, number: u64) -> Answer
         let arn = arn::layer_version(key, number);
         return Err(layer_denied(&call.scope.account, "GetLayerVersion", &arn));
     }
-    let version = version.filter(|_| key.scope.region == call.scope.region).ok_or_else(no_such_resource)?;
+    let version = version.filter(|_| key.scope.region == call.scope.region).ok_or_else(ApiError::no_such_resource)?;
     json(StatusCode::OK, &ShownVersion::new(call, key, version))
 }
 
@@ -246,7 +242,7 @@ fn own_layer(call: &Call, action: &str) -> Result<LayerKey, ApiError> {
         return Err(layer_denied(&call.scope.account, action, &arn::layer(&key)));
     }
     if key.scope.region != call.scope.region {
-        return Err(no_such_resource());
+        return Err(ApiError::no_such_resource());
     }
     Ok(key)
 }

@@ -8,13 +8,10 @@ use super::{layer, own_layer};
 use crate::model::layers::command::LayerCommand;
 use crate::model::layers::decide::{layer_not_found, no_layer_policy};
 use crate::model::policies::Grant;
-use crate::protocol::answer::json as answer_json;
-use crate::protocol::answer::no_content;
+use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
-use crate::protocol::operation::Answer;
 use crate::services::Services;
-use crate::services::lambda::policies::ShownPolicy;
-use crate::services::lambda::policies::added;
+use crate::services::lambda::policies::{ShownPolicy, added};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -3,16 +3,10 @@
 use serde_json::Value;
 
 use crate::model::runtimes;
-use crate::model::runtimes::Lifecycle;
-use crate::model::runtimes::texts;
+use crate::model::runtimes::{Lifecycle, texts};
 use crate::protocol::patterns;
-use crate::protocol::shape::Kind;
-use crate::protocol::shape::Member;
-use crate::protocol::shape::TEXT;
-use crate::protocol::shape::one_of;
-use crate::protocol::shape::pattern;
-use crate::services::lambda::function_request::BUCKET;
-use crate::services::lambda::function_request::S3_NAME;
+use crate::protocol::shape::{Kind, Member, TEXT, one_of, pattern};
+use crate::services::lambda::function_request::{BUCKET, S3_NAME};
 use crate::services::lambda::policies::STATEMENT_ID;
 
 /// `LayerNameOrArn`.
