@@ -34,7 +34,7 @@ use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
-use crate::environments::{INIT, Pool, Settings, activation, capacity, place, provisioning};
+use crate::environments::{INIT, Makers, Pool, Settings, activation, capacity, place, provisioning};
 use crate::front::dispatch::Dispatch;
 use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
 use crate::invoke::{Invoker, event_sources};
@@ -114,16 +114,16 @@ impl Server {
         let stop = CancellationToken::new();
         let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
-        let pool = Pool::new(
+        let makers = Makers::open(
             Arc::clone(&executor),
             Arc::new(trees),
             Arc::clone(&ledger),
             settings.clone(),
             Arc::clone(&hot_reload),
-            Arc::new(sink),
             stop.clone(),
-        )
-        .map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+        );
+        let pool = makers.and_then(|makers| Pool::new(makers, Arc::new(sink)));
+        let pool = pool.map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
 
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
         let services = Arc::new(Services {

@@ -5,17 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::deadline::Deadline;
+use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
 use super::hot_reload::LoadedCode;
 use super::invocation::{Completed, Invocation, Report};
-use super::link::LinkWriter;
-use super::pool::DeploymentKey;
 use super::tail::Tail;
 
 /// Bytes of output kept for `LogResult`: its 4 KB and room for the lines around them.
@@ -31,14 +30,8 @@ const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an init may take nothing off its link: what is sent beside events is small, and the kernel keeps it.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why an environment is there: `AWS_LAMBDA_INITIALIZATION_TYPE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Initialization {
-    /// An invocation needed it.
-    OnDemand,
-    /// Provisioned concurrency wants it.
-    Provisioned,
-}
+/// The server's half of a link that writes.
+pub type LinkWriter = Box<dyn AsyncWrite + Send + Sync + Unpin>;
 
 /// How far the init phase is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use larder_init::link::{FromInit, Hello, PROTOCOL, ToInit, decode, encode};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::environment::Environment;
+use super::environment::{Environment, LinkWriter};
 use super::pool::Pool;
 
 /// How long a connection may take to say who it is.
@@ -30,9 +30,6 @@ const PHASES: [&str; 2] = ["platform.initReport", "platform.restoreReport"];
 
 /// First size of a connection's read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
-
-/// The server's half of a link that writes.
-pub type LinkWriter = Box<dyn AsyncWrite + Send + Sync + Unpin>;
 
 /// The half that reads.
 type LinkReader = Box<dyn AsyncRead + Send + Sync + Unpin>;

@@ -6,6 +6,7 @@ pub mod callers;
 pub mod capacity;
 mod deadline;
 pub mod delayed;
+mod deployment;
 pub mod endpoint;
 mod environment;
 pub mod executor;
@@ -30,10 +31,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use deployment::Target;
 pub use function_log::{LogSink, NoSink};
 pub use invocation::{Completed, Invocation, Report};
 pub use link::{LinkServer, bind_socket};
-pub use pool::{Pool, ProvisionError, RunError, Target};
+pub use pool::{Makers, Pool, ProvisionError, RunError};
 use uuid::Uuid;
 
 /// Name of the link's socket in its folder.

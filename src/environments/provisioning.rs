@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::delayed;
-use super::pool::{Pool, ProvisionError, Target};
+use super::deployment::Target;
+use super::pool::{Pool, ProvisionError};
 use crate::ledger::Ledger;
 use crate::model::concurrency::command::ConcurrencyCommand;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::environment::Initialization;
+use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::hot_reload::Root;
-use super::pool::DeploymentKey;
 use crate::model::names::{FunctionKey, RevisionId, Scope};
 use crate::model::qualifier::Version;
 

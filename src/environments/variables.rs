@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::environment::Initialization;
+use super::deployment::{Initialization, Target};
 use super::executor::{EnvironmentId, Launch};
 use super::hot_reload;
-use super::pool::Target;
 use crate::model::credentials::Credentials;
 use crate::model::functions::FunctionVersion;
 use crate::model::logs::{LogGroupKey, LogStreamKey};

@@ -3,10 +3,13 @@
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
+use super::Pool;
 use super::budget::Room;
 use super::concurrency::Running;
-use super::{DeploymentKey, Inner, Pool, RunError, Target};
-use crate::environments::environment::{Environment, Initialization};
+use super::error::RunError;
+use super::placement::Placement;
+use crate::environments::deployment::{DeploymentKey, Initialization, Target};
+use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 
 /// What a look at the pool found.
@@ -62,27 +65,31 @@ impl Pool {
         running: &mut Option<Running>,
         deadline: Instant,
     ) -> Result<Found, RunError> {
-        if self.stop.is_cancelled() {
+        if self.makers.stop.is_cancelled() {
             return Err(RunError::Closing);
         }
-        let mut inner = self.inner();
-        if let Some(environment) = inner.provisioned.take(deployment) {
+        let mut placement = self.placement();
+        if let Some(environment) = placement.provisioned.take(deployment) {
             *running = None;
             return Ok(Found::Environment(environment));
         }
         if running.is_none() {
-            let state = self.ledger.state();
-            let provisioned = inner.provisioned.of_function(&state, &target.function);
-            *running =
-                Some(self.concurrency.enter(&state, &target.function, self.settings.concurrency, provisioned)?);
+            let state = self.makers.ledger.state();
+            let provisioned = placement.provisioned.of_function(&state, &target.function);
+            *running = Some(self.concurrency.enter(
+                &state,
+                &target.function,
+                self.makers.settings.concurrency,
+                provisioned,
+            )?);
         }
-        if let Some(environment) = inner.idle.take(deployment) {
+        if let Some(environment) = placement.idle.take(deployment) {
             return Ok(Found::Environment(environment));
         }
-        if self.is_adopting() && inner.expected.values().any(|(expected, _)| expected == deployment) {
+        if self.is_adopting() && placement.expected.values().any(|(expected, _)| expected == deployment) {
             return Ok(Found::Wait(self.started + self.adoption));
         }
-        let room = self.room(inner, target.version.config.memory_mib, deadline)?;
+        let room = self.room(placement, target.version.config.memory_mib, deadline)?;
         Ok(room.map_or(Found::Wait(deadline), Found::Room))
     }
 
@@ -90,27 +97,21 @@ impl Pool {
     /// there will be when others have ended.
     fn room(
         self: &Arc<Self>,
-        mut inner: MutexGuard<'_, Inner>,
+        mut placement: MutexGuard<'_, Placement>,
         memory_mib: u32,
         deadline: Instant,
     ) -> Result<Option<EnvironmentId>, RunError> {
-        let mut evicted = Vec::new();
-        let room = loop {
-            let room = inner.budget.room(memory_mib);
-            let Some(oldest) = (room == Room::Full).then(|| inner.idle.take_oldest()).flatten() else { break room };
-            inner.budget.ends(&oldest.id);
-            evicted.push(oldest);
-        };
+        let (room, evicted) = placement.make_room(memory_mib);
         let found = match room {
             Room::Free => {
                 let id = EnvironmentId::random();
-                inner.budget.take(&id, memory_mib);
+                placement.budget.take(&id, memory_mib);
                 Ok(Some(id))
             }
             Room::Soon | Room::Full if Instant::now() < deadline => Ok(None),
             _ => Err(RunError::OverBudget(memory_mib)),
         };
-        drop(inner);
+        drop(placement);
         for environment in &evicted {
             let function = &environment.deployment.function.name;
             tracing::info!(environment = %environment.id, %function, "ended to make room");
@@ -126,11 +127,11 @@ impl Pool {
         loop {
             let freed = self.freed.notified();
             let room = {
-                let inner = self.inner();
-                if !ending && inner.budget.room(memory_mib) != Room::Free {
+                let placement = self.placement();
+                if !ending && placement.budget.room(memory_mib) != Room::Free {
                     return Err(RunError::OverBudget(memory_mib));
                 }
-                self.room(inner, memory_mib, deadline)?
+                self.room(placement, memory_mib, deadline)?
             };
             if let Some(id) = room {
                 return Ok(id);

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::RunError;
+use super::error::RunError;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::state::State;
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use larder_init::link::{Hello, Phase};
 use tokio::sync::oneshot;
 
-use super::{Pool, Starting, Target};
-use crate::environments::environment::{Environment, Initialization};
+use super::Pool;
+use super::placement::Starting;
+use crate::environments::deployment::{Initialization, Target};
+use crate::environments::environment::{Environment, LinkWriter};
 use crate::environments::executor::EnvironmentId;
 use crate::environments::function_log::FunctionLog;
-use crate::environments::link::LinkWriter;
 use crate::environments::log_format::LogFormat;
 use crate::environments::{token, variables};
 
@@ -25,7 +26,8 @@ struct Dialled {
 impl Pool {
     /// Whether `token` proves the id `environment`.
     pub fn knows_token(&self, environment: &str, token: &str) -> bool {
-        token::of(self.ledger.secret(), self.settings.place, &EnvironmentId(environment.to_owned())) == token
+        token::of(self.makers.ledger.secret(), self.makers.settings.place, &EnvironmentId(environment.to_owned()))
+            == token
     }
 
     /// Takes an environment that dialled: a new one, or one of a former server (adopted).
@@ -48,7 +50,7 @@ impl Pool {
         let runs = (target.deployment(), initialization);
         let environment = Arc::new(Environment::new(id.clone(), runs, link, log, !fresh));
         self.tell_of_folders(&environment, &target, fresh).await;
-        if fresh && let Err(reason) = self.send_start(&target, &environment).await {
+        if fresh && let Err(reason) = self.makers.send_start(&target, &environment).await {
             tracing::warn!(environment = %id, reason, "a new environment could not be started");
         }
         let busy = match &hello.phase {
@@ -67,11 +69,11 @@ impl Pool {
     /// server may not.
     fn who(&self, id: &EnvironmentId) -> Result<Dialled, &'static str> {
         let (deployment, initialization) = {
-            let mut inner = self.inner();
-            if let Some(Starting { target, initialization, waiter }) = inner.starting.remove(id) {
+            let mut placement = self.placement();
+            if let Some(Starting { target, initialization, waiter }) = placement.starting.remove(id) {
                 return Ok(Dialled { target, initialization, waiter: Some(waiter) });
             }
-            inner.expected.get(id).cloned().ok_or("the environment is not one of this server's")?
+            placement.expected.get(id).cloned().ok_or("the environment is not one of this server's")?
         };
         let Some(target) = self.current(&deployment) else {
             self.forget(id);
@@ -88,21 +90,21 @@ impl Pool {
         waiter: Option<oneshot::Sender<Arc<Environment>>>,
         busy: bool,
     ) {
-        let mut inner = self.inner();
-        inner.live.insert(environment.id.clone(), Arc::clone(environment));
-        let adopted = inner.expected.remove(&environment.id).is_some();
+        let mut placement = self.placement();
+        placement.live.insert(environment.id.clone(), Arc::clone(environment));
+        let adopted = placement.expected.remove(&environment.id).is_some();
         let given = waiter.is_some_and(|waiter| waiter.send(Arc::clone(environment)).is_ok());
         if adopted {
-            inner.budget.take(&environment.id, memory_mib);
+            placement.budget.take(&environment.id, memory_mib);
         }
         if adopted && environment.initialization == Initialization::Provisioned {
-            inner.provisioned.add(environment);
+            placement.provisioned.add(environment);
         }
         if !given && !busy {
             environment.rest();
-            inner.rest(environment);
+            placement.rest(environment);
         }
-        drop(inner);
+        drop(placement);
         if adopted {
             tracing::info!(environment = %environment.id, function = %environment.deployment.function.name, busy, "adopted an environment");
             self.provisioned_changed.notify_one();

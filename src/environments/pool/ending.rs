@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Inner, Pool};
-use crate::environments::environment::{Environment, Initialization};
+use super::Pool;
+use crate::environments::deployment::Initialization;
+use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 
 /// How soon what could not be removed is tried again; twice as long after each try.
@@ -16,31 +17,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The same at the server's end, which is not held up for long.
 const LONGEST_AT_THE_END: Duration = Duration::from_secs(2);
 
-impl Inner {
-    /// Puts an environment among the idle ones of its kind.
-    pub(super) fn rest(&mut self, environment: &Arc<Environment>) {
-        match environment.initialization {
-            Initialization::OnDemand => self.idle.put(environment),
-            Initialization::Provisioned => self.provisioned.put(environment),
-        }
-    }
-}
-
 impl Pool {
     /// Puts an environment back after its invocation; one that nobody will want is ended.
     pub fn release(self: &Arc<Self>, environment: &Arc<Environment>) {
-        let mut inner = self.inner();
+        let mut placement = self.placement();
         let wanted = match environment.initialization {
             Initialization::OnDemand => {
-                !self.settings.keep_alive.is_zero() && self.current(&environment.deployment).is_some()
+                !self.makers.settings.keep_alive.is_zero() && self.current(&environment.deployment).is_some()
             }
-            Initialization::Provisioned => !inner.provisioned.is_surplus(&environment.deployment),
+            Initialization::Provisioned => !placement.provisioned.is_surplus(&environment.deployment),
         };
-        if wanted && inner.live.contains_key(&environment.id) {
+        if wanted && placement.live.contains_key(&environment.id) {
             environment.rest();
-            inner.rest(environment);
+            placement.rest(environment);
         }
-        drop(inner);
+        drop(placement);
         if !wanted {
             self.retire(environment);
         }
@@ -50,7 +41,7 @@ impl Pool {
     /// An environment's link is gone: so is the environment.
     pub fn lost(self: &Arc<Self>, environment: &Arc<Environment>) {
         environment.lost();
-        if self.stop.is_cancelled() {
+        if self.makers.stop.is_cancelled() {
             return;
         }
         // One that was asked to end is being removed already.
@@ -69,10 +60,8 @@ impl Pool {
 
     /// Takes an environment out of the pool; tells whether it was there.
     fn remove(&self, environment: &Arc<Environment>) -> bool {
-        let mut inner = self.inner();
-        let was_live = inner.live.remove(&environment.id).is_some();
-        inner.idle.remove(&environment.id);
-        if inner.provisioned.remove(environment) {
+        let (was_live, was_provisioned) = self.placement().remove(environment);
+        if was_provisioned {
             self.provisioned_changed.notify_one();
         }
         was_live
@@ -86,12 +75,12 @@ impl Pool {
     /// The same, once `asked` is over.
     fn end_after(self: &Arc<Self>, id: EnvironmentId, asked: impl Future<Output = ()> + Send + 'static) {
         self.forget(&id);
-        self.inner().budget.ends(&id);
+        self.placement().budget.ends(&id);
         let pool = Arc::clone(self);
         self.tasks.spawn(async move {
             asked.await;
             let removed = pool.try_remove(&id).await;
-            pool.inner().budget.give_back(&id);
+            pool.placement().budget.give_back(&id);
             pool.freed.notify_waiters();
             if !removed {
                 pool.sweep_soon();
@@ -101,7 +90,7 @@ impl Pool {
     }
 
     async fn try_remove(&self, id: &EnvironmentId) -> bool {
-        let removed = self.executor.stop(id).await;
+        let removed = self.makers.executor.stop(id).await;
         if let Err(error) = &removed {
             tracing::warn!(environment = %id, %error, "an environment could not be removed");
         }
@@ -113,17 +102,17 @@ impl Pool {
     async fn remove_later(&self, id: &EnvironmentId) {
         let mut pause = AGAIN_AFTER;
         loop {
-            if self.stop.is_cancelled() {
+            if self.makers.stop.is_cancelled() {
                 if pause > LONGEST_AT_THE_END {
                     return;
                 }
                 tokio::time::sleep(pause).await;
             } else {
                 // The end comes before its time, which is why it is counted anew.
-                let waited = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                let waited = self.makers.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                 pause = if waited.is_none() { AGAIN_AFTER } else { pause };
             }
-            match self.executor.stop(id).await {
+            match self.makers.executor.stop(id).await {
                 Ok(()) => return tracing::info!(environment = %id, "an environment is removed at last"),
                 Err(error) => tracing::debug!(environment = %id, %error, "it is still there"),
             }
@@ -132,16 +121,16 @@ impl Pool {
     }
 
     pub(super) fn forget(&self, id: &EnvironmentId) {
-        self.inner().expected.remove(id);
-        self.records.remove(id);
+        self.placement().expected.remove(id);
+        self.makers.records.remove(id);
     }
 
     /// Ends all environments and waits for that, `limit` at most.
     pub async fn close(self: &Arc<Self>, limit: Duration) {
         self.note_recent();
         let (all, standby): (Vec<_>, _) = {
-            let mut inner = self.inner();
-            (inner.live.values().cloned().collect(), inner.standby.take_all())
+            let mut placement = self.placement();
+            (placement.live.values().cloned().collect(), placement.standby.take_all())
         };
         for environment in &all {
             self.retire(environment);

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use larder_init::link::Outcome;
 
 use super::concurrency::Running;
-use super::{DeploymentKey, Pool, RunError, Target, making};
+use super::error::RunError;
+use super::{Pool, making};
+use crate::environments::deployment::{DeploymentKey, Target};
 use crate::environments::environment::Environment;
 use crate::environments::hot_reload::{self, FolderError, Settled};
 use crate::environments::invocation::Completed;
@@ -50,11 +52,11 @@ impl Pool {
         folders: &[HotFolder],
     ) -> Result<(Arc<Environment>, Option<Running>), RunError> {
         for _ in 0..READINGS {
-            let settled = self.hot_reload.settle(folders).await?;
+            let settled = self.makers.hot_reload.settle(folders).await?;
             let (environment, running) = match self.acquire(target).await {
                 Ok(acquired) => acquired,
                 // Another folder came to the path while an environment was made.
-                Err(_) if self.hot_reload.roots(folders) != settled.roots => continue,
+                Err(_) if self.makers.hot_reload.roots(folders) != settled.roots => continue,
                 Err(error) => return Err(error),
             };
             let held = Held { pool: self, environment: Some(environment) };
@@ -77,8 +79,8 @@ impl Pool {
         if folders.is_empty() {
             return;
         }
-        environment.code.mounted(self.records.roots(&environment.id));
-        if fresh && environment.reload(self.hot_reload.change(&folders)).await.is_err() {
+        environment.code.mounted(self.makers.records.roots(&environment.id));
+        if fresh && environment.reload(self.makers.hot_reload.change(&folders)).await.is_err() {
             tracing::warn!(environment = %environment.id, "a new environment could not be told of its folders");
         }
     }
@@ -103,7 +105,7 @@ impl Pool {
                 return Ok(true);
             }
             environment.code.read(by).await;
-            let now = self.hot_reload.settle(folders).await?;
+            let now = self.makers.hot_reload.settle(folders).await?;
             if !environment.code.is_mounted(&now.roots) {
                 return Ok(false);
             }
@@ -128,7 +130,7 @@ impl Pool {
         if folders.is_empty() || !failed {
             return false;
         }
-        let settled = self.hot_reload.settle(folders).await;
+        let settled = self.makers.hot_reload.settle(folders).await;
         settled.is_ok_and(|settled| environment.code.asked() < settled.change)
     }
 
@@ -138,8 +140,8 @@ impl Pool {
         if layers.len() < 2 || layers.iter().all(|layer| layer.folder.is_none()) {
             return Ok(());
         }
-        let (version, trees) = (Arc::clone(&target.version), Arc::clone(&self.trees));
-        let (hot_reload, merged) = (Arc::clone(&self.hot_reload), Arc::clone(&self.merged_layers));
+        let (version, trees) = (Arc::clone(&target.version), Arc::clone(&self.makers.trees));
+        let (hot_reload, merged) = (Arc::clone(&self.makers.hot_reload), Arc::clone(&self.makers.merged_layers));
         let merging = tokio::task::spawn_blocking(move || making::layers(&version, &trees, &hot_reload, &merged));
         merging.await.map_err(|_| RunError::Closing)?.map(drop)
     }
@@ -147,7 +149,7 @@ impl Pool {
     /// Tells environments of changes as soon as these are over, so that the next invocation need not wait. Until
     /// the server stops.
     pub async fn reload_changed(self: Arc<Self>) {
-        while self.stop.run_until_cancelled(self.hot_reload.changed()).await.is_some() {
+        while self.makers.stop.run_until_cancelled(self.makers.hot_reload.changed()).await.is_some() {
             let mut told = HashMap::new();
             for environment in self.live() {
                 let Some(target) = self.current(&environment.deployment) else { continue };
@@ -155,7 +157,7 @@ impl Pool {
                 if folders.is_empty() {
                     continue;
                 }
-                let settled = match self.hot_reload.settle(&folders).await {
+                let settled = match self.makers.hot_reload.settle(&folders).await {
                     Ok(settled) => settled,
                     Err(error) => {
                         self.end_if_way_out(&environment, &error);
@@ -187,16 +189,16 @@ impl Pool {
     /// Forgets the folders of functions that no environment runs.
     pub(super) fn keep_folders(&self) {
         let running: Vec<DeploymentKey> = {
-            let inner = self.inner();
-            let starting = inner.starting.values().map(|starting| starting.target.deployment());
-            inner.live.values().map(|environment| environment.deployment.clone()).chain(starting).collect()
+            let placement = self.placement();
+            let starting = placement.starting.values().map(|starting| starting.target.deployment());
+            placement.live.values().map(|environment| environment.deployment.clone()).chain(starting).collect()
         };
         let targets = running.iter().filter_map(|deployment| self.current(deployment));
         let folders: Vec<HotFolder> = targets.flat_map(|target| hot_reload::folders_of(&target.version)).collect();
-        self.hot_reload.keep(folders.into_iter());
+        self.makers.hot_reload.keep(folders.into_iter());
     }
 
     fn live(&self) -> Vec<Arc<Environment>> {
-        self.inner().live.values().cloned().collect()
+        self.placement().live.values().cloned().collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::DeploymentKey;
+use crate::environments::deployment::DeploymentKey;
 use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 
@@ -77,30 +77,8 @@ impl Idle {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::environments::NoSink;
-    use crate::environments::environment::Initialization;
-    use crate::environments::function_log::FunctionLog;
-    use crate::environments::log_format::LogFormat;
-    use crate::model::logs::{LogGroupKey, LogStreamKey};
-    use crate::model::names::{FunctionKey, RevisionId, Scope};
-    use crate::model::qualifier::Version;
-
-    fn deployment(name: &str) -> DeploymentKey {
-        let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
-        let function = FunctionKey { scope, name: name.into() };
-        DeploymentKey { function, version: Version::Latest, deployment: RevisionId(Uuid::nil()), tenant: None }
-    }
-
-    fn environment(id: &str, function: &str) -> Arc<Environment> {
-        let deployment = deployment(function);
-        let group = LogGroupKey { scope: deployment.function.scope.clone(), name: "group".into() };
-        let log = FunctionLog::new(Arc::new(NoSink), LogStreamKey { group, name: "stream".into() }, LogFormat::TEXT);
-        let runs = (deployment, Initialization::OnDemand);
-        Arc::new(Environment::new(EnvironmentId(id.into()), runs, Box::new(tokio::io::sink()), log, true))
-    }
+    use crate::environments::pool::samples::{deployment, environment};
 
     fn id(environment: Option<Arc<Environment>>) -> Option<String> {
         environment.map(|environment| environment.id.0.clone())

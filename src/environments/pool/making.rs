@@ -1,24 +1,25 @@
 //! Making environments: from a target to a runtime that was told to start.
 
-use std::fmt;
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use larder_init::link::{FunctionFacts, Start};
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::standby::REPLACE_AFTER;
-use super::{Pool, RunError, Starting, Target};
+use super::error::{RunError, Step};
 use crate::blobs::code_tree::CodeTrees;
 use crate::blobs::{BlobError, io_error};
-use crate::environments::environment::{Environment, Initialization};
-use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, ExecutorError, KnownFolder};
+use crate::environments::deployment::{Initialization, Target};
+use crate::environments::environment::Environment;
+use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, KnownFolder};
 use crate::environments::hot_reload::{Found, HotReload, MergedLayers, folders_of};
 use crate::environments::log_format::LogFormat;
-use crate::environments::{token, variables};
+use crate::environments::records::Records;
+use crate::environments::{Rehydrate, Settings, token, variables};
+use crate::ledger::Ledger;
 use crate::model::arn;
 use crate::model::credentials::{Credentials, RoleSession};
 use crate::model::functions::FunctionVersion;
@@ -32,149 +33,72 @@ const INIT_TIMEOUT_MS: u64 = 10_000;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>, "Init phase".
 pub(super) const INIT_AHEAD_MS: u64 = 130_000;
 
-/// How often it is looked whether a started environment that has not dialled still runs. Most dial before.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// What is being done for a new environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Step {
-    /// What environments of its kind share: the image.
-    #[default]
-    Preparing,
-    /// Its code and layers.
-    Unpacking,
-    /// The executor starts it.
-    Starting,
-    /// Its init has to say that it is there.
-    Dialling,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Preparing => "its image is not ready yet",
-            Self::Unpacking => "its code is not unpacked yet",
-            Self::Starting => "the executor does not say that it started",
-            Self::Dialling => "it started, and its init does not answer",
-        })
-    }
-}
-
 /// An environment on its way, for the task that makes it and the one that waits.
 #[derive(Debug, Clone, Default)]
-struct Making(Arc<Mutex<(Step, bool)>>);
+pub(super) struct Making(Arc<Mutex<(Step, bool)>>);
 
 impl Making {
-    fn is_at(&self, step: Step) {
+    pub(super) fn is_at(&self, step: Step) {
         self.0.lock().expect("no holder panics").0 = step;
     }
 
-    fn step(&self) -> Step {
+    pub(super) fn step(&self) -> Step {
         self.0.lock().expect("no holder panics").0
     }
 
     /// Nobody waits any more.
-    fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         self.0.lock().expect("no holder panics").1 = true;
     }
 
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.0.lock().expect("no holder panics").1
     }
 }
 
-impl Pool {
-    /// When an environment that is started now must be there.
-    pub(super) fn start_limit(&self) -> Instant {
-        Instant::now() + self.settings.start_timeout
+/// What environments are made with.
+#[derive(Debug)]
+pub struct Makers {
+    /// Makes and ends them.
+    pub executor: Arc<dyn Executor>,
+    /// Unpacked code.
+    pub trees: Arc<CodeTrees>,
+    /// Folders that functions run from.
+    pub hot_reload: Arc<HotReload>,
+    /// Layers of which some are folders.
+    pub merged_layers: Arc<MergedLayers>,
+    /// Whose environments they are, and their roles.
+    pub ledger: Arc<Ledger>,
+    /// How they live.
+    pub settings: Settings,
+    /// Which environments there are, for the next server.
+    pub records: Records,
+    /// Told when the server stops.
+    pub stop: CancellationToken,
+}
+
+impl Makers {
+    /// Makers in the folder of running environments.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn open(
+        executor: Arc<dyn Executor>,
+        trees: Arc<CodeTrees>,
+        ledger: Arc<Ledger>,
+        settings: Settings,
+        hot_reload: Arc<HotReload>,
+        stop: CancellationToken,
+    ) -> std::io::Result<Self> {
+        let records = Records::open(&settings.run_dir.join("records"))?;
+        let expected = if settings.rehydrate == Rehydrate::None { HashMap::new() } else { records.all() };
+        let is_expected = |name: &str| expected.values().any(|(one, _)| one.deployment.to_string() == name);
+        let merged_layers = Arc::new(MergedLayers::open(&settings.run_dir.join("layers"), is_expected)?);
+        Ok(Self { executor, trees, hot_reload, merged_layers, ledger, settings, records, stop })
     }
 
-    /// Makes an environment that has its room and waits until it dials, `by` then at the latest: out of a standby one
-    /// where one fits.
-    pub(super) async fn start(
-        self: &Arc<Self>,
-        target: &Target,
-        initialization: Initialization,
-        id: EnvironmentId,
-        by: Instant,
-    ) -> Result<Arc<Environment>, RunError> {
-        if let Some(environment) = self.start_standby(target, initialization, &id, by).await {
-            return Ok(environment);
-        }
-        if self.stop.is_cancelled() {
-            self.inner().budget.give_back(&id);
-            return Err(RunError::Closing);
-        }
-        let environment = self.announce(target, initialization, &id);
-        let making = Making::default();
-        // A task of its own: a caller that goes away must not leave half an environment.
-        let made = self.tasks.spawn(Arc::clone(self).make_whole(target.clone(), id.clone(), making.clone()));
-        let started = async {
-            made.await.map_err(|_| RunError::Closing)??;
-            self.dialled(&id, environment).await
-        };
-        let outcome = match tokio::time::timeout_at(by.into(), started).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(RunError::StartTimeout { limit: self.settings.start_timeout, step: making.step() }),
-        };
-        if outcome.is_ok() {
-            self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
-        } else {
-            making.give_up();
-            self.inner().starting.remove(&id);
-            self.end(id);
-            self.sweep_soon();
-        }
-        outcome
-    }
-
-    /// Makes an environment; ends it where nobody waits for it any more when it is there.
-    async fn make_whole(self: Arc<Self>, target: Target, id: EnvironmentId, making: Making) -> Result<(), RunError> {
-        let made = self.make(&target, id.clone(), &making).await;
-        if making.is_given_up() {
-            self.end(id);
-        }
-        made
-    }
-
-    /// Waits until a started environment dials. One that ends before, whoever ended it, is not waited for.
-    async fn dialled(
-        &self,
-        id: &EnvironmentId,
-        environment: oneshot::Receiver<Arc<Environment>>,
-    ) -> Result<Arc<Environment>, RunError> {
-        let ended = async {
-            loop {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                if !self.executor.is_running(id).await {
-                    break;
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            dialled = environment => dialled.map_err(|_| RunError::Closing),
-            () = ended => Err(RunError::EndedEarly),
-        }
-    }
-
-    /// Expects an environment to dial.
-    pub(super) fn announce(
-        &self,
-        target: &Target,
-        initialization: Initialization,
-        id: &EnvironmentId,
-    ) -> oneshot::Receiver<Arc<Environment>> {
-        let (waiter, dialled) = oneshot::channel();
-        let starting = Starting { target: target.clone(), initialization, waiter };
-        self.inner().starting.insert(id.clone(), starting);
-        // Looked at before they are mounted: one that is replaced meanwhile is told from the one that is noted.
-        let roots = self.hot_reload.roots(&folders_of(&target.version));
-        self.records.add(id, &target.deployment(), initialization, roots);
-        dialled
-    }
-
-    async fn make(&self, target: &Target, id: EnvironmentId, making: &Making) -> Result<(), RunError> {
+    /// Makes an environment; `making` hears how far it is.
+    pub(super) async fn make(&self, target: &Target, id: EnvironmentId, making: &Making) -> Result<(), RunError> {
         let base = Base::of(&target.version);
         let prepared = self.stop.run_until_cancelled(self.executor.prepare(&base)).await;
         prepared.ok_or(RunError::Closing)??;
@@ -263,9 +187,7 @@ impl Pool {
         };
         environment.start(start).await.map_err(|error| error.to_string())
     }
-}
 
-impl Pool {
     /// The credentials of an environment: a session of the function's role, under the role's own id where it is known.
     fn credentials(&self, target: &Target, id: &EnvironmentId) -> Credentials {
         let config = &target.version.config;

@@ -4,12 +4,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::idle::Idle;
-use super::making::INIT_AHEAD_MS;
-use super::{DeploymentKey, Pool, RunError, Target};
-use crate::environments::environment::{Environment, Initialization};
+use crate::environments::deployment::{DeploymentKey, Target};
+use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 use crate::model::functions::FunctionVersion;
 use crate::model::names::FunctionKey;
@@ -24,17 +22,6 @@ pub struct ProvisionedPool {
     idle: Idle,
     /// How many are wanted.
     wanted: HashMap<DeploymentKey, u32>,
-}
-
-/// Why no provisioned environment was had.
-#[derive(Debug, thiserror::Error)]
-pub enum ProvisionError {
-    /// Its init phase failed.
-    #[error("the init phase failed: {0}")]
-    Init(String),
-    /// It could not be made.
-    #[error(transparent)]
-    Run(#[from] RunError),
 }
 
 impl ProvisionedPool {
@@ -81,7 +68,7 @@ impl ProvisionedPool {
         let Some(function) = state.function(key) else { return 0 };
         let versions =
             function.provisioned_concurrency.keys().filter_map(|qualifier| function.resolve(Some(qualifier)));
-        versions.map(|version| self.of(&deployment(key, version))).sum()
+        versions.map(|version| self.of(&provisioned_deployment(key, version))).sum()
     }
 
     /// How many are idle.
@@ -92,6 +79,12 @@ impl ProvisionedPool {
     /// How many there are.
     pub(super) fn all(&self) -> usize {
         self.there.values().map(HashSet::len).sum()
+    }
+
+    /// Says how many are wanted; takes idle ones that are more than that.
+    pub(super) fn want(&mut self, wanted: HashMap<DeploymentKey, u32>) -> Vec<Arc<Environment>> {
+        self.wanted = wanted;
+        self.surplus()
     }
 
     /// Takes idle ones that are more than wanted.
@@ -111,92 +104,6 @@ impl ProvisionedPool {
 }
 
 /// What provisioned environments of a version run; functions that isolate tenants have none.
-fn deployment(function: &FunctionKey, version: &Arc<FunctionVersion>) -> DeploymentKey {
+pub(super) fn provisioned_deployment(function: &FunctionKey, version: &Arc<FunctionVersion>) -> DeploymentKey {
     Target { function: function.clone(), version: Arc::clone(version), tenant: None }.deployment()
-}
-
-impl Pool {
-    /// Provisioned environments of a version that are initialised.
-    pub fn provisioned(&self, function: &FunctionKey, version: &Arc<FunctionVersion>) -> u32 {
-        self.inner().provisioned.of(&deployment(function, version))
-    }
-
-    /// The same, with those of a former server that may still dial.
-    pub fn provisioned_or_expected(&self, function: &FunctionKey, version: &Arc<FunctionVersion>) -> u32 {
-        let wanted = (deployment(function, version), Initialization::Provisioned);
-        let inner = self.inner();
-        let expected = if self.is_adopting() {
-            inner.expected.values().filter(|expected| **expected == wanted).count()
-        } else {
-            0
-        };
-        inner.provisioned.of(&wanted.0) + u32::try_from(expected).unwrap_or(u32::MAX)
-    }
-
-    /// Says how many provisioned environments are wanted; idle ones beyond that are ended, busy ones after their
-    /// invocation.
-    pub fn want_provisioned(self: &Arc<Self>, wanted: impl Iterator<Item = (Target, u32)>) {
-        let wanted = wanted.map(|(target, count)| (target.deployment(), count)).collect();
-        let surplus = {
-            let mut inner = self.inner();
-            inner.provisioned.wanted = wanted;
-            inner.provisioned.surplus()
-        };
-        for environment in surplus {
-            self.retire(&environment);
-        }
-    }
-
-    /// Makes a provisioned environment and waits until it is initialised.
-    pub async fn provision(self: &Arc<Self>, target: &Target) -> Result<(), ProvisionError> {
-        let environment = self.initialise(target, Initialization::Provisioned).await?;
-        {
-            let mut inner = self.inner();
-            // It may have ended meanwhile.
-            if inner.live.contains_key(&environment.id) {
-                inner.provisioned.add(&environment);
-                environment.rest();
-                inner.rest(&environment);
-            }
-        }
-        self.freed.notify_waiters();
-        Ok(())
-    }
-
-    /// Makes an environment of a version with a snapshot, up to where the snapshot would be taken: the first event
-    /// finds it there.
-    pub async fn initialise_snapshot(self: &Arc<Self>, target: &Target) -> Result<(), ProvisionError> {
-        let environment = self.initialise(target, Initialization::OnDemand).await?;
-        self.release(&environment);
-        Ok(())
-    }
-
-    /// Makes an environment that no invocation waits for, and waits until it is initialised.
-    async fn initialise(
-        self: &Arc<Self>,
-        target: &Target,
-        initialization: Initialization,
-    ) -> Result<Arc<Environment>, ProvisionError> {
-        let provisioned = initialization == Initialization::Provisioned;
-        let id = self.room_ahead(target.version.config.memory_mib, provisioned).await?;
-        let environment = self.start(target, initialization, id, self.start_limit()).await?;
-        let limit = Duration::from_millis(INIT_AHEAD_MS);
-        let limit = limit.max(Duration::from_secs(u64::from(target.version.config.timeout_s)));
-        let initialised = match tokio::time::timeout(limit, environment.initialised()).await {
-            Ok(initialised) => initialised,
-            Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
-        };
-        match initialised {
-            Ok(()) => Ok(environment),
-            Err(reason) => {
-                self.retire(&environment);
-                Err(ProvisionError::Init(reason))
-            }
-        }
-    }
-
-    /// Waits until the number of provisioned environments has changed since the last call.
-    pub async fn provisioned_changed(&self) {
-        self.provisioned_changed.notified().await;
-    }
 }

@@ -2,33 +2,20 @@
 //! about the runtime's own start; another one is started in its place. An environment gets one function, once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use larder_init::link::Hello;
 use tokio::sync::oneshot;
 
-use super::{Pool, Target};
-use crate::environments::environment::{Environment, Initialization};
-use crate::environments::executor::{Base, EnvironmentId, ExecutorError, StandbySpec};
-use crate::environments::{hot_reload, token};
-
-/// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
-/// the function wants now.
-pub const REPLACE_AFTER: Duration = Duration::from_millis(300);
-
-/// How long after its end one is replaced that served no function.
-const AGAIN_AFTER: Duration = Duration::from_secs(10);
+use crate::environments::executor::{Base, EnvironmentId};
 
 /// Standby environments by what they were made from.
 #[derive(Debug, Default)]
 pub struct Standby {
     /// Started, not yet dialled.
-    starting: HashMap<EnvironmentId, Base>,
+    pub(super) starting: HashMap<EnvironmentId, Base>,
     /// Dialled: their inits wait, and the link's server waits for the sender.
-    waiting: HashMap<Base, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
+    pub(super) waiting: HashMap<Base, Vec<(EnvironmentId, oneshot::Sender<()>)>>,
     /// Taken, and not announced yet as their functions' environments.
-    assigning: HashSet<EnvironmentId>,
+    pub(super) assigning: HashSet<EnvironmentId>,
 }
 
 impl Standby {
@@ -38,19 +25,19 @@ impl Standby {
     }
 
     /// How many of a runtime there are or will be.
-    fn of(&self, base: &Base) -> usize {
+    pub(super) fn of(&self, base: &Base) -> usize {
         let starting = self.starting.values().filter(|starting| *starting == base).count();
         starting + self.waiting.get(base).map_or(0, Vec::len)
     }
 
-    fn take(&mut self, base: &Base) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
+    pub(super) fn take(&mut self, base: &Base) -> Option<(EnvironmentId, oneshot::Sender<()>)> {
         let (id, wake) = self.waiting.get_mut(base)?.pop()?;
         self.assigning.insert(id.clone());
         Some((id, wake))
     }
 
     /// Forgets one that waits; what it was made from.
-    fn forget(&mut self, id: &EnvironmentId) -> Option<Base> {
+    pub(super) fn forget(&mut self, id: &EnvironmentId) -> Option<Base> {
         let found = self.waiting.iter_mut().find(|(_, waiting)| waiting.iter().any(|(other, _)| other == id));
         found.map(|(base, waiting)| {
             waiting.retain(|(other, _)| other != id);
@@ -69,152 +56,5 @@ impl Standby {
         self.starting.contains_key(id)
             || self.assigning.contains(id)
             || self.waiting.values().flatten().any(|(waiting, _)| waiting == id)
-    }
-}
-
-impl Pool {
-    /// Makes ready what the environments of a runtime or an image share, and has its standby environments made.
-    /// `None`: the server stops.
-    pub async fn prepare(self: &Arc<Self>, base: &Base) -> Option<Result<(), ExecutorError>> {
-        let prepared = self.stop.run_until_cancelled(self.executor.prepare(base)).await?;
-        if prepared.is_ok() {
-            self.stand_by(base, Duration::ZERO);
-        }
-        Some(prepared)
-    }
-
-    /// Has the standby environments of a runtime filled up, a little later.
-    pub(super) fn stand_by(self: &Arc<Self>, base: &Base, after: Duration) {
-        if self.settings.standby == 0 || !self.executor.has_standby() {
-            return;
-        }
-        let (pool, base) = (Arc::clone(self), base.clone());
-        self.tasks.spawn(async move {
-            if pool.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
-                pool.fill(&base).await;
-            }
-        });
-    }
-
-    pub(super) async fn fill(self: &Arc<Self>, base: &Base) {
-        // An image is its function's own: its environments are kept warm as such.
-        if !self.executor.has_standby() || base.image.is_some() {
-            return;
-        }
-        while let Some(id) = self.next_standby(base) {
-            let spec = StandbySpec {
-                token: token::of(self.ledger.secret(), self.settings.place, &id),
-                id: id.clone(),
-                store_id: self.ledger.store_id().to_owned(),
-                base: base.clone(),
-                grace_s: self.settings.grace.as_secs(),
-            };
-            if let Err(error) = self.executor.stand_by(&spec).await {
-                tracing::warn!(%base, %error, "no standby environment could be made");
-                self.inner().standby.starting.remove(&id);
-                return self.end(id);
-            }
-        }
-    }
-
-    /// The id of one more standby environment, where there are too few.
-    fn next_standby(&self, base: &Base) -> Option<EnvironmentId> {
-        let mut inner = self.inner();
-        if self.stop.is_cancelled() || inner.standby.of(base) >= self.settings.standby {
-            return None;
-        }
-        let id = EnvironmentId::random();
-        inner.standby.starting.insert(id.clone(), base.clone());
-        Some(id)
-    }
-
-    /// Takes a standby environment that dialled. The receiver hears of its function, or of its end; `None` where it
-    /// is none.
-    pub fn standby_dialled(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
-        let id = EnvironmentId(hello.environment.clone());
-        let mut inner = self.inner();
-        let base = inner.standby.starting.remove(&id)?;
-        let (wake, assigned) = oneshot::channel();
-        inner.standby.waiting.entry(base).or_default().push((id, wake));
-        Some(assigned)
-    }
-
-    /// A standby environment has ended. Another one takes its place, not at once: it may have ended for a reason.
-    pub fn standby_lost(self: &Arc<Self>, hello: &Hello) {
-        let id = EnvironmentId(hello.environment.clone());
-        let mut inner = self.inner();
-        let base = inner.standby.forget(&id);
-        // One that was just assigned: who waits hears of it.
-        inner.starting.remove(&id);
-        drop(inner);
-        self.end(id);
-        if let Some(base) = base {
-            self.stand_by(&base, AGAIN_AFTER);
-        }
-    }
-
-    /// Makes a standby environment the target's, and waits until it has begun. `None` where there is none, or where
-    /// it fails: then one is made in the ordinary way. The room of `id` becomes its room.
-    pub(super) async fn start_standby(
-        self: &Arc<Self>,
-        target: &Target,
-        initialization: Initialization,
-        id: &EnvironmentId,
-        by: Instant,
-    ) -> Option<Arc<Environment>> {
-        let config = &target.version.config;
-        // A folder is mounted, which takes a container of its own.
-        if target.version.code.image.is_some() || !hot_reload::folders_of(&target.version).is_empty() {
-            return None;
-        }
-        let base = Base::of(&target.version);
-        let (standby, wake) = self.inner().standby.take(&base)?;
-        // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
-        let assigning =
-            self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
-        let begun = async {
-            let dialled = assigning.await.map_err(|error| error.to_string())??;
-            dialled.await.map_err(|_| "it has ended".to_owned())
-        };
-        let begun = tokio::time::timeout_at(by.into(), begun).await;
-        let begun = begun.unwrap_or_else(|_| Err("it does not begin in time".to_owned()));
-        self.stand_by(&base, REPLACE_AFTER);
-        match begun {
-            Ok(environment) => Some(environment),
-            Err(reason) => {
-                let function = &target.function.name;
-                tracing::warn!(environment = %standby, %function, reason, "a standby environment was of no use");
-                let mut inner = self.inner();
-                inner.starting.remove(&standby);
-                inner.standby.assigning.remove(&standby);
-                inner.budget.take(id, config.memory_mib);
-                drop(inner);
-                self.end(standby);
-                None
-            }
-        }
-    }
-
-    /// Gives a standby environment its function, and wakes it; the receiver gets it when it has begun.
-    async fn assign(
-        &self,
-        target: &Target,
-        initialization: Initialization,
-        standby: &EnvironmentId,
-        room: &EnvironmentId,
-        wake: oneshot::Sender<()>,
-    ) -> Result<oneshot::Receiver<Arc<Environment>>, String> {
-        {
-            let mut inner = self.inner();
-            inner.budget.give_back(room);
-            inner.budget.take(standby, target.version.config.memory_mib);
-        }
-        let spec = self.spec(target, standby.clone()).await.map_err(|error| error.to_string())?;
-        self.executor.assign(&spec).await.map_err(|error| error.to_string())?;
-        let dialled = self.announce(target, initialization, standby);
-        self.inner().standby.assigning.remove(standby);
-        wake.send(()).map_err(|()| "it has ended".to_owned())?;
-        Ok(dialled)
     }
 }

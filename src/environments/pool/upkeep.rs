@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
+use crate::environments::deployment::DeploymentKey;
 use crate::environments::environment::Environment;
-use crate::environments::executor::EnvironmentId;
 
 /// Changes of the state come by the thousand a second: those of one pause share a look.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -30,7 +30,7 @@ impl Pool {
     }
 
     async fn keep_idle(self: &Arc<Self>) {
-        let mut changes = self.ledger.changes();
+        let mut changes = self.makers.ledger.changes();
         let mut swept = false;
         loop {
             let adopted_at = self.started + self.adoption;
@@ -42,7 +42,7 @@ impl Pool {
             let due = if swept { self.next_expiry() } else { self.next_expiry().min(adopted_at) };
             let due = self.next_sweep().map_or(due, |sweep| due.min(sweep));
             tokio::select! {
-                () = self.stop.cancelled() => break,
+                () = self.makers.stop.cancelled() => break,
                 () = tokio::time::sleep_until(due.into()) => {}
                 () = self.unswept.notified() => {}
                 seen = changes.changed() => if seen.is_err() { break },
@@ -54,7 +54,7 @@ impl Pool {
                 self.sweep_unknown().await;
             }
             self.keep_folders();
-            if self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            if self.makers.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
                 break;
             }
         }
@@ -62,35 +62,26 @@ impl Pool {
 
     /// When the next idle environment will have rested for long. None that comes to rest later is due earlier.
     fn next_expiry(&self) -> Instant {
-        match self.inner().idle.oldest() {
-            Some(oldest) => oldest.idle_since() + self.settings.keep_alive,
-            None => Instant::now() + self.settings.keep_alive.max(LEAST_SLEEP),
+        match self.placement().idle.oldest() {
+            Some(oldest) => oldest.idle_since() + self.makers.settings.keep_alive,
+            None => Instant::now() + self.makers.settings.keep_alive.max(LEAST_SLEEP),
         }
     }
 
-    /// Takes idle environments that have rested for long, or run what is no longer current. Provisioned ones are
-    /// not among them: `environments::provisioning` looks after those.
+    /// Takes idle environments that have rested for long, or run what is no longer current.
     fn take_dispensable(&self) -> Vec<Arc<Environment>> {
-        let (now, mut taken) = (Instant::now(), Vec::new());
-        let mut inner = self.inner();
-        while inner.idle.oldest().is_some_and(|oldest| oldest.idle_since() + self.settings.keep_alive <= now) {
-            taken.extend(inner.idle.take_oldest());
-        }
-        let deployments = inner.idle.deployments();
-        let outdated: Vec<_> = deployments.filter(|deployment| self.current(deployment).is_none()).cloned().collect();
-        for deployment in outdated {
-            taken.extend(std::iter::from_fn(|| inner.idle.take(&deployment)));
-        }
-        taken
+        let (now, keep_alive) = (Instant::now(), self.makers.settings.keep_alive);
+        let is_current = |deployment: &DeploymentKey| self.current(deployment).is_some();
+        self.placement().take_dispensable(|since| since + keep_alive <= now, is_current)
     }
 
     async fn sweep(self: &Arc<Self>) {
-        let missing = std::mem::take(&mut self.inner().expected);
+        let missing = std::mem::take(&mut self.placement().expected);
         for id in missing.keys() {
-            self.records.remove(id);
+            self.makers.records.remove(id);
         }
         self.provisioned_changed.notify_one();
-        for environment in self.take_beyond_budget() {
+        for environment in self.placement().take_beyond_budget() {
             self.retire(&environment);
         }
         self.sweep_unknown().await;
@@ -98,7 +89,7 @@ impl Pool {
 
     /// Ends what nobody knows: of a former server, or of a request whose answer was lost.
     async fn sweep_unknown(self: &Arc<Self>) {
-        match self.executor.sweep(&|id| self.knows(id)).await {
+        match self.makers.executor.sweep(&|id| self.placement().knows(id)).await {
             Ok(removed) if !removed.is_empty() => {
                 tracing::info!(count = removed.len(), "removed environments that nobody knows");
             }
@@ -112,42 +103,20 @@ impl Pool {
 
     /// Has it looked for what nobody knows, some times from now on.
     pub(super) fn sweep_soon(&self) {
-        self.inner().next_sweep = Some((Instant::now() + SWEEP_AFTER, SWEEPS));
+        self.placement().next_sweep = Some((Instant::now() + SWEEP_AFTER, SWEEPS));
         self.unswept.notify_one();
     }
 
     fn next_sweep(&self) -> Option<Instant> {
-        self.inner().next_sweep.map(|(at, _)| at)
+        self.placement().next_sweep.map(|(at, _)| at)
     }
 
     /// Whether it is time to look; then the next time is thrice as far away.
     fn is_sweep_due(&self) -> bool {
-        let mut inner = self.inner();
-        let Some((at, left)) = inner.next_sweep.filter(|(at, _)| *at <= Instant::now()) else { return false };
+        let mut placement = self.placement();
+        let Some((at, left)) = placement.next_sweep.filter(|(at, _)| *at <= Instant::now()) else { return false };
         let pause = SWEEP_AFTER * 3_u32.pow(SWEEPS.saturating_sub(left) + 1);
-        inner.next_sweep = (left > 1).then(|| (at + pause, left - 1));
+        placement.next_sweep = (left > 1).then(|| (at + pause, left - 1));
         true
-    }
-
-    /// Whether an environment is one of this server's, on its way or still ending.
-    fn knows(&self, id: &EnvironmentId) -> bool {
-        let inner = self.inner();
-        inner.live.contains_key(id)
-            || inner.starting.contains_key(id)
-            || inner.expected.contains_key(id)
-            || inner.standby.contains(id)
-            || inner.budget.has(id)
-    }
-
-    /// Takes idle environments that were adopted beyond the limits, which may be lower than the former server's.
-    fn take_beyond_budget(&self) -> Vec<Arc<Environment>> {
-        let (mut inner, mut taken) = (self.inner(), Vec::new());
-        while inner.budget.is_over()
-            && let Some(oldest) = inner.idle.take_oldest()
-        {
-            inner.budget.ends(&oldest.id);
-            taken.push(oldest);
-        }
-        taken
     }
 }

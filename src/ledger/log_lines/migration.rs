@@ -131,8 +131,8 @@ fn read(key: &[u8], frame: &[u8]) -> Option<(LogPlace, Line)> {
 mod tests {
     use serde::Serialize;
 
-    use super::super::{LogLines, Order};
     use super::*;
+    use crate::ledger::log_lines::{LogLines, Order};
     use crate::model::logs::LogId;
 
     #[derive(Serialize)]

@@ -3,11 +3,11 @@
 //! Which member belongs to which kind is said in the API reference of `CreateEventSourceMapping`, member by
 //! member. Texts are AWS's where a source is named; the others are guesses in AWS's manner.
 
-use super::super::error::ApiError;
-use super::super::time::Timestamp;
 use super::filters::is_pattern;
 use super::settings::{KafkaPatch, Origin, PollersPatch, ProvisionedPollers, Settings, SettingsPatch, SourceAccess};
 use super::source::{Source, SourceKind};
+use crate::model::error::ApiError;
+use crate::model::time::Timestamp;
 
 /// Filters of a mapping at most: AWS's default quota.
 ///

@@ -1,8 +1,8 @@
 //! How a source is read: settings, their defaults, and changes to them.
 
-use super::super::command::Stamp;
-use super::super::time::Timestamp;
 use super::source::SourceKind;
+use crate::model::command::Stamp;
+use crate::model::time::Timestamp;
 
 /// Everything a caller can configure. A member that is `None` (or empty) is not shown.
 #[derive(Debug, Clone, PartialEq, Default)]
