@@ -9,6 +9,7 @@
 //! - [`desk`] — what can be done with a store beside calling its services
 //! - [`services`] — AWS services served here: Lambda, IAM, STS, `CloudWatch` Logs
 //! - [`protocol`] — AWS's wire protocols, once for all services
+//! - [`reactors`] — what watches published states and does what they leave to do
 //! - [`invoke`] — invocations
 //! - [`pods`] — the whole state as one portable file
 //! - [`environments`] — the pool, the link, the executors
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod model;
 pub mod pods;
 pub mod protocol;
+pub mod reactors;
 pub mod server;
 pub mod services;
 pub mod upstream;

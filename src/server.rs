@@ -34,11 +34,12 @@ use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
-use crate::environments::{INIT, Makers, Pool, Settings, activation, capacity, place, provisioning};
+use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::Dispatch;
 use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
-use crate::invoke::{Invoker, event_sources};
+use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, Options};
+use crate::reactors;
 use crate::services::Services;
 use crate::services::lambda::code;
 use crate::services::logs::delivery;
@@ -182,12 +183,8 @@ impl Server {
 
     /// Starts what brings the state on without being asked.
     fn start_reactors(&self) -> TaskTracker {
-        let (tasks, delay, stop) = (TaskTracker::new(), self.settings.state_delay, &self.stop);
-        let ledger = || Arc::clone(&self.ledger);
-        tasks.spawn(activation::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
-        tasks.spawn(capacity::run(ledger(), delay, stop.clone()));
-        tasks.spawn(event_sources::run(ledger(), delay, stop.clone()));
-        tasks.spawn(provisioning::run(ledger(), Arc::clone(&self.pool), delay, stop.clone()));
+        let tasks = TaskTracker::new();
+        reactors::start(&tasks, &self.ledger, &self.pool, self.settings.state_delay, &self.stop);
         tasks
     }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "cli",
     "server",
     "config",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 16] = [
     "services",
     "desk",
     "protocol",
+    "reactors",
     "invoke",
     "pods",
     "environments",

@@ -1,11 +1,8 @@
 //! Execution environments: the pool that keeps them warm, the link they dial, the executors that
 //! make them, and the reactor that brings new functions to `Active`.
 
-pub mod activation;
 pub mod callers;
-pub mod capacity;
 mod deadline;
-pub mod delayed;
 mod deployment;
 pub mod endpoint;
 mod environment;
@@ -19,7 +16,6 @@ mod link;
 pub mod log_format;
 pub mod place;
 mod pool;
-pub mod provisioning;
 mod records;
 pub mod runtime_clients;
 mod tail;

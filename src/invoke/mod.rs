@@ -2,7 +2,6 @@
 
 mod background;
 mod checks;
-pub mod event_sources;
 mod outcome;
 mod report;
 mod trace;

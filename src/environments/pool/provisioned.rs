@@ -1,6 +1,6 @@
 //! Environments of provisioned concurrency: started ahead, kept however long they rest, ended when nobody wants
 //! them any more. Which are wanted, and what becomes of those that cannot be had, is decided in
-//! `environments::provisioning`.
+//! `reactors::provisioning`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::delayed;
-use super::deployment::Target;
-use super::pool::{Pool, ProvisionError};
+use crate::environments::{Pool, ProvisionError, Target};
 use crate::ledger::Ledger;
 use crate::model::concurrency::command::ConcurrencyCommand;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::environments::delayed;
 use crate::ledger::Ledger;
 use crate::model::event_sources::MappingKey;
 use crate::model::event_sources::command::EventSourceCommand;
 use crate::model::names::RevisionId;
 use crate::model::state::State;
+use crate::reactors::delayed;
 
 /// A transition that waits for its end.
 type Waiting = (MappingKey, RevisionId);

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::executor::{Base, ExecutorError};
-use super::{Pool, ProvisionError, Target, delayed};
+use super::delayed;
+use crate::environments::executor::{Base, ExecutorError};
+use crate::environments::{Pool, ProvisionError, Target};
 use crate::ledger::Ledger;
 use crate::model::functions::command::FunctionCommand;
 use crate::model::functions::{Failure, FunctionVersion};
