@@ -14,8 +14,14 @@ fn main() {
     // A target folder of its own: the outer cargo holds the lock of the usual one.
     let folder = out.join("init-target");
     build(&target, &folder);
-    let built = folder.join(&target).join("init").join("larder-init");
+    let built = folder.join(&target).join(profile()).join("larder-init");
     fs::copy(&built, out.join("larder-init")).expect("the init was built and can be copied");
+}
+
+/// Small and slow to build for releases, the other way round for development.
+fn profile() -> &'static str {
+    let release = env::var_os("PROFILE").is_some_and(|profile| profile == "release");
+    if release { "init" } else { "init-dev" }
 }
 
 /// musl where it is installed, else glibc, which links statically too.
@@ -37,7 +43,7 @@ fn has_standard_library(target: &str) -> bool {
 fn build(target: &str, folder: &Path) {
     let cargo = env::var_os("CARGO").expect("cargo sets CARGO");
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--profile", "init", "--package", "larder-init", "--bin", "larder-init"])
+        .args(["build", "--quiet", "--profile", profile(), "--package", "larder-init", "--bin", "larder-init"])
         .args(["--target", target, "--target-dir"])
         .arg(folder)
         .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static")

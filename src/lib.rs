@@ -16,6 +16,7 @@
 //! - [`upstream`] — other endpoints, which serve what Larder does not
 //! - [`blobs`] — content-addressed bytes, code trees
 //! - [`ledger`] — event log, current state, the single writer
+//! - [`tls`] — connections that Larder opens
 //! - [`disk`] — the operations on files that must not lose anything
 //! - [`model`] — pure: names, resources, commands, events, state
 
@@ -35,4 +36,5 @@ pub mod protocol;
 pub mod reactors;
 pub mod server;
 pub mod services;
+pub mod tls;
 pub mod upstream;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "cli",
     "server",
     "config",
@@ -23,6 +23,7 @@ const ROOMS: [&str; 17] = [
     "blobs",
     "ledger",
     "disk",
+    "tls",
     "model",
 ];
 

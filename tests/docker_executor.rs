@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 
 #[path = "docker_executor/options.rs"]
 mod options;
+#[path = "skipped.rs"]
+mod skipped;
 #[path = "docker_executor/stage.rs"]
 mod stage;
 

@@ -4,6 +4,8 @@
 use serde_json::{Value, json};
 use stage::{Language, Stage};
 
+#[path = "skipped.rs"]
+mod skipped;
 #[path = "runtime_clients/stage.rs"]
 mod stage;
 

@@ -8,6 +8,8 @@ use larder::environments::executor::{Base, EnvironmentId, Executor, ExecutorErro
 use larder_init::link::Outcome;
 use stage::Stage;
 
+#[path = "skipped.rs"]
+mod skipped;
 #[path = "sandbox_executor/stage.rs"]
 mod stage;
 

@@ -258,5 +258,5 @@ fn builder(token: Option<&str>) -> Result<reqwest::ClientBuilder, String> {
         value.set_sensitive(true);
         headers.insert(TOKEN_HEADER, value);
     }
-    Ok(reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).default_headers(headers))
+    Ok(crate::tls::client().connect_timeout(Duration::from_secs(5)).default_headers(headers))
 }

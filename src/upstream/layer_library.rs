@@ -101,7 +101,7 @@ async fn read(path: PathBuf, limit: u64) -> Result<Option<Bytes>, LayerLibraryEr
 
 async fn get(url: String, limit: u64) -> Result<Option<Bytes>, LayerLibraryError> {
     let failed = |reason: String| LayerLibraryError::Endpoint { url: url.clone(), reason };
-    let client = reqwest::Client::builder().connect_timeout(CONNECT).timeout(WHOLE).build();
+    let client = crate::tls::client().connect_timeout(CONNECT).timeout(WHOLE).build();
     let client = client.map_err(|error| failed(error.to_string()))?;
     let mut answer = client.get(&url).send().await.map_err(|error| failed(error.to_string()))?;
     if answer.status() == reqwest::StatusCode::NOT_FOUND {

@@ -1,5 +1,6 @@
 //! What every test of the Docker executor stands on: an engine, folders, a link and an executor.
 
+use crate::skipped::skipped;
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -175,7 +176,7 @@ async fn ready_engine() -> Option<Docker> {
     };
     let set = |name, value| std::env::var(name).is_ok_and(|found| found == value);
     assert!(!set("CI", "true") && !set("LARDER_REQUIRE_DOCKER", "1"), "{missing}");
-    eprintln!("SKIPPED: {missing}");
+    skipped(&missing);
     None
 }
 

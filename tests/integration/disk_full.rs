@@ -3,6 +3,7 @@
 //!
 //! It needs a small file system of its own, which only root can mount; elsewhere it says so and passes.
 
+use crate::skipped::skipped;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ impl Drop for SmallDisk {
 /// A server whose data dir is a small disk; none where nobody can make one.
 fn on_a_small_disk() -> Option<(Server, SmallDisk)> {
     if !geteuid().is_root() {
-        println!("skipped: only root can mount the small disk that this needs");
+        skipped("only root can mount the small disk that this needs");
         return None;
     }
     let mut server = Server::start(Options::any());

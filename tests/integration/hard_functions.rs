@@ -1,6 +1,7 @@
 //! Functions that ask much of their environment: large and odd payloads, threads, children, slow and failing starts,
 //! bootstraps of every wrong kind.
 
+use crate::skipped::skipped;
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::Client;
@@ -437,7 +438,7 @@ def handler(event, context):
 ";
         // A sandbox of an ordinary user has the limit of that user, which may be any.
         if executor == Executor::Sandbox && !nix::unistd::geteuid().is_root() {
-            println!("skipped: only where Larder runs as root has the sandbox a limit of its own");
+            skipped("only where Larder runs as root has the sandbox a limit of its own");
             return;
         }
         let (server, client) = with_python(executor, bomb, 3, 256).await;

@@ -1,6 +1,7 @@
 //! What a function in the sandbox cannot do to this machine, to Larder and to other functions: what docs/executors.md
 //! promises.
 
+use crate::skipped::skipped;
 use std::process::{Child, Command};
 
 use aws_sdk_lambda::Client;
@@ -277,7 +278,7 @@ async fn control_groups_end_with_their_environments_also_those_of_a_killed_serve
     assert_eq!(stage.ask(json!([["list", "/tmp"]])).await, json!(["done"]));
     assert_eq!(groups(&stage.server), first, "the environment was adopted");
     if first.is_empty() {
-        println!("skipped: no control group for memory can be made here");
+        skipped("no control group for memory can be made here");
     }
     assert!(first.iter().all(|group| group.is_dir()), "{first:?}");
     stage.server.stop();
@@ -289,7 +290,7 @@ async fn forks_without_end_stay_within_the_limit() {
     let Some(stage) = Stage::set().await else { return };
     // An ordinary user's sandbox has the limit of that user, which may be any.
     if !nix::unistd::geteuid().is_root() {
-        println!("skipped: only where Larder runs as root has the sandbox a limit of its own");
+        skipped("only where Larder runs as root has the sandbox a limit of its own");
         return;
     }
     let answer = stage.ask(json!("forks")).await;

@@ -10,6 +10,8 @@
 // A test reads best in one piece, from top to bottom.
 #![allow(clippy::too_many_lines)]
 
+#[path = "../skipped.rs"]
+mod skipped;
 mod support;
 
 mod adoption;

@@ -1,6 +1,7 @@
 //! What functions reach over the network, and what reaches them: their own loopback and credentials, Lambda's API as
 //! themselves, and neither Larder's own endpoints nor the Runtime API of others. What docs/security.md promises.
 
+use crate::skipped::skipped;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
@@ -309,7 +310,7 @@ fn opened_by(program: &str) -> Option<(Server, tempfile::TempDir, std::net::IpAd
         Ok(started) => started,
         Err(why) => {
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI: {why}");
-            println!("skipped: {why}");
+            skipped(&why);
             return None;
         }
     };
@@ -319,7 +320,7 @@ fn opened_by(program: &str) -> Option<(Server, tempfile::TempDir, std::net::IpAd
     let target = if program == "pasta" { Some(bridge) } else { outer_address() };
     let Some(target) = target.filter(|address| TcpListener::bind((*address, 0)).is_ok()) else {
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI's machine has such an address");
-        println!("skipped: this machine has no address beside its loopback's");
+        skipped("this machine has no address beside its loopback's");
         return None;
     };
     Some((server, folder, target))
@@ -406,7 +407,7 @@ async fn an_ordinary_users_sandboxes_are_shut_in_each_network() {
     }
     for network in NETWORKS {
         let Some(options) = sandbox(network).by_ordinary_user() else {
-            println!("skipped: the tests run as an ordinary user, so all of them show it");
+            skipped("the tests run as an ordinary user, so all of them show it");
             return;
         };
         println!("network {network}");
@@ -469,14 +470,14 @@ impl Drop for SharedMount {
 #[tokio::test]
 async fn a_way_out_leaves_the_mounts_of_the_machine_alone() {
     if !Executor::Sandbox.is_here() || !nix::unistd::geteuid().is_root() {
-        println!("skipped: only root can mount what this looks at");
+        skipped("only root can mount what this looks at");
         return;
     }
     let mount = SharedMount::new();
     let server = Server::start(sandbox("auto"));
     if !server.field("executor").contains("slirp4netns") {
         assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI");
-        println!("skipped: no slirp4netns is here, which is what could take them down");
+        skipped("no slirp4netns is here, which is what could take them down");
         return;
     }
     let client = server.client();

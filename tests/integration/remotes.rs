@@ -1,5 +1,6 @@
 //! Pods on remotes: a folder, an S3 server (moto), an OCI registry (Debian's docker-registry).
 
+use crate::skipped::skipped;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ impl Registry {
             Ok(child) => child,
             Err(error) => {
                 assert!(std::env::var_os("CI").is_none(), "docker-registry: {error}");
-                eprintln!("skipped: there is no docker-registry here ({error}); apt-get install docker-registry");
+                skipped(&format!("there is no docker-registry here ({error}); apt-get install docker-registry"));
                 return None;
             }
         };

@@ -2,7 +2,7 @@
 //! twice in between. A plan compares everything that Larder answers with what was asked for, so that a member that is
 //! missing, that moves, or that a restart forgets shows as a change.
 
-use std::io::Write as _;
+use crate::skipped::skipped;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -27,7 +27,7 @@ const REGION: &str = "us-east-1";
 fn plugins() -> Option<PathBuf> {
     let skip = |reason: &str| {
         // Not by `eprintln!`, which a test that passes keeps to itself.
-        let _ = writeln!(std::io::stderr(), "skipped: Terraform against Larder: {reason}");
+        skipped(&format!("Terraform against Larder: {reason}"));
         None
     };
     if Command::new("terraform").arg("version").output().is_err() {

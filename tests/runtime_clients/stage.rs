@@ -1,5 +1,6 @@
 //! A function's folder, a client over it, and a Runtime API of a few lines.
 
+use crate::skipped::skipped;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ impl Stage {
         };
         let written = client.write(&base).expect("the client is written");
         if Command::new(program).arg("--version").output().is_err() {
-            eprintln!("skipped: no {program} on the PATH");
+            skipped(&format!("no {program} on the PATH"));
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI");
             return None;
         }

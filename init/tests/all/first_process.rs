@@ -1,5 +1,6 @@
 //! The init as the first process of a PID namespace, as it is in a real environment.
 
+use crate::skipped::skipped;
 use std::process::Command;
 
 use larder_init::link::{Outcome, ToInit};
@@ -11,7 +12,7 @@ fn first_process(script: &str) -> Option<(Environment, Connection)> {
     let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child"];
     let allowed = Command::new("unshare").args(unshare).arg("true").status();
     if !allowed.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no PID namespaces here");
+        skipped("no PID namespaces here");
         return None;
     }
     let (environment, mut server, _) = Environment::launched_by(30, |init| {

@@ -1,5 +1,6 @@
 //! Invocations that go well, and the API's answers on the way.
 
+use crate::skipped::skipped;
 use std::process::Command;
 
 use larder_init::link::{FunctionFacts, Outcome, Phase, Start, ToInit};
@@ -106,7 +107,7 @@ fn is_root() -> bool {
 #[test]
 fn the_runtime_runs_as_its_user_without_groups() {
     if !is_root() {
-        eprintln!("skipped: only root may change users");
+        skipped("only root may change users");
         return;
     }
     let (_environment, mut server, _) = Environment::new(30);
@@ -132,7 +133,7 @@ fn the_runtime_runs_as_its_user_without_groups() {
 #[test]
 fn the_same_user_cannot_read_the_token() {
     if !is_root() {
-        eprintln!("skipped: only root may change users");
+        skipped("only root may change users");
         return;
     }
     let user = ["--reuid=993", "--regid=990", "--clear-groups"];

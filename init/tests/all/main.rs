@@ -10,4 +10,6 @@ mod life_cycle;
 mod lost_link;
 mod output;
 mod reload;
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 mod speed;

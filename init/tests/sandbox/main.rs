@@ -1,8 +1,11 @@
 //! The spawner, with a shell in place of the init. Where the kernel allows no sandbox to this user,
 //! each test says so and passes, except where `CI` is `true`: there it fails.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 mod stage;
 
+use crate::skipped::skipped;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -164,7 +167,7 @@ fn a_control_group_limits_memory_and_goes_with_its_environment() {
     let seen = String::from_utf8_lossy(&output.stderr).into_owned();
     let Ok(group) = fs::read_to_string(stage.folder().join("cgroup")) else {
         // Seldom may an ordinary user make one, and root not everywhere.
-        eprintln!("skipped: no control group for memory can be made here");
+        skipped("no control group for memory can be made here");
         return assert!(seen.contains("300000000\n"), "{seen}");
     };
     assert!(!seen.contains("300000000\n") && seen.contains("0\n"), "{seen}");

@@ -1,5 +1,6 @@
 //! A folder with a function, and ways to run a shell in a sandbox over it.
 
+use crate::skipped::skipped;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -17,7 +18,7 @@ const AS_RUNTIME: &str = "setpriv --reuid=993 --regid=990 --clear-groups --";
 
 /// Says why a test did not run; fails where it must run.
 pub fn skip(why: &str) {
-    eprintln!("skipped: {}", why.trim_end());
+    skipped(why);
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "this must run in CI");
 }
 

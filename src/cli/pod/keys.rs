@@ -4,11 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use age::secrecy::SecretString;
-use age::stream::StreamWriter;
 use clap::Args;
 
-use crate::pods::encryption::{Keys, Lock, is_sealed};
+use crate::pods::encryption::{Keys, Lock, SealedWriter, is_sealed};
 use crate::pods::read::may_begin_a_pod;
 
 /// Where scripts put the passphrase: an argument would be seen by every user of the machine.
@@ -42,8 +40,7 @@ impl Seal {
         if !self.encrypt {
             return Ok(None);
         }
-        let passphrase = passphrase(true)?;
-        Ok(Some(Lock::Passphrase(passphrase)))
+        Lock::for_passphrase(passphrase(true)?).map(Some).map_err(|error| error.to_string())
     }
 }
 
@@ -83,10 +80,10 @@ impl Unseal {
 }
 
 /// The passphrase, from the environment or the terminal; a new one is asked for twice.
-fn passphrase(is_new: bool) -> Result<SecretString, String> {
+fn passphrase(is_new: bool) -> Result<String, String> {
     if let Some(given) = std::env::var_os(PASSPHRASE).filter(|given| !given.is_empty()) {
         let text = given.into_string().map_err(|_| format!("{PASSPHRASE} is no text"))?;
-        return Ok(text.into());
+        return Ok(text);
     }
     if !io::stdin().is_terminal() {
         return Err(format!("the pod needs a passphrase: set {PASSPHRASE}, or use --recipient and --identity"));
@@ -101,7 +98,7 @@ fn passphrase(is_new: bool) -> Result<SecretString, String> {
     if is_new && ask("Once more: ")? != first {
         return Err("the passphrases differ".to_owned());
     }
-    Ok(first.into())
+    Ok(first)
 }
 
 /// Where a pod is written: a file as it is, or encrypted on the way.
@@ -109,7 +106,7 @@ pub enum Sink<W: Write> {
     /// As it is.
     Plain(W),
     /// Encrypted.
-    Sealed(StreamWriter<W>),
+    Sealed(SealedWriter<W>),
 }
 
 impl<W: Write> Sink<W> {

@@ -10,8 +10,7 @@ use super::error::RemoteError;
 pub(super) async fn read(url: &str, address: &Address) -> Result<(Option<u64>, Stream), RemoteError> {
     // A URL may hold a signature, so an error goes without it.
     let failed = |error: reqwest::Error| address.refused(error.without_url());
-    let client =
-        reqwest::Client::builder().connect_timeout(std::time::Duration::from_secs(10)).build().map_err(failed)?;
+    let client = crate::tls::client().connect_timeout(std::time::Duration::from_secs(10)).build().map_err(failed)?;
     let response = client.get(url).send().await.map_err(failed)?;
     if !response.status().is_success() {
         return Err(address.refused(format!("the server answered {}", response.status())));

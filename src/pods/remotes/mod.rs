@@ -5,10 +5,15 @@
 //! OCI artifact; a web server is only read, a whole pod file at a time.
 
 mod address;
+#[cfg(feature = "remotes")]
+mod clouds;
 mod error;
 mod http;
+#[cfg(not(feature = "remotes"))]
+mod left_out;
 mod manifest;
 mod object_store;
+#[cfg(feature = "remotes")]
 mod oci;
 mod path;
 mod received;
@@ -19,6 +24,10 @@ pub use address::{Address, Place};
 use async_trait::async_trait;
 pub use error::RemoteError;
 use futures_util::stream::BoxStream;
+#[cfg(not(feature = "remotes"))]
+use left_out as clouds;
+#[cfg(not(feature = "remotes"))]
+use left_out as oci;
 pub use manifest::Part;
 pub use transfer::{FetchOptions, Progress, Pulled, Pushed, fetch, list, pull, push, store};
 
@@ -51,8 +60,8 @@ trait Remote: Send + Sync {
 fn open(address: &Address) -> Result<Box<dyn Remote>, RemoteError> {
     match address.place() {
         Place::Folder(folder) => Ok(Box::new(path::open(folder, address)?)),
-        Place::Objects { .. } => Ok(Box::new(object_store::Objects::open(address)?)),
-        Place::Registry { host, repository } => Ok(Box::new(oci::Registry::new(host, repository))),
+        Place::Objects { .. } => Ok(Box::new(clouds::open(address)?)),
+        Place::Registry { host, repository } => oci::registry(address, host, repository),
         Place::Web(_) => Err(address.refused("a web server is only read, a whole pod file at a time")),
     }
 }

@@ -10,7 +10,7 @@ use super::error::RemoteError;
 use super::manifest::{self, Part};
 use super::object_store::Objects;
 use super::received::{receive_file, receive_part};
-use super::{Remote, http, open, path};
+use super::{Remote, clouds, http, open, path};
 use crate::pods::read::MAX_SIZE;
 use crate::pods::{PodError, library};
 
@@ -266,7 +266,7 @@ fn whole(address: &Address) -> Result<Objects, RemoteError> {
     }
     match address.place() {
         Place::Folder(folder) => path::open(folder, address),
-        Place::Objects { .. } => Objects::open(address),
+        Place::Objects { .. } => clouds::open(address),
         Place::Registry { .. } => Err(address.refused("a registry holds pods in parts")),
         Place::Web(_) => Err(address.refused("a web server is only read")),
     }

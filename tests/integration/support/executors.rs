@@ -1,5 +1,6 @@
 //! Which executors this machine has.
 
+use crate::skipped::skipped;
 use std::sync::OnceLock;
 
 use super::server::{Options, Server};
@@ -22,26 +23,25 @@ impl Executor {
         }
     }
 
-    /// Whether tests run with it. `LARDER_TEST_EXECUTORS` (`docker,sandbox`) decides; without it,
-    /// those that can be used here.
+    /// Whether tests run with it. Those that `LARDER_TEST_EXECUTORS` (`docker,sandbox`) names are taken to be here:
+    /// scripts/test has looked, once for all tests. Without it, those that can be used.
     ///
     /// # Panics
-    /// It cannot be used, but `LARDER_TEST_EXECUTORS` names it, `CI` is `true`, or it is Docker and
-    /// `LARDER_REQUIRE_DOCKER` is `1`.
+    /// It cannot be used, but `CI` is `true`, or it is Docker and `LARDER_REQUIRE_DOCKER` is `1`.
     pub fn is_here(self) -> bool {
-        let chosen = std::env::var("LARDER_TEST_EXECUTORS").ok().filter(|chosen| !chosen.is_empty());
-        if let Some(chosen) = &chosen
-            && !chosen.split(',').any(|name| name.trim() == self.name())
-        {
-            println!("skipped: LARDER_TEST_EXECUTORS leaves {} out", self.name());
-            return false;
+        if let Some(chosen) = std::env::var("LARDER_TEST_EXECUTORS").ok().filter(|chosen| !chosen.is_empty()) {
+            let is_chosen = chosen.split(',').any(|name| name.trim() == self.name());
+            if !is_chosen {
+                skipped(&format!("LARDER_TEST_EXECUTORS leaves {} out", self.name()));
+            }
+            return is_chosen;
         }
+
         let Err(reason) = self.probe() else { return true };
         let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
-        let required =
-            chosen.is_some() || set("CI", "true") || (self == Self::Docker && set("LARDER_REQUIRE_DOCKER", "1"));
+        let required = set("CI", "true") || (self == Self::Docker && set("LARDER_REQUIRE_DOCKER", "1"));
         assert!(!required, "the {} executor is required and cannot be used: {reason}", self.name());
-        println!("skipped: the {} executor cannot be used here: {reason}", self.name());
+        skipped(&format!("the {} executor cannot be used here: {reason}", self.name()));
         false
     }
 

@@ -16,9 +16,11 @@ use oci_client::{Reference, RegistryOperation};
 use sha2::{Digest, Sha256};
 use tokio_util::io::ReaderStream;
 
+use super::address::Address;
 use super::error::RemoteError;
 use super::manifest::{MAXIMUM_MANIFEST, Part};
 use super::{Remote, Stream};
+use crate::tls;
 
 const MANIFEST_TYPE: &str = "application/vnd.larder.pod.manifest.v1+json";
 const PART_TYPE: &str = "application/vnd.larder.pod.part.v1";
@@ -38,9 +40,18 @@ pub(super) struct Registry {
     repository: String,
 }
 
+/// The repository, with the credentials of the environment.
+///
+/// # Errors
+/// None here; a build without registries has one.
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn registry(_address: &Address, host: &str, repository: &str) -> Result<Box<dyn Remote>, RemoteError> {
+    tls::install();
+    Ok(Box::new(Registry::new(host, repository)))
+}
+
 impl Registry {
-    /// The repository, with the credentials of the environment.
-    pub(super) fn new(host: &str, repository: &str) -> Self {
+    fn new(host: &str, repository: &str) -> Self {
         let protocol = if is_loopback(host) { ClientProtocol::Http } else { ClientProtocol::Https };
         let client = Client::new(ClientConfig { protocol, ..ClientConfig::default() });
         Self { client, auth: credentials::find(host), host: host.to_owned(), repository: repository.to_owned() }

@@ -1,4 +1,4 @@
-//! Encrypted pods: the pod's file inside an age file (<https://age-encryption.org/v1>), which `age` and `rage` open too.
+//! Encryption by the crate `age`.
 
 use std::io::{BufRead, Write};
 
@@ -6,10 +6,7 @@ use age::secrecy::SecretString;
 use age::stream::{StreamReader, StreamWriter};
 use age::{DecryptError, Decryptor, Encryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
 
-use super::{PodError, io_error};
-
-/// What an age file begins with.
-const MARK: &[u8] = b"age-encryption.org/v1\n";
+use crate::pods::{PodError, io_error};
 
 /// Work of a passphrase when a pod is encrypted, as a power of two: what `age` uses, about a second.
 const WORK: u8 = 18;
@@ -26,7 +23,19 @@ pub enum Lock {
     Recipients(Vec<x25519::Recipient>),
 }
 
+/// Encrypts what is written to it.
+pub type SealedWriter<W> = StreamWriter<W>;
+
 impl Lock {
+    /// A lock for whoever knows the passphrase.
+    ///
+    /// # Errors
+    /// None here; a build without encryption has one.
+    #[allow(clippy::unnecessary_wraps)]
+    pub fn for_passphrase(passphrase: String) -> Result<Self, PodError> {
+        Ok(Self::Passphrase(passphrase.into()))
+    }
+
     /// A lock for recipients, each written as `age1…`.
     ///
     /// # Errors
@@ -73,8 +82,8 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     /// Adds a passphrase.
-    pub fn add_passphrase(&mut self, passphrase: SecretString) {
-        let mut identity = scrypt::Identity::new(passphrase);
+    pub fn add_passphrase(&mut self, passphrase: String) {
+        let mut identity = scrypt::Identity::new(passphrase.into());
         identity.set_max_work_factor(MAX_WORK);
         self.identities.push(Box::new(identity));
     }
@@ -108,11 +117,6 @@ impl Keys {
     }
 }
 
-/// Whether a file that begins with these bytes is encrypted.
-pub fn is_sealed(beginning: &[u8]) -> bool {
-    beginning.starts_with(MARK)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
@@ -120,6 +124,7 @@ mod tests {
     use age::secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::pods::encryption::{MARK, is_sealed};
 
     fn sealed(lock: &Lock) -> Vec<u8> {
         let mut writer = lock.seal(Vec::new()).expect("encrypts");
@@ -163,7 +168,7 @@ mod tests {
         writer.write_all(b"a pod").expect("writes");
         let bytes = writer.finish().expect("ends");
         let mut keys = Keys::default();
-        keys.add_passphrase("open".to_owned().into());
+        keys.add_passphrase("open".to_owned());
         assert_eq!(opened(&bytes, &keys).as_deref(), Ok("a pod"));
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let line = text.lines().nth(1).expect("a stanza").to_owned();
