@@ -1,7 +1,7 @@
 //! Frames: how one event (or a checkpoint) lies on disk.
 //!
 //! ```text
-//! | length u32 | crc32 u32 | version u16 | kind u16 | payload (bincode), length bytes |
+//! | length u32 | crc32 u32 | version u16 | kind u16 | payload, length bytes |
 //! ```
 //! Little-endian. The header is checked before the payload is decoded: length against the bytes
 //! that are there, the checksum over version, kind and payload, then kind and version.
@@ -48,6 +48,15 @@ pub enum FrameError {
     /// The payload does not have the shape of its kind and version.
     #[error("the payload cannot be decoded: {0}")]
     Payload(#[from] bincode::Error),
+    /// The same of a self-describing one.
+    #[error("the payload cannot be decoded: {0}")]
+    Named(#[from] rmp_serde::decode::Error),
+    /// A payload cannot be written.
+    #[error("the payload cannot be encoded: {0}")]
+    Unwritable(#[from] rmp_serde::encode::Error),
+    /// There is something behind the payload.
+    #[error("there are {0} bytes behind the payload")]
+    LeftOver(usize),
 }
 
 /// A frame whose header was checked.
@@ -61,12 +70,29 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-/// Writes a frame.
+/// The version of a frame whose payload is self-describing: it has the names of its members, so that one that is
+/// optional may be added with no step between versions. Lower versions are bincode.
+pub const NAMED: u16 = 100;
+
+/// Writes a frame with a payload in bincode.
 pub fn frame(kind: u16, version: u16, payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    framed(kind, version, |bytes| Ok(bincode::serialize_into(bytes, payload)?))
+}
+
+/// Writes a frame with a self-describing payload.
+pub fn frame_named(kind: u16, payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    framed(kind, NAMED, |bytes| write_named(bytes, payload))
+}
+
+fn framed(
+    kind: u16,
+    version: u16,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
+) -> Result<Vec<u8>, FrameError> {
     let mut bytes = vec![0; HEADER];
     bytes[8..10].copy_from_slice(&version.to_le_bytes());
     bytes[10..12].copy_from_slice(&kind.to_le_bytes());
-    bincode::serialize_into(&mut bytes, payload)?;
+    write(&mut bytes)?;
     let length = bytes.len() - HEADER;
     let announced = u32::try_from(length).map_err(|_| FrameError::Length { announced: 0, found: length })?;
     let checksum = crc32fast::hash(&bytes[8..]);
@@ -98,6 +124,25 @@ pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     Ok(bincode::options().with_fixint_encoding().deserialize(bytes)?)
 }
 
+/// A self-describing payload: MessagePack, with names for members and texts for digests, ids and keys, as in JSON.
+pub fn named(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = Vec::new();
+    write_named(&mut bytes, payload)?;
+    Ok(bytes)
+}
+
+fn write_named(bytes: &mut Vec<u8>, payload: &impl Serialize) -> Result<(), FrameError> {
+    let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map().with_human_readable();
+    Ok(payload.serialize(&mut serializer)?)
+}
+
+/// Decodes a self-describing payload, refusing bytes left over.
+pub fn named_payload<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, FrameError> {
+    let mut deserializer = rmp_serde::Deserializer::new(&mut bytes).with_human_readable();
+    let value = T::deserialize(&mut deserializer)?;
+    if bytes.is_empty() { Ok(value) } else { Err(FrameError::LeftOver(bytes.len())) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +166,39 @@ mod tests {
         }
     }
 
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Before {
+        name: String,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct After {
+        name: String,
+        later: Option<u32>,
+    }
+
+    #[test]
+    fn an_optional_member_needs_no_step() {
+        let old = named(&Before { name: "n".into() }).expect("encodes");
+        assert_eq!(named_payload::<After>(&old).expect("decodes"), After { name: "n".into(), later: None });
+        let new = named(&After { name: "n".into(), later: Some(1) }).expect("encodes");
+        assert_eq!(named_payload::<After>(&new).expect("decodes").later, Some(1));
+    }
+
+    #[test]
+    fn a_member_that_is_not_known_is_refused_and_not_lost() {
+        let new = named(&After { name: "n".into(), later: Some(1) }).expect("encodes");
+        let refused = named_payload::<Before>(&new).expect_err("is refused").to_string();
+        assert!(refused.contains("later"), "{refused}");
+    }
+
     #[test]
     fn bytes_behind_a_payload_are_refused() {
         let bytes = frame(7, 1, &("hello", 1_u8)).expect("encodes");
         assert!(payload::<String>(unframe(&bytes).expect("checks").payload).is_err());
+        let named = [named(&"hello").expect("encodes"), vec![1]].concat();
+        assert!(matches!(named_payload::<String>(&named), Err(FrameError::LeftOver(1))));
     }
 }

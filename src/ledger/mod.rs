@@ -65,7 +65,7 @@ use crate::model::state::State;
 use crate::model::uses::BlobUses;
 
 /// Version of the store's layout; a store of a newer one is refused.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// Commands that wait for the writer before callers have to wait too.
 const QUEUE: usize = 1024;

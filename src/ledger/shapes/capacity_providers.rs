@@ -52,6 +52,6 @@ impl Stored<capacity_providers::ProviderState> for ProviderState {
 }
 
 events! { CapacityProviderEvent {
-    90 / 1 CapacityProviderPut { provider: CapacityProvider }
-    91 / 1 CapacityProviderDeleted { key: CapacityProviderKey }
+    90 CapacityProviderPut { provider: CapacityProvider }
+    91 CapacityProviderDeleted { key: CapacityProviderKey }
 } }

@@ -17,8 +17,8 @@ shape! {
 }
 
 events! { CodeSigningEvent {
-    70 / 1 CodeSigningConfigPut { key: CodeSigningKey, config: CodeSigningConfig }
-    71 / 1 CodeSigningConfigDeleted { key: CodeSigningKey }
-    72 / 1 FunctionCodeSigningConfigPut { function: FunctionKey, config: CodeSigningKey }
-    73 / 1 FunctionCodeSigningConfigDeleted { function: FunctionKey }
+    70 CodeSigningConfigPut { key: CodeSigningKey, config: CodeSigningConfig }
+    71 CodeSigningConfigDeleted { key: CodeSigningKey }
+    72 FunctionCodeSigningConfigPut { function: FunctionKey, config: CodeSigningKey }
+    73 FunctionCodeSigningConfigDeleted { function: FunctionKey }
 } }

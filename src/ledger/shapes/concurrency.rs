@@ -40,10 +40,10 @@ shape! {
 }
 
 events! { ConcurrencyEvent {
-    50 / 1 FunctionConcurrencyPut { key: FunctionKey, reserved: u32 }
-    51 / 1 FunctionConcurrencyDeleted { key: FunctionKey }
-    52 / 1 ProvisionedConcurrencyPut { key: FunctionKey, qualifier: String, provisioned: ProvisionedConcurrency }
-    53 / 1 ProvisionedConcurrencyDeleted { key: FunctionKey, qualifier: String }
-    54 / 1 ProvisionedConcurrencySettled { key: FunctionKey, qualifier: String, failure: Option<String> }
-    55 / 1 FunctionScalingPut { key: FunctionKey, qualifier: String, scaling: Option<Scaling> }
+    50 FunctionConcurrencyPut { key: FunctionKey, reserved: u32 }
+    51 FunctionConcurrencyDeleted { key: FunctionKey }
+    52 ProvisionedConcurrencyPut { key: FunctionKey, qualifier: String, provisioned: ProvisionedConcurrency }
+    53 ProvisionedConcurrencyDeleted { key: FunctionKey, qualifier: String }
+    54 ProvisionedConcurrencySettled { key: FunctionKey, qualifier: String, failure: Option<String> }
+    55 FunctionScalingPut { key: FunctionKey, qualifier: String, scaling: Option<Scaling> }
 } }

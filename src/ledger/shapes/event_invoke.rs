@@ -14,6 +14,6 @@ shape! {
 }
 
 events! { EventInvokeEvent {
-    45 / 1 EventInvokePut { key: FunctionKey, qualifier: String, config: EventInvoke }
-    46 / 1 EventInvokeDeleted { key: FunctionKey, qualifier: String }
+    45 EventInvokePut { key: FunctionKey, qualifier: String, config: EventInvoke }
+    46 EventInvokeDeleted { key: FunctionKey, qualifier: String }
 } }

@@ -108,7 +108,7 @@ shape! {
 }
 
 events! { EventSourceEvent {
-    80 / 1 EventSourceMappingPut { mapping: EventSourceMapping }
-    81 / 1 EventSourceMappingSettled { key: MappingKey, revision: Id, modified: u64 }
-    82 / 1 EventSourceMappingDeleted { key: MappingKey }
+    80 EventSourceMappingPut { mapping: EventSourceMapping }
+    81 EventSourceMappingSettled { key: MappingKey, revision: Id, modified: u64 }
+    82 EventSourceMappingDeleted { key: MappingKey }
 } }

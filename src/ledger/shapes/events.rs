@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::stored::Stored;
-use crate::ledger::frame::{Frame, FrameError};
+use crate::ledger::frame::{Frame, FrameError, NAMED};
 use crate::ledger::migrations;
 use crate::model;
 use crate::model::areas::for_each_area;
@@ -36,21 +36,18 @@ pub(super) trait StoredEvent: Sized {
     fn decode(frame: &Frame<'_>) -> Result<(Head, Self), FrameError>;
 }
 
-/// The payload of a frame in the current version of its kind: an old one is lifted step by step.
-pub(super) fn current<'a>(frame: &Frame<'a>, version: u16) -> Result<Cow<'a, [u8]>, FrameError> {
-    let mut payload = Cow::Borrowed(frame.payload);
-    for step in frame.version..version {
-        payload = Cow::Owned(migrations::lift(frame.kind, step, &payload)?);
+/// The payload of a frame with the names of its members; one in bincode is written again.
+pub(super) fn current<'a>(frame: &Frame<'a>) -> Result<Cow<'a, [u8]>, FrameError> {
+    match frame.version {
+        NAMED => Ok(Cow::Borrowed(frame.payload)),
+        version if version < NAMED => migrations::named(frame.kind, version, frame.payload).map(Cow::Owned),
+        version => Err(FrameError::UnknownVersion { kind: frame.kind, version }),
     }
-    if frame.version > version || frame.version == 0 {
-        return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version });
-    }
-    Ok(payload)
 }
 
-/// Declares the stored events of an area: kind, version, fields in order.
+/// Declares the stored events of an area: kind and members. A member that comes later is an `Option`.
 macro_rules! events {
-    ($event:ident { $($kind:literal / $version:literal $name:ident { $($field:ident: $ty:ty),* $(,)? })* }) => {
+    ($event:ident { $($kind:literal $name:ident { $($field:ident: $ty:ty),* $(,)? })* }) => {
         impl $crate::ledger::shapes::events::StoredEvent for $event {
             const KINDS: &'static [u16] = &[$($kind),*];
 
@@ -63,7 +60,7 @@ macro_rules! events {
                         #[derive(serde::Serialize)]
                         struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
                         let payload = Payload { head, $($field: $crate::ledger::shapes::stored::Stored::store($field)),* };
-                        $crate::ledger::frame::frame($kind, $version, &payload)
+                        $crate::ledger::frame::frame_named($kind, &payload)
                     })*
                 }
             }
@@ -84,9 +81,10 @@ macro_rules! events {
                 match frame.kind {
                     $($kind => {
                         #[derive(serde::Deserialize)]
+                        #[serde(deny_unknown_fields)]
                         struct Payload { head: $crate::ledger::shapes::events::Head, $($field: $ty),* }
-                        let current = $crate::ledger::shapes::events::current(frame, $version)?;
-                        let payload: Payload = $crate::ledger::frame::payload(&current)?;
+                        let current = $crate::ledger::shapes::events::current(frame)?;
+                        let payload: Payload = $crate::ledger::frame::named_payload(&current)?;
                         let event = Self::$name { $($field: $crate::ledger::shapes::stored::Stored::load(payload.$field)),* };
                         Ok((payload.head, event))
                     })*

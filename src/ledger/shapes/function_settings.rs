@@ -20,6 +20,6 @@ shape! {
 }
 
 events! { FunctionSettingsEvent {
-    60 / 1 RecursionPut { key: FunctionKey, allows: bool }
-    61 / 1 RuntimeManagementPut { key: FunctionKey, version: u64, management: RuntimeManagement }
+    60 RecursionPut { key: FunctionKey, allows: bool }
+    61 RuntimeManagementPut { key: FunctionKey, version: u64, management: RuntimeManagement }
 } }

@@ -83,15 +83,15 @@ status! {
 }
 
 events! { FunctionEvent {
-    1 / 4 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
-    2 / 4 FunctionCodeUpdated {
+    1 FunctionCreated { key: FunctionKey, latest: FunctionVersion, tags: BTreeMap<String, String> }
+    2 FunctionCodeUpdated {
         key: FunctionKey, code: Code, config: FunctionConfig, revision: Id, modified: u64,
     }
-    3 / 3 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
-    4 / 1 FunctionSettled { key: FunctionKey, version: u64, revision: Id, failure: Option<Failure> }
-    5 / 1 FunctionDeleted { key: FunctionKey }
-    6 / 4 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
-    7 / 1 VersionDeleted { key: FunctionKey, number: u64 }
-    8 / 1 AliasPut { key: FunctionKey, alias: Alias }
-    9 / 1 AliasDeleted { key: FunctionKey, name: String }
+    3 FunctionConfigurationUpdated { key: FunctionKey, config: FunctionConfig, revision: Id, modified: u64 }
+    4 FunctionSettled { key: FunctionKey, version: u64, revision: Id, failure: Option<Failure> }
+    5 FunctionDeleted { key: FunctionKey }
+    6 VersionPublished { key: FunctionKey, version: FunctionVersion, latest_revision: Id }
+    7 VersionDeleted { key: FunctionKey, number: u64 }
+    8 AliasPut { key: FunctionKey, alias: Alias }
+    9 AliasDeleted { key: FunctionKey, name: String }
 } }

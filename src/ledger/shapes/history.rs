@@ -105,10 +105,10 @@ impl Stored<history::Cause> for Cause {
 }
 
 events! { HistoryEvent {
-    140 / 2 StateRestored { cause: Cause, changes: Changes }
-    141 / 1 MarkPut { name: String, time: u64 }
-    142 / 1 MarkDeleted { name: String }
-    143 / 2 HistoryCompacted { resources: Vec<Resource>, marks: Map<String, Mark> }
+    140 StateRestored { cause: Cause, changes: Changes }
+    141 MarkPut { name: String, time: u64 }
+    142 MarkDeleted { name: String }
+    143 HistoryCompacted { resources: Vec<Resource>, marks: Map<String, Mark> }
 } }
 
 /// A resource as JSON.

@@ -67,14 +67,14 @@ shape! {
 }
 
 events! { IamEvent {
-    100 / 1 RolePut { role: Role }
-    101 / 1 RoleDeleted { key: EntityKey }
-    102 / 1 PolicyPut { policy: Policy }
-    103 / 1 PolicyDeleted { key: EntityKey }
-    104 / 1 InstanceProfilePut { profile: InstanceProfile }
-    105 / 1 InstanceProfileDeleted { key: EntityKey }
-    106 / 1 UserPut { user: User }
-    107 / 1 UserDeleted { key: EntityKey }
-    108 / 1 GroupPut { group: Group }
-    109 / 1 GroupDeleted { key: EntityKey }
+    100 RolePut { role: Role }
+    101 RoleDeleted { key: EntityKey }
+    102 PolicyPut { policy: Policy }
+    103 PolicyDeleted { key: EntityKey }
+    104 InstanceProfilePut { profile: InstanceProfile }
+    105 InstanceProfileDeleted { key: EntityKey }
+    106 UserPut { user: User }
+    107 UserDeleted { key: EntityKey }
+    108 GroupPut { group: Group }
+    109 GroupDeleted { key: EntityKey }
 } }

@@ -19,8 +19,8 @@ shape! {
 }
 
 events! { LayerEvent {
-    30 / 2 LayerVersionPublished { key: LayerKey, version: LayerVersion }
-    31 / 1 LayerVersionDeleted { key: LayerKey, number: u64 }
-    32 / 1 LayerPolicyPut { key: LayerKey, number: u64, policy: Policy }
-    33 / 1 LayerPolicyDeleted { key: LayerKey, number: u64 }
+    30 LayerVersionPublished { key: LayerKey, version: LayerVersion }
+    31 LayerVersionDeleted { key: LayerKey, number: u64 }
+    32 LayerPolicyPut { key: LayerKey, number: u64, policy: Policy }
+    33 LayerPolicyDeleted { key: LayerKey, number: u64 }
 } }

@@ -27,8 +27,8 @@ shape! {
 }
 
 events! { LogsEvent {
-    120 / 1 LogGroupPut { group: LogGroup }
-    121 / 1 LogGroupDeleted { key: LogGroupKey }
-    122 / 1 LogStreamCreated { stream: LogStream }
-    123 / 1 LogStreamDeleted { key: LogStreamKey }
+    120 LogGroupPut { group: LogGroup }
+    121 LogGroupDeleted { key: LogGroupKey }
+    122 LogStreamCreated { stream: LogStream }
+    123 LogStreamDeleted { key: LogStreamKey }
 } }

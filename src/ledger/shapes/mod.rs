@@ -1,8 +1,8 @@
-//! The stored shapes, schema 4, and the conversions to and from the model.
+//! The stored shapes, schema 5, and the conversions to and from the model.
 //!
-//! A shape written to disk is a promise to every old file: it never changes once released. A new
-//! version of one raises its number in its area's table, and the old one moves to `migrations/`, which lifts
-//! its bytes to the next. Field order is the format.
+//! A shape written to disk is a promise to every old file. Payloads have the names of their members: one that is added
+//! as an `Option` needs no step, and is `None` in what was written before it. What else changes raises the schema, with
+//! a file in `migrations/`. (Until schema 4 payloads were bincode: `migrations/v4_to_v5.rs`.)
 
 // Their macros are in scope below these lines only.
 #[macro_use]
@@ -24,7 +24,7 @@ mod layers;
 mod logs;
 mod policies;
 mod tags;
-mod text;
+pub(in crate::ledger) mod text;
 mod urls;
 
 pub(super) use checkpoint::{decode_state, encode_state};

@@ -61,6 +61,6 @@ shape! {
 }
 
 events! { PolicyEvent {
-    20 / 1 PolicyPut { key: FunctionKey, target: Target, policy: Policy }
-    21 / 1 PolicyDeleted { key: FunctionKey, target: Target, revision: Id }
+    20 PolicyPut { key: FunctionKey, target: Target, policy: Policy }
+    21 PolicyDeleted { key: FunctionKey, target: Target, revision: Id }
 } }

@@ -141,10 +141,12 @@ id! {
     };
 }
 
-/// Declares a stored struct and its conversions, field by field.
+/// Declares a stored struct and its conversions, field by field. A member that this build does not know is refused: it
+/// would be lost.
 macro_rules! shape {
     ($($stored:ident = $model:path { $($field:ident: $ty:ty),* $(,)? })*) => {$(
         #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         pub(super) struct $stored { $(pub(super) $field: $ty),* }
 
         impl Stored<$model> for $stored {

@@ -43,5 +43,5 @@ impl Stored<tags::TaggedResource> for TaggedResource {
 }
 
 events! { TagEvent {
-    65 / 1 TagsPut { resource: TaggedResource, tags: BTreeMap<String, String>, revision: Id }
+    65 TagsPut { resource: TaggedResource, tags: BTreeMap<String, String>, revision: Id }
 } }

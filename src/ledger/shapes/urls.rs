@@ -17,6 +17,6 @@ shape! {
 }
 
 events! { UrlEvent {
-    40 / 1 UrlPut { key: FunctionKey, alias: Option<String>, url: FunctionUrl }
-    41 / 1 UrlDeleted { key: FunctionKey, alias: Option<String> }
+    40 UrlPut { key: FunctionKey, alias: Option<String>, url: FunctionUrl }
+    41 UrlDeleted { key: FunctionKey, alias: Option<String> }
 } }
