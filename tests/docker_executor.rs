@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 #[path = "docker_executor/options.rs"]
 mod options;
-#[path = "skipped.rs"]
+#[path = "skipped/mod.rs"]
 mod skipped;
 #[path = "docker_executor/stage.rs"]
 mod stage;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use stage::{Language, Stage};
 
-#[path = "skipped.rs"]
+#[path = "skipped/mod.rs"]
 mod skipped;
 #[path = "runtime_clients/stage.rs"]
 mod stage;

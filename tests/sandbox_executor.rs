@@ -8,7 +8,7 @@ use larder::environments::executor::{Base, EnvironmentId, Executor, ExecutorErro
 use larder_init::link::Outcome;
 use stage::Stage;
 
-#[path = "skipped.rs"]
+#[path = "skipped/mod.rs"]
 mod skipped;
 #[path = "sandbox_executor/stage.rs"]
 mod stage;

@@ -124,7 +124,7 @@ pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     Ok(bincode::options().with_fixint_encoding().deserialize(bytes)?)
 }
 
-/// A self-describing payload: MessagePack, with names for members and texts for digests, ids and keys, as in JSON.
+/// A self-describing payload: `MessagePack`, with names for members and texts for digests, ids and keys, as in JSON.
 pub fn named(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     let mut bytes = Vec::new();
     write_named(&mut bytes, payload)?;

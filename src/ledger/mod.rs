@@ -28,7 +28,6 @@ mod patience;
 pub mod point;
 pub mod portable;
 mod proof;
-pub mod queue;
 pub mod recover;
 mod reindex;
 mod replay;
@@ -134,7 +133,6 @@ pub struct Ledger {
     log: Arc<log::Log>,
     log_lines: log_lines::LogLines,
     checkpoints: checkpoint::Folder,
-    queue: queue::Queue,
     memory: time_travel::Memory,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
@@ -161,7 +159,6 @@ impl Ledger {
         log.start_upkeep();
         let log = Arc::new(log);
         checkpoints.remove_before(log.begins())?;
-        let queue = queue::Queue::open(&options.path.join("queue"), options.durability, log.identity())?;
         let limits = options.limits.clone();
         let published = Arc::new(ArcSwap::from_pointee(replayed.state));
         let (sender, receiver) = mpsc::channel(QUEUE);
@@ -180,7 +177,6 @@ impl Ledger {
             log,
             log_lines,
             checkpoints,
-            queue,
             memory: time_travel::Memory::default(),
             published,
             changes,
@@ -218,11 +214,6 @@ impl Ledger {
     /// The log lines, which lie beside the events.
     pub fn log_lines(&self) -> log_lines::LogLines {
         self.log_lines.clone()
-    }
-
-    /// The queue of pending invocations, and the cursors of event sources.
-    pub fn queue(&self) -> &queue::Queue {
-        &self.queue
     }
 
     /// Decides `command`, stores its events and `attachment`, publishes the new state, and then

@@ -10,7 +10,7 @@
 // A test reads best in one piece, from top to bottom.
 #![allow(clippy::too_many_lines)]
 
-#[path = "../skipped.rs"]
+#[path = "../skipped/mod.rs"]
 mod skipped;
 mod support;
 

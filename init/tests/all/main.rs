@@ -10,6 +10,6 @@ mod life_cycle;
 mod lost_link;
 mod output;
 mod reload;
-#[path = "../../../tests/skipped.rs"]
+#[path = "../../../tests/skipped/mod.rs"]
 mod skipped;
 mod speed;

@@ -1,7 +1,7 @@
 //! The spawner, with a shell in place of the init. Where the kernel allows no sandbox to this user,
 //! each test says so and passes, except where `CI` is `true`: there it fails.
 
-#[path = "../../../tests/skipped.rs"]
+#[path = "../../../tests/skipped/mod.rs"]
 mod skipped;
 mod stage;
 
