@@ -143,6 +143,12 @@ pub fn named_payload<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<T, FrameEr
     if bytes.is_empty() { Ok(value) } else { Err(FrameError::LeftOver(bytes.len())) }
 }
 
+/// Decodes a large self-describing payload, without a look behind it: its texts are read where they lie.
+pub fn large_named_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
+    Ok(T::deserialize(&mut deserializer)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

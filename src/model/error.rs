@@ -1,4 +1,4 @@
-//! API errors as data: code, message, status, type. `api::error` is the only writer of bodies.
+//! API errors as data: code, message, status, type. `protocol` alone writes bodies.
 
 use std::fmt;
 
@@ -119,7 +119,7 @@ error_codes! {
     /// A value breaks a constraint of the model.
     Validation: "ValidationException", 400, message, None;
 
-    // Of the neighbours IAM and STS, and of what is passed through.
+    // Of IAM and STS, and of what is passed through.
 
     /// Something is still attached to what is to be deleted.
     DeleteConflict: "DeleteConflict", 409, message, Some(Fault::User);

@@ -64,7 +64,7 @@ pub(in crate::ledger) fn encode_state(state: &State) -> Result<Vec<u8>, FrameErr
 pub(in crate::ledger) fn decode_state(bytes: &[u8]) -> Result<State, FrameError> {
     let frame = frame::unframe(bytes)?;
     match (frame.kind, frame.version) {
-        (CHECKPOINT, frame::NAMED) => Ok(frame::named_payload::<Checkpoint>(frame.payload)?.state()),
+        (CHECKPOINT, frame::NAMED) => Ok(frame::large_named_payload::<Checkpoint>(frame.payload)?.state()),
         (CHECKPOINT, version) => Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
         (kind, _) => Err(FrameError::UnknownKind(kind)),
     }
