@@ -18,10 +18,12 @@
 //! - [`ledger`] — event log, current state, the single writer
 //! - [`tls`] — connections that Larder opens
 //! - [`disk`] — the operations on files that must not lose anything
+//! - [`clock`] — what time it is
 //! - [`model`] — pure: names, resources, commands, events, state
 
 pub mod blobs;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod console;
 pub mod desk;

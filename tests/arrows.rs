@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "cli",
     "server",
     "config",
@@ -24,6 +24,7 @@ const ROOMS: [&str; 18] = [
     "ledger",
     "disk",
     "tls",
+    "clock",
     "model",
 ];
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::events;
 use super::long::Long;
+use crate::clock;
 use crate::ledger::difference::Secrets;
 use crate::ledger::point::Point;
 use crate::ledger::time_travel::RewindError;
@@ -20,7 +20,6 @@ use crate::model::history::command::HistoryCommand;
 use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
-use crate::model::time::Timestamp;
 
 /// Entries of a page of the log at most.
 const PAGE: usize = 1000;
@@ -63,16 +62,10 @@ pub enum HistoryError {
     Rewind(#[from] RewindError),
 }
 
-/// Now.
-pub fn now() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// Reads a point and finds its sequence.
 pub fn sequence(ledger: &Ledger, text: &str) -> Result<u64, HistoryError> {
     let point: Point = text.parse().map_err(HistoryError::Invalid)?;
-    Ok(ledger.resolve(&point, now())?)
+    Ok(ledger.resolve(&point, clock::now())?)
 }
 
 /// How secrets are shown.
@@ -199,7 +192,7 @@ pub fn changed(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> Box<dyn It
 pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Origin) -> Result<Value, HistoryError> {
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
     let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
-    let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, now(), origin).await?;
+    let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, clock::now(), origin).await?;
     let put: Vec<_> = rewound.changes.put.iter().map(Resource::arn).collect();
     let removed: Vec<_> = rewound.changes.removed.iter().map(ResourceKey::arn).collect();
     Ok(json!({ "to": rewound.to, "sequence": rewound.sequence, "put": put, "removed": removed }))

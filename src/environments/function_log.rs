@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use larder_init::platform::PlatformEvent;
 
 use super::log_format::LogFormat;
+use crate::clock;
 use crate::model::logs::LogStreamKey;
 use crate::model::time::Timestamp;
 
@@ -55,7 +55,7 @@ impl FunctionLog {
 
     /// A warning of Larder's as a line of this log.
     pub fn warning(&self, text: &str) -> String {
-        self.format.warning(now(), text)
+        self.format.warning(clock::now(), text)
     }
 
     /// Takes an event of Lambda's own, in the form of this log, if it is one for it.
@@ -97,7 +97,7 @@ impl FunctionLog {
     pub fn note(&self, text: String) {
         let mut inner = self.inner.lock().expect("no holder panics");
         self.close(&mut inner);
-        let time = inner.order(now());
+        let time = inner.order(clock::now());
         self.sink.line(&self.stream, time, text);
     }
 
@@ -133,11 +133,6 @@ impl Inner {
 fn with_line_ends(text: &str) -> String {
     let is_traceback = text.starts_with("[ERROR]") && text.contains("\rTraceback (most recent call last):\r");
     if is_traceback { text.replace('\r', "\n") } else { text.to_owned() }
-}
-
-fn now() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Invoker, Request, checks};
 use crate::model::error::ApiError;
 use crate::model::functions::FunctionState;
+use crate::model::qualifier::Version;
 
 impl Invoker {
     /// Checks a request and runs it in the background.
@@ -15,20 +16,24 @@ impl Invoker {
     /// # Errors
     /// What can be told without running the function. A function that is `Pending` is waited for there.
     pub fn accept(self: &Arc<Self>, request: Request) -> Result<(), ApiError> {
-        self.check(&request)?;
-        let version = self.version(&request.reference)?;
+        let drawn = self.checked(&request)?;
+        let version = self.version(&request.reference, drawn)?;
         checks::runnable(&version)?;
         if version.state != FunctionState::Pending {
             checks::state(&version)?;
         }
         let invoker = Arc::clone(self);
-        self.background.spawn(async move { invoker.run_event(request).await });
+        self.background.spawn(async move { invoker.run_event(request, drawn).await });
         Ok(())
     }
 
-    async fn run_event(self: &Arc<Self>, request: Request) {
+    async fn run_event(self: &Arc<Self>, request: Request, drawn: Version) {
         let (request_id, function) = (request.request_id.clone(), request.reference.arn());
-        match self.invoke(request).await {
+        let ended = match self.prepare_drawn(request, drawn, None).await {
+            Ok(prepared) => self.run(prepared).await,
+            Err(error) => Err(error),
+        };
+        match ended {
             Ok(invoked) if invoked.function_error => {
                 tracing::warn!(request_id, function, "a function failed on an asynchronous event, which is dropped");
             }

@@ -109,8 +109,15 @@ impl Invoker {
 
     /// Everything that is checked before a function runs (`DryRun`).
     pub fn check(&self, request: &Request) -> Result<(), ApiError> {
+        self.checked(request).map(|_| ())
+    }
+
+    /// Checks a request; the version that it leads to, drawn once: what is checked is what runs.
+    fn checked(&self, request: &Request) -> Result<Version, ApiError> {
         checks::payload(request, &self.limits)?;
-        checks::request(request, &*self.version(&request.reference)?)
+        let drawn = self.draw(&request.reference)?;
+        checks::request(request, &*self.version(&request.reference, drawn)?)?;
+        Ok(drawn)
     }
 
     /// Environments that are there for the provisioned concurrency of a version or alias.
@@ -134,9 +141,19 @@ impl Invoker {
     /// # Errors
     /// The function cannot be run.
     pub async fn prepare(&self, request: Request, stream: Option<mpsc::Sender<Bytes>>) -> Result<Prepared, ApiError> {
+        let drawn = self.checked(&request)?;
+        self.prepare_drawn(request, drawn, stream).await
+    }
+
+    /// The same of a request that was checked for the version that was drawn.
+    async fn prepare_drawn(
+        &self,
+        request: Request,
+        drawn: Version,
+        stream: Option<mpsc::Sender<Bytes>>,
+    ) -> Result<Prepared, ApiError> {
         let began = SystemTime::now();
-        self.check(&request)?;
-        let version = self.active(&request.reference).await?;
+        let version = self.active(&request.reference, drawn).await?;
         checks::runnable(&version)?;
         let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
         let target = Target { function: request.reference.key.clone(), version, tenant };
@@ -221,23 +238,30 @@ impl Invoker {
     }
 
     /// The version a reference leads to, by an alias's weights.
-    fn version(&self, reference: &FunctionReference) -> Result<Arc<FunctionVersion>, ApiError> {
+    fn draw(&self, reference: &FunctionReference) -> Result<Version, ApiError> {
         let state = self.ledger.state();
         let function = state.function(&reference.key).ok_or_else(|| missing(reference))?;
         let version = match &reference.qualifier {
-            Some(Qualifier::Alias(name)) => routed(function, name),
-            qualifier => function.resolve(qualifier.as_ref()),
+            Some(Qualifier::Alias(name)) => function.aliases.get(name).map(|alias| alias.route(rand::random())),
+            qualifier => function.resolve(qualifier.as_ref()).map(|version| version.version),
         };
-        version.cloned().ok_or_else(|| reference.not_found())
+        version.ok_or_else(|| reference.not_found())
+    }
+
+    /// A version that a reference led to.
+    fn version(&self, reference: &FunctionReference, drawn: Version) -> Result<Arc<FunctionVersion>, ApiError> {
+        let state = self.ledger.state();
+        let function = state.function(&reference.key).ok_or_else(|| missing(reference))?;
+        function.version(drawn).cloned().ok_or_else(|| reference.not_found())
     }
 
     /// The version, once it is `Active`.
-    async fn active(&self, reference: &FunctionReference) -> Result<Arc<FunctionVersion>, ApiError> {
+    async fn active(&self, reference: &FunctionReference, drawn: Version) -> Result<Arc<FunctionVersion>, ApiError> {
         let mut changes = self.ledger.changes();
         let deadline = tokio::time::Instant::now() + PENDING_WAIT;
         loop {
             changes.mark_unchanged();
-            let version = self.version(reference)?;
+            let version = self.version(reference, drawn)?;
             if version.state == FunctionState::Pending
                 && let Ok(Ok(())) = tokio::time::timeout_at(deadline, changes.changed()).await
             {
@@ -254,11 +278,6 @@ impl Invoker {
 fn missing(reference: &FunctionReference) -> ApiError {
     let qualifier = reference.qualifier.clone().unwrap_or(Qualifier::Version(Version::Latest));
     FunctionReference { key: reference.key.clone(), qualifier: Some(qualifier) }.not_found()
-}
-
-fn routed<'a>(function: &'a Function, name: &crate::model::names::AliasName) -> Option<&'a Arc<FunctionVersion>> {
-    let alias = function.aliases.get(name)?;
-    function.version(alias.route(rand::random()))
 }
 
 /// Why a function could not be run, in AWS's codes. What the machine lacks is told: the caller is the

@@ -1,12 +1,13 @@
 //! The log of one invocation: START, what the function wrote, END, REPORT.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use larder_init::link::Outcome;
 use larder_init::platform::{self, Metrics, PlatformEvent, Status};
 
 use super::outcome;
+use crate::clock;
 use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Report};
 use crate::model::functions::FunctionConfig;
@@ -32,13 +33,13 @@ pub struct Lines {
 
 impl Report for Lines {
     fn start(&self) -> PlatformEvent {
-        platform::start(now_ms(), &self.request_id, &self.version.to_string(), Some(&self.trace))
+        platform::start(clock::now().0, &self.request_id, &self.version.to_string(), Some(&self.trace))
     }
 
     fn end(&self, completed: &Completed) -> Vec<PlatformEvent> {
         let mut events: Vec<_> = self.fault(&completed.outcome).into_iter().collect();
         events.push(self.runtime_done(completed));
-        events.push(platform::end(now_ms(), &self.request_id));
+        events.push(platform::end(clock::now().0, &self.request_id));
         events.push(self.report(completed));
         events
     }
@@ -47,7 +48,7 @@ impl Report for Lines {
 impl Lines {
     /// What ended the invocation beside the function itself.
     fn fault(&self, outcome: &Outcome) -> Option<PlatformEvent> {
-        let (id, time_ms) = (&self.request_id, now_ms());
+        let (id, time_ms) = (&self.request_id, clock::now().0);
         let line = if *outcome == Outcome::TimedOut {
             let (time, seconds) = (platform::rfc3339(time_ms), f64::from(self.config.timeout_s));
             format!("{time} {id} Task timed out after {seconds:.2} seconds\n\n")
@@ -65,7 +66,7 @@ impl Lines {
             _ => 0,
         };
         let (status, trace) = (status(&completed.outcome), Some(self.trace.as_str()));
-        platform::runtime_done(now_ms(), &self.request_id, status, trace, (self.duration_us(completed), produced))
+        platform::runtime_done(clock::now().0, &self.request_id, status, trace, (self.duration_us(completed), produced))
     }
 
     fn duration_us(&self, completed: &Completed) -> u64 {
@@ -81,7 +82,7 @@ impl Lines {
             init_us: completed.init.map(microseconds),
             restore_us: completed.restore.map(microseconds),
         };
-        platform::report(now_ms(), &self.request_id, status(&completed.outcome), Some(&self.trace), metrics)
+        platform::report(clock::now().0, &self.request_id, status(&completed.outcome), Some(&self.trace), metrics)
     }
 }
 
@@ -110,11 +111,6 @@ pub fn log(completed: &Completed, report: &dyn Report, format: LogFormat) -> Vec
 
 fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

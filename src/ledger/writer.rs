@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,6 +11,7 @@ use super::checkpoint::{CheckpointPolicy, Folder};
 use super::log::Log;
 use super::replay::Progress;
 use super::{Attachment, CommitError, Committed, Job, LedgerError, codec};
+use crate::clock;
 use crate::model::command::Stamp;
 use crate::model::decide::decide;
 use crate::model::event::Recorded;
@@ -162,7 +162,5 @@ fn fail(answers: Vec<Answer>, error: LedgerError) {
 
 /// Time and seed for a command decided now; never before `last`.
 pub fn stamp(last: Timestamp) -> Stamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
-    Stamp { time: now.max(last), seed: Uuid::new_v4() }
+    Stamp { time: clock::now().max(last), seed: Uuid::new_v4() }
 }

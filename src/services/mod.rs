@@ -10,6 +10,7 @@ pub mod sts;
 use std::sync::Arc;
 
 use crate::blobs::BlobStore;
+use crate::clock;
 use crate::environments::hot_reload::HotReload;
 use crate::invoke::Invoker;
 use crate::ledger::{Attachment, CommitError, Committed, Ledger};
@@ -17,7 +18,6 @@ use crate::model::command::Command;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
-use crate::model::time::Timestamp;
 use crate::protocol::error::fault;
 use crate::upstream::{LayerLibrary, Upstream};
 
@@ -58,13 +58,7 @@ impl Services {
     }
 }
 
-/// Now.
-fn clock() -> Timestamp {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// The day, `YYYYMMDD`, as signatures have it.
 pub fn today() -> String {
-    clock().date().replace('-', "")
+    clock::now().date().replace('-', "")
 }

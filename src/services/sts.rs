@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clock;
 use crate::model::credentials;
 use crate::model::credentials::RoleSession;
 use crate::model::error::{ApiError, ErrorCode};
@@ -256,8 +257,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
 }
 
 fn credentials(account: &AccountId, session: Option<&RoleSession>, duration_s: u64) -> Credentials {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let expiration = Timestamp((now.as_secs() + duration_s) * 1000);
+    let expiration = Timestamp(clock::now().0.saturating_add(duration_s * 1000));
     let credentials::Credentials { access_key_id, secret_access_key, session_token } =
         credentials::Credentials::of(account, session, &rand::random());
     Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expiration) }

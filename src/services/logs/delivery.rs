@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::now;
+use crate::clock;
 use crate::environments::LogSink;
 use crate::ledger::log_lines::{LogLines, NewLine};
 use crate::ledger::{CommitError, Ledger, LedgerError};
@@ -172,14 +172,16 @@ impl Delivery {
 
     /// Stores lines, and hands them to the system: they outlive this process.
     async fn append(&self, placed: Vec<(LogPlace, Vec<NewLine>)>) {
-        let store =
-            move |all: &LogLines| placed.into_iter().try_for_each(|(place, lines)| all.append(place, now(), lines));
+        let store = move |all: &LogLines| {
+            placed.into_iter().try_for_each(|(place, lines)| all.append(place, clock::now(), lines))
+        };
         self.on_lines("lines of functions could not be stored", store).await;
     }
 
     async fn tidy(&self) {
         let ledger = Arc::clone(&self.ledger);
-        self.on_lines("old log lines could not be removed", move |lines| lines.tidy(|| ledger.state(), now())).await;
+        self.on_lines("old log lines could not be removed", move |lines| lines.tidy(|| ledger.state(), clock::now()))
+            .await;
     }
 
     /// Does work on log lines where it keeps nothing else from running.

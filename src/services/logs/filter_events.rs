@@ -8,7 +8,8 @@ use super::get_events::{PAGE_BYTES, PAGE_LINES, digits, read_digits};
 use super::named::identified_group;
 use super::paging::read_token;
 use super::pattern::Pattern;
-use super::{Logs, invalid, now, shapes};
+use super::{Logs, invalid, shapes};
+use crate::clock;
 use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
 use crate::model::error::ApiError;
@@ -96,7 +97,7 @@ impl Search {
             // The rule is in the model's documentation; the text is a guess.
             return Err(invalid("startFromHead can be false only if startTime is on or after January 1, 2024."));
         }
-        let mut from = LinePosition::start_of(start.max(group.expiry_ms(now())));
+        let mut from = LinePosition::start_of(start.max(group.expiry_ms(clock::now())));
         let mut to = LinePosition::start_of(end);
         match token {
             Some((true, position)) => from = from.max(position.next()),

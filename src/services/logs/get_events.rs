@@ -8,7 +8,8 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::named::{identified_group, stream_of};
-use super::{Logs, invalid, now, shapes};
+use super::{Logs, invalid, shapes};
+use crate::clock;
 use crate::ledger::LedgerError;
 use crate::ledger::log_lines::{LINE_OVERHEAD, Line, LinePosition, LogLines, Order};
 use crate::model::error::ApiError;
@@ -59,7 +60,7 @@ pub async fn get(logs: &Logs, call: Call) -> Answer {
     let state = logs.ledger.state();
     let group = state.log_groups.get(&key.group).ok_or_else(log_group_not_found)?;
     let place = state.log_place(&key).ok_or_else(log_stream_not_found)?;
-    let start = call.number("startTime").unwrap_or_default().max(group.expiry_ms(now()));
+    let start = call.number("startTime").unwrap_or_default().max(group.expiry_ms(clock::now()));
     let end = call.number("endTime").unwrap_or(u64::MAX);
     let times = LinePosition::start_of(start)..LinePosition::start_of(end);
     let from = token.unwrap_or(match call.flag("startFromHead") {

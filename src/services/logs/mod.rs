@@ -17,14 +17,12 @@ mod streams;
 mod tags;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ledger::log_lines::LogLines;
 use crate::ledger::{CommitError, Committed, Ledger, LedgerError};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::logs::command::LogsCommand;
-use crate::model::time::Timestamp;
 use crate::protocol::codec::Dialect;
 use crate::protocol::error::fault;
 use crate::protocol::service::{Service, admit_all};
@@ -91,12 +89,6 @@ impl Logs {
         let done = tokio::task::spawn_blocking(move || work(&lines)).await;
         done.map_err(|error| fault(&error))?.map_err(|error| fault(&error))
     }
-}
-
-/// The present time.
-fn now() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// `InvalidParameterException`.

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::named::stream;
-use super::{Logs, invalid, now, shapes};
+use super::{Logs, invalid, shapes};
+use crate::clock;
 use crate::ledger::log_lines::{LINE_OVERHEAD, NewLine};
 use crate::model::error::ApiError;
 use crate::model::logs::LogGroup;
@@ -54,7 +55,7 @@ pub async fn put(logs: &Logs, mut call: Call) -> Answer {
     let state = logs.ledger.state();
     let group = state.log_groups.get(&key.group).ok_or_else(log_group_not_found)?;
     let place = state.log_place(&key).ok_or_else(log_stream_not_found)?;
-    let now = now();
+    let now = clock::now();
     let window = Window::of(&events, group, now)?;
     let accepted = window.accepted(events);
     logs.on_lines(move |lines| {
