@@ -235,12 +235,15 @@ pub enum ExecutorError {
     /// The engine or the kernel refused; the text names the step.
     #[error("{0}")]
     Failed(String),
+    /// The engine began, and lost what it had begun, as engines do under much load: the next try may do.
+    #[error("{0}")]
+    BrokenOff(String),
 }
 
 impl ExecutorError {
     /// Whether the engine or the kernel is at fault and may be well at the next try; else only the user can mend it.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Failed(_))
+        matches!(self, Self::Failed(_) | Self::BrokenOff(_))
     }
 
     /// Whether it says that a version can never run as it is.
@@ -251,7 +254,7 @@ impl ExecutorError {
     /// `StateReasonCode` of a function that cannot run for it.
     pub fn state_reason_code(&self) -> &'static str {
         match self {
-            Self::RuntimeMissing(_) | Self::Failed(_) => "InvalidRuntime",
+            Self::RuntimeMissing(_) | Self::Failed(_) | Self::BrokenOff(_) => "InvalidRuntime",
             Self::ImageRefused(_) | Self::RegistryAway(_) => "InvalidImage",
             Self::ImageDenied(_) => "ImageAccessDenied",
             Self::ArchitectureMissing(_) => "InvalidConfiguration",

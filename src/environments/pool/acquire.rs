@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::placement::Placement;
 use crate::environments::deployment::{DeploymentKey, Initialization, Target};
 use crate::environments::environment::Environment;
-use crate::environments::executor::EnvironmentId;
+use crate::environments::executor::{EnvironmentId, ExecutorError};
 
 /// What a look at the pool found.
 enum Found {
@@ -47,7 +47,8 @@ impl Pool {
                     // All of them together take no longer than one may.
                     let by = *start_by.get_or_insert_with(|| self.start_limit());
                     match self.start(target, Initialization::OnDemand, id, by).await {
-                        Err(RunError::EndedEarly) if starts < STARTS => {}
+                        Err(RunError::EndedEarly | RunError::Executor(ExecutorError::BrokenOff(_)))
+                            if starts < STARTS => {}
                         started => return Ok((started?, running)),
                     }
                 }

@@ -116,12 +116,21 @@ impl Engine {
     /// The failure of one step, which reads on from `Docker: cannot`: `start container x`.
     pub(super) fn failed(&self, step: &str, error: &Error) -> ExecutorError {
         let reason = reason(error);
-        ExecutorError::Failed(if never_arrived(error) {
-            format!("Docker: cannot {step}: no engine answers at {}: {reason}", self.address)
-        } else {
-            format!("Docker: cannot {step}: {reason}")
-        })
+        if never_arrived(error) {
+            return ExecutorError::Failed(format!(
+                "Docker: cannot {step}: no engine answers at {}: {reason}",
+                self.address
+            ));
+        }
+        let text = format!("Docker: cannot {step}: {reason}");
+        if is_broken_off(&reason) { ExecutorError::BrokenOff(text) } else { ExecutorError::Failed(text) }
     }
+}
+
+/// Whether the runtime below the engine lost a container that it was making, in runc's words: its first process ended
+/// before the engine had spoken to it.
+fn is_broken_off(reason: &str) -> bool {
+    reason.contains("during container init") && reason.contains("broken pipe")
 }
 
 /// An engine that takes a request and does not answer holds nobody for ever.
@@ -194,6 +203,17 @@ fn parse_api(api: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As Docker 20.10 said it under load.
+    #[test]
+    fn what_broke_off_is_told_from_what_was_refused() {
+        let broken = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container \
+                      process: error during container init: writing syncT \"procResume\": write init-p: broken pipe: unknown";
+        assert!(is_broken_off(broken));
+        let refused = "OCI runtime create failed: runc create failed: unable to start container process: error during \
+                       container init: exec: \"/nothing\": no such file or directory: unknown";
+        assert!(!is_broken_off(refused));
+    }
 
     async fn refusal(host: &str) -> String {
         let refused = Engine::connect(Some(host)).await;
