@@ -23,6 +23,7 @@ macro_rules! checkpoint {
     ($($map:ident: $stored:ty),* $(,)?) => {
         /// The state at a sequence. What is derived is rebuilt.
         #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct Checkpoint {
             sequence: u64,
             $($map: $stored,)*

@@ -17,6 +17,7 @@ id! {
 
 /// The qualifier is stored as its text.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Target {
     function: FunctionKey,
     qualifier: Option<String>,

@@ -19,6 +19,7 @@ shape! {
 
 /// When and by whom: the head of each event's payload.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Head {
     time: u64,
     origin: Origin,

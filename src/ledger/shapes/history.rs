@@ -27,6 +27,7 @@ macro_rules! resources {
 
         /// A resource, whole.
         #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         pub(super) enum Resource {
             $(
                 /// Its place beside it, which some values do not hold themselves.
@@ -80,6 +81,7 @@ shape! {
 
 /// Why many resources changed at once.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 enum Cause {
     Rewind { to: u64, mark: Option<String>, only: Vec<String> },
     PodLoaded { digest: String, source: String, message: Option<String>, strategy: String },
