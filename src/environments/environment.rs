@@ -14,18 +14,12 @@ use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
 use super::hot_reload::LoadedCode;
-use super::invocation::{Completed, Invocation, Report};
+use super::invocation::{Completed, Invocation};
 use super::tail::Tail;
+use super::work::{Current, INIT_LIMIT, SHUTDOWN_LIMIT, Work};
 
 /// Bytes of output kept for `LogResult`: its 4 KB and room for the lines around them.
 const TAIL: usize = 4096;
-
-/// How long an environment may take to end by itself: the shutdown phase of external extensions, 2 s on AWS, and
-/// what the init needs around it.
-const SHUTDOWN_LIMIT: Duration = Duration::from_millis(2500);
-
-/// The init phase's limit where a former server told it.
-const INIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long an init may take nothing off its link: what is sent beside events is small, and the kernel keeps it.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
@@ -63,59 +57,6 @@ pub struct Environment {
     gone: CancellationToken,
     /// Told when there is a new deadline.
     timed: Notify,
-}
-
-/// The invocation an environment runs.
-#[derive(Debug)]
-struct Current {
-    request_id: String,
-    /// Taken where its caller was told ahead.
-    reply: Option<oneshot::Sender<Completed>>,
-    stream: Option<mpsc::Sender<Bytes>>,
-    /// What the function answered, where the end of extensions is waited for.
-    answer: Option<Outcome>,
-    awaits_log: bool,
-    output: Tail,
-    report: Arc<dyn Report>,
-    /// Whether its first line is in the log.
-    started: bool,
-}
-
-/// What an environment does.
-#[derive(Debug, Default)]
-struct Work {
-    /// Whether the runtime's init phase is over: what is written before belongs to no invocation.
-    initialised: bool,
-    /// What the init phase may take; `None`: as where a former server told it.
-    init_limit: Option<Duration>,
-    /// When the init phase under way must be over.
-    initialised_by: Option<Instant>,
-    current: Option<Current>,
-    /// Request id of an invocation that runs for a caller of a former server.
-    inherited: Option<String>,
-    /// Of the invocation that runs, until its extensions are done too.
-    deadline: Option<Deadline>,
-    /// Whether an invocation was ended as its deadline had passed.
-    expired: bool,
-}
-
-impl Work {
-    /// The runtime starts again where the invocation ended like this: at once after a timeout, else with the next one.
-    /// Its extensions are given time to end before.
-    fn starts_anew(&mut self, outcome: &Outcome) {
-        if *outcome == Outcome::TimedOut {
-            self.initialises(SHUTDOWN_LIMIT);
-        } else if !self.initialised {
-            let by = Instant::now() + SHUTDOWN_LIMIT;
-            // A reload may be under way.
-            self.initialised_by = Some(self.initialised_by.map_or(by, |other| other.max(by)));
-        }
-    }
-
-    /// An init phase begins, `after` this at the latest.
-    fn initialises(&mut self, after: Duration) {
-        self.initialised_by = Some(Instant::now() + after + self.init_limit.unwrap_or(INIT_LIMIT));
-    }
 }
 
 impl std::fmt::Debug for Environment {
@@ -217,7 +158,7 @@ impl Environment {
         invocation: &Invocation,
         timeout: Duration,
     ) -> std::io::Result<oneshot::Receiver<Completed>> {
-        let completed = self.expect_end(invocation, timeout);
+        let completed = self.expect_end(invocation, timeout)?;
         let frame = ToInit::Invoke(Invoke {
             request_id: invocation.request_id.clone(),
             function_arn: invocation.function_arn.clone(),
@@ -247,10 +188,14 @@ impl Environment {
         Ok(completed)
     }
 
-    /// Notes the invocation that it is about to get; the receiver gets its end.
-    fn expect_end(&self, invocation: &Invocation, timeout: Duration) -> oneshot::Receiver<Completed> {
+    /// Notes the invocation that it is about to get; the receiver gets its end. An error where the environment is
+    /// gone: nobody would tell its end.
+    fn expect_end(&self, invocation: &Invocation, timeout: Duration) -> std::io::Result<oneshot::Receiver<Completed>> {
         let (reply, completed) = oneshot::channel();
         let mut work = self.work();
+        if self.gone.is_cancelled() {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        }
         work.deadline = Some(Deadline::new(timeout, work.initialised_by));
         work.current = Some(Current {
             request_id: invocation.request_id.clone(),
@@ -264,7 +209,7 @@ impl Environment {
         });
         drop(work);
         self.timed.notify_one();
-        completed
+        Ok(completed)
     }
 
     /// Waits until an invocation has not ended in time, whatever the init does. For one task, which alone takes
@@ -287,9 +232,9 @@ impl Environment {
         let current = {
             let mut work = self.work();
             (work.deadline, work.expired) = (None, true);
+            self.gone.cancel();
             work.current.take()
         };
-        self.gone.cancel();
         let function = &self.deployment.function.name;
         tracing::warn!(environment = %self.id, %function, "an environment did not keep the timeout: it is ended");
         if let Some(current) = current {
@@ -460,10 +405,11 @@ impl Environment {
     /// The link is gone, and the environment with it: a running invocation fails, most likely because the
     /// engine killed it for its memory.
     pub fn lost(&self) {
-        self.gone.cancel();
         self.init_failed("the environment ended".to_owned());
         let (current, initialised) = {
             let mut work = self.work();
+            // Under the lock: an invocation is either ended here, or finds that the environment is gone.
+            self.gone.cancel();
             (work.current.take(), work.initialised)
         };
         match current {
@@ -485,5 +431,31 @@ impl Environment {
     /// Since when it has been idle.
     pub fn idle_since(&self) -> Instant {
         *self.idle_since.lock().expect("no holder panics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::environments::samples;
+
+    const TIMEOUT: Duration = Duration::from_secs(3);
+
+    #[tokio::test]
+    async fn one_that_is_gone_takes_no_event_though_its_link_would() {
+        let environment = samples::environment("a", "f");
+        environment.lost();
+        let refused = environment.invoke(&samples::invocation(), TIMEOUT).await.map(|_| ());
+        assert_eq!(refused.expect_err("nobody would tell its end").kind(), ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn what_runs_ends_with_its_environment() {
+        let environment = samples::environment("a", "f");
+        let completed = environment.invoke(&samples::invocation(), TIMEOUT).await.expect("taken");
+        environment.lost();
+        assert_eq!(completed.await.expect("told").outcome, Completed::killed().outcome);
     }
 }

@@ -18,10 +18,13 @@ pub mod place;
 mod pool;
 mod records;
 pub mod runtime_clients;
+#[cfg(test)]
+mod samples;
 mod tail;
 mod token;
 pub mod traces;
 pub mod variables;
+mod work;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -78,7 +78,7 @@ impl Idle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environments::pool::samples::{deployment, environment};
+    use crate::environments::samples::{deployment, environment};
 
     fn id(environment: Option<Arc<Environment>>) -> Option<String> {
         environment.map(|environment| environment.id.0.clone())

@@ -21,8 +21,6 @@ mod provision;
 mod provisioned;
 mod recent;
 mod rehydrate;
-#[cfg(test)]
-mod samples;
 mod standby;
 mod starting;
 mod upkeep;

@@ -138,7 +138,7 @@ impl Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environments::pool::samples::{deployment, environment};
+    use crate::environments::samples::{deployment, environment};
 
     /// A placement within `most` environments, in which these rest, the first the longest.
     fn with_idle(most: usize, ids: &[(&str, &str)]) -> Placement {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use larder_init::platform::{Level, PlatformEvent};
 use uuid::Uuid;
 
 use crate::environments::NoSink;
@@ -9,6 +11,7 @@ use crate::environments::deployment::{DeploymentKey, Initialization};
 use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 use crate::environments::function_log::FunctionLog;
+use crate::environments::invocation::{Completed, Invocation, Report};
 use crate::environments::log_format::LogFormat;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::names::{FunctionKey, RevisionId, Scope};
@@ -28,4 +31,33 @@ pub fn environment(id: &str, function: &str) -> Arc<Environment> {
     let log = FunctionLog::new(Arc::new(NoSink), LogStreamKey { group, name: "stream".into() }, LogFormat::TEXT);
     let runs = (deployment, Initialization::OnDemand);
     Arc::new(Environment::new(EnvironmentId(id.into()), runs, Box::new(tokio::io::sink()), log, true))
+}
+
+/// An event that nobody reports of.
+pub fn invocation() -> Invocation {
+    Invocation {
+        request_id: Uuid::nil().to_string(),
+        function_arn: String::new(),
+        trace_id: None,
+        client_context: None,
+        tenant_id: None,
+        payload: Bytes::from_static(b"{}"),
+        stream: None,
+        awaits_log: false,
+        report: Arc::new(NoReport),
+    }
+}
+
+#[derive(Debug)]
+struct NoReport;
+
+impl Report for NoReport {
+    fn start(&self) -> PlatformEvent {
+        let (kind, record) = ("platform.start".to_owned(), "{}".to_owned());
+        PlatformEvent { time_ms: 0, kind, level: Level::Info, record, line: None }
+    }
+
+    fn end(&self, _: &Completed) -> Vec<PlatformEvent> {
+        Vec::new()
+    }
 }
