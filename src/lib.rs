@@ -19,6 +19,7 @@
 //! - [`tls`] — connections that Larder opens
 //! - [`disk`] — the operations on files that must not lose anything
 //! - [`clock`] — what time it is
+//! - [`runs`] — pure: what is under way, forgotten when it is done
 //! - [`model`] — pure: names, resources, commands, events, state
 
 pub mod blobs;
@@ -36,6 +37,7 @@ pub mod model;
 pub mod pods;
 pub mod protocol;
 pub mod reactors;
+pub mod runs;
 pub mod server;
 pub mod services;
 pub mod tls;

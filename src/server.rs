@@ -182,9 +182,15 @@ impl Server {
     }
 
     /// Starts what brings the state on without being asked.
-    fn start_reactors(&self) -> TaskTracker {
+    fn start_reactors(&self, stopping: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
         reactors::start(&tasks, &self.ledger, &self.pool, self.settings.state_delay, &self.stop);
+        // What is accepted while the server ends is run by the next one.
+        tasks.spawn(reactors::async_events::run(
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.services.invoker),
+            stopping.clone(),
+        ));
         tasks
     }
 
@@ -215,7 +221,8 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
         let Apps { guarded, for_functions, owners } = self.apps();
-        let tasks = self.start_reactors();
+        let stopping = CancellationToken::new();
+        let tasks = self.start_reactors(&stopping);
         let link_stop = CancellationToken::new();
         let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
         delivered.spawn(self.delivery.run(delivery_stop.clone()));
@@ -229,7 +236,6 @@ impl Server {
             Connections::new(app, Arc::clone(&bodies), Patience::default(), Places::one_in(part), users.clone())
         };
         let guarded = guarded.layer(from_fn_with_state(Arc::new(self.doors.guard), guard::guard));
-        let stopping = CancellationToken::new();
         let calls = TaskTracker::new();
         calls.spawn(connections(for_functions, 8).serve(self.doors.api_socket, stopping.clone()));
         calls.spawn(connections(owners, 32).serve(self.doors.control, stopping.clone()));

@@ -4,6 +4,8 @@
 //!
 //! `LARDER_FAULT_CASES=2000 cargo test --lib faults::` runs it at length.
 
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest::prelude::*;
 
+use self::waiting::Waiting;
 use super::{BlobStore, gc, upkeep};
 use crate::disk::faults::{self, Fault};
 use crate::ledger::compact::Keep;
@@ -29,6 +32,10 @@ use crate::model::time::Timestamp;
 pub(crate) enum Act {
     /// Functions get new code, of so many bytes.
     Put(Vec<(u8, usize)>),
+    /// A function gets events, of so many bytes.
+    Accept(u8, Vec<usize>),
+    /// So many events are done.
+    End(usize),
     /// The next operations of the disk.
     Disk(u8, Fault),
     /// The engine fails after so many calls, and is well when it is opened anew.
@@ -55,6 +62,8 @@ fn act() -> impl Strategy<Value = Act> {
     let keep = prop_oneof![Just(Keep::Nothing), (0..9_u64).prop_map(Keep::Events)];
     prop_oneof![
         8 => put.prop_map(Act::Put),
+        5 => (0..6_u8, prop::collection::vec(1..9_000_usize, 1..12)).prop_map(|(function, sizes)| Act::Accept(function, sizes)),
+        4 => (1..12_usize).prop_map(Act::End),
         5 => (0..40_u8, fault).prop_map(|(after, fault)| Act::Disk(after, fault)),
         2 => (0..30_u64).prop_map(Act::Engine),
         2 => Just(Act::Heal),
@@ -73,6 +82,7 @@ pub(crate) struct Trial {
     /// The code that each function may have; several where it was not said whether a change was stored. `None`: it may
     /// not be there.
     known: BTreeMap<u8, BTreeSet<Option<BlobId>>>,
+    waiting: Waiting,
     count: u64,
 }
 
@@ -80,7 +90,8 @@ impl Trial {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let mut trial = Self { folder, open: None, runtime, known: BTreeMap::new(), count: 0 };
+        let mut trial =
+            Self { folder, open: None, runtime, known: BTreeMap::new(), waiting: Waiting::default(), count: 0 };
         trial.start().expect("a new store opens");
         trial
     }
@@ -149,6 +160,16 @@ impl Trial {
     pub(crate) fn act(&mut self, act: &Act) {
         match act {
             Act::Put(changes) => changes.iter().for_each(|(function, length)| self.put(*function, *length)),
+            Act::Accept(function, sizes) => {
+                let (ledger, _) = self.open.as_ref().expect("is open");
+                for size in sizes {
+                    self.waiting.accept((&self.runtime, ledger), key(*function), *size);
+                }
+            }
+            Act::End(count) => {
+                let (ledger, _) = self.open.as_ref().expect("is open");
+                self.waiting.end((&self.runtime, ledger), *count);
+            }
             Act::Disk(after, fault) => {
                 let faults = (0..*after).map(|_| Fault::None).chain([*fault]);
                 faults::plan(self.data_dir(), faults);
@@ -246,6 +267,7 @@ impl Trial {
             let code = state.function(&key(*function)).and_then(|found| found.latest.code.zip_blob());
             assert!(may_be.contains(&code), "{after}: function {function} has {code:?} of {may_be:?}");
         }
+        self.waiting.check(ledger, after, faults::is_well(self.data_dir()));
         if faults::is_well(self.data_dir()) {
             for id in self.known.keys().filter_map(|function| state.function(&key(*function))?.latest.code.zip_blob()) {
                 let read = blobs.read(&id);
@@ -256,7 +278,9 @@ impl Trial {
 
     fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        for folder in ["store/journal", "store/checkpoints", "store/sled", "store", "blobs/sha256"] {
+        for folder in
+            ["store/journal", "store/journal/runs", "store/checkpoints", "store/sled", "store", "blobs/sha256"]
+        {
             let entries = std::fs::read_dir(self.data_dir().join(folder)).into_iter().flatten().flatten();
             files.extend(entries.map(|entry| entry.path()).filter(|path| path.is_file()));
         }
@@ -271,6 +295,7 @@ impl Trial {
         let files = self.files();
         let lost = files[which % files.len()].clone();
         std::fs::remove_file(&lost).expect("is removed");
+        self.waiting.lose();
         match self.start() {
             // Refused: the reason names what is missing.
             Err(error) => assert!(error.contains("event") || error.contains("blob"), "{}: {error}", lost.display()),

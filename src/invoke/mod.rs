@@ -1,7 +1,7 @@
 //! Invocations: which version, in which state, with which event; and what its end looks like.
 
-mod background;
 mod checks;
+mod events;
 mod outcome;
 mod report;
 mod trace;
@@ -82,7 +82,7 @@ pub struct Invoker {
     limits: Limits,
     sampler: Sampler,
     /// What runs: it goes on when its caller goes away, as on AWS, and the server waits for it at its end.
-    background: TaskTracker,
+    running: TaskTracker,
 }
 
 /// An invocation that has all it needs to run.
@@ -104,7 +104,7 @@ impl Prepared {
 impl Invoker {
     /// An invoker over a pool of environments.
     pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits) -> Self {
-        Self { ledger, pool, limits, sampler: Sampler::default(), background: TaskTracker::new() }
+        Self { ledger, pool, limits, sampler: Sampler::default(), running: TaskTracker::new() }
     }
 
     /// Everything that is checked before a function runs (`DryRun`).
@@ -186,7 +186,7 @@ impl Invoker {
     /// The function could not be run.
     pub async fn run(self: &Arc<Self>, prepared: Prepared) -> Result<Invoked, ApiError> {
         let invoker = Arc::clone(self);
-        let running = self.background.spawn(async move { invoker.run_to_end(prepared).await });
+        let running = self.running.spawn(async move { invoker.run_to_end(prepared).await });
         running.await.unwrap_or_else(|error| {
             tracing::error!(%error, "an invocation ended without a result");
             Err(ApiError::new(ErrorCode::Service, "The function could not be run."))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
-use super::journal::{self, Journal, sealed, segment};
+use super::journal::{self, Journal, Name, sealed, segment};
 use super::{LedgerError, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
@@ -14,7 +14,7 @@ use crate::model::blob::BlobId;
 /// A blob's place: the segment, and where in its unpacked bytes.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    segment: u64,
+    segment: Name,
     begin: usize,
     length: usize,
 }
@@ -25,7 +25,7 @@ struct Read {
     generation: u64,
     places: HashMap<BlobId, Place>,
     /// The segment to go on with, and where.
-    segment: u64,
+    segment: Name,
     offset: usize,
 }
 
@@ -83,18 +83,22 @@ impl Catalog {
     /// Reads what came since.
     fn follow(&self, read: &mut Read) -> Result<(), LedgerError> {
         let (segments, from) = (journal::segments(self.journal.folder())?, read.segment);
-        for (first, path) in segments.iter().filter(|(first, _)| *first >= from) {
-            if *first != read.segment {
-                (read.segment, read.offset) = (*first, segment::HEADER);
+        for (name, path) in segments.iter().filter(|(name, _)| *name >= from) {
+            if *name != read.segment {
+                (read.segment, read.offset) = (*name, segment::HEADER);
             }
             let bytes = match sealed::bytes(path) {
                 // What is damaged is the scrubber's; whole records are good for a blob all the same.
                 Err(LedgerError::DamagedJournal { .. }) => continue,
                 bytes => bytes?,
             };
+            if matches!(segment::read(&bytes, read.offset), segment::Found::Damage(_)) {
+                // It was written anew without what is done, and has its records elsewhere.
+                read.offset = segment::HEADER;
+            }
             while let segment::Found::Record(record, after) = segment::read(&bytes, read.offset) {
                 for (id, begin, length) in segment::places(&record, read.offset) {
-                    read.places.insert(id, Place { segment: *first, begin, length });
+                    read.places.insert(id, Place { segment: *name, begin, length });
                 }
                 read.offset = after;
             }
@@ -103,7 +107,7 @@ impl Catalog {
     }
 
     fn bytes(&self, place: Place) -> Result<Vec<u8>, LedgerError> {
-        let path = journal::path_of(self.journal.folder(), place.segment);
+        let path = place.segment.path(self.journal.folder());
         match disk::read_at(&path, place.begin as u64, place.length) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let bytes = sealed::bytes(&sealed::compressed_name(&path))?;

@@ -4,19 +4,15 @@
 //! A checkpoint is written to a temporary file, synced, renamed, and its folder synced, so that a
 //! crash at any point leaves the former one usable.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::frame::FrameError;
-use super::{LedgerError, io_error, shapes};
+use super::{LedgerError, io_error};
 use crate::disk;
-use crate::model::state::State;
 
 /// Newest checkpoints that are kept in any case: the second is there when the first is damaged.
 const NEWEST: usize = 2;
-
-/// Checkpoints that are kept at most; the older ones lie about powers of two of events apart, so that any
-/// point of history is near to one.
-const KEPT: usize = 8;
 
 /// When a checkpoint is due: whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,48 +29,68 @@ impl Default for CheckpointPolicy {
     }
 }
 
-/// The folder with the checkpoints.
-#[derive(Debug, Clone)]
-pub struct Folder {
-    path: PathBuf,
+/// What a checkpoint holds.
+pub trait Checkpoint: Sized {
+    /// How many are kept at most; the older ones lie about powers of two of events apart, so that any point of history
+    /// is near to one.
+    const KEPT: usize;
+    /// Sequence of the event after which it was so.
+    fn sequence(&self) -> u64;
+    /// Its frame.
+    fn encode(&self) -> Result<Vec<u8>, FrameError>;
+    /// Reads a frame.
+    fn decode(bytes: &[u8]) -> Result<Self, FrameError>;
 }
 
-/// A checkpoint's sequence and file, and the state in it.
-pub type Scanned = (u64, PathBuf, Result<State, FrameError>);
+/// A folder with the checkpoints of one machine.
+#[derive(Debug)]
+pub struct Folder<C> {
+    path: PathBuf,
+    of: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for Folder<C> {
+    fn clone(&self) -> Self {
+        Self { path: self.path.clone(), of: PhantomData }
+    }
+}
+
+/// A checkpoint's sequence and file, and what is in it.
+pub type Scanned<C> = (u64, PathBuf, Result<C, FrameError>);
 
 /// The checkpoints in a folder with their sequences, oldest first, each read if it can be. Changes nothing.
-pub fn scan(path: &Path) -> Result<Vec<Scanned>, LedgerError> {
+pub fn scan<C: Checkpoint>(path: &Path) -> Result<Vec<Scanned<C>>, LedgerError> {
     if !path.is_dir() {
         return Ok(Vec::new());
     }
-    let folder = Folder { path: path.to_owned() };
+    let folder = Folder::<C> { path: path.to_owned(), of: PhantomData };
     let read = |(sequence, path): (u64, PathBuf)| {
         let bytes = read_unless_pruned(&path).transpose()?;
-        Some(bytes.map(|bytes| (sequence, path, shapes::decode_state(&bytes))))
+        Some(bytes.map(|bytes| (sequence, path, C::decode(&bytes))))
     };
     folder.list()?.into_iter().filter_map(read).collect()
 }
 
-impl Folder {
+impl<C: Checkpoint> Folder<C> {
     /// Opens or makes the folder.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         disk::create_folder(path).map_err(io_error(path))?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), of: PhantomData })
     }
 
     /// The newest checkpoint that can be read. One that is damaged or of an older schema is skipped with
     /// a warning.
-    pub fn newest(&self) -> Result<Option<State>, LedgerError> {
+    pub fn newest(&self) -> Result<Option<C>, LedgerError> {
         self.newest_until(u64::MAX)
     }
 
     /// The newest checkpoint of a sequence up to `last` that can be read.
-    pub fn newest_until(&self, last: u64) -> Result<Option<State>, LedgerError> {
+    pub fn newest_until(&self, last: u64) -> Result<Option<C>, LedgerError> {
         let until = self.list()?.into_iter().filter(|(sequence, _)| *sequence <= last);
         for (_, path) in until.rev() {
             let Some(bytes) = read_unless_pruned(&path)? else { continue };
-            match shapes::decode_state(&bytes) {
-                Ok(state) => return Ok(Some(state)),
+            match C::decode(&bytes) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(error) => {
                     tracing::warn!(checkpoint = %path.display(), %error, "skipping a checkpoint that cannot be read; replaying from an older one");
                 }
@@ -83,10 +99,12 @@ impl Folder {
         Ok(None)
     }
 
-    /// Writes a checkpoint of `state` and removes the oldest ones.
-    pub fn write(&self, state: &State) -> Result<(), LedgerError> {
-        let bytes = shapes::encode_state(state)?;
-        let path = self.path.join(format!("{:020}.checkpoint", state.sequence));
+    /// Writes a checkpoint and removes the oldest ones.
+    pub fn write(&self, checkpoint: &C) -> Result<(), LedgerError> {
+        let bytes = checkpoint.encode()?;
+        let path = self.path.join(format!("{:020}.checkpoint", checkpoint.sequence()));
+        // The folder may have been taken away with the journal that it was of.
+        disk::create_folder(&self.path).map_err(io_error(&self.path))?;
         disk::write_whole(&path, &bytes).map_err(io_error(&path))?;
         self.prune()
     }
@@ -104,7 +122,7 @@ impl Folder {
 
     fn prune(&self) -> Result<(), LedgerError> {
         let all = self.list()?;
-        let kept = kept(&all.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>());
+        let kept = kept(&all.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), C::KEPT);
         let dropped = all.into_iter().filter(|(sequence, _)| !kept.contains(sequence));
         dropped.into_iter().try_for_each(|(_, path)| disk::remove_file(&path).map_err(io_error(&path)))
     }
@@ -134,28 +152,29 @@ fn read_unless_pruned(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
 
 /// Which checkpoints of `sequences`, oldest first, are kept: the newest, and of the older ones the oldest
 /// within each power of two of events behind the newest.
-fn kept(sequences: &[u64]) -> Vec<u64> {
+fn kept(sequences: &[u64], most: usize) -> Vec<u64> {
     let (older, newest) = sequences.split_at(sequences.len().saturating_sub(NEWEST));
     let mut kept = newest.to_vec();
     let Some(last) = newest.last() else { return kept };
     let mut apart = older.to_vec();
     apart.dedup_by_key(|sequence| (last - *sequence).max(1).ilog2());
-    kept.extend(apart.into_iter().rev().take(KEPT - NEWEST));
+    kept.extend(apart.into_iter().rev().take(most - NEWEST));
     kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::state::State;
 
     #[test]
     fn checkpoints_are_thinned_and_old_ones_stay() {
         let mut there = Vec::new();
         for sequence in (1..=200).map(|count| count * 10_000) {
             there.push(sequence);
-            let kept = kept(&there);
+            let kept = kept(&there, State::KEPT);
             there.retain(|sequence| kept.contains(sequence));
-            assert!(there.len() <= KEPT && there.ends_with(&[sequence]), "{there:?}");
+            assert!(there.len() <= State::KEPT && there.ends_with(&[sequence]), "{there:?}");
             assert!(sequence < 20_000 || there.contains(&(sequence - 10_000)), "{there:?}");
         }
         assert!(there[0] < 1_500_000, "one is far behind: {there:?}");
@@ -164,7 +183,7 @@ mod tests {
     #[test]
     fn who_reads_does_not_mind_what_is_pruned_meanwhile() {
         let temporary = tempfile::tempdir().expect("a folder");
-        let folder = Folder::open(temporary.path()).expect("opens");
+        let folder = Folder::<State>::open(temporary.path()).expect("opens");
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| {
                 for sequence in 1..=300 {
@@ -173,7 +192,7 @@ mod tests {
             });
             while !writing.is_finished() {
                 folder.newest().expect("reads");
-                scan(temporary.path()).expect("reads");
+                scan::<State>(temporary.path()).expect("reads");
                 folder.remove_before(3).expect("removes");
             }
         });

@@ -3,6 +3,7 @@
 use super::frame::{FrameError, unframe};
 use super::shapes;
 use crate::model::event::Recorded;
+use crate::runs::event::RunEvent;
 
 /// Encodes an event as it is stored under its sequence.
 pub fn encode(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
@@ -12,6 +13,16 @@ pub fn encode(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
 /// Decodes the event stored under `sequence`.
 pub fn decode(sequence: u64, bytes: &[u8]) -> Result<Recorded, FrameError> {
     shapes::decode(sequence, &unframe(bytes)?)
+}
+
+/// Encodes an event of what is under way.
+pub fn encode_run(sequence: u64, event: &RunEvent) -> Result<Vec<u8>, FrameError> {
+    shapes::encode_run(sequence, event)
+}
+
+/// Decodes one: its sequence, and the event.
+pub fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), FrameError> {
+    shapes::decode_run(bytes)
 }
 
 #[cfg(test)]

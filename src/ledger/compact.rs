@@ -5,6 +5,7 @@
 //! index and checkpoints follow; where that does not come to its end, the marker says so to the next start.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +15,10 @@ use serde::Serialize;
 use super::checkpoint::Folder;
 use super::engine::Engine;
 use super::index::Index;
-use super::journal::{self, Journal, switch};
+use super::journal::{self, Journal, Name, Record, switch};
 use super::log::Log;
 use super::proof::{self, Proven, prove};
-use super::{Attachment, Durability, LedgerError, codec, io_error, writer};
+use super::{Attachment, Durability, LedgerError, codec, io_error, run_frame, writer};
 use crate::disk;
 use crate::model::blob::BlobId;
 use crate::model::event::{Event, Origin, Recorded};
@@ -25,6 +26,7 @@ use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
 use crate::model::uses::BlobUses;
+use crate::runs::state::Runs;
 
 /// Bytes of events or blobs that go into one record.
 const RECORD: usize = 4 * 1024 * 1024;
@@ -57,7 +59,7 @@ const WHAT: &str = "the compaction";
 /// Drops the history that is not kept. `has_file` says whether a blob is there as a file, whole.
 pub fn compact(
     log: &Log,
-    checkpoints: &Folder,
+    checkpoints: &Folder<State>,
     published: &ArcSwap<State>,
     keep: Keep,
     has_file: &dyn Fn(&BlobId) -> bool,
@@ -77,7 +79,7 @@ pub fn compact(
     let at = prove(folder, begins, || true)?.state;
     let old_size = size(folder)?;
     let beside = switch::new_folder(path)?;
-    write_beside(log, &beside, &at)?;
+    write_beside(log, &beside, &at, &old.runs)?;
     let mut new = proven(&beside, begins, &old, has_file)?;
     if let Some(engine) = switch_over(log, &beside, &old, &mut new)?
         && index.ask_of(&engine, |engine| drop_old(index, engine, journal, &new)).is_some()
@@ -98,7 +100,7 @@ fn not_proven(problem: String) -> LedgerError {
 /// Reads the new journal again: it must give what the old one gives.
 fn proven(beside: &Path, begins: u64, old: &Proven, has_file: &dyn Fn(&BlobId) -> bool) -> Result<Proven, LedgerError> {
     let new = prove(beside, old.state.sequence, || true)?;
-    if new.begins != begins || new.state != old.state {
+    if new.begins != begins || new.state != old.state || new.runs != old.runs {
         return Err(not_proven("the new journal does not give the state that the old one gives".to_owned()));
     }
     let missing = new.missing(has_file);
@@ -170,8 +172,8 @@ fn open_beside(log: &Log, folder: &Path, begins: u64) -> Result<Journal, LedgerE
     Journal::open(folder, whenever, log.identity().clone(), begins)
 }
 
-/// Writes the journal that history begins at with the state `at`, from the one there is.
-fn write_beside(log: &Log, folder: &Path, at: &State) -> Result<(), LedgerError> {
+/// Writes the journal that history begins at with the state `at`, from the one there is, in which `runs` is under way.
+fn write_beside(log: &Log, folder: &Path, at: &State, runs: &Runs) -> Result<(), LedgerError> {
     let (_, journal, index) = log.parts();
     let (begins, last) = (at.sequence, journal.last());
     let beside = open_beside(log, folder, begins)?;
@@ -182,26 +184,52 @@ fn write_beside(log: &Log, folder: &Path, at: &State) -> Result<(), LedgerError>
     }
     // Times never run back: it has the time of the event whose place it takes.
     let time = log.events_from(begins).next().transpose()?.map(|recorded| recorded.time).unwrap_or_default();
-    beside.append(&[(begins, stand_in(at, time)?)], &[])?;
+    beside.append(&Record::of_events(vec![(begins, stand_in(at, time)?)]))?;
     kept.blobs.extend(index.held().frozen().all());
     copy_blobs(journal.folder(), &beside, |id| kept.blobs.contains(id))?;
+    copy_runs(journal, &beside, runs)?;
+    copy_events(journal, &beside, begins + 1..=last)?;
+    beside.sync()
+}
+
+/// Copies events.
+fn copy_events(from: &Journal, to: &Journal, wanted: RangeInclusive<u64>) -> Result<(), LedgerError> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    for record in journal.records_from(begins + 1)? {
+    for record in from.records_from(*wanted.start())? {
         // Behind the last event is nothing that counts.
         let Ok(record) = record else { break };
         for (sequence, frame) in (record.first..).zip(record.frames) {
-            if (begins + 1..=last).contains(&sequence) {
+            if wanted.contains(&sequence) {
                 bytes += frame.len();
                 batch.push((sequence, frame));
             }
         }
         if bytes >= RECORD {
-            beside.append(&std::mem::take(&mut batch), &[])?;
+            to.append(&Record::of_events(std::mem::take(&mut batch)))?;
             bytes = 0;
         }
     }
-    beside.append(&batch, &[])?;
-    beside.sync()
+    to.append(&Record::of_events(batch)).map(drop)
+}
+
+/// Copies what began what is under way, and the newest event in any case: no sequence is given twice.
+pub fn copy_runs(from: &Journal, to: &Journal, runs: &Runs) -> Result<(), LedgerError> {
+    let (mut batch, mut bytes) = (Record::default(), 0);
+    for record in from.records_since(Name::default(), u64::MAX)? {
+        for frame in record?.runs {
+            let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            let is_needed = head.kind == run_frame::BEGINS && runs.events.contains_key(&head.id);
+            if is_needed || head.sequence == runs.sequence {
+                bytes += frame.len();
+                batch.runs.push(frame);
+            }
+        }
+        if bytes >= RECORD {
+            to.append(&std::mem::take(&mut batch))?;
+            bytes = 0;
+        }
+    }
+    to.append(&batch).map(drop)
 }
 
 /// Copies small blobs of the journal in `from`, each once.
@@ -215,11 +243,11 @@ fn copy_blobs(from: &Path, to: &Journal, is_wanted: impl Fn(&BlobId) -> bool) ->
             batch.push((id, blob));
         }
         if bytes >= RECORD {
-            to.append_blobs(&std::mem::take(&mut batch))?;
+            to.append_blobs(std::mem::take(&mut batch))?;
             bytes = 0;
         }
     }
-    to.append_blobs(&batch)
+    to.append_blobs(batch)
 }
 
 /// Drops from the engine what the journal no longer has, but for blobs that are held.

@@ -1,8 +1,8 @@
 //! The engine, sled: the one file that knows it. It is an index of the journal, for reads by key: what it says is
 //! checked, and what it fails at costs nothing but time (`index.rs`).
 //!
-//! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `meta`
-//! (store id, schema, secret). It flushes when it likes.
+//! Trees: `events` (big-endian sequence → frame), `blobs` (digest → bytes of small blobs), `runs` (big-endian id of what is
+//! under way → frame that began it), `meta` (store id, schema, secret). It flushes when it likes.
 
 use std::fs::File;
 use std::ops::Deref;
@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use sled::{Batch, Db, Tree};
 
-use super::journal::Identity;
+use super::journal::{Identity, Record};
 use super::patience::{LeftAlone, PATIENCE};
-use super::{Attachment, LedgerError, SCHEMA, io_error};
+use super::{Attachment, LedgerError, SCHEMA, io_error, run_frame};
 use crate::disk;
 use crate::model::blob::BlobId;
+use crate::runs::RunId;
 
 /// Memory sled may use for pages, in bytes: the state lives in our own maps, so its cache only
 /// serves history and small blobs.
@@ -23,6 +24,9 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The tree that log lines once had; they have segments of their own since (`log_lines/migration.rs`).
 const OLD_LINES: &str = "log_lines";
+
+/// The key under which the tree of what is under way has the sequence of its newest event.
+const NEWEST_RUN: &str = "newest";
 
 /// A key and its value.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -50,6 +54,7 @@ pub struct Trees {
     db: Db,
     events: Tree,
     blobs: Tree,
+    runs: Tree,
     meta: Tree,
 }
 
@@ -105,9 +110,9 @@ impl Engine {
             faults::check(path)?;
             let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_MS));
             let db = config.open()?;
-            let [events, blobs, meta] = ["events", "blobs", "meta"].map(|tree| db.open_tree(tree));
+            let [events, blobs, runs, meta] = ["events", "blobs", "runs", "meta"].map(|tree| db.open_tree(tree));
             let file = File::open(path.join("db"))?;
-            let trees = Trees { events: events?, blobs: blobs?, meta: meta?, db };
+            let trees = Trees { events: events?, blobs: blobs?, runs: runs?, meta: meta?, db };
             Ok(Self { path: path.to_owned(), file, trees: Some(trees) })
         };
         let opened = catch_unwind(AssertUnwindSafe(open));
@@ -174,19 +179,65 @@ impl Engine {
         self.sync()
     }
 
-    /// Takes events (sequence and frame) with the blobs they need. The blobs come last: one that is here belongs to
-    /// an event that is here.
-    pub fn insert(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
+    /// Takes a record: events with the blobs they need, and what is under way. The blobs come last: one that is here
+    /// belongs to an event that is here.
+    pub fn insert(&self, record: Record) -> Result<(), LedgerError> {
         self.check()?;
-        let mut batch = Batch::default();
-        for (sequence, frame) in frames {
-            batch.insert(&sequence.to_be_bytes(), frame);
+        if !record.frames.is_empty() {
+            let mut batch = Batch::default();
+            for (sequence, frame) in (record.first..).zip(record.frames) {
+                batch.insert(&sequence.to_be_bytes(), frame);
+            }
+            self.events.apply_batch(batch).map_err(|source| self.error(source))?;
         }
-        self.events.apply_batch(batch).map_err(|source| self.error(source))?;
-        for (id, bytes) in blobs {
+        self.insert_runs(record.runs)?;
+        for (id, bytes) in &record.blobs {
             self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.error(source))?;
         }
         Ok(())
+    }
+
+    /// Takes what began, and drops what ended.
+    fn insert_runs(&self, frames: Vec<Vec<u8>>) -> Result<(), LedgerError> {
+        let mut newest = None;
+        let mut batch = Batch::default();
+        for frame in frames {
+            let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            newest = newest.max(Some(head.sequence));
+            match head.kind {
+                run_frame::BEGINS => batch.insert(&head.id.0.to_be_bytes(), frame),
+                _ => batch.remove(&head.id.0.to_be_bytes()),
+            }
+        }
+        let Some(newest) = newest else { return Ok(()) };
+        batch.insert(NEWEST_RUN, &newest.to_be_bytes());
+        self.runs.apply_batch(batch).map_err(|source| self.error(source))
+    }
+
+    /// Sequence of the newest event of what is under way that it was given; 0 if there was none.
+    pub fn newest_run(&self) -> Result<u64, LedgerError> {
+        self.check()?;
+        let newest = self.runs.get(NEWEST_RUN).map_err(|source| self.error(source))?;
+        Ok(newest.and_then(|newest| sequence(&newest)).unwrap_or(0))
+    }
+
+    /// The frame that began an entry of what is under way.
+    pub fn begin_of(&self, id: RunId) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.check()?;
+        let frame = self.runs.get(id.0.to_be_bytes()).map_err(|source| self.error(source))?;
+        Ok(frame.map(|frame| frame.to_vec()))
+    }
+
+    /// The frames that began what is under way, as far as it has them.
+    pub fn all_begins(&self) -> impl Iterator<Item = Result<Vec<u8>, LedgerError>> + use<> {
+        let path = self.path.clone();
+        let checked = self.check().err();
+        let entries = self.runs.iter().filter(|entry| entry.as_ref().map_or(true, |(key, _)| sequence(key).is_some()));
+        let frames = entries.map(move |entry| {
+            let frame = entry.map_err(|source| LedgerError::Engine { path: path.clone(), source })?.1;
+            Ok(frame.to_vec())
+        });
+        checked.map(Err).into_iter().chain(frames)
     }
 
     /// The bytes of a small blob, as they lie there.
@@ -216,7 +267,7 @@ impl Engine {
 
     /// Takes `frame` as the event `begins`, and drops the events before it.
     pub fn begin_at(&self, begins: u64, frame: Vec<u8>) -> Result<(), LedgerError> {
-        self.insert(vec![(begins, frame)], &[])?;
+        self.insert(Record::of_events(vec![(begins, frame)]))?;
         loop {
             self.check()?;
             let keys = self.events.range(..begins.to_be_bytes()).keys().take(DROP);

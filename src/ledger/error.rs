@@ -47,6 +47,12 @@ pub enum LedgerError {
         /// What is wrong with it.
         source: FrameError,
     },
+    /// What was written of something under way cannot be read.
+    #[error("an event of what is under way cannot be read: {source}")]
+    DamagedRun {
+        /// What is wrong with it.
+        source: FrameError,
+    },
     /// An event is not there.
     #[error(
         "the store has no event {expected} (the next one is {found}). `larder verify` tells more, `larder recover` saves what is whole"

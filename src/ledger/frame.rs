@@ -84,7 +84,8 @@ pub fn frame_named(kind: u16, payload: &impl Serialize) -> Result<Vec<u8>, Frame
     framed(kind, NAMED, |bytes| write_named(bytes, payload))
 }
 
-fn framed(
+/// Writes a frame whose payload `write` appends.
+pub fn framed(
     kind: u16,
     version: u16,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
@@ -131,7 +132,8 @@ pub fn named(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
     Ok(bytes)
 }
 
-fn write_named(bytes: &mut Vec<u8>, payload: &impl Serialize) -> Result<(), FrameError> {
+/// Appends a self-describing payload.
+pub fn write_named(bytes: &mut Vec<u8>, payload: &impl Serialize) -> Result<(), FrameError> {
     let mut serializer = rmp_serde::Serializer::new(bytes).with_struct_map().with_human_readable();
     Ok(payload.serialize(&mut serializer)?)
 }

@@ -12,10 +12,11 @@ use super::catalog::Catalog;
 use super::engine::Engine;
 use super::health::Health;
 use super::held::Held;
-use super::journal::Journal;
-use super::{Attachment, LedgerError, codec};
+use super::journal::{Journal, Name, Record};
+use super::{LedgerError, codec};
 use crate::model::blob::BlobId;
 use crate::model::event::Recorded;
+use crate::runs::RunId;
 
 /// The part of the store, for its health.
 pub const PART: &str = "index";
@@ -29,6 +30,8 @@ pub struct Index {
     engine: Mutex<Option<Arc<Engine>>>,
     /// Up to where it was right.
     right_to: AtomicU64,
+    /// Sequence of the newest event of what is under way.
+    newest_run: AtomicU64,
     /// Whether its files may be at fault, and not only what the system did with them.
     damaged: Mutex<bool>,
     /// Whether its files cannot even be opened.
@@ -46,6 +49,7 @@ impl Index {
             held: Held::default(),
             engine: Mutex::default(),
             right_to: AtomicU64::new(0),
+            newest_run: AtomicU64::new(0),
             damaged: Mutex::default(),
             unreadable: Mutex::default(),
             on_failure: Mutex::default(),
@@ -123,14 +127,44 @@ impl Index {
         answered.inspect_err(|error| self.give_up(error)).ok()
     }
 
-    /// Takes events and blobs that are in the journal.
-    pub fn insert(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) {
-        let last = frames.last().map(|(sequence, _)| *sequence);
-        if self.ask(|engine| engine.insert(frames, blobs)).is_some()
+    /// Takes a record that is in the journal.
+    pub fn insert(&self, record: Record) {
+        let last = (!record.frames.is_empty()).then(|| record.next() - 1);
+        if !record.runs.is_empty() {
+            self.newest_run.fetch_add(record.runs.len() as u64, Ordering::AcqRel);
+        }
+        if self.ask(|engine| engine.insert(record)).is_some()
             && let Some(last) = last
         {
             self.right_to.store(last, Ordering::Release);
         }
+    }
+
+    /// Sequence of the newest event of what is under way.
+    pub fn newest_run(&self) -> u64 {
+        self.newest_run.load(Ordering::Acquire)
+    }
+
+    /// Notes what is the newest event of what is under way, and brings the engine up to it. Events behind the event
+    /// `covered` lie from the segment `since` on.
+    pub fn follow_runs(&self, journal: &Journal, newest: u64, covered: u64, since: Name) {
+        self.newest_run.store(newest, Ordering::Release);
+        self.ask(|engine| {
+            let has = engine.newest_run()?;
+            if has >= newest {
+                return Ok(());
+            }
+            let since = if has < covered { Name::default() } else { since };
+            for record in journal.records_since(since, u64::MAX)? {
+                engine.insert(Record { runs: record?.runs, ..Record::default() })?;
+            }
+            Ok(())
+        });
+    }
+
+    /// The frame that began an entry of what is under way; `None`: the journal has to be asked.
+    pub fn begin_of(&self, id: RunId) -> Option<Vec<u8>> {
+        self.ask(|engine| engine.begin_of(id)).flatten()
     }
 
     /// Events from `from` to `to`; `None`: the journal has to be asked.

@@ -14,6 +14,7 @@ use crate::model::event::Event;
 use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
 use crate::model::uses::BlobUses;
+use crate::runs::state::Runs;
 
 /// Something that is not as it was written.
 #[derive(Debug, Clone, Serialize)]
@@ -43,6 +44,8 @@ pub struct Inspected {
     pub other_checkpoints: u64,
     /// The state after `last`.
     pub state: State,
+    /// What is under way.
+    pub runs: Runs,
     /// The blobs that the events refer to.
     pub uses: BlobUses,
     /// The blobs that lie in the journal.
@@ -96,7 +99,7 @@ type Checkpoints = Vec<(u64, PathBuf, State)>;
 
 fn checkpoints(store: &Path, found: &mut Inspected) -> Result<Checkpoints, LedgerError> {
     let mut whole = Vec::new();
-    for (sequence, path, state) in checkpoint::scan(&store.join("checkpoints"))? {
+    for (sequence, path, state) in checkpoint::scan::<State>(&store.join("checkpoints"))? {
         found.checkpoints += 1;
         match state {
             Ok(state) if state.sequence == sequence => whole.push((sequence, path, state)),
@@ -133,6 +136,14 @@ impl Inspected {
             self.small.insert(*id);
             if deep && Sha256::digest(bytes)[..] != id.0 {
                 self.report(path, Some(record.first), &format!("blob {id} in the record of this event is damaged"));
+            }
+        }
+        for frame in &record.runs {
+            match codec::decode_run(frame) {
+                Ok((sequence, event)) => self.runs.apply(sequence, &event),
+                Err(error) => {
+                    self.report(path, Some(record.first), &format!("what is under way before this event: {error}"));
+                }
             }
         }
         for (sequence, frame) in (record.first..).zip(&record.frames) {

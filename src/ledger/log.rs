@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::{self, Engine};
@@ -17,12 +18,14 @@ use super::events::Events;
 use super::frame::FrameError;
 use super::health::Health;
 use super::index::{Index, SmallBlobs};
-use super::journal::{self, Identity, Journal, switch};
+use super::journal::{self, Identity, Journal, Name, Record, switch};
 use super::reindex::{self, Reindex, Reindexer};
-use super::scrub::Scrubber;
-use super::{Attachment, Durability, LedgerError, codec, mend};
+use super::scrub::{self, Scrubber};
+use super::{Durability, LedgerError, codec, mend, run_frame};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
+use crate::runs::RunId;
+use crate::runs::state::Runs;
 
 /// Events that are copied between journal and engine at a time.
 const COPY: usize = 1000;
@@ -139,7 +142,7 @@ impl Log {
     }
 
     /// Starts what looks after journal and index in the background.
-    pub fn start_upkeep(&mut self) {
+    pub fn start_upkeep(&mut self, runs: Arc<ArcSwap<Runs>>) {
         self.spare = None;
         self.reindexer = Some(Reindexer::start(Reindex {
             store: self.path.clone(),
@@ -150,12 +153,13 @@ impl Log {
             stop: Arc::default(),
             set_aside: AtomicBool::new(false),
         }));
-        self.scrubber = Some(Scrubber::start(
-            Arc::clone(&self.journal),
-            Arc::clone(&self.index),
-            Arc::clone(&self.health),
-            Arc::clone(&self.writing),
-        ));
+        self.scrubber = Some(Scrubber::start(scrub::Store {
+            journal: Arc::clone(&self.journal),
+            index: Arc::clone(&self.index),
+            health: Arc::clone(&self.health),
+            writing: Arc::clone(&self.writing),
+            runs,
+        }));
     }
 
     /// Makes the journal whole from the engine, after a replay met `problem`.
@@ -202,19 +206,49 @@ impl Log {
         (self.index.engine(), self.spare.as_ref())
     }
 
-    /// Stores events (sequence and frame, all or nothing) with the blobs they need; on disk when it
-    /// returns, if durability is `Always`.
-    pub fn append(&self, frames: Vec<(u64, Vec<u8>)>, blobs: &[Attachment]) -> Result<(), LedgerError> {
+    /// Stores events (all or nothing) with the blobs they need; on disk when it returns, if durability is `Always`.
+    /// Says how many bytes that took.
+    pub fn append(&self, record: Record) -> Result<u64, LedgerError> {
+        if record.is_empty() {
+            return Ok(0);
+        }
         let _writing = self.writing();
-        let stored = self.journal.append(&frames, blobs);
+        let stored = self.journal.append(&record);
         self.health.note(PART, &stored);
-        stored?;
+        let bytes = stored?;
         if self.generation.swap(self.journal.generation(), Ordering::AcqRel) != self.journal.generation() {
             // The index has blobs that this journal has not.
             self.index.give_up(&LedgerError::DamagedMeta("another journal took the place of the one it is of"));
         }
-        self.index.insert(frames, blobs);
-        Ok(())
+        self.index.insert(record);
+        Ok(bytes)
+    }
+
+    /// The segment that is written to.
+    pub fn newest_segment(&self) -> Name {
+        self.journal.newest_segment()
+    }
+
+    /// Brings the index up to what is under way: events behind the event `covered` lie from the segment `since` on.
+    pub fn follow_runs(&self, runs: &Runs, covered: u64, since: Name) {
+        self.index.follow_runs(&self.journal, runs.sequence, covered, since);
+    }
+
+    /// The frame that began an entry of what is under way, as long as that is there.
+    pub fn begin_of(&self, id: RunId) -> Result<Option<Vec<u8>>, LedgerError> {
+        if let Some(frame) = self.index.begin_of(id) {
+            return Ok(Some(frame));
+        }
+        let mut found = None;
+        for record in self.journal.records_since(Name::default(), u64::MAX)? {
+            for frame in record?.runs {
+                let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+                if head.id == id {
+                    found = (head.kind == run_frame::BEGINS).then_some(frame);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Notes whether the store is still where it was opened.
@@ -387,7 +421,8 @@ fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
         let (sequence, frame) = entry?;
         batch.push((sequence, frame));
         if batch.len() == COPY || sequence == last {
-            journal.append(&std::mem::take(&mut batch), &std::mem::take(&mut blobs))?;
+            let record = Record { blobs: std::mem::take(&mut blobs), ..Record::of_events(std::mem::take(&mut batch)) };
+            journal.append(&record)?;
         }
     }
     journal.sync()

@@ -10,8 +10,9 @@ use sha2::{Digest as _, Sha256};
 use super::engine::Engine;
 use super::journal::list::{self, Loss};
 use super::journal::{self, Identity, Journal, Record, sealed, segment, switch};
-use super::{Attachment, Durability, LedgerError, codec, proof};
+use super::{Attachment, Durability, LedgerError, codec, proof, run_frame};
 use crate::model::blob::BlobId;
+use crate::runs::RunId;
 
 /// Bytes of events or blobs that go into one record.
 const RECORD: usize = 4 * 1024 * 1024;
@@ -106,6 +107,8 @@ struct Anew<'a> {
     problem: &'a LedgerError,
     next: u64,
     seen: HashSet<BlobId>,
+    /// What is under way that it has the beginning, or the end, of.
+    runs: HashSet<RunId>,
 }
 
 impl<'a> Anew<'a> {
@@ -117,13 +120,13 @@ impl<'a> Anew<'a> {
         problem: &'a LedgerError,
     ) -> Result<Self, LedgerError> {
         let begins = match segments.first() {
-            Some((first, path)) if *first == 1 || journal::begins_by_compaction(path)? == Some(true) => *first,
+            Some((name, path)) if name.first == 1 || journal::begins_by_compaction(path)? == Some(true) => name.first,
             _ => engine.first()?.unwrap_or(1),
         };
         // Synced as a whole, at the end.
         let whenever = Durability::Interval(std::time::Duration::MAX);
         let journal = Journal::open(folder, whenever, identity.clone(), begins)?;
-        Ok(Self { journal, engine, problem, next: begins, seen: HashSet::new() })
+        Ok(Self { journal, engine, problem, next: begins, seen: HashSet::new(), runs: HashSet::new() })
     }
 
     /// Writes everything; returns the newest event.
@@ -142,25 +145,41 @@ impl<'a> Anew<'a> {
                 self.blobs(vec![(id, bytes)])?;
             }
         }
+        self.lost_runs()?;
         self.journal.sync()?;
         Ok(self.journal.last())
     }
 
+    /// Takes what is under way of which nothing was found: its beginning lay in what is lost.
+    fn lost_runs(&mut self) -> Result<(), LedgerError> {
+        for frame in self.engine.all_begins() {
+            let frame = frame?;
+            let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            if self.runs.insert(head.id) {
+                self.journal.append(&Record { runs: vec![frame], ..Record::default() })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a record, and what is missing before it from the engine.
-    fn take(&mut self, record: Record) -> Result<(), LedgerError> {
+    fn take(&mut self, mut record: Record) -> Result<(), LedgerError> {
         if record.first > self.next {
             self.fill(record.first - 1)?;
         }
-        let next = self.next;
-        let frames: Vec<_> = (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= next).collect();
-        self.next += frames.len() as u64;
-        self.blobs(record.blobs)?;
-        self.journal.append(&frames, &[])
+        record.leave_out_before(self.next);
+        self.next += record.frames.len() as u64;
+        self.blobs(std::mem::take(&mut record.blobs))?;
+        for frame in &record.runs {
+            let (head, _) = run_frame::read(frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            self.runs.insert(head.id);
+        }
+        self.journal.append(&record).map(drop)
     }
 
     fn blobs(&mut self, blobs: Vec<Attachment>) -> Result<(), LedgerError> {
         let new: Vec<_> = blobs.into_iter().filter(|(id, _)| self.seen.insert(*id)).collect();
-        self.journal.append_blobs(&new)
+        self.journal.append_blobs(new)
     }
 
     /// Takes the events up to `last` from the engine.
@@ -177,11 +196,11 @@ impl<'a> Anew<'a> {
             batch.push((found, frame));
             self.next += 1;
             if bytes >= RECORD {
-                self.journal.append(&std::mem::take(&mut batch), &[])?;
+                self.journal.append(&Record::of_events(std::mem::take(&mut batch)))?;
                 bytes = 0;
             }
         }
-        self.journal.append(&batch, &[])?;
+        self.journal.append(&Record::of_events(batch))?;
         if self.next <= last {
             let why = format!("the index has no event {}", self.next);
             return Err(with_reason(self.problem, &why));

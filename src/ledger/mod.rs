@@ -6,6 +6,7 @@
 
 mod catalog;
 mod checkpoint;
+mod clean;
 mod codec;
 pub mod compact;
 pub mod difference;
@@ -20,6 +21,7 @@ pub mod inspect;
 mod journal;
 mod log;
 pub mod log_lines;
+mod machine;
 mod mask;
 mod mend;
 #[path = "../../migrations/mod.rs"]
@@ -31,7 +33,9 @@ mod proof;
 pub mod recover;
 mod reindex;
 mod replay;
+mod run_frame;
 mod scrub;
+mod segment_files;
 mod shapes;
 pub mod time_travel;
 mod writer;
@@ -62,6 +66,10 @@ use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
 use crate::model::state::State;
 use crate::model::uses::BlobUses;
+use crate::runs::RunId;
+use crate::runs::command::RunCommand;
+use crate::runs::event::RunEvent;
+use crate::runs::state::Runs;
 
 /// Version of the store's layout; a store of a newer one is refused.
 pub const SCHEMA: u32 = 5;
@@ -119,9 +127,10 @@ pub enum CommitError {
 /// A small blob that is stored together with the events that refer to it.
 pub type Attachment = (BlobId, Bytes);
 
-/// A command on its way to the writer.
+/// Commands on their way to the writer: on one machine, or on both, which is all or nothing.
 struct Job {
-    command: Command,
+    model: Option<Command>,
+    runs: Option<RunCommand>,
     origin: Origin,
     attachments: Vec<Attachment>,
     reply: oneshot::Sender<Result<Committed, CommitError>>,
@@ -132,10 +141,12 @@ struct Job {
 pub struct Ledger {
     log: Arc<log::Log>,
     log_lines: log_lines::LogLines,
-    checkpoints: checkpoint::Folder,
+    checkpoints: checkpoint::Folder<State>,
     memory: time_travel::Memory,
     published: Arc<ArcSwap<State>>,
     changes: watch::Receiver<u64>,
+    runs: Arc<ArcSwap<Runs>>,
+    run_changes: watch::Receiver<u64>,
     jobs: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
     writer: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
     limits: Limits,
@@ -150,36 +161,43 @@ impl Ledger {
     /// Opens as [`Ledger::open`] does, with checkpoints by `policy`.
     pub fn open_with(options: Options, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
         let log = log::Log::open(&options.path, options.durability)?;
-        let checkpoints = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
+        let checkpoints = machine::Checkpoints {
+            model: checkpoint::Folder::open(&options.path.join("checkpoints"))?,
+            // In the journal's folder: another journal in its place has its events elsewhere.
+            runs: checkpoint::Folder::open(&log.parts().1.folder().join("runs"))?,
+        };
         let (mut log, replayed) = replayed(log, &checkpoints)?;
+        log.follow_runs(&replayed.runs, replayed.progress.runs, replayed.runs_since);
         let log_lines = {
             let (right, other) = log.engine();
             log_lines::LogLines::open(&options.path, options.durability, right.as_deref().or(other))?
         };
-        log.start_upkeep();
+        let (model, changes) = published(replayed.state.sequence, replayed.state);
+        let (runs, run_changes) = published(replayed.runs.sequence, replayed.runs);
+        log.start_upkeep(Arc::clone(&runs.state));
         let log = Arc::new(log);
-        checkpoints.remove_before(log.begins())?;
+        checkpoints.model.remove_before(log.begins())?;
         let limits = options.limits.clone();
-        let published = Arc::new(ArcSwap::from_pointee(replayed.state));
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let (announce, changes) = watch::channel(published.load().sequence);
+        let (published, published_runs) = (Arc::clone(&model.state), Arc::clone(&runs.state));
         let writer = writer::Writer::new(
             Arc::clone(&log),
             checkpoints.clone(),
-            Arc::clone(&published),
-            announce,
+            (model, runs),
             options.limits,
             policy,
-            &replayed.progress,
+            replayed.progress,
         );
         let thread = writer.spawn(receiver);
         Ok(Self {
             log,
             log_lines,
-            checkpoints,
+            checkpoints: checkpoints.model,
             memory: time_travel::Memory::default(),
             published,
             changes,
+            runs: published_runs,
+            run_changes,
             jobs: std::sync::Mutex::new(Some(sender)),
             writer: std::sync::Mutex::new(Some(thread)),
             limits,
@@ -234,11 +252,58 @@ impl Ledger {
         origin: Origin,
         attachments: Vec<Attachment>,
     ) -> Result<Committed, CommitError> {
+        self.ask((Some(command), None), origin, attachments).await
+    }
+
+    /// Decides a command on what is under way, stores its events, publishes the new state, and then answers.
+    pub async fn commit_run(&self, command: RunCommand) -> Result<Committed, CommitError> {
+        self.ask((None, Some(command)), Origin::default(), Vec::new()).await
+    }
+
+    /// Decides a command on what is configured, and one on what is under way after that: both, or neither.
+    pub async fn commit_both(
+        &self,
+        model: Command,
+        runs: RunCommand,
+        origin: Origin,
+        attachments: Vec<Attachment>,
+    ) -> Result<Committed, CommitError> {
+        self.ask((Some(model), Some(runs)), origin, attachments).await
+    }
+
+    async fn ask(
+        &self,
+        (model, runs): (Option<Command>, Option<RunCommand>),
+        origin: Origin,
+        attachments: Vec<Attachment>,
+    ) -> Result<Committed, CommitError> {
         let jobs = self.jobs.lock().expect("no holder of this lock panics").clone();
         let (reply, answer) = oneshot::channel();
-        let job = Job { command, origin, attachments, reply };
+        let job = Job { model, runs, origin, attachments, reply };
         jobs.ok_or(CommitError::Closed)?.send(job).await.map_err(|_| CommitError::Closed)?;
         answer.await.map_err(|_| CommitError::Closed)?
+    }
+
+    /// What is under way.
+    pub fn runs(&self) -> Arc<Runs> {
+        self.runs.load_full()
+    }
+
+    /// Tells the sequence of each newly published state of what is under way.
+    pub fn run_changes(&self) -> watch::Receiver<u64> {
+        self.run_changes.clone()
+    }
+
+    /// The payload of an event that waits; `None` where it does not wait any more. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn payload(&self, id: RunId) -> Result<Option<Bytes>, LedgerError> {
+        let Some(frame) = self.log.begin_of(id)? else { return Ok(None) };
+        match codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?.1 {
+            RunEvent::Accepted { payload, .. } => Ok(Some(payload)),
+            RunEvent::Ended(_) => Ok(None),
+        }
     }
 
     /// What `command` would lead to, without doing it (`DryRun`).
@@ -331,8 +396,17 @@ impl Ledger {
     }
 }
 
-/// The state of a log. What the journal lost is mended from the index, if that has it.
-fn replayed(mut log: log::Log, checkpoints: &checkpoint::Folder) -> Result<(log::Log, replay::Replayed), LedgerError> {
+/// Where a state is published, and who hears of it.
+fn published<S>(sequence: u64, state: S) -> (writer::Published<S>, watch::Receiver<u64>) {
+    let (announce, changes) = watch::channel(sequence);
+    (writer::Published { state: Arc::new(ArcSwap::from_pointee(state)), announce }, changes)
+}
+
+/// The states of a log. What the journal lost is mended from the index, if that has it.
+fn replayed(
+    mut log: log::Log,
+    checkpoints: &machine::Checkpoints,
+) -> Result<(log::Log, replay::Replayed), LedgerError> {
     let replayed = match replay::latest(&log, checkpoints) {
         Err(error) if error.is_the_journals() => {
             // The damage says more than why it cannot be mended.

@@ -12,6 +12,7 @@ use crate::model::event::Event;
 use crate::model::history::event::HistoryEvent;
 use crate::model::state::State;
 use crate::model::uses::BlobUses;
+use crate::runs::state::Runs;
 
 /// What a whole journal gives.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Proven {
     pub begins: u64,
     /// The state after the newest event.
     pub state: State,
+    /// What is under way.
+    pub runs: Runs,
     /// The blobs that the events need.
     pub uses: BlobUses,
     /// The blobs that lie in the journal, each as its name says.
@@ -57,6 +60,10 @@ impl Proven {
                 return Err(LedgerError::NotProven { what: "reading the journal", problem });
             }
             self.small.insert(*id);
+        }
+        for frame in &record.runs {
+            let (sequence, event) = codec::decode_run(frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            self.runs.apply(sequence, &event);
         }
         for (sequence, frame) in (record.first..).zip(&record.frames).take_while(|(sequence, _)| *sequence <= last) {
             let recorded =

@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 use super::engine::Engine;
 use super::inspect::{Damage, journal_folder};
 use super::journal::{self, Identity, Journal, Record, list};
-use super::{Durability, LedgerError, checkpoint, codec, compact, io_error};
+use super::{Durability, LedgerError, checkpoint, codec, compact, io_error, run_frame};
 use crate::disk;
 use crate::model::blob::BlobId;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
 use crate::model::uses::BlobUses;
+use crate::runs::state::Runs;
 
 /// What was written anew.
 #[derive(Debug, Default)]
@@ -59,7 +60,7 @@ fn recover_with(store: &Path, to: u64, into: &Path, engine: Option<&Engine>) -> 
         (Err(error), None) => return Err(error),
     };
     let engine = engine.filter(|engine| engine.identity().is_ok_and(|of| of.as_ref() == Some(&identity)));
-    let checkpoints = checkpoint::scan(&store.join("checkpoints"))?;
+    let checkpoints = checkpoint::scan::<State>(&store.join("checkpoints"))?;
     let checkpoints = checkpoints.into_iter().filter_map(|(sequence, _, state)| Some((sequence, state.ok()?)));
     let segments = journal::segments(&folder)?;
     let mut work = Work {
@@ -76,6 +77,7 @@ fn recover_with(store: &Path, to: u64, into: &Path, engine: Option<&Engine>) -> 
     work.tell_of_losses(&folder)?;
     work.tell_of_the_end(&segments);
     work.blobs(&segments)?;
+    work.runs(&segments)?;
     if let Some(journal) = &work.journal {
         journal.sync()?;
     }
@@ -123,7 +125,7 @@ impl Work<'_> {
 
     fn events(&mut self, segments: &[journal::Segment]) -> Result<(), LedgerError> {
         let begins = match segments.first() {
-            Some((first, path)) if journal::begins_by_compaction(path)? == Some(true) => *first,
+            Some((name, path)) if journal::begins_by_compaction(path)? == Some(true) => name.first,
             _ => self.engine.and_then(|engine| engine.first().ok().flatten()).unwrap_or(1),
         };
         self.found.last = begins - 1;
@@ -228,7 +230,7 @@ impl Work<'_> {
             batch.push((sequence, frame));
         }
         if !batch.is_empty() {
-            self.journal()?.append(&batch, &[])?;
+            self.journal()?.append(&Record::of_events(batch))?;
         }
         Ok(goes_on)
     }
@@ -243,6 +245,30 @@ impl Work<'_> {
         Ok(self.journal.as_ref().expect("was just opened"))
     }
 
+    /// Takes along what is under way: from the journal, and what only the index has.
+    fn runs(&mut self, segments: &[journal::Segment]) -> Result<(), LedgerError> {
+        let mut runs = Runs::default();
+        let frames = || whole_records(segments).flat_map(|(_, record)| record.runs);
+        for frame in frames() {
+            // What cannot be read is what is not there.
+            if let Ok((sequence, event)) = codec::decode_run(&frame) {
+                runs.apply(sequence, &event);
+            }
+        }
+        let known: HashSet<_> = frames().filter_map(|frame| Some(run_frame::read(&frame).ok()?.0.id)).collect();
+        let of_engine = self.engine.into_iter().flat_map(|engine| engine.all_begins().map_while(Result::ok));
+        let is_lost = |frame: &Vec<u8>| run_frame::read(frame).is_ok_and(|(head, _)| !known.contains(&head.id));
+        let is_needed = |frame: &Vec<u8>| {
+            run_frame::read(frame).is_ok_and(|(head, _)| {
+                head.kind == run_frame::BEGINS && runs.events.contains_key(&head.id) || head.sequence == runs.sequence
+            })
+        };
+        for frame in frames().filter(is_needed).chain(of_engine.filter(is_lost)) {
+            self.journal()?.append(&Record { runs: vec![frame], ..Record::default() })?;
+        }
+        Ok(())
+    }
+
     /// Takes the small blobs along that the events need, from journal and index.
     fn blobs(&mut self, segments: &[journal::Segment]) -> Result<(), LedgerError> {
         let needed = self.found.uses.blobs.clone();
@@ -255,7 +281,7 @@ impl Work<'_> {
             }
         }
         for (id, bytes) in found {
-            self.journal()?.append_blobs(&[(id, bytes)])?;
+            self.journal()?.append_blobs(vec![(id, bytes)])?;
             self.found.small.insert(id);
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::engine::{self, Engine};
 use super::health::Health;
 use super::index::{Index, PART};
-use super::journal::Journal;
+use super::journal::{Journal, Name, Record};
 use super::patience::{self, PATIENCE};
 use super::{LedgerError, io_error, proof};
 use crate::disk;
@@ -164,6 +164,12 @@ impl Reindex {
         let next = self.follow(&engine, (engine.last()? + 1).max(self.journal.begins()))?;
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.follow(&engine, next)?;
+        if engine.newest_run()? < self.index.newest_run() {
+            // It missed some, nobody knows where.
+            for record in self.journal.records_since(Name::default(), u64::MAX)? {
+                engine.insert(Record { runs: record?.runs, ..Record::default() })?;
+            }
+        }
         engine.sync()?;
         if self.journal.generation() != generation {
             let error = LedgerError::DamagedMeta("the journal was compacted meanwhile");
@@ -191,16 +197,13 @@ pub fn follow(journal: &Journal, engine: &Engine, from: u64, go_on: impl Fn() ->
         if record.is_err() && expected > last {
             break;
         }
-        let record = record?;
-        let frames: Vec<_> =
-            (record.first..).zip(record.frames).filter(|(sequence, _)| *sequence >= expected).collect();
-        match frames.first() {
-            Some((found, _)) if *found != expected => {
-                return Err(LedgerError::MissingEvent { expected, found: *found });
-            }
-            _ => expected += frames.len() as u64,
+        let mut record = record?;
+        record.leave_out_before(expected);
+        if !record.frames.is_empty() && record.first != expected {
+            return Err(LedgerError::MissingEvent { expected, found: record.first });
         }
-        engine.insert(frames, &record.blobs)?;
+        expected += record.frames.len() as u64;
+        engine.insert(record)?;
     }
     if expected <= last {
         return Err(LedgerError::MissingEvent { expected, found: last + 1 });

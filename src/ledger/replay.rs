@@ -1,15 +1,24 @@
-//! Replay: newest checkpoint, then the events behind it.
+//! Replay: the newest checkpoints, then the events behind them.
 
-use super::LedgerError;
+use std::sync::Arc;
+
 use super::checkpoint::Folder;
+use super::journal::{Name, Record};
 use super::log::Log;
+use super::machine::{Checkpoints, RunsCheckpoint};
+use super::{LedgerError, codec};
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::runs::state::Runs;
 
-/// A state rebuilt from disk.
+/// The states rebuilt from disk.
 pub struct Replayed {
-    /// The state.
+    /// What is configured.
     pub state: State,
+    /// What is under way.
+    pub runs: Runs,
+    /// The segment from which on the events of `runs` were read.
+    pub runs_since: Name,
     /// Where the writer goes on.
     pub progress: Progress,
 }
@@ -17,15 +26,17 @@ pub struct Replayed {
 /// What the writer needs to know of the past.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
-    /// Sequence of the newest checkpoint.
-    pub checkpoint: u64,
+    /// Sequence of the model's newest checkpoint.
+    pub model: u64,
+    /// That of the newest checkpoint of what is under way.
+    pub runs: u64,
     /// Time of the newest event: times never run back.
     pub time: Timestamp,
 }
 
-/// Rebuilds the current state.
-pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> {
-    let checkpoint = checkpoints.newest()?;
+/// Rebuilds the current states, by one reading of the journal.
+pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerError> {
+    let checkpoint = checkpoints.model.newest()?;
     if let Some(beyond) = checkpoint.as_ref().map(|state| state.sequence).filter(|sequence| *sequence > log.last()) {
         // A checkpoint is written when its events are on disk.
         return Err(LedgerError::LostEvents {
@@ -35,19 +46,48 @@ pub fn latest(log: &Log, checkpoints: &Folder) -> Result<Replayed, LedgerError> 
             reason: "a checkpoint says that they were there".to_owned(),
         });
     }
-    let mut state = base(checkpoint, log);
+    let state = base(checkpoint, log);
+    let RunsCheckpoint { state: runs, segment } = checkpoints.runs.newest()?.unwrap_or_default();
     // The newest event's own time, also when a checkpoint covers it.
-    let mut progress = Progress { checkpoint: state.sequence, time: log.last_time()? };
-    for recorded in log.events_from(state.sequence + 1) {
-        let recorded = recorded?;
-        state.apply(&recorded.event);
-        progress.time = recorded.time;
+    let progress = Progress { model: state.sequence, runs: runs.sequence, time: log.last_time()? };
+    let runs = Arc::unwrap_or_clone(runs);
+    let mut replayed = Replayed { state, runs, runs_since: segment, progress };
+    for record in log.parts().1.records_since(segment, replayed.state.sequence + 1)? {
+        replayed.take(record?)?;
     }
-    Ok(Replayed { state, progress })
+    let last = log.last();
+    if replayed.state.sequence < last {
+        return Err(LedgerError::MissingEvent { expected: replayed.state.sequence + 1, found: last + 1 });
+    }
+    Ok(replayed)
 }
 
-/// The state after event `sequence`, which is there: falling short of it is an error.
-pub fn at(log: &Log, checkpoints: &Folder, sequence: u64) -> Result<State, LedgerError> {
+impl Replayed {
+    fn take(&mut self, record: Record) -> Result<(), LedgerError> {
+        for (sequence, frame) in (record.first..).zip(record.frames) {
+            if sequence <= self.state.sequence {
+                continue;
+            }
+            if sequence > self.state.sequence + 1 {
+                return Err(LedgerError::MissingEvent { expected: self.state.sequence + 1, found: sequence });
+            }
+            let recorded = codec::decode(sequence, &frame);
+            let recorded = recorded.map_err(|source| LedgerError::DamagedEvent { sequence, source })?;
+            self.state.apply(&recorded.event);
+            self.progress.time = recorded.time;
+        }
+        for frame in record.runs {
+            let (sequence, event) = codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            if sequence > self.progress.runs {
+                self.runs.apply(sequence, &event);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The model's state after event `sequence`, which is there: falling short of it is an error.
+pub fn at(log: &Log, checkpoints: &Folder<State>, sequence: u64) -> Result<State, LedgerError> {
     let mut state = base(checkpoints.newest_until(sequence)?, log);
     let missing = usize::try_from(sequence - state.sequence).unwrap_or(usize::MAX);
     for recorded in log.events_from(state.sequence + 1).take(missing) {

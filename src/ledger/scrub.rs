@@ -1,24 +1,31 @@
 //! Looks after sealed segments of the journal in the background. Each is read once after a start: one that is damaged
-//! is made anew from what the engine has of it, and a plain one is compressed.
+//! is made anew from what the engine has of it, and a plain one is compressed. What was under way and is done leaves them
+//! (`clean.rs`).
 
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
+use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
 
+use super::clean::Cleaner;
+use super::engine::Engine;
 use super::health::Health;
 use super::index::Index;
-use super::journal::{Journal, Record, sealed, segments};
+use super::journal::{Journal, Record, sealed, segments, whole_records};
 use super::patience::{self, PATIENCE};
-use super::{LedgerError, codec, io_error, proof};
+use super::segment_files::SegmentFiles;
+use super::{LedgerError, codec, io_error, proof, run_frame};
 use crate::disk;
 use crate::model::blob::BlobId;
 use crate::model::uses::BlobUses;
+use crate::runs::RunId;
+use crate::runs::state::Runs;
 
 /// The thread, which ends with this, at the next segment.
 pub struct Scrubber {
@@ -31,24 +38,42 @@ pub struct Scrubber {
 /// What it works on.
 struct Scrub {
     journal: Arc<Journal>,
+    files: SegmentFiles,
     index: Arc<Index>,
     health: Arc<Health>,
-    /// Held by whoever appends or compacts: the folder is another one after a compaction.
-    writing: Arc<Mutex<()>>,
     stop: Arc<AtomicBool>,
+}
+
+/// What a scrubber works on, and what it asks.
+pub struct Store {
+    /// The truth.
+    pub journal: Arc<Journal>,
+    /// What damage is mended from.
+    pub index: Arc<Index>,
+    /// Where it says what cannot be mended.
+    pub health: Arc<Health>,
+    /// Held by whoever appends or compacts.
+    pub writing: Arc<Mutex<()>>,
+    /// What is under way.
+    pub runs: Arc<ArcSwap<Runs>>,
 }
 
 impl Scrubber {
     /// Starts with all segments; then it looks for those that are sealed.
-    pub fn start(journal: Arc<Journal>, index: Arc<Index>, health: Arc<Health>, writing: Arc<Mutex<()>>) -> Self {
+    pub fn start(store: Store) -> Self {
         let (wake, woken) = mpsc::channel();
+        let Store { journal, index, health, writing, runs } = store;
         journal.tell_sealed(wake.clone());
         let stop = Arc::<AtomicBool>::default();
-        let scrub = Scrub { journal: Arc::clone(&journal), index, health, writing, stop: Arc::clone(&stop) };
+        let files = SegmentFiles { journal: Arc::clone(&journal), writing };
+        let scrub = Scrub { journal: Arc::clone(&journal), files, index, health, stop: Arc::clone(&stop) };
         let run = move || {
+            let mut cleaner = Cleaner::new(runs);
             scrub.all(true);
+            cleaner.clean(&scrub.files, &scrub.stop);
             while let Ok(()) = woken.recv() {
                 scrub.all(false);
+                cleaner.clean(&scrub.files, &scrub.stop);
             }
         };
         // Without it the journal is as good, only larger.
@@ -73,15 +98,15 @@ impl Scrub {
     fn all(&self, check: bool) {
         let Ok(segments) = segments(self.journal.folder()) else { return };
         for pair in segments.windows(2) {
-            let [(first, path), (next, _)] = pair else { continue };
+            let [(name, path), (next, _)] = pair else { continue };
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             if !check && sealed::is_compressed(path) {
                 continue;
             }
-            let part = format!("segment {first}");
-            match self.one(*first, path, *next) {
+            let part = format!("segment {name}");
+            match self.one(name.first, path, next.first) {
                 // A compaction took it away.
                 Err(_) if !path.exists() && !sealed::compressed_name(path).exists() => self.health.clear(&part),
                 Err(error) => {
@@ -102,44 +127,17 @@ impl Scrub {
                     tracing::error!(%error, "the index cannot mend a segment");
                     damage_of(&damage).unwrap_or(error)
                 })?;
-                self.replace(path, inode, &bytes, true)?;
+                self.files.replace(path, inode, &bytes, true)?;
                 tracing::warn!(%damage, journal = %path.display(), "a sealed segment was damaged; it is mended from the engine");
             }
             None if !sealed::is_compressed(path) => {
                 let bytes = disk::read(path).map_err(io_error(path))?;
-                self.replace(path, inode, &bytes, false)?;
+                self.files.replace(path, inode, &bytes, false)?;
             }
             None => {
                 // What a crash left between the two steps of an earlier compression.
                 disk::remove_file(&path.with_extension("")).map_err(io_error(path))?;
             }
-        }
-        Ok(())
-    }
-
-    /// Puts a compressed segment in the place of one, unless a compaction took that away meanwhile.
-    fn replace(&self, path: &Path, inode: u64, bytes: &[u8], keep_aside: bool) -> Result<(), LedgerError> {
-        let (new, compressed) = (sealed::write_beside(path, bytes)?, sealed::compressed_name(path));
-        // What is to take its place is what was meant.
-        if sealed::unpacked(&new)? != bytes {
-            disk::remove_file(&new).map_err(io_error(&new))?;
-            let problem = format!("{} reads otherwise than it was written", new.display());
-            return Err(LedgerError::NotProven { what: "compressing a segment", problem });
-        }
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if fs::metadata(path).is_ok_and(|now| now.ino() == inode) {
-            if keep_aside {
-                let aside = path.with_extension("damaged");
-                disk::copy(path, &aside).map_err(io_error(&aside))?;
-            }
-            disk::rename(&new, &compressed).map_err(io_error(&compressed))?;
-            let folder = self.journal.folder();
-            disk::sync_folder(folder).map_err(io_error(folder))?;
-            if compressed != path {
-                disk::remove_file(path).map_err(io_error(path))?;
-            }
-        } else {
-            disk::remove_file(&new).map_err(io_error(&new))?;
         }
         Ok(())
     }
@@ -158,7 +156,7 @@ impl Scrub {
             let recorded = codec::decode(found, &frame);
             let recorded = recorded.map_err(|source| LedgerError::DamagedEvent { sequence: found, source })?;
             uses.add_event(&recorded.event);
-            records.push(Record { first: found, frames: vec![frame], blobs: Vec::new() });
+            records.push(Record { first: found, frames: vec![frame], ..Record::default() });
         }
         if let Some(missing) = (first + records.len() as u64..next).next() {
             return Err(LedgerError::MissingEvent { expected: missing, found: next });
@@ -168,7 +166,7 @@ impl Scrub {
             let (id, bytes) = entry?;
             // A blob that the engine garbled must not get a checksum that fits.
             if !there.contains(&id) && Sha256::digest(&bytes)[..] == id.0 {
-                records.push(Record { first: next, frames: Vec::new(), blobs: vec![(id, bytes)] });
+                records.push(Record::of_blobs(next, vec![(id, bytes)]));
                 there.insert(id);
             }
         }
@@ -179,7 +177,33 @@ impl Scrub {
             let problem = format!("the blobs {} are gone", proof::named(&missing));
             return Err(LedgerError::NotProven { what: "mending a segment", problem });
         }
+        let runs = self.runs_of(path, &engine)?;
+        if !runs.is_empty() {
+            records.push(Record { first: next, runs, ..Record::default() });
+        }
         Ok(sealed::assemble(self.journal.identity(), first, &records))
+    }
+
+    /// What is whole of a segment's events of what is under way, and what the engine has that is in no other.
+    fn runs_of(&self, path: &Path, engine: &Engine) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let segments = segments(self.journal.folder())?;
+        let others = segments.iter().filter(|(_, other)| other != path);
+        let others = others.flat_map(|(_, other)| super::journal::records(other).map_while(Result::ok));
+        let mut known: HashSet<_> = others.flat_map(|record| record.runs).filter_map(|frame| id_of(&frame)).collect();
+        let mut runs = Vec::new();
+        for segment in segments.iter().filter(|(_, other)| other == path) {
+            for (_, record) in whole_records(segment)? {
+                known.extend(record.runs.iter().filter_map(|frame| id_of(frame)));
+                runs.extend(record.runs);
+            }
+        }
+        for frame in engine.all_begins() {
+            let frame = frame?;
+            if id_of(&frame).is_some_and(|id| known.insert(id)) {
+                runs.push(frame);
+            }
+        }
+        Ok(runs)
     }
 
     fn blobs_elsewhere(&self, path: &Path) -> Result<HashSet<BlobId>, LedgerError> {
@@ -192,6 +216,11 @@ impl Scrub {
         }
         Ok(found)
     }
+}
+
+/// The entry of what is under way that a frame is about.
+fn id_of(frame: &[u8]) -> Option<RunId> {
+    Some(run_frame::read(frame).ok()?.0.id)
 }
 
 /// The damage as an error of its own.

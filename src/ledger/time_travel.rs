@@ -12,6 +12,7 @@ use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::runs::command::RunCommand;
 
 /// States of the past that are kept at hand: each shares with the present what did not change since.
 const REMEMBERED: usize = 16;
@@ -135,7 +136,8 @@ impl Ledger {
         let mark = if let Point::Mark(name) = &to { Some(name.to_string()) } else { None };
         let cause = Cause::Rewind { to: sequence, mark, only: only.iter().map(ToString::to_string).collect() };
         let command = HistoryCommand::Restore { target, only: keys, cause };
-        let committed = self.commit(command.into(), origin, None).await?;
+        // Events that wait for functions that are not there any more would never be run.
+        let committed = self.commit_both(command.into(), RunCommand::DropOrphans, origin, Vec::new()).await?;
         if only.is_empty() {
             // Equal to the target, and nearer to what comes next.
             let target = State { sequence, ..(*committed.state).clone() };

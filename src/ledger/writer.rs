@@ -7,61 +7,104 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::checkpoint::{CheckpointPolicy, Folder};
+use super::checkpoint::CheckpointPolicy;
+use super::journal::Record;
 use super::log::Log;
+use super::machine::{Checkpoints, Configured, Machine, RunsCheckpoint, UnderWay};
 use super::replay::Progress;
-use super::{Attachment, CommitError, Committed, Job, LedgerError, codec};
+use super::{CommitError, Committed, Job, LedgerError};
 use crate::clock;
 use crate::model::command::Stamp;
-use crate::model::decide::decide;
-use crate::model::event::Recorded;
+use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::runs::state::Runs;
 
 /// Commands that share one flush at most.
 const BATCH: usize = 256;
 
+/// Where a machine's states are published.
+pub struct Published<S> {
+    /// The newest.
+    pub state: Arc<ArcSwap<S>>,
+    /// Hears the sequence of each.
+    pub announce: watch::Sender<u64>,
+}
+
+impl<S> Published<S> {
+    /// Publishes a state, if it is another.
+    fn publish(&self, state: S, sequence: u64) {
+        if sequence != *self.announce.borrow() {
+            self.state.store(Arc::new(state));
+            self.announce.send_replace(sequence);
+        }
+    }
+}
+
 /// The writer's own things; nobody else appends.
 pub struct Writer {
     log: Arc<Log>,
-    checkpoints: Folder,
-    published: Arc<ArcSwap<State>>,
-    announce: watch::Sender<u64>,
+    checkpoints: Checkpoints,
+    model: Published<State>,
+    runs: Published<Runs>,
     limits: Limits,
-    time: Timestamp,
-    checkpoint: u64,
+    policy: CheckpointPolicy,
+    progress: Progress,
     /// Bytes of events since the last checkpoint.
     bytes: u64,
-    policy: CheckpointPolicy,
     checkpointer: Option<JoinHandle<()>>,
 }
 
 /// A batch that was decided and is not yet on disk. Nothing of it may be seen before it is.
 #[must_use = "a decided batch must be stored or its callers told"]
 struct Decided {
-    state: State,
-    frames: Vec<(u64, Vec<u8>)>,
-    blobs: Vec<Attachment>,
+    model: State,
+    runs: Runs,
+    record: Record,
     answers: Vec<Answer>,
 }
 
 /// What a job's caller will be told, and where.
 type Answer = (oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>);
 
+/// What a command leads to on one machine.
+struct Planned<M: Machine> {
+    state: M::State,
+    frames: Vec<Vec<u8>>,
+    shows: M::Shows,
+}
+
+/// Decides a command on a state, and writes the frames of its events.
+fn plan<M: Machine>(
+    state: &M::State,
+    command: &M::Command,
+    (stamp, origin): (&Stamp, &Origin),
+    beside: M::Beside<'_>,
+) -> Result<Planned<M>, CommitError> {
+    let (events, shows) = M::decide(state, command, stamp, beside)?;
+    let mut planned = Planned::<M> { state: state.clone(), frames: Vec::with_capacity(events.len()), shows };
+
+    for event in events {
+        let sequence = M::sequence(&planned.state) + 1;
+        let frame = M::encode(sequence, stamp, origin, &event);
+        planned.frames.push(frame.map_err(|error| CommitError::Storage(Arc::new(error.into())))?);
+        M::apply(&mut planned.state, sequence, &event);
+    }
+    Ok(planned)
+}
+
 impl Writer {
     /// A writer that goes on after `progress`.
     pub fn new(
         log: Arc<Log>,
-        checkpoints: Folder,
-        published: Arc<ArcSwap<State>>,
-        announce: watch::Sender<u64>,
+        checkpoints: Checkpoints,
+        (model, runs): (Published<State>, Published<Runs>),
         limits: Limits,
         policy: CheckpointPolicy,
-        progress: &Progress,
+        progress: Progress,
     ) -> Self {
-        let Progress { checkpoint, time } = *progress;
-        Self { log, checkpoints, published, announce, limits, time, checkpoint, bytes: 0, policy, checkpointer: None }
+        Self { log, checkpoints, model, runs, limits, policy, progress, bytes: 0, checkpointer: None }
     }
 
     /// Runs the writer in a thread of its own until all senders are gone.
@@ -81,14 +124,12 @@ impl Writer {
 
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) {
         let decided = self.decide(jobs);
-        let bytes: usize = decided.frames.iter().map(|(_, frame)| frame.len()).sum();
-        let stored = if decided.frames.is_empty() { Ok(()) } else { self.log.append(decided.frames, &decided.blobs) };
-        match stored {
-            Ok(()) => {
-                self.bytes += bytes as u64;
-                let sequence = decided.state.sequence;
-                self.published.store(Arc::new(decided.state));
-                self.announce.send_replace(sequence);
+        match self.log.append(decided.record) {
+            Ok(bytes) => {
+                self.bytes += bytes;
+                let (model, runs) = (decided.model.sequence, decided.runs.sequence);
+                self.model.publish(decided.model, model);
+                self.runs.publish(decided.runs, runs);
                 for (reply, answer) in decided.answers {
                     let _ = reply.send(answer);
                 }
@@ -97,52 +138,70 @@ impl Writer {
         }
     }
 
-    /// Decides each job on the state after the ones before it.
+    /// Decides each job on the states after the ones before it.
     fn decide(&mut self, jobs: impl Iterator<Item = Job>) -> Decided {
-        let state = (**self.published.load()).clone();
-        let mut batch = Decided { state, frames: Vec::new(), blobs: Vec::new(), answers: Vec::new() };
+        let model = (**self.model.state.load()).clone();
+        let record = Record { first: model.sequence + 1, ..Record::default() };
+        let mut batch = Decided { model, runs: (**self.runs.state.load()).clone(), record, answers: Vec::new() };
         for job in jobs {
-            let stamp = stamp(self.time);
-            self.time = stamp.time;
+            let stamp = stamp(self.progress.time);
+            self.progress.time = stamp.time;
             let answer = self.decide_one(&mut batch, &job, &stamp);
             if answer.is_ok() {
-                batch.blobs.extend(job.attachments);
+                batch.record.blobs.extend(job.attachments);
             }
             batch.answers.push((job.reply, answer));
+        }
+        // What is attached to a command that changed nothing is not needed.
+        if batch.record.frames.is_empty() && batch.record.runs.is_empty() {
+            batch.record.blobs.clear();
         }
         batch
     }
 
+    /// Decides a job on both machines: what is under way on what is configured after the job's own change.
     fn decide_one(&self, batch: &mut Decided, job: &Job, stamp: &Stamp) -> Result<Committed, CommitError> {
-        let decision = decide(&batch.state, &job.command, stamp, &self.limits)?;
-        let mut frames = Vec::with_capacity(decision.events.len());
-        for (sequence, event) in (batch.state.sequence + 1..).zip(&decision.events) {
-            let recorded = Recorded { sequence, time: stamp.time, origin: job.origin.clone(), event: event.clone() };
-            let frame = codec::encode(&recorded).map_err(|error| CommitError::Storage(Arc::new(error.into())))?;
-            frames.push((sequence, frame));
+        let by = (stamp, &job.origin);
+        let model = job.model.as_ref().map(|command| plan::<Configured>(&batch.model, command, by, &self.limits));
+        let model = model.transpose()?;
+        let configured = model.as_ref().map_or(&batch.model, |planned| &planned.state);
+        let runs = job.runs.as_ref().map(|command| plan::<UnderWay>(&batch.runs, command, by, configured));
+        let runs = runs.transpose()?;
+
+        let mut shows = None;
+        if let Some(planned) = model {
+            (batch.model, shows) = (planned.state, planned.shows);
+            batch.record.frames.extend(planned.frames);
         }
-        batch.frames.extend(frames);
-        decision.events.iter().for_each(|event| batch.state.apply(event));
-        Ok(Committed { state: Arc::new(batch.state.clone()), shows: decision.shows, stamp: *stamp })
+        if let Some(planned) = runs {
+            batch.runs = planned.state;
+            batch.record.runs.extend(planned.frames);
+        }
+        Ok(Committed { state: Arc::new(batch.model.clone()), shows, stamp: *stamp })
     }
 
-    /// Writes a checkpoint in the background when enough events have come since the last one.
+    /// Writes checkpoints in the background when enough events have come since the last ones.
     fn checkpoint_if_due(&mut self) {
-        let state = self.published.load_full();
+        let (model, runs) = (self.model.state.load_full(), self.runs.state.load_full());
         let busy = self.checkpointer.as_ref().is_some_and(|running| !running.is_finished());
-        let due = state.sequence >= self.checkpoint + self.policy.events || self.bytes >= self.policy.bytes;
-        if busy || !due || state.sequence == self.checkpoint {
+        let events = model.sequence - self.progress.model + (runs.sequence - self.progress.runs);
+        if busy || events == 0 || events < self.policy.events && self.bytes < self.policy.bytes {
             return;
         }
         self.bytes = 0;
-        self.checkpoint = state.sequence;
+        (self.progress.model, self.progress.runs) = (model.sequence, runs.sequence);
+        // What comes behind these states is written to this segment, or to a later one.
+        let runs = RunsCheckpoint { state: runs, segment: self.log.newest_segment() };
         let (checkpoints, log) = (self.checkpoints.clone(), Arc::clone(&self.log));
         let write = move || {
-            // What it holds must not be more than the journal has on disk.
-            let written = log.sync_journal().and_then(|()| checkpoints.write(&state));
+            // What they hold must not be more than the journal has on disk.
+            let written = log
+                .sync_journal()
+                .and_then(|()| checkpoints.model.write(&model))
+                .and_then(|()| checkpoints.runs.write(&runs));
             log.health().note("checkpoints", &written);
             if let Err(error) = written {
-                tracing::warn!(%error, sequence = state.sequence, "a checkpoint could not be written; the log is not affected");
+                tracing::warn!(%error, sequence = model.sequence, "a checkpoint could not be written; the log is not affected");
             }
         };
         self.checkpointer = std::thread::Builder::new().name("checkpoint".into()).spawn(write).ok();

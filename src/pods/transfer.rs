@@ -19,6 +19,7 @@ use crate::model::merge::{self, MergeStrategy};
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
+use crate::runs::command::RunCommand;
 
 /// What goes into a pod.
 #[derive(Debug, Default)]
@@ -190,7 +191,7 @@ pub async fn load(
     let Reception { strategy, trusted } = reception;
     let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
     let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
-    let committed = ledger.commit_with(command.into(), origin, attachments).await?;
+    let committed = ledger.commit_both(command.into(), RunCommand::DropOrphans, origin, attachments).await?;
     let inert = inert(&committed.state, &pod);
     Ok(Loaded { digest: pod.digest, before, after: committed.state, inert })
 }

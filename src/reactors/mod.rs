@@ -2,6 +2,7 @@
 //! that a restart needs no path of its own, and sleep until something changes or is due.
 
 mod activation;
+pub mod async_events;
 mod capacity_providers;
 mod delayed;
 mod event_sources;

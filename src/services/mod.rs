@@ -19,6 +19,7 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::protocol::error::fault;
+use crate::runs::command::RunCommand;
 use crate::upstream::{LayerLibrary, Upstream};
 
 /// What operations work with.
@@ -50,11 +51,31 @@ impl Services {
         origin: Origin,
         attachment: Option<Attachment>,
     ) -> Result<Committed, ApiError> {
-        self.ledger.commit(command.into(), origin, attachment).await.map_err(|error| match error {
-            CommitError::Refused(error) => error,
-            CommitError::Closed => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
-            CommitError::Storage(_) => fault(&error),
-        })
+        self.ledger.commit(command.into(), origin, attachment).await.map_err(refusal)
+    }
+
+    /// Commits a command, and one on what is under way with it: both, or neither.
+    pub async fn commit_both(
+        &self,
+        command: impl Into<Command>,
+        runs: RunCommand,
+        origin: Origin,
+    ) -> Result<Committed, ApiError> {
+        self.ledger.commit_both(command.into(), runs, origin, Vec::new()).await.map_err(refusal)
+    }
+
+    /// Commits a command on what is under way.
+    pub async fn commit_run(&self, command: RunCommand) -> Result<Committed, ApiError> {
+        self.ledger.commit_run(command).await.map_err(refusal)
+    }
+}
+
+/// Why nothing was committed, as callers are told.
+fn refusal(error: CommitError) -> ApiError {
+    match error {
+        CommitError::Refused(error) => error,
+        CommitError::Closed => ApiError::new(ErrorCode::ServiceUnavailable, "The server is shutting down."),
+        CommitError::Storage(_) => fault(&error),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Identity, path_of, segment};
+use super::{Identity, Name, segment};
 use crate::disk::{self, DiskFile};
 use crate::ledger::{LedgerError, io_error};
 
@@ -16,6 +16,8 @@ pub struct Active {
     pub file: DiskFile,
     /// Where that is.
     pub path: PathBuf,
+    /// Its name.
+    pub name: Name,
     /// Where the next record goes.
     pub end: u64,
     /// Up to where there are zeros.
@@ -74,12 +76,12 @@ pub fn is_cut_short(length: usize) -> bool {
 }
 
 /// Begins a segment. It has its name when it is whole: a crash or a full disk leaves no half of one.
-pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, LedgerError> {
-    let path = path_of(folder, first);
+pub fn begin(folder: &Path, identity: &Identity, name: Name, next: u64) -> Result<Active, LedgerError> {
+    let path = name.path(folder);
     let new = path.with_extension("new");
     let make = || {
         let file = DiskFile::create(&new)?;
-        let mut bytes = segment::header(identity, first);
+        let mut bytes = segment::header(identity, name.first);
         bytes.resize(usize::try_from(AHEAD).map_err(io::Error::other)?, 0);
         file.write_all_at(&bytes, 0)?;
         file.sync_all()?;
@@ -89,7 +91,7 @@ pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, L
     };
     let file = make().inspect_err(|_| drop(disk::remove_file(&new))).map_err(io_error(&path))?;
     let end = segment::HEADER as u64;
-    Ok(Active { file, path, end, filled: AHEAD, next: first, broken: None, moved: false, sealed: false })
+    Ok(Active { file, path, name, end, filled: AHEAD, next, broken: None, moved: false, sealed: false })
 }
 
 /// Goes on with the newest segment, behind its last whole record. What was being written when the power went is cut:
@@ -97,13 +99,13 @@ pub fn begin(folder: &Path, identity: &Identity, first: u64) -> Result<Active, L
 ///
 /// # Errors
 /// Whole records lie behind bytes that are none, or the file is shorter than it was: those were acknowledged.
-pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, LedgerError> {
+pub fn reopen(name: Name, path: PathBuf, identity: &Identity) -> Result<Active, LedgerError> {
     let bytes = disk::read(&path).map_err(io_error(&path))?;
-    let (mut offset, mut next) = (segment::HEADER, first);
+    let (mut offset, mut next) = (segment::HEADER, name.first);
     let damage = loop {
         match segment::read(&bytes, offset) {
             segment::Found::Record(record, after) => {
-                next = record.first + record.frames.len() as u64;
+                next = record.next();
                 offset = after;
             }
             segment::Found::End => break None,
@@ -118,7 +120,7 @@ pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, 
     if segment::read_header(&bytes).is_none() {
         // What it says is known; the records behind it have checksums of their own.
         tracing::warn!(journal = %path.display(), offset = 0, "the header of a segment is damaged; it is written anew");
-        let header = segment::header(identity, first);
+        let header = segment::header(identity, name.first);
         file.write_all_at(&header, 0).and_then(|()| file.sync_data()).map_err(io_error(&path))?;
     }
     if let Some(reason) = damage {
@@ -131,6 +133,7 @@ pub fn reopen(first: u64, path: PathBuf, identity: &Identity) -> Result<Active, 
     Ok(Active {
         file,
         path,
+        name,
         end: offset as u64,
         filled: filled as u64,
         next,

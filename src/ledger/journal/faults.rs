@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{Identity, Journal};
+use super::{Identity, Journal, Record};
 use crate::disk::faults::{self, Fault};
 use crate::ledger::{Durability, LedgerError};
 
@@ -52,13 +52,13 @@ proptest! {
         for (number, (events, length)) in (0_u8..).zip(batches) {
             let first = acknowledged.len() as u64 + 1;
             let batch: Vec<_> = (0..events as u64).map(|event| (first + event, vec![number; length])).collect();
-            let frames = batch.iter().map(|(_, frame)| frame.clone());
-            match journal.append(&batch, &[]) {
-                Ok(()) => {
+            let frames: Vec<_> = batch.iter().map(|(_, frame)| frame.clone()).collect();
+            match journal.append(&Record::of_events(batch)) {
+                Ok(_) => {
                     acknowledged.extend(frames);
                     refused.clear();
                 }
-                Err(_) => refused.push(frames.collect()),
+                Err(_) => refused.push(frames),
             }
         }
         let broken = journal.active().broken.is_some();
@@ -71,6 +71,7 @@ proptest! {
         // A batch whose write failed was refused; where even taking it back failed, all of it may be there.
         let is_as_told = more.is_some_and(|more| more.is_empty() || broken && refused.iter().any(|batch| batch == more));
         prop_assert!(is_as_told, "{} events of {}", found.len(), acknowledged.len());
-        journal.append(&[(found.len() as u64 + 1, b"more".to_vec())], &[]).expect("it goes on");
+        let more = Record::of_events(vec![(found.len() as u64 + 1, b"more".to_vec())]);
+        journal.append(&more).expect("it goes on");
     }
 }

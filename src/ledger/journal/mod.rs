@@ -7,6 +7,7 @@ mod active;
 #[cfg(test)]
 mod faults;
 pub mod list;
+mod name;
 pub mod sealed;
 pub mod segment;
 pub mod switch;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
 
 pub use active::is_cut_short;
+pub use name::Name;
 pub use segment::{Identity, Record};
 
 use self::active::{Active, begin, reopen};
@@ -41,8 +43,8 @@ pub struct Journal {
     begins: AtomicU64,
 }
 
-/// A segment's file and its first sequence.
-pub type Segment = (u64, PathBuf);
+/// A segment's name and file.
+pub type Segment = (Name, PathBuf);
 
 /// Whose journal lies in `folder`, by the newest segment whose header is whole; `None` if there is no segment.
 ///
@@ -64,7 +66,7 @@ fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
     let damage = || LedgerError::DamagedJournal {
         path: path.to_owned(),
         offset: 0,
-        sequence: first_of(path).unwrap_or(1),
+        sequence: first_of(path),
         reason: "the header is damaged",
     };
     let (identity, schema, _) = segment::read_header(bytes).ok_or_else(damage)?;
@@ -74,9 +76,9 @@ fn read_header(bytes: &[u8], path: &Path) -> Result<Identity, LedgerError> {
     Ok(identity)
 }
 
-/// The first sequence of a segment, which is its name.
-fn first_of(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.split('.').next()?.parse().ok()
+/// The first sequence of a segment, which its name says.
+fn first_of(path: &Path) -> u64 {
+    Name::of(path).map_or(1, |name| name.first)
 }
 
 /// The segments of a folder, oldest first; none if it is not there.
@@ -89,15 +91,15 @@ pub fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if (name.ends_with(".segment") || name.ends_with(".segment.zst"))
-            && let Some(first) = first_of(&path)
+            && let Some(of) = Name::of(&path)
         {
-            found.push((first, path));
+            found.push((of, path));
         }
     }
     // A crash may leave both forms of a segment. The compressed one was synced whole before it had its name; the plain
     // one may be what it was mended from.
-    found.sort_by_key(|(first, path)| (*first, !sealed::is_compressed(path)));
-    found.dedup_by_key(|(first, _)| *first);
+    found.sort_by_key(|(name, path)| (*name, !sealed::is_compressed(path)));
+    found.dedup_by_key(|(name, _)| *name);
     Ok(found)
 }
 
@@ -183,8 +185,8 @@ impl Journal {
             // The marker may have been there for a moment, and must not come back behind what is written now.
             switch::withdraw(store)?;
         }
-        let (first, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
-        let active = reopen(first, path, &self.identity)?;
+        let (name, path) = segments(&self.folder)?.pop().ok_or(LedgerError::DamagedMeta("the journal is gone"))?;
+        let active = reopen(name, path, &self.identity)?;
         self.begins.store(oldest(&self.folder)?, Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
         Ok(active)
@@ -207,21 +209,29 @@ impl Journal {
         self.active().next - 1
     }
 
-    /// Stores one batch; on disk when it returns, if durability is `Always`. All or nothing.
-    pub fn append(&self, frames: &[(u64, Vec<u8>)], blobs: &[Attachment]) -> Result<(), LedgerError> {
-        let Some((first, _)) = frames.first() else { return Ok(()) };
-        let record = segment::record(*first, frames, blobs);
-        self.write(&mut self.active(), &record, first + frames.len() as u64)
+    /// Stores one batch; on disk when it returns, if durability is `Always`. All or nothing. Says how many bytes it
+    /// took.
+    pub fn append(&self, record: &Record) -> Result<u64, LedgerError> {
+        if record.is_empty() {
+            return Ok(0);
+        }
+        let mut active = self.active();
+        // One without an event lies before the next.
+        let (first, next) =
+            if record.frames.is_empty() { (active.next, active.next) } else { (record.first, record.next()) };
+        let bytes = segment::write(record, first);
+        self.write(&mut active, &bytes, next)?;
+        Ok(bytes.len() as u64)
     }
 
     /// Stores blobs without an event.
-    pub fn append_blobs(&self, blobs: &[Attachment]) -> Result<(), LedgerError> {
-        if blobs.is_empty() {
-            return Ok(());
-        }
-        let mut active = self.active();
-        let next = active.next;
-        self.write(&mut active, &segment::record(next, &[], blobs), next)
+    pub fn append_blobs(&self, blobs: Vec<Attachment>) -> Result<(), LedgerError> {
+        self.append(&Record::of_blobs(0, blobs)).map(drop)
+    }
+
+    /// The segment that is written to.
+    pub fn newest_segment(&self) -> Name {
+        Name::of(&self.active().path).unwrap_or_default()
     }
 
     fn write(&self, active: &mut Active, record: &[u8], next: u64) -> Result<(), LedgerError> {
@@ -236,10 +246,8 @@ impl Journal {
             return Err(io_error(&active.path)(io::Error::other("an earlier write failed and cannot be undone yet")));
         }
         active.must_be_in_place()?;
-        // A segment that has blobs only, or whose first event is the next, would get its own name again.
-        let is_other = path_of(&self.folder, active.next) != active.path;
         let is_full = active.end + record.len() as u64 > SEGMENT && active.end > segment::HEADER as u64;
-        if active.sealed || is_full && is_other {
+        if active.sealed || is_full {
             *active = self.next_segment(active)?;
         }
         let wait = self.durability == Durability::Always;
@@ -255,7 +263,7 @@ impl Journal {
     fn next_segment(&self, active: &mut Active) -> Result<Active, LedgerError> {
         active.sealed = true;
         active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(io_error(&active.path))?;
-        let next = begin(&self.folder, &self.identity, active.next)?;
+        let next = begin(&self.folder, &self.identity, active.name.next(active.next), active.next)?;
         self.write_list();
         if let Some(told) = &*self.on_seal.lock().expect("no holder of this lock panics") {
             // Nobody may listen any more.
@@ -283,13 +291,26 @@ impl Journal {
         from: u64,
     ) -> Result<impl Iterator<Item = Result<Record, LedgerError>> + use<>, LedgerError> {
         let mut segments = segments(&self.folder)?;
-        // The last segment that begins at or before `from` is the first to read.
-        let skipped = segments.iter().rposition(|(first, _)| *first <= from).unwrap_or(0);
+        // The last segment that begins at or before `from` is the first to read, with all of its parts.
+        let last = segments.iter().rev().find(|(name, _)| name.first <= from).map_or(0, |(name, _)| name.first);
+        let skipped = segments.iter().position(|(name, _)| name.first >= last).unwrap_or(0);
         let records = segments.split_off(skipped).into_iter().flat_map(|(_, path)| records(&path));
         Ok(records.filter(move |record| {
             // A record of blobs only has the sequence of the event behind it.
-            record.as_ref().map_or(true, |record| record.first + record.frames.len().max(1) as u64 > from)
+            record.as_ref().map_or(true, |record| record.next().max(record.first + 1) > from)
         }))
+    }
+
+    /// All records from the segment `from` on, and in any case those from the event `event` on.
+    pub fn records_since(
+        &self,
+        from: Name,
+        event: u64,
+    ) -> Result<impl Iterator<Item = Result<Record, LedgerError>> + use<>, LedgerError> {
+        let segments = segments(&self.folder)?;
+        let last = segments.iter().rev().find(|(name, _)| name.first <= event).map_or(0, |(name, _)| name.first);
+        let wanted = segments.into_iter().filter(move |(name, _)| *name >= from.min(Name::first(last)));
+        Ok(wanted.flat_map(|(_, path)| records(&path)))
     }
 
     fn active(&self) -> std::sync::MutexGuard<'_, Active> {
@@ -299,16 +320,19 @@ impl Journal {
 
 /// The first sequence of a journal that has a segment.
 fn oldest(folder: &Path) -> Result<u64, LedgerError> {
-    Ok(segments(folder)?.first().map_or(1, |(first, _)| *first))
+    Ok(segments(folder)?.first().map_or(1, |(name, _)| name.first))
 }
 
 /// The segment to write to.
 fn newest(folder: &Path, identity: &Identity, next: u64) -> Result<Active, LedgerError> {
     match segments(folder)?.pop() {
         // Only where the segment behind it was lost: nothing is written to a compressed one.
-        Some((first, path)) if sealed::is_compressed(&path) => begin(folder, identity, end(first, &path)?),
-        Some((first, path)) => reopen(first, path, identity),
-        None => begin(folder, identity, next),
+        Some((name, path)) if sealed::is_compressed(&path) => {
+            let next = end(name.first, &path)?;
+            begin(folder, identity, name.next(next), next)
+        }
+        Some((name, path)) => reopen(name, path, identity),
+        None => begin(folder, identity, Name::first(next), next),
     }
 }
 
@@ -323,23 +347,18 @@ pub fn begins_by_compaction(path: &Path) -> Result<Option<bool>, LedgerError> {
     Ok(event.map(|recorded| matches!(recorded.event, Event::History(HistoryEvent::HistoryCompacted { .. }))))
 }
 
-/// Where a segment lies as long as it is not compressed.
-pub fn path_of(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:020}.segment"))
-}
-
 /// The sequence behind a sealed segment.
 fn end(first: u64, path: &Path) -> Result<u64, LedgerError> {
-    records(path).try_fold(first, |_, record| record.map(|record| record.first + record.frames.len() as u64))
+    records(path).try_fold(first, |_, record| record.map(|record| record.next()))
 }
 
 /// What is whole of a segment, damaged or not, with the file.
 ///
 /// # Errors
 /// The system does not let it be read, which says nothing of what it holds.
-pub fn whole_records((first, path): &Segment) -> Result<Vec<(PathBuf, Record)>, LedgerError> {
+pub fn whole_records((name, path): &Segment) -> Result<Vec<(PathBuf, Record)>, LedgerError> {
     let bytes = sealed::bytes_there_are(path)?;
-    Ok(segment::whole_records(&bytes, *first).map(|(_, record)| (path.clone(), record)).collect())
+    Ok(segment::whole_records(&bytes, name.first).map(|(_, record)| (path.clone(), record)).collect())
 }
 
 /// The records of a segment; damage ends them with its place.
@@ -351,7 +370,7 @@ pub fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>>
         Err(error) => (Vec::new(), Some(error)),
     };
     let mut offset = segment::HEADER;
-    let mut next = first_of(&path).unwrap_or(1);
+    let mut next = first_of(&path);
     std::iter::from_fn(move || {
         if let Some(error) = failure.take() {
             return Some(Err(error));
@@ -359,7 +378,7 @@ pub fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>>
         match segment::read(&bytes, offset) {
             segment::Found::Record(record, after) => {
                 offset = after;
-                next = record.first + record.frames.len() as u64;
+                next = record.next();
                 Some(Ok(record))
             }
             segment::Found::End => None,

@@ -58,7 +58,7 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, LedgerError> {
     is_whole.then_some(unpacked).ok_or_else(|| LedgerError::DamagedJournal {
         path: path.to_owned(),
         offset: 0,
-        sequence: first_of(path).unwrap_or(1),
+        sequence: first_of(path),
         reason: "the compressed segment cannot be unpacked",
     })
 }
@@ -86,10 +86,10 @@ pub fn compressed_name(path: &Path) -> PathBuf {
 
 /// The first damage of a sealed segment that ends before the event `next`; `None` if it is whole.
 pub fn damage(path: &Path, next: u64) -> Result<Option<LedgerError>, LedgerError> {
-    let mut expected = first_of(path).unwrap_or(1);
+    let mut expected = first_of(path);
     for record in super::records(path) {
         match record {
-            Ok(record) => expected = record.first + record.frames.len() as u64,
+            Ok(record) => expected = record.next(),
             Err(error @ LedgerError::Io { .. }) => return Err(error),
             Err(error) => return Ok(Some(error)),
         }
@@ -102,8 +102,7 @@ pub fn damage(path: &Path, next: u64) -> Result<Option<LedgerError>, LedgerError
 pub fn assemble(identity: &super::Identity, first: u64, records: &[Record]) -> Vec<u8> {
     let mut bytes = segment::header(identity, first);
     for record in records {
-        let frames: Vec<_> = (record.first..).zip(record.frames.iter().cloned()).collect();
-        bytes.extend(segment::record(record.first, &frames, &record.blobs));
+        bytes.extend(segment::write(record, record.first));
     }
     bytes
 }

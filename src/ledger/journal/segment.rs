@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! header | magic 8 | schema u32 | store id 32 | secret 64 | first sequence u64 | crc32 u32 |
-//! record | length u32 | crc32 u32 | first sequence u64 | events u32 | blobs u32 | events | blobs |
+//! record | length u32 | crc32 u32 | first sequence u64 | events u32 | blobs u32 | events | blobs | runs |
 //! event  | length u32 | frame |
 //! blob   | digest 32 | length u32 | bytes |
+//! runs   | length u32 | frame |, as many as there is room for
 //! ```
 //! Little-endian. A record's length is that of what follows its counts; its checksum is over all that
 //! follows the checksum. A head of zeros ends a segment, if everything behind it is zeros too. What else lies there is
@@ -35,7 +36,7 @@ pub struct Identity {
 }
 
 /// One batch of events, with the blobs they need.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Record {
     /// Sequence of its first event.
     pub first: u64,
@@ -43,6 +44,38 @@ pub struct Record {
     pub frames: Vec<Vec<u8>>,
     /// The blobs.
     pub blobs: Vec<Attachment>,
+    /// The frames of what is under way, which have sequences of their own.
+    pub runs: Vec<Vec<u8>>,
+}
+
+impl Record {
+    /// Sequence of the event behind it.
+    pub fn next(&self) -> u64 {
+        self.first + self.frames.len() as u64
+    }
+
+    /// A record of events with their sequences, which follow each other.
+    pub fn of_events(events: Vec<(u64, Vec<u8>)>) -> Self {
+        let first = events.first().map_or(0, |(sequence, _)| *sequence);
+        Self { first, frames: events.into_iter().map(|(_, frame)| frame).collect(), ..Self::default() }
+    }
+
+    /// Leaves out the events before `from`.
+    pub fn leave_out_before(&mut self, from: u64) {
+        let before = from.saturating_sub(self.first).min(self.frames.len() as u64);
+        self.frames.drain(..usize::try_from(before).unwrap_or(usize::MAX));
+        self.first += before;
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.blobs.is_empty() && self.runs.is_empty()
+    }
+
+    /// A record of blobs only, before the event `next`.
+    pub fn of_blobs(next: u64, blobs: Vec<Attachment>) -> Self {
+        Self { first: next, blobs, ..Self::default() }
+    }
 }
 
 /// What lies at a place of a segment.
@@ -88,24 +121,28 @@ pub fn read_header(bytes: &[u8]) -> Option<(Identity, u32, u64)> {
     Some((Identity { store_id, secret }, schema, first))
 }
 
-/// Writes a record.
-pub fn record(first: u64, frames: &[(u64, Vec<u8>)], blobs: &[Attachment]) -> Vec<u8> {
+/// Writes a record whose first event is `first`.
+pub fn write(record: &Record, first: u64) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut bytes = vec![0; RECORD];
-    for (_, frame) in frames {
+    for frame in &record.frames {
         bytes.extend_from_slice(&length(frame));
         bytes.extend_from_slice(frame);
     }
-    for (id, blob) in blobs {
+    for (id, blob) in &record.blobs {
         bytes.extend_from_slice(&id.0);
         bytes.extend_from_slice(&length(blob));
         bytes.extend_from_slice(blob);
     }
+    for frame in &record.runs {
+        bytes.extend_from_slice(&length(frame));
+        bytes.extend_from_slice(frame);
+    }
     let body = length(&bytes[RECORD..]);
     bytes[..4].copy_from_slice(&body);
     bytes[8..16].copy_from_slice(&first.to_le_bytes());
-    bytes[16..20].copy_from_slice(&count(frames.len()));
-    bytes[20..24].copy_from_slice(&count(blobs.len()));
+    bytes[16..20].copy_from_slice(&count(record.frames.len()));
+    bytes[20..24].copy_from_slice(&count(record.blobs.len()));
     let checksum = crc32fast::hash(&bytes[8..]);
     bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
     bytes
@@ -146,7 +183,7 @@ pub fn last_behind(bytes: &[u8], offset: usize, next: u64) -> Option<u64> {
         let plausible = first >= next && first - next <= bytes.len() as u64;
         match plausible.then(|| read(bytes, at)) {
             Some(Found::Record(record, after)) => {
-                last = Some(record.first + record.frames.len() as u64 - 1);
+                last = Some(record.next() - 1);
                 at = after;
             }
             _ => at += 1,
@@ -165,7 +202,7 @@ pub fn whole_records(bytes: &[u8], first: u64) -> impl Iterator<Item = (usize, R
             match plausible.then(|| read(bytes, offset)) {
                 Some(Found::Record(record, after)) => {
                     let at = std::mem::replace(&mut offset, after);
-                    next = record.first + record.frames.len() as u64;
+                    next = record.next();
                     return Some((at, record));
                 }
                 _ => offset += 1,
@@ -198,7 +235,7 @@ fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
         return None;
     }
     let mut rest = &bytes[16..];
-    let mut record = Record { first, frames: Vec::new(), blobs: Vec::new() };
+    let mut record = Record { first, ..Record::default() };
     for _ in 0..events {
         let length = usize::try_from(number(&mut rest)?).ok()?;
         record.frames.push(take(&mut rest, length)?.to_vec());
@@ -208,7 +245,11 @@ fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
         let length = usize::try_from(number(&mut rest)?).ok()?;
         record.blobs.push((BlobId(digest), Bytes::copy_from_slice(take(&mut rest, length)?)));
     }
-    rest.is_empty().then_some(record)
+    while !rest.is_empty() {
+        let length = usize::try_from(number(&mut rest)?).ok()?;
+        record.runs.push(take(&mut rest, length)?.to_vec());
+    }
+    Some(record)
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
@@ -226,8 +267,18 @@ mod tests {
     use super::*;
 
     fn sample() -> Vec<u8> {
-        let frames = [(7, b"one".to_vec()), (8, b"two!".to_vec())];
-        record(7, &frames, &[(BlobId([3; 32]), Bytes::from_static(b"zip"))])
+        let record = Record {
+            first: 7,
+            frames: vec![b"one".to_vec(), b"two!".to_vec()],
+            blobs: vec![(BlobId([3; 32]), Bytes::from_static(b"zip"))],
+            runs: vec![b"waits".to_vec()],
+        };
+        write(&record, record.first)
+    }
+
+    /// A record of one event.
+    fn event(first: u64, frame: &[u8], blobs: &[Attachment]) -> Vec<u8> {
+        write(&Record { frames: vec![frame.to_vec()], blobs: blobs.to_vec(), ..Record::default() }, first)
     }
 
     #[test]
@@ -237,12 +288,13 @@ mod tests {
         bytes.extend_from_slice(&[0; 100]);
         let Found::Record(record, next) = read(&bytes, 0) else { panic!("a record") };
         assert_eq!((record.first, record.frames.len(), record.blobs.len(), next), (7, 2, 1, length));
+        assert_eq!(record.runs, [b"waits"]);
         assert_eq!(read(&bytes, next), Found::End);
     }
 
     #[test]
     fn a_head_of_zeros_before_other_bytes_is_no_end() {
-        let mut bytes = [sample(), record(9, &[(9, b"three".to_vec())], &[])].concat();
+        let mut bytes = [sample(), event(9, b"three", &[])].concat();
         bytes.extend_from_slice(&[0; 100]);
         bytes[..24].fill(0);
         assert!(matches!(read(&bytes, 0), Found::Damage(_)));
@@ -255,7 +307,7 @@ mod tests {
         let mut bytes = header(&identity, 7);
         bytes.extend(sample());
         let second = bytes.len();
-        bytes.extend(record(9, &[(9, b"three".to_vec())], &[(BlobId([4; 32]), Bytes::from_static(b"layer"))]));
+        bytes.extend(event(9, b"three", &[(BlobId([4; 32]), Bytes::from_static(b"layer"))]));
         bytes[HEADER + 2] ^= 1;
         let found: Vec<_> = whole_records(&bytes, 7).collect();
         assert_eq!(found.len(), 1);
@@ -302,7 +354,7 @@ mod tests {
     fn records_behind_damage_are_found() {
         let mut bytes = sample();
         let length = bytes.len();
-        bytes.extend_from_slice(&record(9, &[(9, b"three".to_vec())], &[]));
+        bytes.extend_from_slice(&event(9, b"three", &[]));
         bytes.extend_from_slice(&[0; 100]);
         for at in 0..length {
             let mut damaged = bytes.clone();

@@ -28,6 +28,7 @@ use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
 use crate::protocol::patterns;
 use crate::protocol::shape::{Kind, Member, TEXT, one_of};
+use crate::runs::command::RunCommand;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
 
@@ -284,6 +285,6 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
 pub async fn delete(services: &Services, call: Call) -> Answer {
     let reference = call.function()?;
     let command = FunctionCommand::DeleteFunction { key: reference.key, qualifier: reference.qualifier };
-    services.commit(command, call.origin(), None).await?;
+    services.commit_both(command, RunCommand::DropOrphans, call.origin()).await?;
     no_content()
 }

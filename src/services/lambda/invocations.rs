@@ -99,7 +99,7 @@ pub async fn invoke(services: &Services, call: Call) -> Answer {
             services.invoker.check(&request(&call, invoke::Operation::Synchronous)?)?;
             no_content()
         }
-        "Event" => accept(services, &call, invoke::Operation::Event),
+        "Event" => accept(services, &call, invoke::Operation::Event).await,
         _ => {
             let request = request(&call, invoke::Operation::Synchronous)?;
             Ok(answer(services.invoker.invoke(request).await?, wants_log(&call)))
@@ -109,7 +109,7 @@ pub async fn invoke(services: &Services, call: Call) -> Answer {
 
 /// `InvokeAsync`, which AWS keeps for old callers.
 pub async fn invoke_async(services: &Services, call: Call) -> Answer {
-    accept(services, &call, invoke::Operation::InvokeAsync)
+    accept(services, &call, invoke::Operation::InvokeAsync).await
 }
 
 /// `InvokeWithResponseStream`: the parts of the response as the function makes them, then how it ended. What cannot
@@ -193,8 +193,10 @@ fn end_of(ended: Result<Invoked, ApiError>, tail: bool) -> Vec<u8> {
 }
 
 /// Runs the function in the background; the answer says that and nothing more.
-fn accept(services: &Services, call: &Call, operation: invoke::Operation) -> Answer {
-    services.invoker.accept(request(call, operation)?)?;
+/// Takes an event to be run later. It is on disk when that is answered.
+async fn accept(services: &Services, call: &Call, operation: invoke::Operation) -> Answer {
+    let accepted = services.invoker.accept(request(call, operation)?)?;
+    services.commit_run(accepted).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)

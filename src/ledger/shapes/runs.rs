@@ -1,0 +1,93 @@
+//! What is under way, as stored: the frames of its events, and its checkpoint.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::stored::{FunctionKey, Stored};
+use crate::ledger::frame::{self, FrameError, NAMED};
+use crate::ledger::journal::Name;
+use crate::ledger::run_frame::{self, BEGINS, ENDS, Head};
+use crate::runs::event::RunEvent;
+use crate::runs::state::Runs;
+use crate::runs::{self, RunId};
+
+/// Kind of a checkpoint's frame.
+const CHECKPOINT: u16 = 2900;
+
+shape! {
+    WaitingEvent = runs::WaitingEvent {
+        function: FunctionKey, qualifier: Option<String>, request_id: String, trace_id: Option<String>,
+        tenant_id: Option<String>, durable_execution_name: Option<String>, accepted: u64, due: u64,
+        payload_bytes: u32,
+    }
+}
+
+/// The members of an event that was accepted.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepted {
+    event: WaitingEvent,
+    payload: Bytes,
+}
+
+/// Those of an end: none yet.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ended {}
+
+/// Writes the frame of an event.
+pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<Vec<u8>, FrameError> {
+    let head = |kind| Head { kind, sequence, id: event.id(sequence) };
+    match event {
+        RunEvent::Accepted { event, payload } => {
+            let members = Accepted { event: Stored::store(&**event), payload: payload.clone() };
+            run_frame::write(head(BEGINS), &members)
+        }
+        RunEvent::Ended(_) => run_frame::write(head(ENDS), &Ended {}),
+    }
+}
+
+/// Reads the frame of an event: its sequence, and the event.
+pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), FrameError> {
+    let (head, members) = run_frame::read(bytes)?;
+    let event = match head.kind {
+        BEGINS => {
+            let Accepted { event, payload } = run_frame::members(members)?;
+            RunEvent::Accepted { event: Box::new(event.load()), payload }
+        }
+        _ => run_frame::members(members).map(|Ended {}| RunEvent::Ended(head.id))?,
+    };
+    Ok((head.sequence, event))
+}
+
+/// What a checkpoint holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Checkpoint {
+    sequence: u64,
+    segment: String,
+    events: Vec<(u64, WaitingEvent)>,
+}
+
+/// Writes a checkpoint's frame: the state, and the segment of the journal that holds what came after it.
+pub(in crate::ledger) fn encode_runs(runs: &Runs, segment: Name) -> Result<Vec<u8>, FrameError> {
+    let events = runs.events.iter().map(|(id, event)| (id.0, Stored::store(event))).collect();
+    frame::frame_named(CHECKPOINT, &Checkpoint { sequence: runs.sequence, segment: segment.to_string(), events })
+}
+
+/// Reads a checkpoint's frame.
+pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<(Runs, Name), FrameError> {
+    let frame = frame::unframe(bytes)?;
+    match (frame.kind, frame.version) {
+        (CHECKPOINT, NAMED) => {}
+        (CHECKPOINT, version) => return Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
+        (kind, _) => return Err(FrameError::UnknownKind(kind)),
+    }
+    let Checkpoint { sequence, segment, events } = frame::large_named_payload(frame.payload)?;
+    let mut runs = Runs { sequence, ..Runs::default() };
+    for (id, event) in events {
+        runs.put(RunId(id), event.load());
+    }
+    // One whose segment cannot be told is as good from the journal's beginning.
+    Ok((runs, segment.parse().unwrap_or_default()))
+}

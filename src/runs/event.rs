@@ -1,0 +1,29 @@
+//! What happened to what is under way.
+
+use bytes::Bytes;
+
+use super::{RunId, WaitingEvent};
+
+/// The one thing that changes the state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEvent {
+    /// An event was accepted, under this event's own sequence as its id.
+    Accepted {
+        /// The event.
+        event: Box<WaitingEvent>,
+        /// Its payload.
+        payload: Bytes,
+    },
+    /// An entry is done.
+    Ended(RunId),
+}
+
+impl RunEvent {
+    /// The entry that it is about, where `sequence` is its own.
+    pub fn id(&self, sequence: u64) -> RunId {
+        match self {
+            Self::Accepted { .. } => RunId(sequence),
+            Self::Ended(id) => *id,
+        }
+    }
+}

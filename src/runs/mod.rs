@@ -1,0 +1,59 @@
+//! What is under way: the second state machine of the ledger, beside the model, and as pure. What is here is on disk when
+//! it is acknowledged, as all else; but it is forgotten when it is done, has no history, and no rewind touches it.
+//!
+//! An entry's payload is not part of the state: it lies in the journal, and is read by the entry's id (see
+//! `ledger::Ledger::payload`). So many entries cost little memory.
+
+pub mod command;
+pub mod decide;
+pub mod event;
+pub mod state;
+
+use crate::model::names::FunctionKey;
+use crate::model::qualifier::Qualifier;
+use crate::model::time::Timestamp;
+
+/// The id of an entry: the sequence of the event that began it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub u64);
+
+/// An event of a function for which nobody waits, until it has been run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingEvent {
+    /// The function.
+    pub function: FunctionKey,
+    /// What the caller named of it.
+    pub qualifier: Option<Qualifier>,
+    /// Request id, the same in every attempt.
+    pub request_id: String,
+    /// X-Ray trace header.
+    pub trace_id: Option<String>,
+    /// The tenant, for a function with tenant isolation.
+    pub tenant_id: Option<String>,
+    /// Name of the durable execution, for a durable function.
+    pub durable_execution_name: Option<String>,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// When it is to be run.
+    pub due: Timestamp,
+    /// Bytes of its payload.
+    pub payload_bytes: u32,
+}
+
+impl WaitingEvent {
+    /// An event of a function's, with nothing beside.
+    pub fn of(function: FunctionKey) -> Self {
+        let (accepted, due) = (Timestamp::default(), Timestamp::default());
+        Self {
+            function,
+            qualifier: None,
+            request_id: String::new(),
+            trace_id: None,
+            tenant_id: None,
+            durable_execution_name: None,
+            accepted,
+            due,
+            payload_bytes: 0,
+        }
+    }
+}
