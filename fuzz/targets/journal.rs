@@ -44,11 +44,10 @@ fn make_right(segment: &mut [u8]) {
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
-    let stores =
-        ["fixtures/stores/v2/store.tar.gz", "fixtures/stores/v3/store.tar.gz", "fixtures/stores/v4/store.tar.gz"];
-    stores
+    ["v2", "v3", "v4", "v5"]
         .iter()
-        .flat_map(|store| segments(&super::fixture(store)))
+        .map(|schema| format!("fixtures/stores/{schema}/store.tar.gz"))
+        .flat_map(|store| segments(&super::fixture(&store)))
         .flat_map(|segment| [0, 1].map(|mode| [&[mode], &segment[..]].concat()))
         .collect()
 }

@@ -109,6 +109,8 @@ struct Anew<'a> {
     seen: HashSet<BlobId>,
     /// What is under way that it has the beginning, or the end, of.
     runs: HashSet<RunId>,
+    /// Sequence of the newest of those events.
+    newest_run: u64,
 }
 
 impl<'a> Anew<'a> {
@@ -126,7 +128,7 @@ impl<'a> Anew<'a> {
         // Synced as a whole, at the end.
         let whenever = Durability::Interval(std::time::Duration::MAX);
         let journal = Journal::open(folder, whenever, identity.clone(), begins)?;
-        Ok(Self { journal, engine, problem, next: begins, seen: HashSet::new(), runs: HashSet::new() })
+        Ok(Self { journal, engine, problem, next: begins, seen: HashSet::new(), runs: HashSet::new(), newest_run: 0 })
     }
 
     /// Writes everything; returns the newest event.
@@ -151,7 +153,13 @@ impl<'a> Anew<'a> {
     }
 
     /// Takes what is under way of which nothing was found: its beginning lay in what is lost.
+    ///
+    /// # Errors
+    /// The engine did not come to the newest of it: it may lack what is lost, too.
     fn lost_runs(&mut self) -> Result<(), LedgerError> {
+        if self.engine.newest_run()? < self.newest_run {
+            return Err(with_reason(self.problem, "the index does not have all that is under way"));
+        }
         for frame in self.engine.all_begins() {
             let frame = frame?;
             let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
@@ -173,6 +181,7 @@ impl<'a> Anew<'a> {
         for frame in &record.runs {
             let (head, _) = run_frame::read(frame).map_err(|source| LedgerError::DamagedRun { source })?;
             self.runs.insert(head.id);
+            self.newest_run = self.newest_run.max(head.sequence);
         }
         self.journal.append(&record).map(drop)
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use aws_sdk_lambda::types::Runtime;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{InvocationType, Runtime};
 use serde_json::json;
 
 use crate::on_each_executor;
@@ -21,6 +22,17 @@ def handler(event, context):
     calls += 1
     time.sleep(event.get('s', 0))
     return [me, calls]
+";
+
+/// Remembers the numbers it was given, and answers with them when it is given none.
+const REMEMBERS: &str = "
+import time
+numbers = []
+def handler(event, context):
+    if 'n' in event:
+        time.sleep(0.05)
+        numbers.append(event['n'])
+    return numbers
 ";
 
 on_each_executor! {
@@ -41,6 +53,31 @@ on_each_executor! {
         let again = call(&original.client(), "f").await;
         assert_eq!(again.response()[0], me, "the original finds its own again");
         assert_eq!((original.environments(), copy.environments()), (1, 1));
+    }
+
+    /// `202` means that the event is on disk: whatever was accepted is run, at least once, also by the next server.
+    async fn events_that_were_accepted_are_run_after_a_kill(executor) {
+        let mut server = Server::start(Options::new(executor).with("LARDER_MAX_ENVIRONMENTS", 1));
+        create_python(&server.client(), "f", REMEMBERS).await;
+        assert_eq!(call(&server.client(), "f").await.response(), json!([]));
+        for number in 0..20 {
+            let event = Blob::new(json!({ "n": number }).to_string());
+            let client = server.client();
+            let accepted = client.invoke().function_name("f").invocation_type(InvocationType::Event).payload(event);
+            assert_eq!(accepted.send().await.expect("accepted").status_code(), 202);
+        }
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            server.kill();
+            server.restart();
+        }
+        let numbers = eventually("all of them are run", || async {
+            let numbers = call(&server.client(), "f").await.response();
+            let numbers: Vec<u64> = serde_json::from_value(numbers).expect("numbers");
+            ((0..20).all(|number| numbers.contains(&number))).then_some(numbers)
+        })
+        .await;
+        assert!(numbers.len() < 30, "what is done is not run again: {numbers:?}");
     }
 
     async fn after_a_kill_the_next_invocation_is_warm(executor) {

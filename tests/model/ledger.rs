@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use larder::ledger::{Durability, Ledger, LedgerError, Options, inspect};
 use larder::model::event::{Origin, Recorded};
+use larder::model::functions::command::FunctionCommand;
 use larder::model::limits::Limits;
 use larder::model::state::State;
+use larder::runs::WaitingEvent;
+use larder::runs::command::RunCommand;
+use larder::runs::state::Runs;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -47,8 +51,26 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
 }
 
+/// Has something under way: a function gets an event, and the oldest of some is done.
+async fn go_on(ledger: &Ledger) {
+    if let Some(function) = ledger.state().functions.keys().next() {
+        let number = ledger.runs().sequence;
+        let event = WaitingEvent { request_id: format!("request-{number}"), ..WaitingEvent::of(function.clone()) };
+        let payload = format!("{{\"n\":{number}}}").into();
+        ledger.commit_run(RunCommand::Accept { event: Box::new(event), payload }).await.expect("is accepted");
+    }
+    if let Some(oldest) = ledger.runs().events.keys().next().filter(|_| ledger.runs().events.len() > 3) {
+        ledger.commit_run(RunCommand::End(*oldest)).await.expect("is ended");
+    }
+}
+
 /// Runs random steps against a ledger and closes it.
 fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
+    fill_with(folder, rounds, false)
+}
+
+/// The same, with things under way between the steps, or not.
+fn fill_with(folder: &Path, rounds: usize, goes_on: bool) -> (State, Vec<Recorded>) {
     let (ledger, mut runner) = (open(folder), TestRunner::deterministic());
     runtime().block_on(async {
         for _ in 0..rounds {
@@ -58,6 +80,9 @@ fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
                     // A refusal is as good as a success: the state must be the same after a replay.
                     let blobs = (0..3).map(functions::blob).map(|(id, bytes)| (id, bytes.into())).collect();
                     let _ = ledger.commit_with(command, origin, blobs).await;
+                }
+                if goes_on {
+                    go_on(&ledger).await;
                 }
             }
         }
@@ -70,14 +95,95 @@ fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
 #[test]
 fn a_reopened_ledger_has_the_live_state_and_history() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (live, history) = fill(folder.path(), 20);
+    let (live, history) = fill_with(folder.path(), 20, true);
     assert!(live.sequence > 100, "the steps did something: {} events", live.sequence);
     assert_eq!(history.len() as u64, live.sequence);
+    let runs = open_runs(folder.path());
+    assert!(runs.events.len() == 3 && runs.sequence > 10, "{runs:?}");
     for _ in 0..2 {
         let ledger = open(folder.path());
         assert!(*ledger.state() == live, "replay equals live");
+        assert!(*ledger.runs() == runs, "also of what is under way");
         assert!(ledger.events(1, usize::MAX).expect("history reads") == history);
         ledger.close().expect("closes");
+    }
+}
+
+/// What is under way in a closed store; without the index and the checkpoints it is the same.
+fn open_runs(folder: &Path) -> Runs {
+    let ledger = open(folder);
+    let runs = (*ledger.runs()).clone();
+    ledger.close().expect("closes");
+    drop(ledger);
+    for cache in ["sled", "checkpoints", "journal/runs"] {
+        let _ = when_free(|| std::fs::remove_dir_all(folder.join(cache)), |_| false);
+    }
+    let ledger = open(folder);
+    assert!(*ledger.runs() == runs, "the journal alone says so");
+    for (id, event) in &runs.events {
+        let payload = ledger.payload(*id).expect("reads").expect("waits");
+        assert_eq!(payload.len(), event.payload_bytes as usize);
+    }
+    ledger.close().expect("closes");
+    runs
+}
+
+/// A command that is refused on one machine changes nothing on the other.
+#[test]
+fn commands_on_both_machines_are_all_or_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(folder.path(), 20);
+    let ledger = open(folder.path());
+    let function = ledger.state().functions.keys().next().expect("a function").clone();
+    let delete = FunctionCommand::DeleteFunction { key: function.clone(), qualifier: None };
+    let event = Box::new(WaitingEvent::of(function.clone()));
+    let accept = RunCommand::Accept { event, payload: "{}".into() };
+    runtime().block_on(ledger.commit_run(accept.clone())).expect("is accepted");
+
+    // What is under way is decided on what is configured after the first command.
+    let (state, runs) = (ledger.state(), ledger.runs());
+    let refused = runtime().block_on(ledger.commit_both(delete.clone().into(), accept, Origin::default(), vec![]));
+    refused.expect_err("its function is not there any more");
+    assert!((ledger.state(), ledger.runs()) == (state, runs), "neither was done");
+
+    let both = ledger.commit_both(delete.into(), RunCommand::DropOrphans, Origin::default(), vec![]);
+    runtime().block_on(both).expect("both are done");
+    assert!(ledger.state().function(&function).is_none());
+    assert!(!ledger.runs().queues.contains_key(&function), "nothing waits for it");
+    ledger.close().expect("closes");
+}
+
+/// Damage among records of what is under way is mended from the engine, if that has all of it, or located.
+#[test]
+fn damage_among_what_is_under_way_is_mended_or_located() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = fill_with(folder.path(), 5, true);
+    let ledger = open(folder.path());
+    let runs = (*ledger.runs()).clone();
+    ledger.close().expect("closes");
+    drop(ledger);
+    let (path, whole, used) = segment(folder.path());
+    for at in (200..used - 200).step_by(used / 40) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x20;
+        std::fs::write(&path, &damaged).expect("writes");
+        expect_whole(folder.path(), &live, &format!("byte {at} of the journal flipped"));
+        let ledger = open(folder.path());
+        // What is done may be done once more.
+        assert!(runs.events.keys().all(|id| ledger.runs().events.contains_key(id)), "byte {at}: all that waited waits");
+        ledger.close().expect("closes");
+    }
+
+    for at in (200..used - 200).step_by(used / 40) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x20;
+        std::fs::write(&path, &damaged).expect("writes");
+        for cache in ["sled", "checkpoints", "journal/runs"] {
+            let _ = when_free(|| std::fs::remove_dir_all(folder.path().join(cache)), |_| false);
+        }
+        let refused = try_open(folder.path()).map(drop).expect_err(&format!("byte {at}"));
+        assert!(matches!(refused, LedgerError::DamagedJournal { .. }), "{refused}");
+        assert!(std::fs::read(&path).expect("reads") == damaged, "and nothing is changed");
     }
 }
 
@@ -98,7 +204,7 @@ fn a_time_finds_its_sequence() {
 fn a_refused_command_leaves_no_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = open(folder.path());
-    let missing = larder::model::functions::command::FunctionCommand::DeleteFunction {
+    let missing = FunctionCommand::DeleteFunction {
         key: larder::model::names::FunctionKey {
             scope: larder::model::names::Scope { account: "000000000000".into(), region: "us-east-1".into() },
             name: "missing".into(),
@@ -291,7 +397,7 @@ fn fixtures() -> PathBuf {
 }
 
 /// What a golden store holds, for the eye and for the test.
-fn digest(state: &State) -> String {
+fn digest(state: &State, runs: &Runs) -> String {
     use std::fmt::Write as _;
     let mut text = format!("sequence {}\n", state.sequence);
     for function in state.functions.values() {
@@ -306,6 +412,7 @@ fn digest(state: &State) -> String {
     more!(layers, code_signing_configs, capacity_providers, event_source_mappings);
     more!(iam_roles, iam_policies, iam_profiles, log_groups, log_streams);
     more!(iam_users, iam_groups);
+    let _ = writeln!(text, "runs {:#?}", runs.events);
     text
 }
 
@@ -317,12 +424,12 @@ fn first_lost_line<'a>(expected: &'a str, found: &str) -> Option<&'a str> {
 }
 
 /// Every store that a schema version ever wrote opens, with the state it had; `v3-rewound` has whole resources in
-/// its events, as rewinds write them, `v4-users` has users and groups. A new one is made by
-/// `LARDER_GOLDEN=1 cargo test --test model golden`, once, when a schema is new; never again.
+/// its events, as rewinds write them, `v4-users` has users and groups, `v5-runs` has events that wait. A new one is made by
+/// `scripts/golden-store NAME`, once, when there is something new in stores; never again.
 #[test]
 fn golden_stores_open() {
-    if std::env::var_os("LARDER_GOLDEN").is_some() {
-        make_golden();
+    if let Some(name) = std::env::var_os("LARDER_GOLDEN") {
+        make_golden(&fixtures().join(name));
     }
     let mut seen = 0;
     for version in std::fs::read_dir(fixtures()).expect("the fixtures are there") {
@@ -338,7 +445,7 @@ fn golden_stores_open() {
         assert!(unpacked.success());
         let ledger = open(folder.path());
         let expected = std::fs::read_to_string(version.join("state.txt")).expect("the state is there");
-        assert_eq!(first_lost_line(&expected, &digest(&ledger.state())), None, "{}", version.display());
+        assert_eq!(first_lost_line(&expected, &digest(&ledger.state(), &ledger.runs())), None, "{}", version.display());
         assert_eq!(ledger.events(1, usize::MAX).expect("history reads").len() as u64, ledger.state().sequence);
         ledger.close().expect("closes");
         seen += 1;
@@ -346,13 +453,15 @@ fn golden_stores_open() {
     assert!(seen >= 1, "there are golden stores");
 }
 
-fn make_golden() {
-    let target = fixtures().join(format!("v{}", larder::ledger::SCHEMA));
+fn make_golden(target: &Path) {
     assert!(!target.exists(), "a golden store is never made again");
-    std::fs::create_dir_all(&target).expect("the folder");
+    std::fs::create_dir_all(target).expect("the folder");
     let folder = tempfile::tempdir().expect("a folder");
-    let (state, _) = fill(folder.path(), 20);
-    std::fs::write(target.join("state.txt"), digest(&state)).expect("writes");
+    let (state, _) = fill_with(folder.path(), 20, true);
+    let ledger = open(folder.path());
+    std::fs::write(target.join("state.txt"), digest(&state, &ledger.runs())).expect("writes");
+    ledger.close().expect("closes");
+    drop(ledger);
     let packed = Process::new("tar")
         .arg("-czf")
         .arg(target.join("store.tar.gz"))

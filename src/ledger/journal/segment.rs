@@ -230,8 +230,9 @@ fn ended(bytes: &[u8]) -> Found {
 /// Reads a record from its first sequence on.
 fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
     let first = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
-    // Sequences begin at 1, and those of all its events are numbers.
-    if first == 0 || first.checked_add(u64::from(events)).is_none() {
+    // Sequences begin at 1, and those of all its events are numbers, as is that of the event behind them and one more,
+    // which who counts them comes to.
+    if first == 0 || first.checked_add(u64::from(events) + 1).is_none() {
         return None;
     }
     let mut rest = &bytes[16..];
@@ -315,6 +316,19 @@ mod tests {
         assert_eq!((*at, record.first), (second, 9));
         for (id, begin, length) in places(record, *at) {
             assert_eq!((id, &bytes[begin..begin + length]), (BlobId([4; 32]), &b"layer"[..]));
+        }
+    }
+
+    /// Found by fuzzing: who numbers the events counts one further than there are.
+    #[test]
+    fn sequences_that_are_no_numbers_are_damage() {
+        for (first, is_record) in [(u64::MAX, false), (u64::MAX - 1, false), (u64::MAX - 2, true)] {
+            let bytes = event(first, b"last", &[]);
+            let found = read(&bytes, 0);
+            assert_eq!(matches!(found, Found::Record(..)), is_record, "{first}");
+            if let Found::Record(record, _) = found {
+                assert_eq!((record.first..).zip(record.frames).count(), 1);
+            }
         }
     }
 
