@@ -42,6 +42,7 @@ const SECTIONS: &[Section] = &[
     ("pods", "`larder pod save` and `larder pod load` through a server", sections::pods::run),
     ("scale", "from 100 to 100,000 functions", sections::scale::run),
     ("memory", "resident memory of the server", sections::memory::run),
+    ("waiting", "events that wait, as many as --calls says", sections::waiting::run),
     ("idle", "processor time of a server that nobody calls", sections::idle::run),
     ("init", "the init: size, and start to its hello", sections::init::run),
 ];

@@ -101,13 +101,18 @@ impl Server {
 
     /// Resident memory in MB (10^6 bytes).
     pub fn resident_mb(&self) -> Outcome<f64> {
-        memory_mb(self.child.id(), "VmRSS:").ok_or_else(|| "no VmRSS".into())
+        resident_mb_of(self.child.id())
     }
 
     /// The most resident memory since its start, in MB.
     pub fn peak_mb(&self) -> Outcome<f64> {
         memory_mb(self.child.id(), "VmHWM:").ok_or_else(|| "no VmHWM".into())
     }
+}
+
+/// Resident memory of a process, in MB.
+pub fn resident_mb_of(pid: u32) -> Outcome<f64> {
+    memory_mb(pid, "VmRSS:").ok_or_else(|| "no VmRSS".into())
 }
 
 /// A figure of a process's status in MB; `None` once it has ended.

@@ -84,7 +84,8 @@ async fn commit(ledger: &Ledger, command: FunctionCommand, attachment: Option<At
     Ok(())
 }
 
-fn key(number: usize) -> FunctionKey {
+/// The key of the function with this number.
+pub fn key(number: usize) -> FunctionKey {
     let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
     FunctionKey { scope, name: name(number).into() }
 }

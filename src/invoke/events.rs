@@ -39,18 +39,18 @@ impl Invoker {
     }
 
     /// Runs an event that was accepted, to its end.
-    pub async fn run_event(self: &Arc<Self>, event: &WaitingEvent, payload: Bytes) {
-        let reference = FunctionReference { key: event.function.clone(), qualifier: event.qualifier.clone() };
-        let (request_id, function) = (&event.request_id, reference.arn());
+    pub async fn run_event(self: &Arc<Self>, event: WaitingEvent, payload: Bytes) {
+        let reference = FunctionReference { key: event.function, qualifier: event.qualifier };
+        let (request_id, function) = (event.request_id, reference.arn());
         let request = Request {
             operation: Operation::Event,
             request_id: request_id.clone(),
             reference,
-            trace_id: event.trace_id.clone(),
+            trace_id: event.trace_id,
             client_context: None,
-            tenant_id: event.tenant_id.clone(),
+            tenant_id: event.tenant_id,
             wants_log: false,
-            durable_execution_name: event.durable_execution_name.clone(),
+            durable_execution_name: event.durable_execution_name,
             payload,
         };
         match self.invoke(request).await {

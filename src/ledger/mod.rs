@@ -66,10 +66,10 @@ use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
 use crate::model::state::State;
 use crate::model::uses::BlobUses;
-use crate::runs::RunId;
 use crate::runs::command::RunCommand;
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
+use crate::runs::{RunId, WaitingEvent};
 
 /// Version of the store's layout; a store of a newer one is refused.
 pub const SCHEMA: u32 = 5;
@@ -294,14 +294,14 @@ impl Ledger {
         self.run_changes.clone()
     }
 
-    /// The payload of an event that waits; `None` where it does not wait any more. Blocking.
+    /// An event that waits, and its payload; `None` where it does not wait any more. Blocking.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn payload(&self, id: RunId) -> Result<Option<Bytes>, LedgerError> {
+    pub fn waiting_event(&self, id: RunId) -> Result<Option<(WaitingEvent, Bytes)>, LedgerError> {
         let Some(frame) = self.log.begin_of(id)? else { return Ok(None) };
         match codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?.1 {
-            RunEvent::Accepted { payload, .. } => Ok(Some(payload)),
+            RunEvent::Accepted { event, payload } => Ok(Some((*event, payload))),
             RunEvent::Ended(_) => Ok(None),
         }
     }

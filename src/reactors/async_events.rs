@@ -13,8 +13,8 @@ use crate::clock;
 use crate::invoke::Invoker;
 use crate::ledger::{CommitError, Ledger};
 use crate::model::names::FunctionKey;
+use crate::runs::RunId;
 use crate::runs::command::RunCommand;
-use crate::runs::{RunId, WaitingEvent};
 
 /// Events of one function that run at the same time.
 const OF_ONE_FUNCTION: usize = 100;
@@ -26,7 +26,7 @@ const OF_ALL: usize = 1000;
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// An event that is run, and whose.
-type Running = (FunctionKey, RunId);
+type Running = (Arc<FunctionKey>, RunId);
 
 /// Runs events until `stop`. Those that run then are waited for by the invoker.
 pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, stop: CancellationToken) {
@@ -51,7 +51,7 @@ pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, stop: CancellationT
 struct Reactor {
     ledger: Arc<Ledger>,
     invoker: Arc<Invoker>,
-    running: HashMap<FunctionKey, HashSet<RunId>>,
+    running: HashMap<Arc<FunctionKey>, HashSet<RunId>>,
     count: usize,
     ended: mpsc::UnboundedSender<Running>,
 }
@@ -74,23 +74,21 @@ impl Reactor {
                     next = next.min(Duration::from_millis(due.0 - now.0));
                     break;
                 }
-                if let Some(event) = runs.events.get(id) {
-                    self.start(function, *id, event.clone());
-                }
+                self.start(function, *id);
             }
         }
         next
     }
 
-    fn start(&mut self, function: &FunctionKey, id: RunId, event: WaitingEvent) {
-        self.running.entry(function.clone()).or_default().insert(id);
+    fn start(&mut self, function: &Arc<FunctionKey>, id: RunId) {
+        self.running.entry(Arc::clone(function)).or_default().insert(id);
         self.count += 1;
         let (ledger, invoker, ended) = (Arc::clone(&self.ledger), Arc::clone(&self.invoker), self.ended.clone());
+        let function = Arc::clone(function);
         self.invoker.spawn(async move {
-            let running = (event.function.clone(), id);
-            run_one(&ledger, &invoker, id, &event).await;
+            run_one(&ledger, &invoker, id).await;
             // Nobody may listen any more.
-            let _ = ended.send(running);
+            let _ = ended.send((function, id));
         });
     }
 
@@ -106,21 +104,21 @@ impl Reactor {
 }
 
 /// Runs an event, and notes that it is done.
-async fn run_one(ledger: &Arc<Ledger>, invoker: &Arc<Invoker>, id: RunId, event: &WaitingEvent) {
+async fn run_one(ledger: &Arc<Ledger>, invoker: &Arc<Invoker>, id: RunId) {
     let reading = Arc::clone(ledger);
-    let payload = tokio::task::spawn_blocking(move || reading.payload(id)).await;
-    match payload {
-        Ok(Ok(Some(payload))) => invoker.run_event(event, payload).await,
-        Ok(Ok(None)) => tracing::debug!(request_id = event.request_id, "an event was dropped meanwhile"),
+    let event = tokio::task::spawn_blocking(move || reading.waiting_event(id)).await;
+    match event {
+        Ok(Ok(Some((event, payload)))) => invoker.run_event(event, payload).await,
+        Ok(Ok(None)) => tracing::debug!(?id, "an event was dropped meanwhile"),
         Ok(Err(error)) => {
-            tracing::error!(%error, request_id = event.request_id, "an event cannot be read; it is tried again");
+            tracing::error!(%error, ?id, "an event cannot be read; it is tried again");
             return tokio::time::sleep(STORE_PAUSE).await;
         }
         Err(_) => return,
     }
 
     while let Err(CommitError::Storage(error)) = ledger.commit_run(RunCommand::End(id)).await {
-        tracing::error!(%error, request_id = event.request_id, "the end of an event cannot be stored yet");
+        tracing::error!(%error, ?id, "the end of an event cannot be stored yet");
         tokio::time::sleep(STORE_PAUSE).await;
     }
 }

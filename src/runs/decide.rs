@@ -22,7 +22,6 @@ pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -
             }
             let mut event = event.clone();
             (event.accepted, event.due) = (stamp.time, stamp.time);
-            event.payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
             Ok(vec![RunEvent::Accepted { event, payload: payload.clone() }])
         }
         RunCommand::End(id) => Ok(runs.events.contains_key(id).then_some(RunEvent::Ended(*id)).into_iter().collect()),

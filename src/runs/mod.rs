@@ -1,8 +1,8 @@
 //! What is under way: the second state machine of the ledger, beside the model, and as pure. What is here is on disk when
 //! it is acknowledged, as all else; but it is forgotten when it is done, has no history, and no rewind touches it.
 //!
-//! An entry's payload is not part of the state: it lies in the journal, and is read by the entry's id (see
-//! `ledger::Ledger::payload`). So many entries cost little memory.
+//! The state has little of an entry: the rest lies in the journal, and is read by the entry's id (see
+//! `ledger::Ledger::waiting_event`). So a million entries cost little memory.
 
 pub mod command;
 pub mod decide;
@@ -36,8 +36,6 @@ pub struct WaitingEvent {
     pub accepted: Timestamp,
     /// When it is to be run.
     pub due: Timestamp,
-    /// Bytes of its payload.
-    pub payload_bytes: u32,
 }
 
 impl WaitingEvent {
@@ -53,7 +51,6 @@ impl WaitingEvent {
             durable_execution_name: None,
             accepted,
             due,
-            payload_bytes: 0,
         }
     }
 }

@@ -1,9 +1,11 @@
-//! What is under way now.
+//! What is under way now: of each entry only what is asked for without reading it.
+
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::RunId;
 use super::event::RunEvent;
-use super::{RunId, WaitingEvent};
 use crate::model::names::FunctionKey;
 use crate::model::time::Timestamp;
 
@@ -13,9 +15,18 @@ pub struct Runs {
     /// Sequence of the newest event.
     pub sequence: u64,
     /// Events that have not been run to their end.
-    pub events: OrdMap<RunId, WaitingEvent>,
+    pub events: OrdMap<RunId, Waiting>,
     /// Those of each function that has any, by the time when they are due. Derived.
-    pub queues: OrdMap<FunctionKey, OrdSet<(Timestamp, RunId)>>,
+    pub queues: OrdMap<Arc<FunctionKey>, OrdSet<(Timestamp, RunId)>>,
+}
+
+/// What is known of an event that waits. The rest of it lies on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// The function, shared by all its events.
+    pub function: Arc<FunctionKey>,
+    /// When it is to be run.
+    pub due: Timestamp,
 }
 
 impl Runs {
@@ -24,24 +35,26 @@ impl Runs {
         self.sequence = self.sequence.max(sequence);
         let id = event.id(sequence);
         match event {
-            RunEvent::Accepted { event, .. } => self.put(id, (**event).clone()),
+            RunEvent::Accepted { event, .. } => self.put(id, &event.function, event.due),
             RunEvent::Ended(_) => self.remove(id),
         }
     }
 
     /// Puts an entry in.
-    pub fn put(&mut self, id: RunId, event: WaitingEvent) {
+    pub fn put(&mut self, id: RunId, function: &FunctionKey, due: Timestamp) {
         self.remove(id);
-        self.queues.entry(event.function.clone()).or_default().insert((event.due, id));
-        self.events.insert(id, event);
+        let shared = self.queues.get_key_value(function).map(|(shared, _)| Arc::clone(shared));
+        let function = shared.unwrap_or_else(|| Arc::new(function.clone()));
+        self.queues.entry(Arc::clone(&function)).or_default().insert((due, id));
+        self.events.insert(id, Waiting { function, due });
     }
 
     fn remove(&mut self, id: RunId) {
-        let Some(event) = self.events.remove(&id) else { return };
-        if let Some(queue) = self.queues.get_mut(&event.function) {
-            queue.remove(&(event.due, id));
+        let Some(Waiting { function, due }) = self.events.remove(&id) else { return };
+        if let Some(queue) = self.queues.get_mut(&function) {
+            queue.remove(&(due, id));
             if queue.is_empty() {
-                self.queues.remove(&event.function);
+                self.queues.remove(&function);
             }
         }
     }

@@ -93,8 +93,8 @@ async fn recover_writes_a_store_as_it_was_and_leaves_the_old_one() {
 
 /// Flips a bit of every file of a folder, at a place between 0 and 1000 thousandths of it.
 fn flip(folder: &Path, thousandths: usize) -> usize {
-    let files: Vec<_> =
-        std::fs::read_dir(folder).expect("reads").map(|entry| entry.expect("an entry").path()).collect();
+    let entries = std::fs::read_dir(folder).expect("reads").map(|entry| entry.expect("an entry").path());
+    let files: Vec<_> = entries.filter(|path| path.is_file()).collect();
     for file in &files {
         let mut bytes = std::fs::read(file).expect("reads");
         // One that was being written when the server was killed may be empty.

@@ -120,9 +120,10 @@ fn open_runs(folder: &Path) -> Runs {
     }
     let ledger = open(folder);
     assert!(*ledger.runs() == runs, "the journal alone says so");
-    for (id, event) in &runs.events {
-        let payload = ledger.payload(*id).expect("reads").expect("waits");
-        assert_eq!(payload.len(), event.payload_bytes as usize);
+    for id in runs.events.keys() {
+        let (event, payload) = ledger.waiting_event(*id).expect("reads").expect("waits");
+        assert_eq!(format!("request-{}", id.0 - 1), event.request_id);
+        assert!(payload.starts_with(b"{\"n\":"));
     }
     ledger.close().expect("closes");
     runs

@@ -15,4 +15,5 @@ pub mod restart;
 pub mod rewind;
 pub mod scale;
 pub mod throughput;
+pub mod waiting;
 pub mod warm;

@@ -1,12 +1,14 @@
 //! What is under way, as stored: the frames of its events, and its checkpoint.
 
 use bytes::Bytes;
+use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
 use crate::ledger::run_frame::{self, BEGINS, ENDS, Head};
+use crate::model::time::Timestamp;
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
 use crate::runs::{self, RunId};
@@ -18,7 +20,6 @@ shape! {
     WaitingEvent = runs::WaitingEvent {
         function: FunctionKey, qualifier: Option<String>, request_id: String, trace_id: Option<String>,
         tenant_id: Option<String>, durable_execution_name: Option<String>, accepted: u64, due: u64,
-        payload_bytes: u32,
     }
 }
 
@@ -66,12 +67,14 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
 struct Checkpoint {
     sequence: u64,
     segment: String,
-    events: Vec<(u64, WaitingEvent)>,
+    /// The events of each function: ids, and when they are due.
+    events: Vec<(FunctionKey, Vec<(u64, u64)>)>,
 }
 
 /// Writes a checkpoint's frame: the state, and the segment of the journal that holds what came after it.
 pub(in crate::ledger) fn encode_runs(runs: &Runs, segment: Name) -> Result<Vec<u8>, FrameError> {
-    let events = runs.events.iter().map(|(id, event)| (id.0, Stored::store(event))).collect();
+    let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
+    let events = runs.queues.iter().map(|(function, queue)| (Stored::store(&**function), entries(queue))).collect();
     frame::frame_named(CHECKPOINT, &Checkpoint { sequence: runs.sequence, segment: segment.to_string(), events })
 }
 
@@ -85,8 +88,11 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<(Runs, Name), Frame
     }
     let Checkpoint { sequence, segment, events } = frame::large_named_payload(frame.payload)?;
     let mut runs = Runs { sequence, ..Runs::default() };
-    for (id, event) in events {
-        runs.put(RunId(id), event.load());
+    for (function, entries) in events {
+        let function = function.load();
+        for (id, due) in entries {
+            runs.put(RunId(id), &function, Timestamp(due));
+        }
     }
     // One whose segment cannot be told is as good from the journal's beginning.
     Ok((runs, segment.parse().unwrap_or_default()))
