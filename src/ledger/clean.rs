@@ -1,5 +1,6 @@
-//! What was under way and is done leaves the sealed segments: what began it, and then what ended it. Segments are cleaned
-//! from the oldest on, so that no end goes before its beginning, which a replay would take for something that goes on.
+//! What was under way and is done leaves the sealed segments: what began it, and what ended it. Segments are cleaned from
+//! the oldest on, so that no end goes before its beginning, which a replay would take for something that goes on. A
+//! segment says that it was cleaned, as a checkpoint from before may need what is gone.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,12 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 
-use super::LedgerError;
+use super::checkpoint::{self, Checkpoint as _};
 use super::frame::FrameError;
 use super::journal::{self, Name, Record, sealed, segments};
-use super::run_frame::{self, BEGINS, Head};
+use super::run_frame::{self, BEGINS, CLEANED, Head};
+use super::runs_checkpoint::RunsCheckpoint;
 use super::segment_files::SegmentFiles;
+use super::{LedgerError, codec};
 use crate::runs::RunId;
+use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
 
 /// What it knows of the segments.
@@ -24,7 +28,7 @@ pub struct Cleaner {
     clean: HashSet<Name>,
 }
 
-/// What is done of a segment.
+/// What a replay needs of a segment, and what not.
 #[derive(Default)]
 struct Found {
     /// Bytes of frames that are not needed.
@@ -33,6 +37,8 @@ struct Found {
     needed: usize,
     /// Entries that are done and whose beginning is here.
     begun: Vec<RunId>,
+    /// Whether it was cleaned.
+    is_cleaned: bool,
 }
 
 impl Cleaner {
@@ -41,7 +47,7 @@ impl Cleaner {
         Self { runs, clean: HashSet::new() }
     }
 
-    /// Writes the sealed segments anew of which half or more is done.
+    /// Writes the sealed segments anew of which half or more is done, and removes those in which nothing is left.
     pub fn clean(&mut self, files: &SegmentFiles, stop: &AtomicBool) {
         if let Err(error) = self.try_to(files, stop) {
             tracing::warn!(%error, "what is done could not be dropped from the journal; it is only larger");
@@ -51,6 +57,7 @@ impl Cleaner {
     fn try_to(&mut self, files: &SegmentFiles, stop: &AtomicBool) -> Result<(), LedgerError> {
         let runs = self.runs.load_full();
         let segments = segments(files.journal.folder())?;
+        let covered = covered(files)?;
         // What is done and stays: its end has to stay, too.
         let mut stays = HashSet::new();
         for pair in segments.windows(2) {
@@ -64,19 +71,18 @@ impl Cleaner {
             let Ok(inode) = fs::metadata(path).map(|found| found.ino()) else { return Ok(()) };
             // Behind damage nobody knows what stays.
             let records = journal::records(path).collect::<Result<Vec<_>, _>>()?;
-            if records.iter().all(|record| record.runs.is_empty()) {
-                self.clean.insert(*name);
-                continue;
-            }
             let found = look(&records, &runs, &stays).map_err(|source| LedgerError::DamagedRun { source })?;
-            if found.done == 0 || found.done < found.needed {
+            if found.done + found.needed == 0 {
+                let is_empty = records.iter().all(|record| record.frames.is_empty() && record.blobs.is_empty());
+                if is_empty && found.is_cleaned && *name < covered {
+                    files.remove(*name, path, inode)?;
+                } else if !is_empty {
+                    self.clean.insert(*name);
+                }
+            } else if found.done == 0 || found.done < found.needed {
                 stays.extend(found.begun);
-                continue;
-            }
-            let kept = without_done(records, &runs, &stays);
-            if kept.is_empty() {
-                files.remove(*name, path, inode)?;
             } else {
+                let kept = without_done(*name, records, &runs, &stays)?;
                 let bytes = sealed::assemble(files.journal.identity(), name.first, &kept);
                 files.replace(path, inode, &bytes, false)?;
             }
@@ -85,38 +91,57 @@ impl Cleaner {
     }
 }
 
+/// The segment before which no checkpoint needs anything, nor one that is being written: that one is newer.
+fn covered(files: &SegmentFiles) -> Result<Name, LedgerError> {
+    let inode = files.journal.inode();
+    let checkpoints = checkpoint::scan::<RunsCheckpoint>(&files.journal.folder().join("runs"))?;
+    // Of one from before there was anything nothing can come back.
+    let used = checkpoints.into_iter().filter_map(|(.., checkpoint)| checkpoint.ok());
+    let used = used.filter(|checkpoint| checkpoint.folder == inode && checkpoint.sequence() > 0);
+    Ok(used.map(|checkpoint| checkpoint.segment).min().unwrap_or_default())
+}
+
 /// Whether a replay needs a frame, where `runs` is under way, and `stays` is done but begins before.
 fn is_needed(head: &Head, runs: &Runs, stays: &HashSet<RunId>) -> bool {
-    // The newest is needed in any case: no sequence is given twice.
-    head.sequence >= runs.sequence
-        || match head.kind {
-            BEGINS => runs.events.contains_key(&head.id),
-            _ => stays.contains(&head.id),
-        }
+    match head.kind {
+        CLEANED => false,
+        // The newest is needed in any case: no sequence is given twice.
+        _ if head.sequence >= runs.sequence => true,
+        BEGINS => runs.events.contains_key(&head.id),
+        _ => stays.contains(&head.id),
+    }
 }
 
 fn look(records: &[Record], runs: &Runs, stays: &HashSet<RunId>) -> Result<Found, FrameError> {
     let mut found = Found::default();
     for frame in records.iter().flat_map(|record| &record.runs) {
         let (head, _) = run_frame::read(frame)?;
-        if is_needed(&head, runs, stays) {
-            found.needed += frame.len();
-            continue;
-        }
-        found.done += frame.len();
-        if head.kind == BEGINS {
-            found.begun.push(head.id);
+        match head.kind {
+            CLEANED => found.is_cleaned = true,
+            _ if is_needed(&head, runs, stays) => found.needed += frame.len(),
+            kind => {
+                found.done += frame.len();
+                found.begun.extend((kind == BEGINS).then_some(head.id));
+            }
         }
     }
     Ok(found)
 }
 
-fn without_done(mut records: Vec<Record>, runs: &Runs, stays: &HashSet<RunId>) -> Vec<Record> {
+/// A segment's records without what is done, and before them the frame that says so.
+fn without_done(
+    name: Name,
+    mut records: Vec<Record>,
+    runs: &Runs,
+    stays: &HashSet<RunId>,
+) -> Result<Vec<Record>, LedgerError> {
     for record in &mut records {
         record.runs.retain(|frame| run_frame::read(frame).is_ok_and(|(head, _)| is_needed(&head, runs, stays)));
     }
     records.retain(|record| !record.is_empty());
-    records
+    let cleaned = codec::encode_run(runs.sequence, &RunEvent::Cleaned(runs.sequence))?;
+    records.insert(0, Record { first: name.first, runs: vec![cleaned], ..Record::default() });
+    Ok(records)
 }
 
 #[cfg(test)]
@@ -132,7 +157,7 @@ mod tests {
     use super::*;
     use crate::ledger::compact::Keep;
     use crate::ledger::journal::Segment;
-    use crate::ledger::{Durability, Ledger, Options};
+    use crate::ledger::{CheckpointPolicy, Durability, Ledger, Options};
     use crate::model::blob::BlobId;
     use crate::model::event::Origin;
     use crate::model::functions::command::{CreateFunction, FunctionCommand};
@@ -151,7 +176,8 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let options = Options { path: folder.into(), durability: Durability::Always, limits: Limits::default() };
-            match Ledger::open(options) {
+            let often = CheckpointPolicy { events: 50, bytes: u64::MAX };
+            match Ledger::open_with(options, often) {
                 Err(error) if error.is_held() && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }

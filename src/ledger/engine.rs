@@ -206,7 +206,8 @@ impl Engine {
             newest = newest.max(Some(head.sequence));
             match head.kind {
                 run_frame::BEGINS => batch.insert(&head.id.0.to_be_bytes(), frame),
-                _ => batch.remove(&head.id.0.to_be_bytes()),
+                run_frame::ENDS => batch.remove(&head.id.0.to_be_bytes()),
+                _ => {}
             }
         }
         let Some(newest) = newest else { return Ok(()) };

@@ -224,9 +224,10 @@ impl Log {
         Ok(bytes)
     }
 
-    /// The segment that is written to.
-    pub fn newest_segment(&self) -> Name {
-        self.journal.newest_segment()
+    /// The segment that is written to, and the inode of its folder; 0 where that is gone.
+    pub fn newest_segment(&self) -> (Name, u64) {
+        let _writing = self.writing();
+        (self.journal.newest_segment(), self.journal.inode())
     }
 
     /// Brings the index up to what is under way: events behind the event `covered` lie from the segment `since` on.
@@ -243,7 +244,7 @@ impl Log {
         for record in self.journal.records_since(Name::default(), u64::MAX)? {
             for frame in record?.runs {
                 let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
-                if head.id == id {
+                if head.id == id && head.kind != run_frame::CLEANED {
                     found = (head.kind == run_frame::BEGINS).then_some(frame);
                 }
             }

@@ -1,11 +1,9 @@
 //! The two state machines of the ledger: what is configured (the model) and what is under way (runs). The writer, the
 //! checkpoints and the replay are the same for both.
 
-use std::sync::Arc;
-
 use super::checkpoint::{Checkpoint, Folder};
 use super::frame::FrameError;
-use super::journal::Name;
+use super::runs_checkpoint::RunsCheckpoint;
 use super::{codec, shapes};
 use crate::model::command::{Command, Stamp};
 use crate::model::decide::{self, Decision};
@@ -135,15 +133,6 @@ impl Checkpoint for State {
     }
 }
 
-/// A checkpoint of what is under way.
-#[derive(Debug, Default)]
-pub struct RunsCheckpoint {
-    /// The state.
-    pub state: Arc<Runs>,
-    /// The segment of the journal from which on the events behind it lie.
-    pub segment: Name,
-}
-
 impl Checkpoint for RunsCheckpoint {
     /// Nobody asks for what was under way before.
     const KEPT: usize = 2;
@@ -153,12 +142,11 @@ impl Checkpoint for RunsCheckpoint {
     }
 
     fn encode(&self) -> Result<Vec<u8>, FrameError> {
-        shapes::encode_runs(&self.state, self.segment)
+        shapes::encode_runs(self)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        let (state, segment) = shapes::decode_runs(bytes)?;
-        Ok(Self { state: Arc::new(state), segment })
+        shapes::decode_runs(bytes)
     }
 }
 

@@ -34,6 +34,7 @@ pub mod recover;
 mod reindex;
 mod replay;
 mod run_frame;
+mod runs_checkpoint;
 mod scrub;
 mod segment_files;
 mod shapes;
@@ -302,7 +303,7 @@ impl Ledger {
         let Some(frame) = self.log.begin_of(id)? else { return Ok(None) };
         match codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?.1 {
             RunEvent::Accepted { event, payload } => Ok(Some((*event, payload))),
-            RunEvent::Ended(_) => Ok(None),
+            RunEvent::Ended(_) | RunEvent::Cleaned(_) => Ok(None),
         }
     }
 

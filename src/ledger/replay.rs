@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::checkpoint::Folder;
 use super::journal::{Name, Record};
 use super::log::Log;
-use super::machine::{Checkpoints, RunsCheckpoint};
+use super::machine::Checkpoints;
+use super::runs_checkpoint::RunsCheckpoint;
 use super::{LedgerError, codec};
 use crate::model::state::State;
 use crate::model::time::Timestamp;
+use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
 
 /// The states rebuilt from disk.
@@ -47,23 +49,39 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
         });
     }
     let state = base(checkpoint, log);
-    let RunsCheckpoint { state: runs, segment } = checkpoints.runs.newest()?.unwrap_or_default();
+    let (_, journal, _) = log.parts();
+    let runs = checkpoints.runs.newest()?.filter(|checkpoint| checkpoint.folder == journal.inode());
+    if let Some(replayed) = from(log, state.clone(), runs.unwrap_or_default())? {
+        return Ok(replayed);
+    }
+    tracing::debug!("what is under way is read from the whole journal");
+    let replayed = from(log, state, RunsCheckpoint::default())?;
+    replayed.ok_or(LedgerError::DamagedMeta("what is under way cannot be told"))
+}
+
+/// Goes on from checkpoints. `None` where the one of `runs` is older than what was dropped from the journal's segments:
+/// what was done since it was written is not told there.
+fn from(log: &Log, state: State, runs: RunsCheckpoint) -> Result<Option<Replayed>, LedgerError> {
+    let RunsCheckpoint { state: runs, segment, .. } = runs;
     // The newest event's own time, also when a checkpoint covers it.
     let progress = Progress { model: state.sequence, runs: runs.sequence, time: log.last_time()? };
     let runs = Arc::unwrap_or_clone(runs);
     let mut replayed = Replayed { state, runs, runs_since: segment, progress };
     for record in log.parts().1.records_since(segment, replayed.state.sequence + 1)? {
-        replayed.take(record?)?;
+        if !replayed.take(record?)? {
+            return Ok(None);
+        }
     }
     let last = log.last();
     if replayed.state.sequence < last {
         return Err(LedgerError::MissingEvent { expected: replayed.state.sequence + 1, found: last + 1 });
     }
-    Ok(replayed)
+    Ok(Some(replayed))
 }
 
 impl Replayed {
-    fn take(&mut self, record: Record) -> Result<(), LedgerError> {
+    /// Takes a record; not if it is cleaned of what the checkpoint does not know.
+    fn take(&mut self, record: Record) -> Result<bool, LedgerError> {
         for (sequence, frame) in (record.first..).zip(record.frames) {
             if sequence <= self.state.sequence {
                 continue;
@@ -78,11 +96,14 @@ impl Replayed {
         }
         for frame in record.runs {
             let (sequence, event) = codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
+            if matches!(event, RunEvent::Cleaned(to) if to > self.progress.runs && self.progress.runs > 0) {
+                return Ok(false);
+            }
             if sequence > self.progress.runs {
                 self.runs.apply(sequence, &event);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -20,6 +20,9 @@ pub const BEGINS: u16 = 2000;
 /// The kind of the frame that ends one.
 pub const ENDS: u16 = 2001;
 
+/// The kind of the frame that says that others left its segment: those of entries that were done at its sequence.
+pub const CLEANED: u16 = 2002;
+
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -44,8 +47,8 @@ pub fn write(head: Head, members: &impl Serialize) -> Result<Vec<u8>, FrameError
 pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
     let frame = frame::unframe(bytes)?;
     match frame.kind {
-        BEGINS | ENDS if frame.version == NAMED => {}
-        BEGINS | ENDS => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
+        BEGINS | ENDS | CLEANED if frame.version == NAMED => {}
+        BEGINS | ENDS | CLEANED => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
         kind => return Err(FrameError::UnknownKind(kind)),
     }
     let number = |at: usize| frame.payload.get(at..at + 8)?.try_into().map(u64::from_le_bytes).ok();

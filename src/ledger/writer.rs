@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::checkpoint::CheckpointPolicy;
 use super::journal::Record;
 use super::log::Log;
-use super::machine::{Checkpoints, Configured, Machine, RunsCheckpoint, UnderWay};
+use super::machine::{Checkpoints, Configured, Machine, UnderWay};
 use super::replay::Progress;
+use super::runs_checkpoint::RunsCheckpoint;
 use super::{CommitError, Committed, Job, LedgerError};
 use crate::clock;
 use crate::model::command::Stamp;
@@ -191,7 +192,8 @@ impl Writer {
         self.bytes = 0;
         (self.progress.model, self.progress.runs) = (model.sequence, runs.sequence);
         // What comes behind these states is written to this segment, or to a later one.
-        let runs = RunsCheckpoint { state: runs, segment: self.log.newest_segment() };
+        let (segment, folder) = self.log.newest_segment();
+        let runs = RunsCheckpoint { state: runs, segment, folder };
         let (checkpoints, log) = (self.checkpoints.clone(), Arc::clone(&self.log));
         let write = move || {
             // What they hold must not be more than the journal has on disk.

@@ -16,6 +16,8 @@ pub enum RunEvent {
     },
     /// An entry is done.
     Ended(RunId),
+    /// What was done up to the event of this sequence is not told any more.
+    Cleaned(u64),
 }
 
 impl RunEvent {
@@ -24,6 +26,7 @@ impl RunEvent {
         match self {
             Self::Accepted { .. } => RunId(sequence),
             Self::Ended(id) => *id,
+            Self::Cleaned(_) => RunId(0),
         }
     }
 }

@@ -37,6 +37,7 @@ impl Runs {
         match event {
             RunEvent::Accepted { event, .. } => self.put(id, &event.function, event.due),
             RunEvent::Ended(_) => self.remove(id),
+            RunEvent::Cleaned(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ pub mod segment;
 pub mod switch;
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, mpsc};
@@ -227,6 +228,11 @@ impl Journal {
     /// Stores blobs without an event.
     pub fn append_blobs(&self, blobs: Vec<Attachment>) -> Result<(), LedgerError> {
         self.append(&Record::of_blobs(0, blobs)).map(drop)
+    }
+
+    /// Inode of its folder, which another journal in its place has not; 0 where it is gone.
+    pub fn inode(&self) -> u64 {
+        std::fs::metadata(&self.folder).map_or(0, |found| found.ino())
     }
 
     /// The segment that is written to.

@@ -1,5 +1,7 @@
 //! What is under way, as stored: the frames of its events, and its checkpoint.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
-use crate::ledger::run_frame::{self, BEGINS, ENDS, Head};
+use crate::ledger::run_frame::{self, BEGINS, CLEANED, ENDS, Head};
+use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
@@ -31,10 +34,10 @@ struct Accepted {
     payload: Bytes,
 }
 
-/// Those of an end: none yet.
+/// Those of what says nothing more: none yet.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ended {}
+struct Nothing {}
 
 /// Writes the frame of an event.
 pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<Vec<u8>, FrameError> {
@@ -44,7 +47,8 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
             let members = Accepted { event: Stored::store(&**event), payload: payload.clone() };
             run_frame::write(head(BEGINS), &members)
         }
-        RunEvent::Ended(_) => run_frame::write(head(ENDS), &Ended {}),
+        RunEvent::Ended(_) => run_frame::write(head(ENDS), &Nothing {}),
+        RunEvent::Cleaned(_) => run_frame::write(head(CLEANED), &Nothing {}),
     }
 }
 
@@ -56,7 +60,8 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
             let Accepted { event, payload } = run_frame::members(members)?;
             RunEvent::Accepted { event: Box::new(event.load()), payload }
         }
-        _ => run_frame::members(members).map(|Ended {}| RunEvent::Ended(head.id))?,
+        ENDS => run_frame::members(members).map(|Nothing {}| RunEvent::Ended(head.id))?,
+        _ => run_frame::members(members).map(|Nothing {}| RunEvent::Cleaned(head.sequence))?,
     };
     Ok((head.sequence, event))
 }
@@ -67,26 +72,29 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
 struct Checkpoint {
     sequence: u64,
     segment: String,
+    folder: u64,
     /// The events of each function: ids, and when they are due.
     events: Vec<(FunctionKey, Vec<(u64, u64)>)>,
 }
 
-/// Writes a checkpoint's frame: the state, and the segment of the journal that holds what came after it.
-pub(in crate::ledger) fn encode_runs(runs: &Runs, segment: Name) -> Result<Vec<u8>, FrameError> {
+/// Writes a checkpoint's frame.
+pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<u8>, FrameError> {
+    let RunsCheckpoint { state: runs, segment, folder } = checkpoint;
     let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
     let events = runs.queues.iter().map(|(function, queue)| (Stored::store(&**function), entries(queue))).collect();
-    frame::frame_named(CHECKPOINT, &Checkpoint { sequence: runs.sequence, segment: segment.to_string(), events })
+    let stored = Checkpoint { sequence: runs.sequence, segment: segment.to_string(), folder: *folder, events };
+    frame::frame_named(CHECKPOINT, &stored)
 }
 
 /// Reads a checkpoint's frame.
-pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<(Runs, Name), FrameError> {
+pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, FrameError> {
     let frame = frame::unframe(bytes)?;
     match (frame.kind, frame.version) {
         (CHECKPOINT, NAMED) => {}
         (CHECKPOINT, version) => return Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
         (kind, _) => return Err(FrameError::UnknownKind(kind)),
     }
-    let Checkpoint { sequence, segment, events } = frame::large_named_payload(frame.payload)?;
+    let Checkpoint { sequence, segment, folder, events } = frame::large_named_payload(frame.payload)?;
     let mut runs = Runs { sequence, ..Runs::default() };
     for (function, entries) in events {
         let function = function.load();
@@ -95,5 +103,6 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<(Runs, Name), Frame
         }
     }
     // One whose segment cannot be told is as good from the journal's beginning.
-    Ok((runs, segment.parse().unwrap_or_default()))
+    let segment = segment.parse::<Name>().unwrap_or_default();
+    Ok(RunsCheckpoint { state: Arc::new(runs), segment, folder })
 }
