@@ -76,9 +76,19 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub pods: PodOptions,
     /// Endpoint for what Larder does not serve: for one service, or for all that have none of their own;
-    /// repeated, or a list with commas
+    /// repeated, or a list with commas. `aws-emulator` in place of a URL is AWS's own, whose keys are found by themselves
     #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
     pub upstream: Vec<UpstreamOption>,
+    /// Certificates (PEM) that endpoints of --upstream may have, instead of those that the system trusts
+    #[arg(long, env = "LARDER_UPSTREAM_CA", value_name = "FILE")]
+    pub upstream_ca: Option<PathBuf>,
+    /// Sign what goes to --upstream anew, with the keys in this file, which has the form of ~/.aws/credentials. Whoever
+    /// reaches this server then acts with those keys
+    #[arg(long, env = "LARDER_UPSTREAM_CREDENTIALS", value_name = "FILE")]
+    pub upstream_credentials: Option<PathBuf>,
+    /// The same with the keys of this profile in that file, or else in ~/.aws/credentials
+    #[arg(long, env = "LARDER_UPSTREAM_PROFILE", value_name = "NAME")]
+    pub upstream_profile: Option<String>,
     /// Pass every template of `CloudFormation` on to the upstream, also those that make functions and roles, which are
     /// then made there and not here
     #[arg(long, env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]

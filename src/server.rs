@@ -43,7 +43,7 @@ use crate::reactors;
 use crate::services::Services;
 use crate::services::lambda::code;
 use crate::services::logs::delivery;
-use crate::upstream::{Endpoints, Upstream};
+use crate::upstream::{AccessOptions, Endpoints, Upstream};
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
@@ -391,7 +391,12 @@ fn upstream(options: &ServeOptions, listeners: &Listeners) -> Result<Upstream, S
     if let Some(endpoint) = endpoints.all().find(|endpoint| own.contains(&endpoint.authority().to_string())) {
         return Err(ServerError::Upstream(format!("--upstream names {endpoint}, which is this server")));
     }
-    Ok(Upstream::new(endpoints))
+    let access = AccessOptions {
+        ca: options.upstream_ca.clone(),
+        credentials: options.upstream_credentials.clone(),
+        profile: options.upstream_profile.clone(),
+    };
+    Upstream::new(endpoints, &access).map_err(|error| ServerError::Upstream(error.to_string()))
 }
 
 /// The address at which functions call: for those of a remote engine, one that other machines reach.

@@ -3,25 +3,30 @@
 //! A request for such a service is passed through as it came, streaming both ways. Larder's own
 //! needs, such as code in S3, go to the same endpoints.
 
+mod access;
+mod access_error;
 mod account;
+mod aws_chunked;
+mod client;
 mod endpoints;
 mod error_body;
+mod keys;
 mod layer_library;
 mod networks;
 mod objects;
 mod reachability;
+mod signing;
 mod sources;
 
 use std::time::Duration;
 
+use access::Access;
+pub use access::AccessOptions;
+use access_error::AccessError;
 use axum::body::Body;
-use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 pub use layer_library::{LayerLibrary, LayerLibraryError};
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
@@ -29,15 +34,12 @@ use reachability::Reachability;
 pub use reachability::{Contact, Reached};
 pub use sources::SourceError;
 
-/// How long an endpoint may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-
 /// How long it may take from the request to the head of its answer. The body of a request counts, and
 /// calls such as a long poll wait on purpose.
 const ANSWER: Duration = Duration::from_secs(300);
 
 /// Bytes of an answer that Larder reads for its own needs.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Headers that are about one connection and not about the request.
 ///
@@ -74,27 +76,37 @@ pub enum UpstreamError {
         /// What happened.
         reason: String,
     },
+    /// There is no way to the endpoint, or no key for it.
+    #[error("The upstream endpoint {endpoint} cannot be used: {source}.")]
+    Access {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// Why not.
+        source: AccessError,
+    },
 }
 
 /// The endpoints and the client that speaks to them.
 #[derive(Debug)]
 pub struct Upstream {
     endpoints: Endpoints,
-    client: Client<HttpConnector, Body>,
+    access: Access,
     reachability: Reachability,
 }
 
 impl Upstream {
     /// A client for `endpoints`.
-    pub fn new(endpoints: Endpoints) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        // A connection for each request: a kept one may be closed by the endpoint in the moment that
-        // a request is sent, which cannot be sent again once its body has streamed.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+    ///
+    /// # Errors
+    /// The certificates or the keys that were given cannot be read. Those of AWS Emulator may come later.
+    pub fn new(endpoints: Endpoints, access: &AccessOptions) -> Result<Self, UpstreamError> {
+        let access = Access::new(access, std::env::home_dir().as_deref());
+        for endpoint in endpoints.all().filter(|endpoint| !endpoint.is_emulator()) {
+            let usable = access.client(endpoint).and_then(|_| access.keys(endpoint));
+            usable.map_err(|source| UpstreamError::Access { endpoint: endpoint.clone(), source })?;
+        }
         let reachability = Reachability::of(endpoints.all());
-        Self { endpoints, client, reachability }
+        Ok(Self { endpoints, access, reachability })
     }
 
     /// Each endpoint, and how it was found when it was last asked.
@@ -142,7 +154,13 @@ impl Upstream {
     ) -> Result<Response<Body>, UpstreamError> {
         let failed =
             |reason| UpstreamError::NoAnswer { service: service.to_owned(), endpoint: endpoint.clone(), reason };
-        let reason = match tokio::time::timeout(ANSWER, self.client.request(request)).await {
+        let no_access = |source| UpstreamError::Access { endpoint: endpoint.clone(), source };
+        let client = self.access.client(endpoint).map_err(no_access)?;
+        let request = match self.access.keys(endpoint).map_err(no_access)? {
+            Some(keys) => signing::sign_anew(request, &keys).await.map_err(|error| failed(error.to_string()))?,
+            None => request,
+        };
+        let reason = match tokio::time::timeout(ANSWER, client.request(request)).await {
             Ok(Ok(response)) => {
                 self.reachability.answered(endpoint);
                 return Ok(response.map(Body::new));
@@ -158,23 +176,32 @@ impl Upstream {
 
 /// A call of a service whose calls all go to its root.
 fn post(endpoint: &Endpoint, body: String) -> Request<Body> {
-    let uri = Uri::builder().scheme(Scheme::HTTP).authority(endpoint.authority().clone()).path_and_query("/");
+    let uri =
+        Uri::builder().scheme(endpoint.scheme().clone()).authority(endpoint.authority().clone()).path_and_query("/");
     let mut request = Request::new(Body::from(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.build().expect("an authority and a path are a URI");
     request
 }
 
-/// The text of an answer; empty if it cannot be read or is too long.
-async fn text(response: Response<Body>) -> String {
+/// The text of an answer.
+///
+/// # Errors
+/// It broke off, or is longer than any that Larder asks for.
+async fn text(service: &str, endpoint: &Endpoint, response: Response<Body>) -> Result<String, UpstreamError> {
+    let failed = |reason: String| UpstreamError::NoAnswer {
+        service: service.to_owned(),
+        endpoint: endpoint.clone(),
+        reason: format!("its answer could not be read: {reason}"),
+    };
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default()
+    body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).map_err(|error| failed(error.to_string()))
 }
 
 /// The same path and query at an endpoint.
 fn at(endpoint: &Endpoint, uri: &Uri) -> Uri {
     let mut parts = uri.clone().into_parts();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(endpoint.scheme().clone());
     parts.authority = Some(endpoint.authority().clone());
     parts.path_and_query.get_or_insert_with(|| axum::http::uri::PathAndQuery::from_static("/"));
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")

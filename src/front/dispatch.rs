@@ -214,7 +214,7 @@ impl Dispatch {
 fn not_passed(error: &UpstreamError) -> ApiError {
     let code = match error {
         UpstreamError::NotGiven(_) => ErrorCode::NotServed,
-        UpstreamError::NoAnswer { .. } => ErrorCode::UpstreamUnavailable,
+        UpstreamError::NoAnswer { .. } | UpstreamError::Access { .. } => ErrorCode::UpstreamUnavailable,
     };
     ApiError::new(code, error.to_string())
 }

@@ -5,25 +5,47 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::http::Uri;
-use axum::http::uri::Authority;
+use axum::http::uri::{Authority, Scheme};
 
 /// Services that Larder serves itself, whatever is behind it.
 const OWN: &str = "lambda";
 
-/// An endpoint: `http://HOST:PORT`.
+/// The name of AWS's own emulator in place of its address.
+const EMULATOR: &str = "aws-emulator";
+
+/// An endpoint: `http://HOST:PORT`, the same with TLS, or AWS Emulator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint(Authority);
+pub struct Endpoint {
+    scheme: Scheme,
+    authority: Authority,
+    is_emulator: bool,
+}
 
 impl Endpoint {
+    /// The port of AWS Emulator. Its keys and its certificate lie in `~/.aws/emulator/PORT`.
+    ///
+    /// Source: <https://docs.aws.amazon.com/emulator/latest/userguide/cli-reference.html>.
+    pub const EMULATOR_PORT: u16 = 9297;
+
     /// Host and port.
     pub fn authority(&self) -> &Authority {
-        &self.0
+        &self.authority
+    }
+
+    /// With or without TLS.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Whether it was given as AWS Emulator, whose keys and certificate are found without being told.
+    pub fn is_emulator(&self) -> bool {
+        self.is_emulator
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0)
+        write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 
@@ -31,23 +53,23 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("{text} is no URL: {error}"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(format!("{text}: Larder speaks plain HTTP to endpoints; write http:// if yours does too"));
-            }
-            _ => return Err(format!("{text} is no URL; write http://HOST:PORT")),
+        if text == EMULATOR {
+            let address = format!("https://127.0.0.1:{}", Self::EMULATOR_PORT);
+            return Ok(Self { is_emulator: true, ..address.parse()? });
         }
+        let uri: Uri = text.parse().map_err(|error| format!("{text} is no URL: {error}"))?;
+        let scheme = uri.scheme().filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS).cloned();
+        let scheme = scheme.ok_or_else(|| format!("{text} is no URL; write http://HOST:PORT, or https://"))?;
         if uri.path_and_query().is_some_and(|rest| rest.as_str() != "/") {
             return Err(format!("{text}: an endpoint has no path; write http://HOST:PORT"));
         }
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-        authority.cloned().map(Self).ok_or_else(|| format!("{text}: write http://HOST:PORT"))
+        let authority = authority.cloned().ok_or_else(|| format!("{text}: write http://HOST:PORT"))?;
+        Ok(Self { scheme, authority, is_emulator: false })
     }
 }
 
-/// One value of `--upstream`: `URL` or `SERVICE=URL`.
+/// One value of `--upstream`: `URL` or `SERVICE=URL`, or `aws-emulator` in place of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamOption {
     /// The service, as its signatures name it; of all others without one.
@@ -142,13 +164,16 @@ mod tests {
         assert_eq!(given.of("sqs").map(ToString::to_string).as_deref(), Some("http://moto:5000"));
         assert_eq!(given.to_string(), "http://moto:5000, s3=http://minio:9000");
         assert_eq!(endpoints(&["s3=http://minio:9000"]).expect("is one").of("sqs"), None);
+        let given = endpoints(&["aws-emulator", "s3=https://minio"]).expect("are endpoints");
+        assert_eq!(given.to_string(), "https://127.0.0.1:9297, s3=https://minio");
+        assert!(given.of("sqs").expect("is one").is_emulator() && !given.of("s3").expect("is one").is_emulator());
     }
 
     #[test]
     fn what_is_no_endpoint_is_refused_with_what_to_write() {
         for (text, says) in [
             ("localhost:5000", "write http://HOST:PORT"),
-            ("https://s3.example", "plain HTTP"),
+            ("ftp://s3.example", "write http://HOST:PORT"),
             ("s3=http://minio/path", "has no path"),
             ("S3=http://minio", "small letters"),
             ("=http://minio", "small letters"),

@@ -79,7 +79,7 @@ impl Upstream {
         let request = request(endpoint, action, (name, ids), signer);
         let response = self.send(EC2, endpoint, request).await?;
         let status = response.status();
-        let body = text(response).await;
+        let body = text(EC2, endpoint, response).await?;
         if status == StatusCode::OK { Ok(body) } else { Err(refusal(status, &body)) }
     }
 }

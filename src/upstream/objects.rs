@@ -18,8 +18,11 @@ const MAX_ERROR: u64 = 64 * 1024;
 /// The digest of a body that a signature does not cover.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
-/// What a key's characters may stay: everything else is encoded, as S3 does it in signatures.
-const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// What stays as it is: everything else is encoded, as in signatures.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same in a key.
+const KEY: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// An object, perhaps one version of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct Object {
     pub version: Option<String>,
 }
 
-/// In whose name an object is read. No endpoint that Larder is used with verifies a signature, but some
+/// In whose name an object is read. An endpoint that verifies signatures gets one that is made anew (`signing.rs`); some
 /// choose the account by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signer {
@@ -106,9 +109,10 @@ impl Upstream {
 fn request(endpoint: &Endpoint, object: &Object, signer: &Signer) -> Request<Body> {
     let mut path = format!("/{}/{}", object.bucket, utf8_percent_encode(&object.key, KEY));
     if let Some(version) = &object.version {
-        path.extend(["?versionId=", &utf8_percent_encode(version, NON_ALPHANUMERIC).to_string()]);
+        path.extend(["?versionId=", &utf8_percent_encode(version, UNRESERVED).to_string()]);
     }
-    let uri = Uri::builder().scheme("http").authority(endpoint.authority().clone()).path_and_query(path);
+    let uri =
+        Uri::builder().scheme(endpoint.scheme().clone()).authority(endpoint.authority().clone()).path_and_query(path);
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.build().expect("bucket names have no special characters, and keys are encoded");
     let unsigned = HeaderValue::from_static(UNSIGNED);

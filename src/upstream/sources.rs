@@ -56,6 +56,6 @@ impl Upstream {
         if response.status() == StatusCode::OK {
             return Ok(());
         }
-        Err(SourceError::Refused(text(response).await))
+        Err(SourceError::Refused(text(service, endpoint, response).await?))
     }
 }

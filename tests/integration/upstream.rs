@@ -13,6 +13,33 @@ fn other_services_and_code_in_s3_come_from_the_upstream() {
     assert!(output.contains("all as expected"), "{output}");
 }
 
+/// An endpoint with TLS that verifies signatures, as AWS does: with its certificate and keys it serves what it serves
+/// without both.
+#[test]
+fn an_upstream_that_verifies_signatures_is_given_its_own() {
+    let moto = Moto::start_verifying();
+    let options = || Options::any().with("LARDER_UPSTREAM", moto.url()).with("LARDER_UPSTREAM_CA", moto.file("ca.pem"));
+    let signing = || options().with("LARDER_UPSTREAM_CREDENTIALS", moto.file("credentials"));
+    let list = || signed("GET", "/", "s3");
+
+    let server = Server::start(options());
+    let answer = list().send(server.port());
+    assert_eq!((answer.status, text(&answer).contains("InvalidAccessKeyId")), (403, true), "{}", text(&answer));
+
+    let server = Server::start(signing());
+    let answer = list().send(server.port());
+    assert_eq!((answer.status, text(&answer).contains("InvalidAccessKeyId")), (403, true), "{}", text(&answer));
+
+    let server = Server::start(signing().with("LARDER_UPSTREAM_PROFILE", "upstream"));
+    let output = script("use_upstream.py", &[&server.url()]);
+    assert!(output.contains("all as expected"), "{output}");
+
+    let untrusting = Server::start(Options::any().with("LARDER_UPSTREAM", moto.url()));
+    let answer = list().send(untrusting.port());
+    assert_eq!(answer.status, 424, "{}", text(&answer));
+    assert!(text(&answer).contains("certificate"), "{}", text(&answer));
+}
+
 /// A request signed for a service.
 fn signed(method: &str, path: &str, service: &str) -> Request {
     let credential = format!("test/20260101/us-east-1/{service}/aws4_request");
@@ -294,11 +321,23 @@ fn what_cloudwatch_logs_has_not_here_is_passed_on_or_named() {
 #[test]
 fn endpoints_that_cannot_be_are_refused_at_the_start() {
     for (given, says) in [
-        ("https://s3.example", "Larder speaks plain HTTP"),
+        ("ftp://s3.example", "write http://HOST:PORT, or https://"),
         ("s3=http://a,s3=http://b", "names two endpoints for s3"),
         ("lambda=http://a", "serves itself"),
     ] {
         let error = Server::try_start(Options::any().with("LARDER_UPSTREAM", given)).expect_err(given);
         assert!(error.contains(says), "{given}: {error}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "[other]\naws_access_key_id = AKIA\naws_secret_access_key = not shown\n").expect("writes");
+    let file = file.to_str().expect("text");
+    for (option, says) in [
+        ("LARDER_UPSTREAM_CA", "there is no certificate in it"),
+        ("LARDER_UPSTREAM_CREDENTIALS", "the profile default has no access key in it"),
+    ] {
+        let options = Options::any().with("LARDER_UPSTREAM", "https://s3.example").with(option, file);
+        let error = Server::try_start(options).expect_err(option);
+        assert!(error.contains(says) && error.contains(file) && !error.contains("not shown"), "{option}: {error}");
     }
 }

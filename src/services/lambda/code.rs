@@ -162,7 +162,7 @@ fn not_had(error: &ObjectError, object: &Object, limit: u64) -> ApiError {
         ObjectError::Upstream(error @ UpstreamError::NotGiven(_)) => {
             ApiError::invalid_parameter(format!("Code in S3 ({bucket}/{key}) cannot be had. {error}"))
         }
-        ObjectError::Upstream(UpstreamError::NoAnswer { .. }) | ObjectError::Broken(_) => {
+        ObjectError::Upstream(_) | ObjectError::Broken(_) => {
             tracing::warn!(%error, "code in S3 cannot be had");
             ApiError::invalid_parameter(format!(
                 "Error occurred while GetObject. S3 Error Code: ServiceUnavailable. S3 Error Message: {error}"

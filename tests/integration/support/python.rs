@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::PATIENCE;
 
 /// The programs of a virtual environment.
@@ -28,34 +30,71 @@ pub fn script(name: &str, arguments: &[&str]) -> String {
     run(Command::new(venv("sdk").join("python")).env_clear().arg(script).args(arguments))
 }
 
+/// Runs one of them beside moto.
+fn upstream_script(name: &str, arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);
+    run(Command::new(venv("upstream").join("python")).env_clear().arg(script).args(arguments))
+}
+
 /// A moto server, killed when dropped.
 #[derive(Debug)]
 pub struct Moto {
     child: Child,
     port: u16,
+    /// Its certificates, where it has TLS.
+    folder: Option<TempDir>,
 }
+
+/// Calls that a moto that verifies signatures takes without one: those of `make_keys.py`.
+const UNSIGNED: &str = "3";
 
 impl Moto {
     /// Starts one on a free port.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts one with TLS that verifies signatures: the keys it knows are those of the profile `upstream` in its file of
+    /// credentials.
+    pub fn start_verifying() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().to_str().expect("text").to_owned();
+        upstream_script("make_certificates.py", &[&place]);
+        let moto = Self::start_with(Some(folder));
+        upstream_script("make_keys.py", &[&moto.url(), &place]);
+        moto
+    }
+
+    /// The file of a name beside its certificates.
+    pub fn file(&self, name: &str) -> String {
+        let folder = self.folder.as_ref().expect("it has TLS").path();
+        folder.join(name).to_str().expect("text").to_owned()
+    }
+
+    fn start_with(folder: Option<TempDir>) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
         let mut command = Command::new(venv("upstream").join("moto_server"));
         // moto asks AWS for nothing, and needs no home.
         command.env_clear().args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        if let Some(folder) = &folder {
+            command.arg("-c").arg(folder.path().join("server.pem")).arg("-k").arg(folder.path().join("server.key"));
+            command.env("INITIAL_NO_AUTH_ACTION_COUNT", UNSIGNED);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto");
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(start.elapsed() < PATIENCE, "moto does not serve");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { child, port }
+        Self { child, port, folder }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.folder.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 }
 
