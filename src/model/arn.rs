@@ -1,9 +1,50 @@
-//! ARNs of Lambda's resources.
+//! ARNs: their parts, and those of Lambda's resources.
 
 use sha2::{Digest as _, Sha256};
 
 use super::blob::BlobId;
-use super::names::{FunctionKey, LayerKey, Region};
+use super::names::{FunctionKey, LayerKey, Region, Scope};
+
+/// The parts of an ARN. (No `FromStr`: they are parts of the text.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `aws`, `aws-cn`, ….
+    pub partition: &'a str,
+    /// The service, such as `lambda`.
+    pub service: &'a str,
+    /// The region; empty where there is none.
+    pub region: &'a str,
+    /// The account; empty where there is none.
+    pub account: &'a str,
+    /// The rest, such as `function:NAME`.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Reads an ARN; `None` where a text is none.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let parts: [&str; 6] = text.splitn(6, ':').collect::<Vec<_>>().try_into().ok()?;
+        let ["arn", partition, service, region, account, resource] = parts else { return None };
+        Some(Self { partition, service, region, account, resource })
+    }
+
+    /// Its account and region.
+    pub fn scope(&self) -> Scope {
+        Scope { account: self.account.into(), region: self.region.into() }
+    }
+
+    /// What its resource is called, where it is of a kind that is told by a word and a colon: `NAME` of `function:NAME`.
+    pub fn named(&self, kind: &str) -> Option<&'a str> {
+        self.resource.strip_prefix(kind)?.strip_prefix(':')
+    }
+}
+
+impl std::fmt::Display for Arn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { partition, service, region, account, resource } = self;
+        write!(f, "arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
 
 /// The partition a region belongs to: `aws`, `aws-cn` or `aws-us-gov`.
 pub fn partition(region: &Region) -> &'static str {
@@ -42,4 +83,21 @@ pub fn layer_version(key: &LayerKey, number: u64) -> String {
 pub fn runtime_version(region: &Region, runtime: &str) -> String {
     let (partition, version) = (partition(region), BlobId(Sha256::digest(runtime.as_bytes()).into()).hex());
     format!("arn:{partition}:lambda:{region}::runtime:{version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_and_put_together_again() {
+        let text = "arn:aws:lambda:us-east-1:000000000000:function:f:1";
+        let arn = Arn::parse(text).expect("is one");
+        assert_eq!((arn.service, arn.named("function"), arn.named("layer")), ("lambda", Some("f:1"), None));
+        assert_eq!(arn.to_string(), text);
+        for none in ["", "f", "arn:aws:sqs:us-east-1:queue", "urn:aws:s3:::bucket"] {
+            assert_eq!(Arn::parse(none), None, "{none}");
+        }
+        assert_eq!(Arn::parse("arn:aws:s3:::bucket").expect("is one").resource, "bucket");
+    }
 }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
+use super::arn::Arn;
 use super::names::AccountId;
 
 /// What temporary access key ids begin with.
@@ -221,8 +222,7 @@ impl RoleSession {
 
 /// Account and plain name of a role's ARN.
 pub fn role(arn: &str) -> Option<(AccountId, &str)> {
-    let parts: [&str; 6] = arn.splitn(6, ':').collect::<Vec<_>>().try_into().ok()?;
-    let ["arn", partition, "iam", "", account, resource] = parts else { return None };
+    let Arn { partition, service: "iam", region: "", account, resource } = Arn::parse(arn)? else { return None };
     let name = resource.strip_prefix("role/")?.rsplit('/').next()?;
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     (is_account && !partition.is_empty() && !name.is_empty()).then(|| (account.into(), name))

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::ledger::portable;
-use crate::model::arn::partition;
+use crate::model::arn::{Arn, partition};
 use crate::model::names::{AccountId, Region};
 use crate::model::resource::Resource;
 
@@ -171,21 +171,22 @@ impl Walk<'_> {
 
     /// Rewrites one ARN, if it is of an account of the resources.
     fn arn(&self, arn: &str) -> String {
-        let parts: Result<[&str; 6], _> = arn.splitn(6, ':').collect::<Vec<_>>().try_into();
-        let Ok([head, old_partition, service, region, account, resource]) = parts else { return arn.to_owned() };
-        if !self.accounts.contains(account) {
+        let Some(old) = Arn::parse(arn).filter(|old| self.accounts.contains(old.account)) else {
             return arn.to_owned();
-        }
-        let account = self.mapping.account.as_ref().map_or(account, AccountId::as_str);
-        let new_region = self.mapping.region.as_ref().filter(|_| !region.is_empty());
-        let partition = new_region.map_or(old_partition, |region| partition(region));
-        let region = new_region.map_or(region, Region::as_str);
-        let resource = match service {
-            "lambda" => self.function(resource),
-            "logs" => self.log_group_resource(resource),
-            _ => resource.to_owned(),
         };
-        format!("{head}:{partition}:{service}:{region}:{account}:{resource}")
+        let resource = match old.service {
+            "lambda" => self.function(old.resource),
+            "logs" => self.log_group_resource(old.resource),
+            _ => old.resource.to_owned(),
+        };
+        let mut new = Arn { resource: &resource, ..old };
+        if let Some(account) = &self.mapping.account {
+            new.account = account.as_str();
+        }
+        if let Some(region) = self.mapping.region.as_ref().filter(|_| !old.region.is_empty()) {
+            (new.partition, new.region) = (partition(region), region.as_str());
+        }
+        new.to_string()
     }
 
     /// `function:NAME`, and what follows it.

@@ -7,7 +7,7 @@ pub mod event;
 
 use std::collections::BTreeMap;
 
-use super::arn;
+use super::arn::{self, Arn};
 use super::error::{ApiError, ErrorCode};
 use super::names::{CapacityProviderName, RevisionId, Scope};
 use super::time::Timestamp;
@@ -39,12 +39,10 @@ pub struct CapacityProviderKey {
 impl CapacityProviderKey {
     /// Resolves a name or an ARN for a caller in `scope`. The text must have passed the pattern of the model.
     pub fn resolve(scope: &Scope, text: &str) -> Self {
-        let parts: Vec<&str> = text.split(':').collect();
-        match parts[..] {
-            ["arn", _, "lambda", region, account, "capacity-provider", name] => {
-                Self { scope: Scope { account: account.into(), region: region.into() }, name: name.into() }
-            }
-            _ => Self { scope: scope.clone(), name: text.into() },
+        let arn = Arn::parse(text).filter(|arn| arn.service == "lambda");
+        match arn.and_then(|arn| Some((arn.scope(), arn.named("capacity-provider")?))) {
+            Some((scope, name)) => Self { scope, name: name.into() },
+            None => Self { scope: scope.clone(), name: text.into() },
         }
     }
 

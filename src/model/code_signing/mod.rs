@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::arn::partition;
+use super::arn::{Arn, partition};
 use super::error::{ApiError, ErrorCode};
 use super::names::{CodeSigningConfigId, Scope};
 use super::time::Timestamp;
@@ -53,10 +53,9 @@ impl CodeSigningKey {
 
     /// Reads an ARN that has passed the pattern of the model.
     pub fn parse(arn: &str) -> Option<Self> {
-        let mut parts = arn.split(':').skip(3);
-        let (region, account) = (parts.next()?, parts.next()?);
-        let id = parts.nth(1)?;
-        Some(Self { scope: Scope { account: account.into(), region: region.into() }, id: id.into() })
+        let arn = Arn::parse(arn)?;
+        let id = arn.resource.split(':').nth(1)?;
+        Some(Self { scope: arn.scope(), id: id.into() })
     }
 }
 

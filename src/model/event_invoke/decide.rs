@@ -4,7 +4,7 @@
 use super::command::{EventInvokeCommand, SetEventInvoke};
 use super::event::EventInvokeEvent;
 use super::{Destinations, EventInvoke};
-use crate::model::arn;
+use crate::model::arn::{self, Arn};
 use crate::model::command::Stamp;
 use crate::model::decide::Decision;
 use crate::model::error::{ApiError, ErrorCode};
@@ -121,9 +121,7 @@ impl<'a> Destination<'a> {
     /// standard queues and topics, event buses, functions, and buckets. AWS refuses buses of partners
     /// (serverless/serverless#7507).
     fn parse(arn: &'a str) -> Self {
-        let mut parts = arn.splitn(6, ':').skip(2);
-        let mut part = || parts.next().unwrap_or_default();
-        let (service, region, account, resource) = (part(), part(), part(), part());
+        let Some(Arn { service, region, account, resource, .. }) = Arn::parse(arn) else { return Self::Foreign };
         let somewhere = !region.is_empty() && !account.is_empty();
         match service {
             "lambda" => match resource.strip_prefix("function:").filter(|_| somewhere) {

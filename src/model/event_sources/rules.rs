@@ -6,6 +6,7 @@
 use super::filters::is_pattern;
 use super::settings::{KafkaPatch, Origin, PollersPatch, ProvisionedPollers, Settings, SettingsPatch, SourceAccess};
 use super::source::{Source, SourceKind};
+use crate::model::arn::Arn;
 use crate::model::error::ApiError;
 use crate::model::time::Timestamp;
 
@@ -82,7 +83,7 @@ fn check_destination(kind: SourceKind, patch: &SettingsPatch) -> Result<(), ApiE
         return refuse("Unsupported DestinationConfig parameter for given event source mapping type.");
     }
     let Some(arn) = on_failure else { return Ok(()) };
-    let service = arn.split(':').nth(2).unwrap_or_default();
+    let service = Arn::parse(arn).map_or("", |arn| arn.service);
     let is_topic = arn.starts_with("kafka://") && kind.is_kafka();
     if is_topic || matches!(service, "sqs" | "sns" | "s3") {
         return Ok(());

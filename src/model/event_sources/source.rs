@@ -1,5 +1,7 @@
 //! What is read: the kinds of event sources, told by their ARNs.
 
+use crate::model::arn::Arn;
+
 /// An event source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -69,9 +71,7 @@ impl Source {
 
 impl SourceKind {
     fn of_arn(arn: &str) -> Option<Self> {
-        let mut parts = arn.splitn(6, ':').skip(2);
-        let service = parts.next()?;
-        let resource = parts.nth(2)?;
+        let Arn { service, resource, .. } = Arn::parse(arn)?;
         let named = |prefix: &str| resource.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
         match service {
             "sqs" if resource.strip_suffix(".fifo").is_some() => Some(Self::SqsFifo),

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use imbl::OrdMap;
 use sha2::{Digest as _, Sha256};
 
+use super::arn::Arn;
 use super::command::Stamp;
 use super::credentials::base32;
 use super::names::{AccountId, EntityKey, EntityName};
@@ -322,8 +323,7 @@ pub struct PolicyArn<'a> {
 impl<'a> PolicyArn<'a> {
     /// The parts of an ARN, if it is one of a policy.
     pub fn parse(arn: &'a str) -> Option<Self> {
-        let parts: [&str; 6] = arn.splitn(6, ':').collect::<Vec<_>>().try_into().ok()?;
-        let ["arn", _, "iam", "", owner, resource] = parts else { return None };
+        let Arn { service: "iam", region: "", account: owner, resource, .. } = Arn::parse(arn)? else { return None };
         let rest = resource.strip_prefix("policy").filter(|rest| rest.starts_with('/'))?;
         let name = rest.rsplit('/').next().filter(|name| !name.is_empty())?;
         let is_owner = owner == "aws" || (owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit()));

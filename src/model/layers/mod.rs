@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::arn::Arn;
 use super::blob::BlobId;
 use super::functions::Code;
 use super::hot_folder::HotFolder;
@@ -76,16 +77,14 @@ pub struct LayerArn {
 impl LayerArn {
     /// Reads a name or an ARN, for a caller in `scope`. The text must have passed the pattern of the model.
     pub fn parse(scope: &Scope, text: &str) -> Self {
-        let parts: Vec<&str> = text.split(':').collect();
-        match parts[..] {
-            ["arn", _, _, region, account, "layer", name, ref version @ ..] => {
-                let scope = Scope { account: account.into(), region: region.into() };
-                // A number beyond u64 names no version that could exist; 0 stands for it.
-                let number = version.first().map(|number| number.parse().unwrap_or(0));
-                Self { key: LayerKey { scope, name: name.into() }, number }
-            }
-            _ => Self { key: LayerKey { scope: scope.clone(), name: text.into() }, number: None },
-        }
+        let Some((scope, layer)) = Arn::parse(text).and_then(|arn| Some((arn.scope(), arn.named("layer")?))) else {
+            return Self { key: LayerKey { scope: scope.clone(), name: text.into() }, number: None };
+        };
+        let mut parts = layer.split(':');
+        let name = parts.next().unwrap_or_default().into();
+        // A number beyond u64 names no version that could exist; 0 stands for it.
+        let number = parts.next().map(|number| number.parse().unwrap_or(0));
+        Self { key: LayerKey { scope, name }, number }
     }
 }
 

@@ -8,7 +8,7 @@ pub mod event;
 
 use serde_json::{Map, Value, json};
 
-use super::arn;
+use super::arn::{self, Arn};
 use super::error::{ApiError, ErrorCode};
 use super::names::{AliasName, FunctionKey, Region, RevisionId};
 use super::qualifier::{Qualifier, Version};
@@ -235,8 +235,8 @@ fn principal(text: &str, region: &Region) -> Result<Value, ApiError> {
     if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(json!({ "AWS": format!("arn:{}:iam::{text}:root", arn::partition(region)) }));
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    if matches!(parts[..], ["arn", partition, "iam" | "sts", _, _, _] if partition.starts_with("aws")) {
+    let is_somebody = |arn: &Arn<'_>| matches!(arn.service, "iam" | "sts") && arn.partition.starts_with("aws");
+    if Arn::parse(text).is_some_and(|arn| is_somebody(&arn)) {
         return Ok(json!({ "AWS": text }));
     }
     Err(ApiError::invalid_parameter("The provided principal was invalid. Please check the principal and try again."))

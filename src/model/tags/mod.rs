@@ -7,7 +7,7 @@ pub mod event;
 
 use std::collections::BTreeMap;
 
-use super::arn::{self, partition};
+use super::arn::{self, Arn, partition};
 use super::capacity_providers::CapacityProviderKey;
 use super::code_signing::CodeSigningKey;
 use super::error::{ApiError, ErrorCode};
@@ -41,10 +41,10 @@ impl TaggedResource {
     /// # Errors
     /// A version or an alias (`test_tag_versions`), or a kind that has no tags.
     pub fn parse(arn: &str) -> Result<Self, ApiError> {
-        let mut parts = arn.splitn(6, ':').skip(3);
-        let mut part = || parts.next().unwrap_or_default();
-        let scope = Scope { region: part().into(), account: part().into() };
-        let (kind, name) = part().split_once(':').unwrap_or_default();
+        let unsupported = || ApiError::invalid_parameter("Unsupported resource type for tagging");
+        let arn = Arn::parse(arn).ok_or_else(unsupported)?;
+        let scope = arn.scope();
+        let (kind, name) = arn.resource.split_once(':').unwrap_or_default();
         match kind {
             "function" if name.contains(':') => Err(ApiError::invalid_parameter(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN.",
@@ -54,7 +54,7 @@ impl TaggedResource {
             "event-source-mapping" => Ok(Self::EventSourceMapping(scope, name.to_owned())),
             "capacity-provider" => Ok(Self::CapacityProvider(scope, name.to_owned())),
             // The recorded pattern lets layers pass, which have no tags.
-            _ => Err(ApiError::invalid_parameter("Unsupported resource type for tagging")),
+            _ => Err(unsupported()),
         }
     }
 

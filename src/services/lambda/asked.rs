@@ -2,6 +2,7 @@
 //! in, whether an event source is there. Where no endpoint was given, nobody can be asked, and what the
 //! caller says is taken.
 
+use crate::model::arn::Arn;
 use crate::model::error::ApiError;
 use crate::model::event_sources::{Source, SourceKind};
 use crate::model::functions::Vpc;
@@ -54,7 +55,7 @@ fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, 
 pub async fn find_source(services: &Services, call: &Call, source: &Source) -> Result<(), ApiError> {
     let Source::Arn { kind, arn: [arn] } = source else { return Ok(()) };
     let (upstream, signer) = (&services.upstream, signer(call));
-    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let resource = Arn::parse(arn).map_or("", |arn| arn.resource);
     let found = match kind {
         SourceKind::Sqs | SourceKind::SqsFifo => upstream.find_queue(resource, &signer).await,
         SourceKind::Kinesis => {

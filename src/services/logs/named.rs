@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::invalid;
+use crate::model::arn::Arn;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::logs::{LogGroupKey, LogStreamKey};
-use crate::model::names::Scope;
 use crate::protocol::call::Call;
 use crate::protocol::shape::{self, Member};
 
@@ -51,13 +51,9 @@ pub fn group_of(call: &Call, identifier: &str) -> LogGroupKey {
 
 /// The group of an ARN, with or without the `:*` of its streams.
 pub fn group_of_arn(arn: &str) -> Option<LogGroupKey> {
-    let mut parts = arn.splitn(6, ':');
-    let (_, _partition) = (parts.next().filter(|start| *start == "arn")?, parts.next()?);
-    parts.next().filter(|service| *service == "logs")?;
-    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-    let name = resource.strip_prefix("log-group:")?;
-    let name = name.strip_suffix(":*").unwrap_or(name);
-    Some(LogGroupKey { scope: Scope { account: account.into(), region: region.into() }, name: name.into() })
+    let arn = Arn::parse(arn).filter(|arn| arn.service == "logs")?;
+    let name = arn.named("log-group")?;
+    Some(LogGroupKey { scope: arn.scope(), name: name.strip_suffix(":*").unwrap_or(name).into() })
 }
 
 /// Checks a request. What breaks the model has another code here than in Lambda's API (recorded in
