@@ -51,12 +51,26 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
     let state = base(checkpoint, log);
     let (_, journal, _) = log.parts();
     let runs = checkpoints.runs.newest()?.filter(|checkpoint| checkpoint.folder == journal.inode());
-    if let Some(replayed) = from(log, state.clone(), runs.unwrap_or_default())? {
+    if let Some(runs) = runs
+        && let Some(replayed) = from(log, state.clone(), runs)?
+    {
         return Ok(replayed);
     }
     tracing::debug!("what is under way is read from the whole journal");
     let replayed = from(log, state, RunsCheckpoint::default())?;
-    replayed.ok_or(LedgerError::DamagedMeta("what is under way cannot be told"))
+    let replayed = replayed.ok_or(LedgerError::DamagedMeta("what is under way cannot be told"))?;
+    keep(log, checkpoints, &replayed.runs);
+    Ok(replayed)
+}
+
+/// Writes a checkpoint of what took a reading of the whole journal, so that the next start does not: a store that was copied
+/// has none of its own.
+fn keep(log: &Log, checkpoints: &Checkpoints, runs: &Runs) {
+    let (segment, folder) = log.newest_segment();
+    let checkpoint = RunsCheckpoint { state: Arc::new(runs.clone()), segment, folder };
+    if let Err(error) = checkpoints.runs.write(&checkpoint) {
+        tracing::warn!(%error, "a checkpoint could not be written; the next start reads the whole journal again");
+    }
 }
 
 /// Goes on from checkpoints. `None` where the one of `runs` is older than what was dropped from the journal's segments:

@@ -130,7 +130,8 @@ impl Engine {
 /// Whether the runtime below the engine lost a container that it was making, in runc's words: its first process ended
 /// before the engine had spoken to it.
 fn is_broken_off(reason: &str) -> bool {
-    reason.contains("during container init") && reason.contains("broken pipe")
+    // The second is how runc shows an error that it did not get.
+    reason.contains("during container init") && (reason.contains("broken pipe") || reason.contains("%!w(<nil>)"))
 }
 
 /// An engine that takes a request and does not answer holds nobody for ever.
@@ -210,6 +211,9 @@ mod tests {
         let broken = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container \
                       process: error during container init: writing syncT \"procResume\": write init-p: broken pipe: unknown";
         assert!(is_broken_off(broken));
+        let unsaid = "OCI runtime create failed: runc create failed: unable to start container process: error during \
+                      container init: %!w(<nil>): unknown";
+        assert!(is_broken_off(unsaid));
         let refused = "OCI runtime create failed: runc create failed: unable to start container process: error during \
                        container init: exec: \"/nothing\": no such file or directory: unknown";
         assert!(!is_broken_off(refused));
