@@ -4,6 +4,7 @@ use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
@@ -26,7 +27,7 @@ pub struct Options {
 }
 
 /// Compacts, and says what was freed.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let target = options.target.open()?;
     let spinner = spinner("compacting");
     let compaction = match target {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::entry_text::change_text;
+use super::error::CliError;
 use super::target::{Offline, OutputOptions, Target, TargetOptions};
 use super::terminal::{pretty, print};
 use crate::desk::history;
@@ -22,11 +23,11 @@ pub struct Options {
 }
 
 /// Prints what differs.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or(
-        "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`",
-    )?;
+    let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or_else(|| {
+        "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`".to_owned()
+    })?;
     let difference = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
         let (from, to) = (side(from, &target).await?, side(to, &target).await?);
@@ -60,7 +61,7 @@ fn is_path(side: &str) -> bool {
 }
 
 /// One side of a difference with a data dir or a pod.
-async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, String> {
+async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, CliError> {
     let path = Path::new(text);
     if path.is_file() {
         return Ok(Arc::new(super::pod::open(path)?.state()));
@@ -69,9 +70,11 @@ async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, String> 
         return Ok(Offline::open(path)?.ledger.state());
     }
     let Some(folder) = &target.data_dir else {
-        return Err(format!("`{text}` beside a data dir or a pod needs --data-dir, whose history it is a point of"));
+        return Err(
+            format!("`{text}` beside a data dir or a pod needs --data-dir, whose history it is a point of").into()
+        );
     };
     let offline = Offline::open(folder)?;
     let sequence = history::sequence(&offline.ledger, text).map_err(|error| error.to_string())?;
-    offline.ledger.state_at(sequence).map_err(|error| error.to_string())
+    Ok(offline.ledger.state_at(sequence)?)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::entry_text::entry_text;
+use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::print;
 use crate::desk::history;
@@ -42,7 +43,7 @@ pub struct Options {
 }
 
 /// Prints the log, page by page.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let mut query = LogQuery {
         since: options.since,
         function: options.function,

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::error::CliError;
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::print;
 use crate::desk::history;
@@ -21,7 +22,7 @@ pub struct Options {
 }
 
 /// Puts or forgets the mark.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     MarkName::parse(&options.name)?;
     let path = format!("/_larder/marks/{}", options.name);
     let answer = match options.target.open()? {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::{plain, pretty, print};
 use crate::desk::history;
@@ -17,7 +18,7 @@ pub struct Options {
 }
 
 /// Prints the marks.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let marks = match options.target.open()? {
         Target::Server(client) => client.get("/_larder/marks", &[]).await?,
         Target::Folder(offline) => history::marks(&offline.ledger),

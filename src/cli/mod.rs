@@ -5,6 +5,7 @@ mod demo;
 mod diff;
 mod entry_text;
 mod ephemeral;
+mod error;
 mod gc;
 mod log;
 mod mark;
@@ -23,12 +24,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::error::{CliError, EXIT_CODES};
+
 /// A local AWS Lambda service that never forgets.
 ///
 /// Point the AWS CLI, an SDK, Terraform or SAM at one port: functions are created, run, versioned and
 /// wired up as on AWS, and everything acknowledged survives a crash.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -75,15 +78,12 @@ enum Command {
     Gc(gc::Options),
 }
 
-/// Exit code for what the user can mend: a port in use, a folder that cannot be written.
-const UNUSABLE: u8 = 2;
-
 /// Parses the command line, runs it, turns its end into an exit code.
 pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("cannot start threads: {error}")),
+        Err(error) => return complain(&format!("cannot start threads: {error}").into()),
     };
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
@@ -111,7 +111,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn complain(error: &str) -> ExitCode {
+fn complain(error: &CliError) -> ExitCode {
     eprintln!("larder: {error}");
-    ExitCode::from(UNUSABLE)
+    ExitCode::from(error.kind.code())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::error::{CliError, Kind, no_data_dir};
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep::{self, Recovery};
 use crate::server::{self, ServerError};
@@ -28,21 +29,21 @@ pub struct Options {
 }
 
 /// Recovers, and says how far.
-pub fn run(options: &Options) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<(), CliError> {
     let from = &options.data_dir;
     if !from.join("store").is_dir() {
-        return Err(format!("{} is no data dir of larder: it has no folder `store`", from.display()));
+        return Err(no_data_dir(from));
     }
     // Beside a running server it would be a part of what that server has.
     if let Err(error @ ServerError::InUse(_)) = server::lock(from) {
-        return Err(error.to_string());
+        return Err(error.into());
     }
     let into = options.into.clone().unwrap_or_else(|| beside(from));
     if fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(format!("{} is not empty: name another folder with --into", into.display()));
+        return Err(format!("{} is not empty: name another folder with --into", into.display()).into());
     }
     fs::create_dir_all(&into).map_err(|error| format!("{}: {error}", into.display()))?;
-    let _lock = server::lock(&into).map_err(|error| error.to_string())?;
+    let _lock = server::lock(&into)?;
     let spinner = spinner("recovering");
     let recovery = upkeep::recover(from, options.to.unwrap_or(u64::MAX), &into).map_err(|error| error.to_string())?;
     spinner.finish_and_clear();
@@ -52,8 +53,11 @@ pub fn run(options: &Options) -> Result<(), String> {
         summary(&recovery, &into)
     });
     match options.to {
-        Some(to) if recovery.last < to => Err(format!("there are whole events up to {} only, not {to}", recovery.last)),
-        _ if !recovery.complete => Err("not everything could be saved: see above".to_owned()),
+        Some(to) if recovery.last < to => {
+            let short = format!("there are whole events up to {} only, not {to}", recovery.last);
+            Err(CliError::new(Kind::Damaged, short))
+        }
+        _ if !recovery.complete => Err(CliError::new(Kind::Damaged, "not everything could be saved: see above")),
         _ => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::error::CliError;
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
 use crate::desk::history;
@@ -26,7 +27,7 @@ pub struct Options {
 }
 
 /// Rewinds, and says what that changed.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let rewound = match options.target.open()? {
         Target::Server(client) => {
             client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::ephemeral::{self, Ephemeral};
+use super::error::CliError;
 use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
 use crate::front::Listeners;
 use crate::ledger::Durability;
@@ -16,7 +17,7 @@ use crate::server::Server;
 const UMASK: u32 = 0o022;
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn run(mut options: ServeOptions) -> Result<(), String> {
+pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     start_log(options.log_format);
     // Functions have users of their own, which read what is made for them here: code, layers, the way to the server.
     // What is the server's own is in a folder that nobody else enters.
@@ -26,9 +27,9 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let listeners = Listeners::bind(&options.listen).await.map_err(|error| error.to_string())?;
-    let server = Server::open(&options, &listeners).await.map_err(|error| error.to_string())?;
-    server.load_pods(&options.pods).await.map_err(|error| error.to_string())?;
+    let listeners = Listeners::bind(&options.listen).await?;
+    let server = Server::open(&options, &listeners).await?;
+    server.load_pods(&options.pods).await?;
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
     let stop = async move {
@@ -38,11 +39,11 @@ pub async fn run(mut options: ServeOptions) -> Result<(), String> {
         };
         tracing::info!(signal = name, "stopping");
     };
-    server.run(listeners, stop).await.map_err(|error| error.to_string())
+    Ok(server.run(listeners, stop).await?)
 }
 
 /// A folder that ends with the server, as its data dir.
-fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, String> {
+fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, CliError> {
     ephemeral::remove_left();
     let folder = Ephemeral::new()
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;

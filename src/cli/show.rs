@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::entry_text::entry_text;
+use super::error::CliError;
 use super::target::{OutputOptions, Target};
 use super::terminal::{pretty, print};
 use crate::desk::history;
@@ -17,7 +18,7 @@ pub struct Options {
 }
 
 /// Prints one event.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
     let entry = match target.open_for(show_secrets).await? {
         Target::Server(client) => {

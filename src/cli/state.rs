@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::error::CliError;
 use super::target::{OutputOptions, Target};
 use super::terminal::{plain, pretty, print};
 use crate::desk::history;
@@ -17,7 +18,7 @@ pub struct Options {
 }
 
 /// Prints the resources.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
     let state = match target.open_for(show_secrets).await? {
         Target::Server(client) => {

@@ -9,6 +9,7 @@ use clap::Args;
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use super::error::{CliError, Kind, no_data_dir};
 use crate::front::control::{self, ShortPath};
 use crate::front::guard::{REQUEST_HEADER, TOKEN_HEADER};
 use crate::ledger::{Durability, Ledger, Options};
@@ -66,7 +67,7 @@ pub struct Offline {
 
 impl TargetOptions {
     /// Opens what is meant.
-    pub fn open(&self) -> Result<Target, String> {
+    pub fn open(&self) -> Result<Target, CliError> {
         match &self.data_dir {
             Some(folder) => match Offline::open(folder) {
                 Err(OpenError::InUse) => Client::of_data_dir(folder).map(Target::Server),
@@ -77,7 +78,7 @@ impl TargetOptions {
     }
 
     /// The same, for what may hold secrets, which only the store's owner is given.
-    pub async fn open_for(&self, secrets: bool) -> Result<Target, String> {
+    pub async fn open_for(&self, secrets: bool) -> Result<Target, CliError> {
         Ok(match self.open()? {
             Target::Server(client) if secrets && self.token.is_none() => Target::Server(client.into_owners().await),
             target => target,
@@ -85,7 +86,7 @@ impl TargetOptions {
     }
 
     /// A client of the server at the endpoint.
-    pub fn client(&self) -> Result<Client, String> {
+    pub fn client(&self) -> Result<Client, CliError> {
         Client::new(&self.endpoint, self.token.as_deref())
     }
 }
@@ -96,14 +97,14 @@ pub enum OpenError {
     /// A server has it.
     InUse,
     /// Anything else.
-    Other(String),
+    Other(CliError),
 }
 
-impl From<OpenError> for String {
+impl From<OpenError> for CliError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InUse => "a running server has the data dir: stop it first".to_owned(),
-            OpenError::Other(reason) => reason,
+            OpenError::InUse => CliError::new(Kind::InUse, "a running server has the data dir: stop it first"),
+            OpenError::Other(error) => error,
         }
     }
 }
@@ -113,12 +114,11 @@ impl Offline {
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         let store = data_dir.join("store");
         if !store.is_dir() {
-            let reason = format!("{} is no data dir of larder: it has no folder `store`", data_dir.display());
-            return Err(OpenError::Other(reason));
+            return Err(OpenError::Other(no_data_dir(data_dir)));
         }
         let lock = server::lock(data_dir).map_err(|error| match error {
             ServerError::InUse(_) => OpenError::InUse,
-            error => OpenError::Other(error.to_string()),
+            error => OpenError::Other(error.into()),
         })?;
         let ledger = Arc::new(open_free(&store).map_err(OpenError::Other)?);
         Ok(Self { ledger, data_dir: data_dir.to_owned(), _lock: lock })
@@ -136,7 +136,7 @@ impl Drop for Offline {
 const LET_GO: Duration = Duration::from_secs(5);
 
 /// Opens a store that this process may have closed a moment ago.
-fn open_free(store: &Path) -> Result<Ledger, String> {
+fn open_free(store: &Path) -> Result<Ledger, CliError> {
     let started = Instant::now();
     loop {
         let options = Options { path: store.to_owned(), durability: Durability::Always, limits: Limits::default() };
@@ -144,7 +144,7 @@ fn open_free(store: &Path) -> Result<Ledger, String> {
             Err(error) if error.is_held() && started.elapsed() < LET_GO => {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            opened => return opened.map_err(|error| error.to_string()),
+            opened => return Ok(opened?),
         }
     }
 }
@@ -166,17 +166,17 @@ pub struct Client {
 
 impl Client {
     /// A client for the server at `endpoint`.
-    pub fn new(endpoint: &str, token: Option<&str>) -> Result<Self, String> {
+    pub fn new(endpoint: &str, token: Option<&str>) -> Result<Self, CliError> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         if !reqwest::Url::parse(&endpoint).is_ok_and(|url| url.has_host()) {
-            return Err(format!("{endpoint:?} is no address of a server: write http://HOST:PORT"));
+            return Err(format!("{endpoint:?} is no address of a server: write http://HOST:PORT").into());
         }
         let http = builder(token)?.build().map_err(|error| format!("cannot make a client: {error}"))?;
         Ok(Self { http, endpoint, socket: None })
     }
 
     /// A client for the server that has a data dir, over its socket there.
-    pub fn of_data_dir(data_dir: &Path) -> Result<Self, String> {
+    pub fn of_data_dir(data_dir: &Path) -> Result<Self, CliError> {
         let short = ShortPath::of(data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
         let http = builder(None)?.unix_socket(short.path()).build();
         let http = http.map_err(|error| format!("cannot make a client: {error}"))?;
@@ -205,24 +205,25 @@ impl Client {
     }
 
     /// Sends a request; an error says what the server says.
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, String> {
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CliError> {
         let response = request
             .send()
             .await
-            .map_err(|error| if error.is_connect() { self.silence() } else { error.to_string() })?;
+            .map_err(|error| if error.is_connect() { self.silence() } else { error.to_string().into() })?;
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
         let text = response.text().await.unwrap_or_default();
         let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| Some(body["error"].as_str()?.to_owned()));
-        Err(said.unwrap_or_else(|| format!("the server answered {status}: {text}")))
+        let said = said.unwrap_or_else(|| format!("the server answered {status}: {text}"));
+        Err(CliError::new(Kind::of_status(status.as_u16()), said))
     }
 
     /// What is wrong when nobody answers.
-    fn silence(&self) -> String {
+    fn silence(&self) -> CliError {
         let endpoint = &self.endpoint;
-        match self.socket {
+        let message = match self.socket {
             None => {
                 format!(
                     "no server answers at {endpoint}: start one with `larder serve`, or give --endpoint or --data-dir"
@@ -233,24 +234,25 @@ impl Client {
                         takes its address"
                     .to_owned()
             }
-        }
+        };
+        CliError::new(Kind::Unreachable, message)
     }
 
     /// GET of JSON.
-    pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, String> {
+    pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
         let response = self.send(self.request(reqwest::Method::GET, path).query(query)).await?;
-        response.json().await.map_err(|error| error.to_string())
+        response.json().await.map_err(|error| error.to_string().into())
     }
 
     /// POST of JSON, answered in JSON.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let response = self.send(self.request(reqwest::Method::POST, path).json(body)).await?;
-        response.json().await.map_err(|error| error.to_string())
+        response.json().await.map_err(|error| error.to_string().into())
     }
 }
 
 /// A client that says that no web page sends its requests.
-fn builder(token: Option<&str>) -> Result<reqwest::ClientBuilder, String> {
+fn builder(token: Option<&str>) -> Result<reqwest::ClientBuilder, CliError> {
     let mut headers = HeaderMap::new();
     headers.insert(REQUEST_HEADER, HeaderValue::from_static("1"));
     if let Some(token) = token {

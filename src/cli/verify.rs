@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::error::{CliError, no_data_dir};
 use super::target::TargetOptions;
 use super::terminal::{print, spinner};
 use crate::blobs::upkeep;
@@ -24,7 +25,7 @@ pub struct Options {
 }
 
 /// Verifies; a data dir is only read, also one that is damaged or that a server has.
-pub async fn run(options: Options) -> Result<ExitCode, String> {
+pub async fn run(options: Options) -> Result<ExitCode, CliError> {
     let report = match &options.target.data_dir {
         None => {
             let client = options.target.client()?;
@@ -32,7 +33,7 @@ pub async fn run(options: Options) -> Result<ExitCode, String> {
         }
         Some(folder) => {
             if !folder.join("store").is_dir() {
-                return Err(format!("{} is no data dir of larder: it has no folder `store`", folder.display()));
+                return Err(no_data_dir(folder));
             }
             let bar = spinner("");
             let report = upkeep::verify(folder, None, options.deep, |what, count| {

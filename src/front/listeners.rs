@@ -43,6 +43,13 @@ pub struct ListenError {
     source: io::Error,
 }
 
+impl ListenError {
+    /// Whether somebody else has the address.
+    pub fn is_in_use(&self) -> bool {
+        self.source.kind() == ErrorKind::AddrInUse
+    }
+}
+
 fn hint(error: &io::Error) -> &'static str {
     if error.kind() == ErrorKind::AddrInUse { "Is another server there? " } else { "" }
 }

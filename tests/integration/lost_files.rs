@@ -124,14 +124,14 @@ async fn a_lost_first_segment_is_mended_from_the_index_or_missed_by_name() {
     remove_index(&data_dir);
     let before = segments_bytes(&data_dir);
     let (code, said) = serve(&data_dir);
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(6), "{said}");
     let name = lost.file_name().expect("a name").to_string_lossy().replace(".zst", "");
     assert!(said.contains(&name) && said.contains("the events 1 to") && said.contains("larder recover"), "{said}");
     assert_eq!(segments_bytes(&data_dir), before, "a refusal changes nothing");
     let folder = tempfile::tempdir().expect("a folder");
     let into = folder.path().join("recovered");
     let (code, said, error) = larder(&["recover", "--json", "--data-dir", text(&data_dir), "--into", text(&into)]);
-    assert_eq!(code, Some(2), "{said} {error}");
+    assert_eq!(code, Some(6), "{said} {error}");
     let recovery = &said["recovery"];
     assert_eq!((&recovery["complete"], &recovery["functions"]), (&Value::from(false), &Value::from(0)), "{said}");
     assert!(recovery["lost"][0]["problem"].as_str().expect("a problem").contains("the events 1 to"), "{said}");
@@ -161,7 +161,7 @@ async fn recover_takes_what_a_checkpoint_and_the_index_have() {
     remove_index(&data_dir);
     let into = folder.path().join("without-index");
     let (code, said, _) = larder(&["recover", "--json", "--data-dir", text(&data_dir), "--into", text(&into)]);
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(6));
     let recovery = &said["recovery"];
     assert_eq!(recovery["functions"], FUNCTIONS, "the checkpoint has them: {said}");
     let without = recovery["functions_without_code"].as_array().expect("names").len();
@@ -201,7 +201,7 @@ async fn zeros_over_a_records_head_are_damage_and_no_end() {
     zero_a_head(&segments(&data_dir).pop().expect("a segment"));
     remove_index(&data_dir);
     let (code, said) = serve(&data_dir);
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(6), "{said}");
     assert!(said.contains(".segment") && said.contains("byte"), "{said}");
     std::fs::remove_dir_all(data_dir.join("store")).expect("is removed");
     server.restart();
@@ -242,7 +242,7 @@ async fn a_newest_segment_that_is_shorter_than_it_was_is_no_torn_write() {
     remove_index(&copy);
     let before = segments_bytes(&copy);
     let (code, said) = serve(&copy);
-    assert!(code == Some(2) && said.contains("is damaged at byte") && said.contains("larder recover"), "{said}");
+    assert!(code == Some(6) && said.contains("is damaged at byte") && said.contains("larder recover"), "{said}");
     assert_eq!(segments_bytes(&copy), before, "nothing was changed");
     // The index has what was cut.
     server.restart();

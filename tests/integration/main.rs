@@ -37,6 +37,7 @@ mod environments;
 mod event_invoke;
 mod event_sources;
 mod exec_wrapper;
+mod exit_codes;
 mod extensions;
 mod failures;
 mod files;

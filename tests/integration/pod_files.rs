@@ -121,7 +121,7 @@ fn a_hostile_pod_takes_no_more_memory_than_its_state() {
         ]);
         let output = limited.output().expect("sh runs");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && said.contains(reason), "{:?}: {said}", output.status);
+        assert!(output.status.code() == Some(6) && said.contains(reason), "{:?}: {said}", output.status);
     }
 }
 

@@ -12,12 +12,17 @@ use nix::unistd::Pid;
 use crate::support::functions::create_some;
 use crate::support::{Options, PATIENCE, Server, http};
 
-/// What a server says that cannot start: exit code 2, one line.
+/// What a server says that cannot start with what it was given: one line.
 fn refused(command: &mut Command) -> String {
+    refused_with(2, command)
+}
+
+/// The same with another exit code.
+fn refused_with(code: i32, command: &mut Command) -> String {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("larder is built");
     let Output { status, stdout, stderr } = child.wait_with_output().expect("ended");
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert_eq!(status.code(), Some(code), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&stdout), "", "no banner");
     let complaints: Vec<_> = stderr.lines().filter(|line| line.starts_with("larder: ")).collect();
     assert_eq!(complaints.len(), 1, "one clear line: {stderr}");
@@ -33,7 +38,7 @@ fn serve(data_dir: &Path, listen: &str) -> Command {
 async fn a_second_server_on_the_same_data_dir_is_refused() {
     let server = Server::start(Options::any());
     create_some(&server.client(), "kept").await;
-    let complaint = refused(&mut serve(&server.data_dir(), "127.0.0.1:0"));
+    let complaint = refused_with(7, &mut serve(&server.data_dir(), "127.0.0.1:0"));
     let data_dir = server.data_dir().display().to_string();
     assert!(complaint.contains("in use") && complaint.contains(&data_dir), "{complaint}");
     server.client().get_function().function_name("kept").send().await.expect("the first one serves on");
@@ -45,7 +50,7 @@ fn a_port_in_use_is_refused_and_leaves_the_data_dir_alone() {
     let address = taken.local_addr().expect("an address").to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let data_dir = folder.path().join("data");
-    let complaint = refused(&mut serve(&data_dir, &address));
+    let complaint = refused_with(7, &mut serve(&data_dir, &address));
     assert!(complaint.contains(&address), "{complaint}");
     assert!(!data_dir.exists());
 }
@@ -189,7 +194,7 @@ fn output_that_is_not_written_is_an_error() {
     let (code, said) = larder("log --endpoint nowhere", "");
     assert!(code == Some(2) && said.contains("is no address of a server: write http://HOST:PORT"), "{code:?}: {said}");
     let (code, said) = larder(&format!("recover --data-dir {}", server.data_dir().display()), "");
-    assert!(code == Some(2) && said.contains("in use by another larder"), "{code:?}: {said}");
+    assert!(code == Some(7) && said.contains("in use by another larder"), "{code:?}: {said}");
 }
 
 /// With `--ephemeral` the folder is gone at the end, and a data dir beside it is a contradiction.

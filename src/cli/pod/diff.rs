@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::transfers::Reading;
 use crate::cli::entry_text::change_text;
+use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::desk::history;
 use crate::ledger::difference::Secrets;
@@ -20,7 +21,7 @@ pub struct Options {
 }
 
 /// Shows what differs.
-pub async fn run(options: &Options) -> Result<(), String> {
+pub async fn run(options: &Options) -> Result<(), CliError> {
     let from = options.reading.open(&options.from).await?;
     let to = options.reading.open(&options.to).await?;
     let difference = history::differences(from.state().into(), to.state().into(), Secrets::Masked).value();

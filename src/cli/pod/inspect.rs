@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::transfers::{Reading, print_needed};
+use crate::cli::error::CliError;
 use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::inspected;
 use crate::model::time::Timestamp;
@@ -18,7 +19,7 @@ pub struct Options {
 }
 
 /// Shows what a pod holds.
-pub async fn inspect(options: &Options) -> Result<(), String> {
+pub async fn inspect(options: &Options) -> Result<(), CliError> {
     let pod = options.reading.open(&options.source).await?;
     if options.reading.json {
         print(&pretty(&inspected(&pod)));
@@ -39,7 +40,7 @@ pub async fn inspect(options: &Options) -> Result<(), String> {
 }
 
 /// Reads all of a pod, and says that it is whole.
-pub async fn verify(options: &Options) -> Result<(), String> {
+pub async fn verify(options: &Options) -> Result<(), CliError> {
     let pod = options.reading.open(&options.source).await?;
     let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
     if options.reading.json {

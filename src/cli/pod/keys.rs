@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::error::{CliError, Kind, not_read};
 use crate::pods::encryption::{Keys, Lock, SealedWriter, is_sealed};
 use crate::pods::read::may_begin_a_pod;
 
@@ -33,25 +34,26 @@ pub struct Unseal {
 
 impl Seal {
     /// The lock that was asked for; `None`: the pod stays readable.
-    pub fn lock(&self) -> Result<Option<Lock>, String> {
+    pub fn lock(&self) -> Result<Option<Lock>, CliError> {
         if !self.recipient.is_empty() {
-            return Lock::for_recipients(&self.recipient).map(Some).map_err(|error| error.to_string());
+            return Ok(Some(Lock::for_recipients(&self.recipient).map_err(|error| error.to_string())?));
         }
         if !self.encrypt {
             return Ok(None);
         }
-        Lock::for_passphrase(passphrase(true)?).map(Some).map_err(|error| error.to_string())
+        Ok(Some(Lock::for_passphrase(passphrase(true)?).map_err(|error| error.to_string())?))
     }
 }
 
 impl Unseal {
     /// Opens a pod's file, decrypted if it is encrypted: into a file without a name, which ends with the process.
-    pub fn open(&self, path: &Path) -> Result<File, String> {
+    pub fn open(&self, path: &Path) -> Result<File, CliError> {
         let problem = |error: io::Error| format!("{}: {error}", path.display());
-        let mut file = BufReader::new(File::open(path).map_err(problem)?);
+        let mut file = BufReader::new(File::open(path).map_err(|error| not_read(path, &error))?);
         let beginning = file.fill_buf().map_err(problem)?;
         if !may_begin_a_pod(beginning) {
-            return Err(format!("{} is no whole pod: it does not begin as one", path.display()));
+            let message = format!("{} is no whole pod: it does not begin as one", path.display());
+            return Err(CliError::new(Kind::Damaged, message));
         }
         if !is_sealed(beginning) {
             file.rewind().map_err(problem)?;
@@ -65,7 +67,7 @@ impl Unseal {
         Ok(plain)
     }
 
-    fn keys(&self) -> Result<Keys, String> {
+    fn keys(&self) -> Result<Keys, CliError> {
         let mut keys = Keys::default();
         for path in &self.identity {
             let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
@@ -80,23 +82,23 @@ impl Unseal {
 }
 
 /// The passphrase, from the environment or the terminal; a new one is asked for twice.
-fn passphrase(is_new: bool) -> Result<String, String> {
+fn passphrase(is_new: bool) -> Result<String, CliError> {
     if let Some(given) = std::env::var_os(PASSPHRASE).filter(|given| !given.is_empty()) {
         let text = given.into_string().map_err(|_| format!("{PASSPHRASE} is no text"))?;
         return Ok(text);
     }
     if !io::stdin().is_terminal() {
-        return Err(format!("the pod needs a passphrase: set {PASSPHRASE}, or use --recipient and --identity"));
+        return Err(format!("the pod needs a passphrase: set {PASSPHRASE}, or use --recipient and --identity").into());
     }
     let ask = |prompt: &str| {
         rpassword::prompt_password(prompt).map_err(|error| format!("cannot ask for the passphrase: {error}"))
     };
     let first = ask("Passphrase of the pod: ")?;
     if first.is_empty() {
-        return Err("an empty passphrase locks nothing".to_owned());
+        return Err("an empty passphrase locks nothing".to_owned().into());
     }
     if is_new && ask("Once more: ")? != first {
-        return Err("the passphrases differ".to_owned());
+        return Err("the passphrases differ".to_owned().into());
     }
     Ok(first)
 }
@@ -111,9 +113,9 @@ pub enum Sink<W: Write> {
 
 impl<W: Write> Sink<W> {
     /// A sink into `target`.
-    pub fn new(target: W, lock: Option<&Lock>) -> Result<Self, String> {
+    pub fn new(target: W, lock: Option<&Lock>) -> Result<Self, CliError> {
         match lock {
-            Some(lock) => lock.seal(target).map(Self::Sealed).map_err(|error| error.to_string()),
+            Some(lock) => Ok(Self::Sealed(lock.seal(target).map_err(|error| error.to_string())?)),
             None => Ok(Self::Plain(target)),
         }
     }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::transfers::{Library, pod_of};
+use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::library;
 
@@ -45,7 +46,7 @@ pub struct Delete {
 }
 
 /// `larder pod list`.
-pub fn list(options: &List) -> Result<(), String> {
+pub fn list(options: &List) -> Result<(), CliError> {
     let folder = options.library.folder()?;
     let pods = library::list(&folder).map_err(|error| error.to_string())?;
     if options.json {
@@ -61,7 +62,7 @@ pub fn list(options: &List) -> Result<(), String> {
 }
 
 /// `larder pod versions`.
-pub fn versions(options: &Versions) -> Result<(), String> {
+pub fn versions(options: &Versions) -> Result<(), CliError> {
     let folder = options.library.folder()?;
     let found = library::versions(&folder, &options.name).map_err(|error| error.to_string())?;
     if options.json {
@@ -78,7 +79,7 @@ pub fn versions(options: &Versions) -> Result<(), String> {
 }
 
 /// `larder pod delete`.
-pub fn delete(options: &Delete) -> Result<(), String> {
+pub fn delete(options: &Delete) -> Result<(), CliError> {
     let folder: PathBuf = options.library.folder()?;
     let (name, version) = match options.pod.split_once(':') {
         Some(_) => pod_of(&folder, &options.pod).map(|(name, version)| (name, Some(version)))?,

@@ -10,6 +10,7 @@ use tokio_util::io::ReaderStream;
 
 use super::transfers::{self, Reading};
 use crate::cli::entry_text::change_text;
+use crate::cli::error::CliError;
 use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
 use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, LoadQuery};
@@ -46,7 +47,7 @@ pub struct Options {
 }
 
 /// Loads, and says what that changed.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let Options { source, merge, trust, dry_run, rename, account, region, reading, to } = options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
@@ -89,7 +90,7 @@ fn print_inert(loaded: &Value) {
     }
 }
 
-async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value, String> {
+async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value, CliError> {
     let bar = transfers::bar();
     bar.set_length(file.metadata().map_or(0, |about| about.len()));
     let file = bar.wrap_async_read(tokio::fs::File::from_std(file));
@@ -97,10 +98,10 @@ async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value,
     let post = client.request(reqwest::Method::POST, "/_larder/pods/load").query(query).body(body);
     let answer = client.send(post).await;
     bar.finish_and_clear();
-    answer?.json().await.map_err(|error| error.to_string())
+    answer?.json().await.map_err(|error| error.to_string().into())
 }
 
-async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<Value, String> {
+async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<Value, CliError> {
     let (blobs, staging) = (Arc::new(super::blobs(&offline)?), offline.data_dir.join("staging"));
     let ledger = Arc::clone(&offline.ledger);
     let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;

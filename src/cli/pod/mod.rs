@@ -18,6 +18,7 @@ use clap::Subcommand;
 
 use super::target::Offline;
 use crate::blobs::BlobStore;
+use crate::cli::error::{CliError, Kind, not_read};
 use crate::pods::read::{self, Pod};
 
 /// What to do with pods.
@@ -46,7 +47,7 @@ pub enum Command {
 }
 
 /// Runs one of them.
-pub async fn run(command: Command) -> Result<(), String> {
+pub async fn run(command: Command) -> Result<(), CliError> {
     match command {
         Command::Save(options) => save::run(options).await,
         Command::Load(options) => load::run(options).await,
@@ -61,19 +62,19 @@ pub async fn run(command: Command) -> Result<(), String> {
     }
 }
 
-fn blobs(offline: &Offline) -> Result<BlobStore, String> {
+fn blobs(offline: &Offline) -> Result<BlobStore, CliError> {
     let blobs = BlobStore::open(&offline.data_dir.join("blobs"), offline.ledger.small_blobs());
-    blobs.map_err(|error| error.to_string())
+    Ok(blobs.map_err(|error| error.to_string())?)
 }
 
 /// Reads a pod from a file.
-pub fn open(path: &Path) -> Result<Pod, String> {
-    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+pub fn open(path: &Path) -> Result<Pod, CliError> {
+    let file = File::open(path).map_err(|error| not_read(path, &error))?;
     whole(&path.display().to_string(), file)
 }
 
 /// Reads a pod whole; `name` is what errors call it.
-fn whole(name: &str, source: impl Read) -> Result<Pod, String> {
+fn whole(name: &str, source: impl Read) -> Result<Pod, CliError> {
     let pod = read::read(BufReader::new(source), &std::env::temp_dir(), read::MAX_SIZE);
-    pod.map_err(|error| format!("{name}: {error}"))
+    pod.map_err(|error| CliError::new(Kind::Damaged, format!("{name}: {error}")))
 }

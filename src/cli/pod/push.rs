@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::transfers::{self, Library};
+use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
@@ -25,7 +26,7 @@ pub struct Options {
 }
 
 /// Pushes, and says what it did.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let address = Address::parse(&options.remote).map_err(|error| error.to_string())?;
     let library = options.library.folder()?;
     let (name, version) = transfers::pod_of(&library, &options.pod)?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::keys::{Seal, Sink};
 use super::transfers::{self, Library};
+use crate::cli::error::CliError;
 use crate::cli::target::{Client, Target, TargetOptions};
 use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, SaveRequest};
@@ -46,7 +47,7 @@ pub struct Options {
 }
 
 /// Saves, and says where and what.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), CliError> {
     let Options { target, message, only, at, with_history, redact, seal, json, library, to } = options;
     let request = SaveRequest { message, at, only, with_history, redact };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
@@ -54,7 +55,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     if lock.is_some() && !location.takes_any_file() {
         return Err(format!(
             "pods in parts are not encrypted, as their versions share them: give a file, as {target}.pod"
-        ));
+        )
+        .into());
     }
     let problem = |error: std::io::Error| format!("{target}: {error}");
     let mut file = tempfile::NamedTempFile::new_in(location.workshop()).map_err(problem)?;
@@ -117,7 +119,7 @@ async fn download(
     request: &SaveRequest,
     target: &mut impl Write,
     bar: &ProgressBar,
-) -> Result<Value, String> {
+) -> Result<Value, CliError> {
     let post = client.request(reqwest::Method::POST, "/_larder/pods/save").json(request);
     let response = client.send(post).await?;
     bar.set_length(response.content_length().unwrap_or_default());

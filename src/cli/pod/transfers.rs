@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::keys::Unseal;
+use crate::cli::error::{CliError, Kind};
 use crate::cli::terminal::{plain, print};
 use crate::pods::library;
 use crate::pods::location::Location;
@@ -25,8 +26,8 @@ pub struct Library {
 
 impl Library {
     /// Its folder.
-    pub fn folder(&self) -> Result<PathBuf, String> {
-        library::folder(self.chosen()).map_err(|error| error.to_string())
+    pub fn folder(&self) -> Result<PathBuf, CliError> {
+        Ok(library::folder(self.chosen()).map_err(|error| error.to_string())?)
     }
 
     /// The folder that was given.
@@ -36,8 +37,8 @@ impl Library {
 }
 
 /// Name and version of a pod of the library, the newest where `pod` has no version.
-pub fn pod_of(library: &Path, pod: &str) -> Result<(String, u64), String> {
-    library::find(library, pod).map_err(|error| error.to_string())
+pub fn pod_of(library: &Path, pod: &str) -> Result<(String, u64), CliError> {
+    library::find(library, pod).map_err(|error| CliError::new(Kind::NotFound, error))
 }
 
 /// How pods that are read are found and opened, and what is said of them.
@@ -54,7 +55,7 @@ pub struct Reading {
 
 impl Reading {
     /// A pod as an open file of this machine, decrypted if it is encrypted.
-    pub async fn bring(&self, location: &Location) -> Result<File, String> {
+    pub async fn bring(&self, location: &Location) -> Result<File, CliError> {
         let bar = bar();
         let local = location.bring(self.library.chosen(), |progress| show(&bar, progress)).await;
         bar.finish_and_clear();
@@ -62,7 +63,7 @@ impl Reading {
     }
 
     /// Reads a pod whole, wherever it is.
-    pub async fn open(&self, source: &str) -> Result<Pod, String> {
+    pub async fn open(&self, source: &str) -> Result<Pod, CliError> {
         let location = Location::parse(source).map_err(|error| error.to_string())?;
         let file = self.bring(&location).await?;
         let bar = bar();

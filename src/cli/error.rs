@@ -1,0 +1,132 @@
+//! Why a subcommand failed, in kinds that scripts can tell apart by the exit code.
+
+use std::path::Path;
+use std::{fmt, io};
+
+use crate::front::ListenError;
+use crate::ledger::LedgerError;
+use crate::server::ServerError;
+
+/// What the caller has to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was given, or the machine, does not allow it.
+    Unusable,
+    /// No server answers.
+    Unreachable,
+    /// What was named is not there.
+    NotFound,
+    /// The server, or the state, does not allow it.
+    Refused,
+    /// A store or a pod is damaged, or a part of it is lost.
+    Damaged,
+    /// Somebody else has the data dir or the port.
+    InUse,
+}
+
+/// Exit codes, for `larder --help`. Damage that `larder verify` finds is 1.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  `larder verify` found damage
+  2  what was given, or this machine, does not allow it
+  3  no server answers
+  4  what was named is not there
+  5  the server refused
+  6  a store or a pod is damaged
+  7  somebody else has the data dir or the port";
+
+impl Kind {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Unusable => 2,
+            Self::Unreachable => 3,
+            Self::NotFound => 4,
+            Self::Refused => 5,
+            Self::Damaged => 6,
+            Self::InUse => 7,
+        }
+    }
+
+    /// The kind of what a server answers with a status.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            404 => Self::NotFound,
+            400..500 => Self::Refused,
+            _ => Self::Unusable,
+        }
+    }
+}
+
+/// Why a subcommand failed: what, why, and what to do.
+#[derive(Debug)]
+pub struct CliError {
+    /// Its kind.
+    pub kind: Kind,
+    message: String,
+}
+
+impl CliError {
+    /// An error of a kind.
+    pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+}
+
+/// The error for a folder that holds no store.
+pub fn no_data_dir(folder: &Path) -> CliError {
+    let message = format!("{} is no data dir of larder: it has no folder `store`", folder.display());
+    CliError::new(Kind::NotFound, message)
+}
+
+/// The error for a file that cannot be read.
+pub fn not_read(path: &Path, error: &io::Error) -> CliError {
+    let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Unusable };
+    CliError::new(kind, format!("{}: {error}", path.display()))
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<String> for CliError {
+    fn from(message: String) -> Self {
+        Self { kind: Kind::Unusable, message }
+    }
+}
+
+impl From<LedgerError> for CliError {
+    fn from(error: LedgerError) -> Self {
+        let kind = match &error {
+            LedgerError::DamagedJournal { .. }
+            | LedgerError::DamagedEvent { .. }
+            | LedgerError::DamagedRun { .. }
+            | LedgerError::DamagedMeta(_)
+            | LedgerError::MissingEvent { .. }
+            | LedgerError::LostEvents { .. } => Kind::Damaged,
+            LedgerError::NotYet { .. } | LedgerError::Compacted { .. } | LedgerError::NoMark(_) => Kind::NotFound,
+            error if error.is_held() => Kind::InUse,
+            _ => Kind::Unusable,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Ledger(error) => error.into(),
+            ServerError::InUse(_) => Self::new(Kind::InUse, error),
+            error => Self::new(Kind::Unusable, error),
+        }
+    }
+}
+
+impl From<ListenError> for CliError {
+    fn from(error: ListenError) -> Self {
+        Self::new(if error.is_in_use() { Kind::InUse } else { Kind::Unusable }, error)
+    }
+}
