@@ -2,6 +2,7 @@
 //! first needed, follows the journal from then on, and is given up when the engine is there again.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,8 @@ struct Read {
     /// The segment to go on with, and where.
     segment: Name,
     offset: usize,
+    /// Of the segment's file: one that was written anew, without what is done, has its records elsewhere.
+    inode: u64,
 }
 
 /// The catalog.
@@ -84,18 +87,16 @@ impl Catalog {
     fn follow(&self, read: &mut Read) -> Result<(), LedgerError> {
         let (segments, from) = (journal::segments(self.journal.folder())?, read.segment);
         for (name, path) in segments.iter().filter(|(name, _)| *name >= from) {
-            if *name != read.segment {
-                (read.segment, read.offset) = (*name, segment::HEADER);
+            // One that was just compressed has another name, and is read again.
+            let inode = std::fs::metadata(path).map_or(0, |found| found.ino());
+            if *name != read.segment || inode != read.inode {
+                (read.segment, read.offset, read.inode) = (*name, segment::HEADER, inode);
             }
             let bytes = match sealed::bytes(path) {
                 // What is damaged is the scrubber's; whole records are good for a blob all the same.
                 Err(LedgerError::DamagedJournal { .. }) => continue,
                 bytes => bytes?,
             };
-            if matches!(segment::read(&bytes, read.offset), segment::Found::Damage(_)) {
-                // It was written anew without what is done, and has its records elsewhere.
-                read.offset = segment::HEADER;
-            }
             while let segment::Found::Record(record, after) = segment::read(&bytes, read.offset) {
                 for (id, begin, length) in segment::places(&record, read.offset) {
                     read.places.insert(id, Place { segment: *name, begin, length });

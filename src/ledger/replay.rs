@@ -59,18 +59,7 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
     tracing::debug!("what is under way is read from the whole journal");
     let replayed = from(log, state, RunsCheckpoint::default())?;
     let replayed = replayed.ok_or(LedgerError::DamagedMeta("what is under way cannot be told"))?;
-    keep(log, checkpoints, &replayed.runs);
     Ok(replayed)
-}
-
-/// Writes a checkpoint of what took a reading of the whole journal, so that the next start does not: a store that was copied
-/// has none of its own.
-fn keep(log: &Log, checkpoints: &Checkpoints, runs: &Runs) {
-    let (segment, folder) = log.newest_segment();
-    let checkpoint = RunsCheckpoint { state: Arc::new(runs.clone()), segment, folder };
-    if let Err(error) = checkpoints.runs.write(&checkpoint) {
-        tracing::warn!(%error, "a checkpoint could not be written; the next start reads the whole journal again");
-    }
 }
 
 /// Goes on from checkpoints. `None` where the one of `runs` is older than what was dropped from the journal's segments:
