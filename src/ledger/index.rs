@@ -154,11 +154,7 @@ impl Index {
             if has >= newest {
                 return Ok(());
             }
-            let since = if has < covered { Name::default() } else { since };
-            for record in journal.records_since(since, u64::MAX)? {
-                engine.insert(Record { runs: record?.runs, ..Record::default() })?;
-            }
-            Ok(())
+            insert_runs(engine, journal, if has < covered { Name::default() } else { since })
         });
     }
 
@@ -221,6 +217,14 @@ impl Index {
     pub fn held(&self) -> &Held {
         &self.held
     }
+}
+
+/// Gives an engine what is under way, from a segment on.
+pub fn insert_runs(engine: &Engine, journal: &Journal, since: Name) -> Result<(), LedgerError> {
+    for record in journal.records_since(since, u64::MAX)? {
+        engine.insert(Record { runs: record?.runs, ..Record::default() })?;
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

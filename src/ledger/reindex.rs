@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::engine::{self, Engine};
 use super::health::Health;
-use super::index::{Index, PART};
-use super::journal::{Journal, Name, Record};
+use super::index::{self, Index, PART};
+use super::journal::{Journal, Name};
 use super::patience::{self, PATIENCE};
 use super::{LedgerError, io_error, proof};
 use crate::disk;
@@ -166,9 +166,7 @@ impl Reindex {
         self.follow(&engine, next)?;
         if engine.newest_run()? < self.index.newest_run() {
             // It missed some, nobody knows where.
-            for record in self.journal.records_since(Name::default(), u64::MAX)? {
-                engine.insert(Record { runs: record?.runs, ..Record::default() })?;
-            }
+            index::insert_runs(&engine, &self.journal, Name::default())?;
         }
         engine.sync()?;
         if self.journal.generation() != generation {
