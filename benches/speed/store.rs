@@ -10,7 +10,7 @@ use larder::blobs;
 use larder::ledger::{Attachment, Durability, Ledger, Options};
 use larder::model::event::Origin;
 use larder::model::functions::command::{ConfigPatch, CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
-use larder::model::functions::{Code, FunctionConfig};
+use larder::model::functions::{Content, FunctionConfig};
 use larder::model::limits::Limits;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::Version;
@@ -46,8 +46,9 @@ pub fn name(number: usize) -> String {
 
 async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
     let zip = package::zip(number);
-    let code = Code::zip(blobs::digest(&zip), zip.len() as u64);
-    let attachment = (code.blob, zip.into());
+    let (blob, size) = (blobs::digest(&zip), zip.len() as u64);
+    let code = Content::Zip { blob, size }.into();
+    let attachment = (blob, zip.into());
     let create = CreateFunction {
         key: key(number),
         code,

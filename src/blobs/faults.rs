@@ -22,7 +22,7 @@ use crate::ledger::{CheckpointPolicy, Durability, Ledger, LedgerError, Options, 
 use crate::model::blob::BlobId;
 use crate::model::event::Origin;
 use crate::model::functions::command::{CreateFunction, FunctionCommand, UpdateFunctionCode};
-use crate::model::functions::{Code, FunctionConfig};
+use crate::model::functions::{Content, FunctionConfig};
 use crate::model::limits::Limits;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::time::Timestamp;
@@ -108,7 +108,7 @@ impl Trial {
     /// The code of each function there is.
     pub(crate) fn codes(&self) -> BTreeMap<u8, BlobId> {
         let state = self.store().0.state();
-        let code = |function: u8| Some((function, state.function(&key(function))?.latest.code.zip_blob()?));
+        let code = |function: u8| Some((function, state.function(&key(function))?.latest.code.content.zip_blob()?));
         (0..=u8::MAX).filter_map(code).collect()
     }
 
@@ -214,7 +214,7 @@ impl Trial {
         bytes.extend(self.count.to_le_bytes());
         let size = bytes.len() as u64;
         let Ok(staged) = blobs.stage(Bytes::from(bytes)) else { return };
-        let (key, code) = (key(function), Code::zip(staged.id, size));
+        let (key, code) = (key(function), Content::Zip { blob: staged.id, size }.into());
         let command = if ledger.state().function(&key).is_some() {
             FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
                 key,
@@ -264,12 +264,14 @@ impl Trial {
         let (ledger, blobs) = self.store();
         let state = ledger.state();
         for (function, may_be) in &self.known {
-            let code = state.function(&key(*function)).and_then(|found| found.latest.code.zip_blob());
+            let code = state.function(&key(*function)).and_then(|found| found.latest.code.content.zip_blob());
             assert!(may_be.contains(&code), "{after}: function {function} has {code:?} of {may_be:?}");
         }
         if faults::is_well(self.data_dir()) {
             self.waiting.check(ledger, after);
-            for id in self.known.keys().filter_map(|function| state.function(&key(*function))?.latest.code.zip_blob()) {
+            for id in
+                self.known.keys().filter_map(|function| state.function(&key(*function))?.latest.code.content.zip_blob())
+            {
                 let read = blobs.read(&id);
                 assert!(read.is_ok(), "{after}: {read:?}; {:?}", ledger.problems());
             }

@@ -41,11 +41,9 @@ pub struct Base {
 impl Base {
     /// What the environments of a version are made from.
     pub fn of(version: &FunctionVersion) -> Self {
-        let image = version.code.image.as_ref().map(|image| image.uri.clone());
+        let image = version.code.content.image().map(|image| image.uri.clone());
         let runtime = version.config.runtime.clone();
-        // A request can name no other.
-        let architecture = Architecture::named(&version.config.architecture).unwrap_or(Architecture::X86_64);
-        Self { runtime, image, architecture }
+        Self { runtime, image, architecture: version.config.architecture }
     }
 
     /// A runtime on `x86_64`.

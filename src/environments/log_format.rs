@@ -5,14 +5,8 @@
 use larder_init::platform::{Level, PlatformEvent, rfc3339};
 use serde::Deserialize;
 
-use crate::model::functions::Logging;
+use crate::model::functions::{self, LogLevel, Logging};
 use crate::model::time::Timestamp;
-
-/// The levels of applications, the least first.
-const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
-
-/// The level of what names none, or one that is not known.
-const DEFAULT_LEVEL: usize = 2;
 
 /// How a function logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +14,8 @@ pub struct LogFormat {
     json: bool,
     /// What Lambda itself logs is left out below this.
     system: Level,
-    /// What the function logs as JSON is left out below this index of [`LEVELS`].
-    application: usize,
+    /// What the function logs as JSON is left out below this.
+    application: LogLevel,
 }
 
 /// The part of a line of JSON that says how much it matters.
@@ -32,19 +26,19 @@ struct Levelled {
 
 impl LogFormat {
     /// Lines as they come.
-    pub const TEXT: Self = Self { json: false, system: Level::Debug, application: 0 };
+    pub const TEXT: Self = Self { json: false, system: Level::Debug, application: LogLevel::Trace };
 
     /// The form that a function asks for.
     pub fn of(logging: &Logging) -> Self {
-        if logging.format != "JSON" {
+        if logging.format == functions::LogFormat::Text {
             return Self::TEXT;
         }
-        let system = match logging.system_level.as_deref() {
-            Some("DEBUG") => Level::Debug,
-            Some("WARN") => Level::Warn,
-            _ => Level::Info,
+        let system = match logging.system_level {
+            Some(LogLevel::Trace | LogLevel::Debug) => Level::Debug,
+            Some(LogLevel::Warn | LogLevel::Error | LogLevel::Fatal) => Level::Warn,
+            Some(LogLevel::Info) | None => Level::Info,
         };
-        let application = logging.application_level.as_deref().map_or(DEFAULT_LEVEL, index);
+        let application = logging.application_level.unwrap_or(LogLevel::Info);
         Self { json: true, system, application }
     }
 
@@ -72,18 +66,19 @@ impl LogFormat {
 
     /// Whether a line of the function's is kept: only JSON has a level to go by.
     pub fn keeps(self, line: &[u8]) -> bool {
-        if !self.json || self.application == 0 || line.first() != Some(&b'{') {
+        if !self.json || self.application == LogLevel::Trace || line.first() != Some(&b'{') {
             return true;
         }
         match serde_json::from_slice::<Levelled>(line) {
-            Ok(Levelled { level: Some(level) }) => index(&level) >= self.application,
+            Ok(Levelled { level: Some(level) }) => level_of(&level) >= self.application,
             Ok(Levelled { level: None }) | Err(_) => true,
         }
     }
 }
 
-fn index(level: &str) -> usize {
-    LEVELS.iter().position(|name| name.eq_ignore_ascii_case(level)).unwrap_or(DEFAULT_LEVEL)
+/// The level that a line names; one that is not known counts as the default.
+fn level_of(line: &str) -> LogLevel {
+    line.parse().unwrap_or(LogLevel::Info)
 }
 
 #[cfg(test)]
@@ -92,9 +87,9 @@ mod tests {
 
     fn json(system: &str, application: &str) -> LogFormat {
         LogFormat::of(&Logging {
-            format: "JSON".into(),
-            application_level: Some(application.into()),
-            system_level: Some(system.into()),
+            format: functions::LogFormat::Json,
+            application_level: Some(level_of(application)),
+            system_level: Some(level_of(system)),
             group: "/g".into(),
         })
     }

@@ -10,6 +10,7 @@ use super::executor::{EnvironmentId, Launch};
 use super::hot_reload;
 use crate::model::credentials::Credentials;
 use crate::model::functions::FunctionVersion;
+use crate::model::functions::{LogFormat, LogLevel};
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::runtimes::{self, Family};
 use crate::model::time::{Timestamp, civil_date};
@@ -73,17 +74,17 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
     ]);
-    let is_image = target.version.code.image.is_some();
+    let is_image = target.version.code.content.image().is_some();
     if !is_image {
         reserved.insert("_HANDLER".into(), config.handler.clone());
     }
     // Recorded: the OS-only runtimes have none. That of an image is its own affair.
-    if !is_image && !config.runtime.starts_with("provided") {
+    if !is_image && runtimes::find(&config.runtime).is_none_or(|runtime| runtime.family != Family::Provided) {
         reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment);
     }
-    if config.logging.format == "JSON" {
+    if config.logging.format == LogFormat::Json {
         reserved.insert("AWS_LAMBDA_LOG_FORMAT".into(), "JSON".into());
-        let level = config.logging.application_level.as_deref().unwrap_or("INFO");
+        let level: &str = config.logging.application_level.unwrap_or(LogLevel::Info).into();
         reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
     }
     reserved

@@ -18,6 +18,7 @@ use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Invocation, Pool, RunError, Target};
 use crate::ledger::Ledger;
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::functions::TracingMode;
 use crate::model::functions::{Function, FunctionState, FunctionVersion};
 use crate::model::limits::Limits;
 use crate::model::qualifier::{Qualifier, Version};
@@ -158,7 +159,7 @@ impl Invoker {
         let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
         let target = Target { function: request.reference.key.clone(), version, tenant };
         let config = &target.version.config;
-        let trace = Trace::of(request.trace_id.as_deref(), config.tracing_mode == "Active", &self.sampler);
+        let trace = Trace::of(request.trace_id.as_deref(), config.tracing_mode == TracingMode::Active, &self.sampler);
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
         let lines = report::Lines {
             request_id: request.request_id.clone(),

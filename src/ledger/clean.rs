@@ -161,7 +161,7 @@ mod tests {
     use crate::model::blob::BlobId;
     use crate::model::event::Origin;
     use crate::model::functions::command::{CreateFunction, FunctionCommand};
-    use crate::model::functions::{Code, FunctionConfig};
+    use crate::model::functions::{Content, FunctionConfig};
     use crate::model::history::MarkName;
     use crate::model::history::command::HistoryCommand;
     use crate::model::limits::Limits;
@@ -199,7 +199,7 @@ mod tests {
         let code = BlobId(Sha256::digest([7]).into());
         let create = FunctionCommand::CreateFunction(Box::new(CreateFunction {
             key: function(),
-            code: Code::zip(code, 1),
+            code: Content::Zip { blob: code, size: 1 }.into(),
             config: FunctionConfig::new("python3.12", "arn:aws:iam::000000000000:role/r", "h.h", "/g"),
             tags: BTreeMap::new(),
             publish: None,

@@ -179,7 +179,7 @@ impl Resource {
         match self {
             Self::Function(_, function) => {
                 let layers = function.all_versions().flat_map(|version| &version.config.layers);
-                let zips = function.all_versions().filter_map(|version| version.code.zip_blob());
+                let zips = function.all_versions().filter_map(|version| version.code.content.zip_blob());
                 zips.chain(layers.filter_map(|layer| layer.blob)).collect()
             }
             Self::Layer(_, layer) => {

@@ -7,6 +7,7 @@
 
 use Family::{Dotnet, Go, Java, NodeJs, Other, Provided, Python, Ruby};
 use Lifecycle::Managed;
+use strum::{Display, EnumString, IntoStaticStr};
 
 pub mod texts;
 
@@ -50,11 +51,13 @@ pub enum Family {
 }
 
 /// A processor architecture, as the API spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumString, IntoStaticStr, Display)]
 pub enum Architecture {
     /// `x86_64`, the default.
+    #[strum(serialize = "x86_64")]
     X86_64,
     /// `arm64`.
+    #[strum(serialize = "arm64")]
     Arm64,
 }
 
@@ -90,21 +93,6 @@ pub enum Status {
     Internal,
 }
 
-impl Architecture {
-    /// The name in the API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        }
-    }
-
-    /// The one of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::X86_64, Self::Arm64].into_iter().find(|architecture| architecture.name() == name)
-    }
-}
-
 impl Runtime {
     /// The version of the language as its makers write it: `3.12` for `python3.12`, `20` for
     /// `nodejs20.x`, `8` for `java8.al2`. `None` where the name carries none (`provided.al2023`).
@@ -116,6 +104,13 @@ impl Runtime {
         let version = &self.name[from..];
         let length = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
         Some(version[..length].trim_end_matches('.'))
+    }
+
+    /// [`Self::language_version`] as numbers: `(3, 12)` for `python3.12`, `(20, 0)` for `nodejs20.x`.
+    pub fn language_number(&self) -> Option<(u32, u32)> {
+        let version = self.language_version()?;
+        let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+        Some((major.parse().ok()?, minor.parse().ok()?))
     }
 
     /// Where it is in its life on the day `today` (`YYYY-MM-DD`).

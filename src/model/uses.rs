@@ -58,7 +58,7 @@ impl BlobUses {
     }
 
     fn add_function(&mut self, code: &Code, config: &FunctionConfig) {
-        self.blobs.extend(code.zip_blob());
+        self.blobs.extend(code.content.zip_blob());
         self.add_layers(config);
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::event::Event;
 use crate::model::functions::event::FunctionEvent;
-use crate::model::functions::{Code, Function, FunctionConfig, FunctionVersion};
+use crate::model::functions::{Code, Content, Function, FunctionConfig, FunctionVersion};
 use crate::model::history::event::HistoryEvent;
 use crate::model::hot_folder::HotFolder;
 use crate::model::layers::event::LayerEvent;
@@ -36,7 +36,11 @@ pub fn needed(resources: &[Resource]) -> Vec<NeededVariable> {
                 let versions = function.all_versions();
                 versions
                     .flat_map(|it| {
-                        it.code.folder.iter().chain(it.config.layers.iter().filter_map(|it| it.folder.as_ref()))
+                        it.code
+                            .content
+                            .folder()
+                            .into_iter()
+                            .chain(it.config.layers.iter().filter_map(|it| it.folder.as_ref()))
                     })
                     .collect()
             }
@@ -123,9 +127,8 @@ impl PortableFolders {
     }
 
     fn code(&mut self, name: &str, code: &mut Code) {
-        if let Some(folder) = code.folder.as_ref().and_then(|folder| self.portable(folder, name)) {
-            let source_kms_key_arn = code.source_kms_key_arn.take();
-            *code = Code { source_kms_key_arn, ..Code::in_folder(folder) };
+        if let Some(folder) = code.content.folder().and_then(|folder| self.portable(folder, name)) {
+            code.content = Content::Folder(folder);
         }
     }
 
@@ -173,7 +176,7 @@ fn owner(key: &LayerKey) -> String {
 
 fn has_folders(function: &Function) -> bool {
     let has = |version: &FunctionVersion| {
-        version.code.folder.is_some() || version.config.layers.iter().any(|layer| layer.folder.is_some())
+        version.code.content.folder().is_some() || version.config.layers.iter().any(|layer| layer.folder.is_some())
     };
     function.all_versions().any(|version| has(version))
 }
@@ -191,7 +194,8 @@ mod tests {
         let folder_of_layer = Some(HotFolder(layer.to_owned()));
         config.layers = vec![LayerReference { folder: folder_of_layer, ..LayerReference::unresolved(LAYER) }];
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
-        let (key, code) = (FunctionKey { scope, name: "f-1".into() }, Code::in_folder(HotFolder(folder.to_owned())));
+        let (key, code) =
+            (FunctionKey { scope, name: "f-1".into() }, Content::Folder(HotFolder(folder.to_owned())).into());
         let (revision, modified) =
             (crate::model::names::RevisionId(uuid::Uuid::nil()), crate::model::time::Timestamp(0));
         FunctionEvent::FunctionCodeUpdated { key, code, config: Arc::new(config), revision, modified }.into()
@@ -201,8 +205,7 @@ mod tests {
         let Event::Function(FunctionEvent::FunctionCodeUpdated { code, config, .. }) = event else {
             panic!("{event:?}")
         };
-        let folder = code.folder.as_ref().expect("a folder");
-        assert_eq!(code.blob, folder.digest());
+        let folder = code.content.folder().expect("a folder");
         (folder.to_string(), config.layers[0].folder.as_ref().expect("a folder").to_string())
     }
 

@@ -20,6 +20,7 @@ pub mod service;
 pub mod shape;
 pub mod sigv4;
 pub mod violations;
+pub mod word;
 pub mod xml;
 
 pub use binding::{Received, bind};

@@ -92,7 +92,7 @@ pub(super) async fn choose_executor(
 fn images_of(ledger: &Ledger) -> Vec<String> {
     let state = ledger.state();
     let versions = state.functions.values().flat_map(|function| function.versions.values());
-    versions.filter_map(|version| version.code.image.as_ref().map(|image| image.uri.clone())).collect()
+    versions.filter_map(|version| version.code.content.image().map(|image| image.uri.clone())).collect()
 }
 
 /// The sandbox, if this kernel lets this user make one, and which network its functions have.

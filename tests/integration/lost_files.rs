@@ -9,7 +9,7 @@ use larder::ledger::{CheckpointPolicy, Durability, Ledger, Options as Store};
 use larder::model::blob::BlobId;
 use larder::model::event::Origin;
 use larder::model::functions::command::{CreateFunction, FunctionCommand};
-use larder::model::functions::{Code, FunctionConfig};
+use larder::model::functions::{Content, FunctionConfig};
 use larder::model::limits::Limits;
 use larder::model::names::{FunctionKey, Scope};
 use rand::rngs::StdRng;
@@ -50,7 +50,7 @@ async fn create(ledger: &Ledger, number: u64) {
             scope: Scope { account: "000000000000".into(), region: "us-east-1".into() },
             name: format!("f{number}").into(),
         },
-        code: Code::zip(id, BLOB as u64),
+        code: Content::Zip { blob: id, size: BLOB as u64 }.into(),
         config: FunctionConfig::new("python3.12", "arn:aws:iam::000000000000:role/r", "h.h", "/g"),
         tags: std::collections::BTreeMap::new(),
         publish: None,

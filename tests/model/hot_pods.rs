@@ -8,7 +8,7 @@ use larder::blobs::BlobStore;
 use larder::desk::pods::{LoadQuery, load_from};
 use larder::ledger::{Durability, Ledger, Options};
 use larder::model::event::Origin;
-use larder::model::functions::Code;
+use larder::model::functions::Content;
 use larder::model::hot_folder::HotFolder;
 use larder::model::limits::Limits;
 use larder::model::resource::Resource;
@@ -27,7 +27,7 @@ fn function(folder: &str) -> Resource {
         let (state, _) = run(&steps, &Limits::default());
         let Some(function) = state.functions.values().next() else { continue };
         let mut latest = (*function.latest).clone();
-        latest.code = Code::in_folder(HotFolder(folder.to_owned()));
+        latest.code = Content::Folder(HotFolder(folder.to_owned())).into();
         Arc::make_mut(&mut latest.config).layers.clear();
         let mut function = (**function).clone();
         (function.latest, function.latest_published) = (Arc::new(latest), None);
@@ -58,6 +58,6 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     let function = state.functions.values().next().expect("is there");
     let variable = HotFolder::portable_variable(function.key.name.as_str());
     assert_eq!(needed, variable);
-    assert_eq!(function.latest.code, Code::in_folder(HotFolder(format!("${variable}"))));
+    assert_eq!(function.latest.code, Content::Folder(HotFolder(format!("${variable}"))).into());
     ledger.close().expect("closes");
 }

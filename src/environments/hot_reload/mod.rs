@@ -166,5 +166,5 @@ fn look(watcher: &Watcher, rules: &Folders, folders: &[HotFolder]) -> Result<(Ve
 /// The folders that a version runs from: that of its code, and those of its layers in order.
 pub fn folders_of(version: &FunctionVersion) -> Vec<HotFolder> {
     let layers = version.config.layers.iter().filter_map(|layer| layer.folder.clone());
-    version.code.folder.iter().cloned().chain(layers).collect()
+    version.code.content.folder().into_iter().cloned().chain(layers).collect()
 }

@@ -111,7 +111,7 @@ impl Pool {
     ) -> Option<Arc<Environment>> {
         let config = &target.version.config;
         // A folder is mounted, which takes a container of its own.
-        if target.version.code.image.is_some() || !hot_reload::folders_of(&target.version).is_empty() {
+        if target.version.code.content.image().is_some() || !hot_reload::folders_of(&target.version).is_empty() {
             return None;
         }
         let base = Base::of(&target.version);

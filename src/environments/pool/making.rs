@@ -22,6 +22,7 @@ use crate::environments::{Rehydrate, Settings, token, variables};
 use crate::ledger::Ledger;
 use crate::model::arn;
 use crate::model::credentials::{Credentials, RoleSession};
+use crate::model::functions::Content;
 use crate::model::functions::FunctionVersion;
 use crate::model::limits::STREAM_SIZE;
 
@@ -142,15 +143,13 @@ impl Makers {
 
     /// The folders of a version's code and layers: unpacked, or where they stay. An image has neither.
     async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<Unpacked, RunError> {
-        if version.code.image.is_some() {
-            return Ok(Unpacked::default());
-        }
         let (trees, hot_reload) = (Arc::clone(&self.trees), Arc::clone(&self.hot_reload));
         let (version, merged) = (Arc::clone(version), Arc::clone(&self.merged_layers));
         let unpacking = tokio::task::spawn_blocking(move || {
-            let code = match &version.code.folder {
-                Some(folder) => Tree::from(hot_reload.admit(folder)?),
-                None => Tree::made(trees.get(&version.code.blob)?),
+            let code = match &version.code.content {
+                Content::Zip { blob, .. } => Tree::made(trees.get(blob)?),
+                Content::Folder(folder) => Tree::from(hot_reload.admit(folder)?),
+                Content::Image(_) => return Ok(Unpacked::default()),
             };
             let layers = layers(&version, &trees, &hot_reload, &merged)?;
             let known_folders = [Some(&code), layers.as_ref()].into_iter().flatten().filter_map(Tree::known).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::stored::Architecture;
 use super::stored::{Scope, Stored};
 use super::text::Id;
 use crate::model::capacity_providers;
@@ -12,7 +13,7 @@ use crate::model::capacity_providers::event::CapacityProviderEvent;
 shape! {
     CapacityProviderKey = capacity_providers::CapacityProviderKey { scope: Scope, name: String }
     InstanceRequirements = capacity_providers::InstanceRequirements {
-        architecture: String, allowed_types: Vec<String>, excluded_types: Vec<String>,
+        architecture: Architecture, allowed_types: Vec<String>, excluded_types: Vec<String>,
     }
     ScalingPolicy = capacity_providers::ScalingPolicy { metric: String, target: f64 }
     Scaling = capacity_providers::Scaling { max_vcpus: u32, mode: String, policies: Vec<ScalingPolicy> }

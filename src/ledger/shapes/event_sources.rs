@@ -56,24 +56,6 @@ impl Stored<model::Source> for Source {
     }
 }
 
-/// Declares a stored enum of unit variants.
-macro_rules! words {
-    ($($stored:ident = $model:path { $($variant:ident),* $(,)? })*) => {$(
-        #[derive(Serialize, Deserialize)]
-        pub(super) enum $stored { $($variant),* }
-
-        impl Stored<$model> for $stored {
-            fn store(model: &$model) -> Self {
-                use $model as Model;
-                match model { $(Model::$variant => Self::$variant),* }
-            }
-            fn load(self) -> $model {
-                use $model as Model;
-                match self { $(Self::$variant => Model::$variant),* }
-            }
-        }
-    )*};
-}
 words! {
     SourceKind = model::SourceKind { Sqs, SqsFifo, Kinesis, DynamoDb, Msk, SelfManagedKafka, Mq, DocumentDb }
     MappingState = model::MappingState { Creating, Enabling, Enabled, Disabling, Disabled, Updating, Deleting }

@@ -9,12 +9,13 @@ use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
 use super::policies::{Policy, Target};
-use super::stored::{FunctionKey, Stored};
+use super::stored::{Architecture, FunctionKey, Stored};
 use super::text::{Digest, Id, Map};
 use super::urls::FunctionUrl;
-use crate::model::functions;
 use crate::model::functions::alias;
 use crate::model::functions::event::FunctionEvent;
+use crate::model::functions::{self, Content};
+use crate::model::hot_folder::HotFolder;
 
 /// Variables keep their order.
 impl Stored<functions::Variables> for Map<String, String> {
@@ -26,14 +27,53 @@ impl Stored<functions::Variables> for Map<String, String> {
     }
 }
 
-shape! {
-    Image = functions::Image { uri: String, resolved_uri: String }
-    Code = functions::Code {
-        blob: Digest, size: u64, image: Option<Image>, source_kms_key_arn: Option<String>, folder: Option<String>,
+/// Code, as the first schemas wrote it: `blob` is the digest of an image too, and of a folder's name.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Code {
+    blob: Digest,
+    size: u64,
+    image: Option<Image>,
+    source_kms_key_arn: Option<String>,
+    folder: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    uri: String,
+    resolved_uri: String,
+}
+
+impl Stored<functions::Code> for Code {
+    fn store(model: &functions::Code) -> Self {
+        let functions::Code { content, source_kms_key_arn } = model;
+        let image =
+            |image: &functions::Image| Image { uri: image.uri.clone(), resolved_uri: image.resolved_uri.clone() };
+        Self {
+            blob: Stored::store(&content.digest()),
+            size: content.size(),
+            image: content.image().map(image),
+            source_kms_key_arn: source_kms_key_arn.clone(),
+            folder: content.folder().map(|folder| folder.0.clone()),
+        }
     }
+
+    fn load(self) -> functions::Code {
+        let digest = self.blob.load();
+        let content = match (self.image, self.folder) {
+            (None, None) => Content::Zip { blob: digest, size: self.size },
+            (Some(Image { uri, resolved_uri }), _) => Content::Image(functions::Image { uri, resolved_uri, digest }),
+            (None, Some(folder)) => Content::Folder(HotFolder(folder)),
+        };
+        functions::Code { content, source_kms_key_arn: self.source_kms_key_arn }
+    }
+}
+
+shape! {
     Failure = functions::Failure { reason: String, code: String }
     Logging = functions::Logging {
-        format: String, application_level: Option<String>, system_level: Option<String>, group: String,
+        format: LogFormat, application_level: Option<LogLevel>, system_level: Option<LogLevel>, group: String,
     }
     Vpc = functions::Vpc { subnets: Vec<String>, security_groups: Vec<String>, ipv6: bool, id: String }
     FileSystem = functions::FileSystem { arn: String, mount_path: String, direct_s3_read: Option<String> }
@@ -50,8 +90,8 @@ shape! {
     RuntimeConfig = functions::RuntimeConfig { arn: String, alias: String }
     FunctionConfig = functions::FunctionConfig {
         runtime: String, role: String, handler: String, description: String, timeout_s: u32, memory_mib: u32,
-        ephemeral_storage_mib: u32, environment: Option<Map<String, String>>, architecture: String,
-        tracing_mode: String, logging: Logging, snap_start: String, layers: Vec<LayerReference>,
+        ephemeral_storage_mib: u32, environment: Option<Map<String, String>>, architecture: Architecture,
+        tracing_mode: TracingMode, logging: Logging, snap_start: SnapStart, layers: Vec<LayerReference>,
         kms_key_arn: Option<String>, dead_letter_target: Option<String>, vpc: Option<Vpc>,
         file_systems: Vec<FileSystem>, image_config: Option<ImageConfig>, tenant_isolation: Option<String>,
         capacity_provider: Option<CapacityProviderAttachment>, durable: Option<DurableConfig>,
@@ -74,6 +114,15 @@ shape! {
         event_invoke: Map<String, EventInvoke>, allows_recursion: bool,
         runtime_management: Map<u64, RuntimeManagement>,
         policies: Map<Target, Policy>,
+    }
+}
+
+words! {
+    TracingMode = functions::TracingMode { PassThrough, Active }
+    SnapStart = functions::SnapStart { None, PublishedVersions }
+    LogFormat = functions::LogFormat { Text, Json = "JSON" }
+    LogLevel = functions::LogLevel {
+        Trace = "TRACE", Debug = "DEBUG", Info = "INFO", Warn = "WARN", Error = "ERROR", Fatal = "FATAL",
     }
 }
 

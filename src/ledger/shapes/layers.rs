@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::policies::Policy;
+use super::stored::Architecture;
 use super::stored::{Scope, Stored};
 use super::text::{Digest, Map};
 use crate::model::layers::event::LayerEvent;
@@ -12,7 +13,7 @@ shape! {
     LayerKey = names::LayerKey { scope: Scope, name: String }
     LayerVersion = layers::LayerVersion {
         number: u64, description: String, license: Option<String>, runtimes: Option<Vec<String>>,
-        architectures: Option<Vec<String>>, blob: Digest, size: u64, created: u64, policy: Option<Policy>,
+        architectures: Option<Vec<Architecture>>, blob: Digest, size: u64, created: u64, policy: Option<Policy>,
         folder: Option<String>,
     }
     Layer = layers::Layer { versions: Map<u64, LayerVersion>, last_version: u64 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::text::{Digest, Id, Map};
 use crate::model::blob::BlobId;
 use crate::model::names::{self, RevisionId};
+use crate::model::runtimes;
 use crate::model::time::Timestamp;
 use crate::model::{hot_folder, qualifier};
 
@@ -159,6 +160,24 @@ macro_rules! shape {
         }
     )*};
 }
+/// Declares a stored enum of unit variants, each as a text: its name, or the one behind it.
+macro_rules! words {
+    ($($stored:ident = $model:path { $($variant:ident $(= $text:literal)?),* $(,)? })*) => {$(
+        #[derive(Serialize, Deserialize)]
+        pub(super) enum $stored { $($(#[serde(rename = $text)])? $variant),* }
+
+        impl Stored<$model> for $stored {
+            fn store(model: &$model) -> Self {
+                use $model as Model;
+                match model { $(Model::$variant => Self::$variant),* }
+            }
+            fn load(self) -> $model {
+                use $model as Model;
+                match self { $(Self::$variant => Model::$variant),* }
+            }
+        }
+    )*};
+}
 /// Declares a stored enum of unit variants and one with a failure.
 macro_rules! status {
     ($($stored:ident = $model:path { $($variant:ident),* })*) => {$(
@@ -182,6 +201,10 @@ macro_rules! status {
             }
         }
     )*};
+}
+
+words! {
+    Architecture = runtimes::Architecture { X86_64 = "x86_64", Arm64 = "arm64" }
 }
 
 shape! {

@@ -11,6 +11,7 @@ use super::arn::{self, Arn};
 use super::error::{ApiError, ErrorCode};
 use super::names::{CapacityProviderName, RevisionId, Scope};
 use super::time::Timestamp;
+use crate::model::runtimes::Architecture;
 
 /// Capacity providers of an account and region.
 ///
@@ -118,8 +119,8 @@ impl ProviderState {
 /// `InstanceRequirements`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceRequirements {
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
+    /// The processor of its instances.
+    pub architecture: Architecture,
     /// The only types that may be used; empty: any.
     pub allowed_types: Vec<String>,
     /// Types that may not be used.

@@ -102,7 +102,7 @@ pub fn attachable(state: &State, arn: &str, scope: &Scope) -> Result<CodeSigning
 ///
 /// Source: <https://github.com/aws-controllers-k8s/community/issues/1225>.
 pub fn check_signable(code: &Code) -> Result<(), ApiError> {
-    if code.image.is_some() {
+    if code.content.image().is_some() {
         return Err(ApiError::invalid_parameter(
             "Code signing is not supported for functions created with container images.",
         ));

@@ -6,8 +6,10 @@ use crate::model::functions::alias::Routing;
 use crate::model::functions::{
     CapacityProviderAttachment, Code, Failure, FileSystem, FunctionConfig, ImageConfig, RuntimeConfig, Variables, Vpc,
 };
+use crate::model::functions::{LogFormat, LogLevel, SnapStart, TracingMode};
 use crate::model::names::{AliasName, FunctionKey, RevisionId};
 use crate::model::qualifier::{Qualifier, Version};
+use crate::model::runtimes::Architecture;
 
 /// A wish to change functions, their versions and aliases.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +80,7 @@ pub struct UpdateFunctionCode {
     /// The new code.
     pub code: Code,
     /// Another architecture.
-    pub architecture: Option<String>,
+    pub architecture: Option<Architecture>,
     /// What to publish of it.
     pub publish: Option<Publication>,
     /// The revision the caller knows.
@@ -119,17 +121,17 @@ pub struct ConfigPatch {
     /// All variables.
     pub environment: Option<Variables>,
     /// Tracing mode.
-    pub tracing_mode: Option<String>,
+    pub tracing_mode: Option<TracingMode>,
     /// Log format.
-    pub log_format: Option<String>,
+    pub log_format: Option<LogFormat>,
     /// Application log level.
-    pub application_log_level: Option<String>,
+    pub application_log_level: Option<LogLevel>,
     /// System log level.
-    pub system_log_level: Option<String>,
+    pub system_log_level: Option<LogLevel>,
     /// Log group.
     pub log_group: Option<String>,
     /// `ApplyOn` of `SnapStart`.
-    pub snap_start: Option<String>,
+    pub snap_start: Option<SnapStart>,
     /// ARNs of all layer versions.
     pub layers: Option<Vec<String>>,
     /// Key ARN.

@@ -1,9 +1,11 @@
 //! A function's configuration.
 
 use indexmap::IndexMap;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::model::blob::BlobId;
 use crate::model::hot_folder::HotFolder;
+use crate::model::runtimes::Architecture;
 
 /// What a caller configures. Units are the API's.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,14 +26,14 @@ pub struct FunctionConfig {
     pub ephemeral_storage_mib: u32,
     /// The function's variables; `None`: none were ever given. Secrets.
     pub environment: Option<Variables>,
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
-    /// `PassThrough` or `Active`.
-    pub tracing_mode: String,
+    /// The processor it runs on.
+    pub architecture: Architecture,
+    /// Whether invocations are traced.
+    pub tracing_mode: TracingMode,
     /// Where and how it logs.
     pub logging: Logging,
-    /// `None` or `PublishedVersions`.
-    pub snap_start: String,
+    /// What starts from a snapshot.
+    pub snap_start: SnapStart,
     /// Layer versions, in order.
     pub layers: Vec<LayerReference>,
     /// ARN of the key that encrypts the variables.
@@ -70,15 +72,15 @@ impl FunctionConfig {
             memory_mib: 128,
             ephemeral_storage_mib: 512,
             environment: None,
-            architecture: "x86_64".to_owned(),
-            tracing_mode: "PassThrough".to_owned(),
+            architecture: Architecture::X86_64,
+            tracing_mode: TracingMode::PassThrough,
             logging: Logging {
-                format: "Text".to_owned(),
+                format: LogFormat::Text,
                 application_level: None,
                 system_level: None,
                 group: log_group.to_owned(),
             },
-            snap_start: "None".to_owned(),
+            snap_start: SnapStart::None,
             layers: Vec::new(),
             kms_key_arn: None,
             dead_letter_target: None,
@@ -97,7 +99,7 @@ impl FunctionConfig {
 impl FunctionConfig {
     /// Whether published versions start from a snapshot.
     pub fn has_snapshots(&self) -> bool {
-        self.snap_start == "PublishedVersions"
+        self.snap_start == SnapStart::PublishedVersions
     }
 }
 
@@ -112,15 +114,61 @@ impl std::fmt::Debug for Variables {
     }
 }
 
+/// `Mode` of `TracingConfig`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+pub enum TracingMode {
+    /// A trace is what its caller says.
+    PassThrough,
+    /// One in some invocations is traced, whatever its caller says.
+    Active,
+}
+
+/// `ApplyOn` of `SnapStart`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+pub enum SnapStart {
+    /// Nothing.
+    None,
+    /// Published versions.
+    PublishedVersions,
+}
+
+/// `LogFormat` of `LoggingConfig`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+pub enum LogFormat {
+    /// Lines as they come.
+    Text,
+    /// An object a line.
+    #[strum(serialize = "JSON")]
+    Json,
+}
+
+/// `ApplicationLogLevel` and `SystemLogLevel` of `LoggingConfig`, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE", ascii_case_insensitive)]
+pub enum LogLevel {
+    /// Of applications only.
+    Trace,
+    /// Of both.
+    Debug,
+    /// The default of both.
+    Info,
+    /// Of both.
+    Warn,
+    /// Of applications only.
+    Error,
+    /// Of applications only.
+    Fatal,
+}
+
 /// `LoggingConfig`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
-    /// `Text` or `JSON`.
-    pub format: String,
-    /// Only with `JSON`.
-    pub application_level: Option<String>,
-    /// Only with `JSON`.
-    pub system_level: Option<String>,
+    /// The form of its lines.
+    pub format: LogFormat,
+    /// The least that the function logs; only with JSON.
+    pub application_level: Option<LogLevel>,
+    /// The least that Lambda logs; only with JSON.
+    pub system_level: Option<LogLevel>,
     /// The log group.
     pub group: String,
 }

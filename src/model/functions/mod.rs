@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod apply;
+mod code;
 pub mod command;
 mod config;
 pub mod decide;
@@ -10,21 +11,20 @@ pub mod event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use code::{Code, Content, Image, NO_HASH};
 #[cfg(test)]
 pub use config::sample_config;
 pub use config::{
-    CapacityProviderAttachment, DurableConfig, FileSystem, FunctionConfig, ImageConfig, LayerReference, Logging,
-    RuntimeConfig, Variables, Vpc,
+    CapacityProviderAttachment, DurableConfig, FileSystem, FunctionConfig, ImageConfig, LayerReference, LogFormat,
+    LogLevel, Logging, RuntimeConfig, SnapStart, TracingMode, Variables, Vpc,
 };
 use imbl::OrdMap;
 
 use self::alias::Alias;
-use super::blob::BlobId;
 use super::code_signing::CodeSigningKey;
 use super::concurrency::{ProvisionedConcurrency, Scaling};
 use super::event_invoke::EventInvoke;
 use super::function_settings::RuntimeManagement;
-use super::hot_folder::HotFolder;
 use super::names::{AliasName, FunctionKey, RevisionId};
 use super::policies::{Policy, Target};
 use super::qualifier::{Qualifier, Version};
@@ -153,7 +153,7 @@ impl Function {
 
     /// Bytes of code that count towards the account's limit.
     pub fn code_size(&self) -> u64 {
-        self.all_versions().map(|version| version.code.size).sum()
+        self.all_versions().map(|version| version.code.content.size()).sum()
     }
 }
 
@@ -189,69 +189,6 @@ impl FunctionVersion {
     /// Whether an `Active` version can be invoked: `$LATEST` of a function of managed instances cannot.
     pub fn is_invocable(&self) -> bool {
         self.config.capacity_provider.is_none() || self.version != Version::Latest
-    }
-}
-
-/// `CodeSha256` of code that stays in a folder, in the words of other local Lambdas.
-pub const NO_HASH: &str = "hot-reloading-hash-not-available";
-
-/// A function's code: a zip of Larder's own, a container image, or a folder of this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code {
-    /// The zip; of an image the digest that `CodeSha256` shows; of a folder the digest of its name.
-    pub blob: BlobId,
-    /// Bytes of the zip; 0 for an image or a folder.
-    pub size: u64,
-    /// The image, where `PackageType` is `Image`.
-    pub image: Option<Image>,
-    /// Key that the package is encrypted with (`SourceKMSKeyArn`).
-    pub source_kms_key_arn: Option<String>,
-    /// The folder that the function runs from, instead of a zip (hot reload).
-    pub folder: Option<HotFolder>,
-}
-
-/// A container image as a function's code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// As the caller gave it.
-    pub uri: String,
-    /// With the digest instead of the tag (`ResolvedImageUri`).
-    pub resolved_uri: String,
-}
-
-impl Code {
-    /// Code in a zip.
-    pub fn zip(blob: BlobId, size: u64) -> Self {
-        Self { blob, size, image: None, source_kms_key_arn: None, folder: None }
-    }
-
-    /// Code that stays in a folder.
-    pub fn in_folder(folder: HotFolder) -> Self {
-        let blob = folder.digest();
-        Self { folder: Some(folder), ..Self::zip(blob, 0) }
-    }
-
-    /// The blob, where the code is a zip.
-    pub fn zip_blob(&self) -> Option<BlobId> {
-        (self.image.is_none() && self.folder.is_none()).then_some(self.blob)
-    }
-
-    /// `PackageType`.
-    pub fn package_type(&self) -> &'static str {
-        if self.image.is_some() { "Image" } else { "Zip" }
-    }
-
-    /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex. A folder has
-    /// [`NO_HASH`].
-    pub fn sha256(&self) -> String {
-        use base64::Engine as _;
-        if self.folder.is_some() {
-            return NO_HASH.to_owned();
-        }
-        if self.image.is_some() {
-            return self.blob.hex();
-        }
-        base64::engine::general_purpose::STANDARD.encode(self.blob.0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Commands about layers and their policies.
 
-use crate::model::functions::Code;
+use crate::model::functions::Content;
 use crate::model::names::LayerKey;
 use crate::model::policies::Grant;
+use crate::model::runtimes::Architecture;
 
 /// A wish to change layers and their policies.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,7 @@ pub struct PublishLayerVersion {
     /// The layer, which may be new.
     pub key: LayerKey,
     /// The zip, or the folder.
-    pub content: Code,
+    pub content: Content,
     /// Description.
     pub description: String,
     /// Licence.
@@ -62,5 +63,5 @@ pub struct PublishLayerVersion {
     /// Compatible runtimes.
     pub runtimes: Option<Vec<String>>,
     /// Compatible architectures.
-    pub architectures: Option<Vec<String>>,
+    pub architectures: Option<Vec<Architecture>>,
 }

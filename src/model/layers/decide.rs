@@ -48,18 +48,18 @@ fn publish_version(
     stamp: &Stamp,
     limits: &Limits,
 ) -> Result<Decision, ApiError> {
-    check_storage(state, &publish.key.scope, publish.content.size, limits)?;
+    check_storage(state, &publish.key.scope, publish.content.size(), limits)?;
     let version = LayerVersion {
         number,
         description: publish.description.clone(),
         license: publish.license.clone(),
         runtimes: publish.runtimes.clone(),
         architectures: publish.architectures.clone(),
-        blob: publish.content.blob,
-        size: publish.content.size,
+        blob: publish.content.digest(),
+        size: publish.content.size(),
         created: stamp.time,
         policy,
-        folder: publish.content.folder.clone(),
+        folder: publish.content.folder().cloned(),
     };
     Ok(LayerEvent::LayerVersionPublished { key: publish.key.clone(), version: Box::new(version) }.into())
 }
@@ -152,8 +152,12 @@ pub fn resolve_layers(
             )));
         }
         let content = version.content();
-        let (blob, size) = (content.zip_blob(), content.size);
-        let reference = LayerReference { arn: arn.clone(), blob, size, folder: content.folder };
+        let reference = LayerReference {
+            arn: arn.clone(),
+            blob: content.zip_blob(),
+            size: content.size(),
+            folder: content.folder().cloned(),
+        };
         resolved.push((named.key, reference));
     }
     Ok(resolved.into_iter().map(|(_, reference)| reference).collect())

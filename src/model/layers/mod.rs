@@ -11,11 +11,12 @@ use imbl::OrdMap;
 
 use super::arn::Arn;
 use super::blob::BlobId;
-use super::functions::Code;
+use super::functions::Content;
 use super::hot_folder::HotFolder;
 use super::names::{LayerKey, Scope};
 use super::policies::Policy;
 use super::time::Timestamp;
+use crate::model::runtimes::Architecture;
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +46,7 @@ pub struct LayerVersion {
     /// Runtimes it says it works with; `None`: it says nothing.
     pub runtimes: Option<Vec<String>>,
     /// Architectures it says it works with.
-    pub architectures: Option<Vec<String>>,
+    pub architectures: Option<Vec<Architecture>>,
     /// The zip; of a folder the digest of its name.
     pub blob: BlobId,
     /// Bytes of the zip; 0 for a folder.
@@ -60,8 +61,11 @@ pub struct LayerVersion {
 
 impl LayerVersion {
     /// Its content, as a function's code would be.
-    pub fn content(&self) -> Code {
-        Code { folder: self.folder.clone(), ..Code::zip(self.blob, self.size) }
+    pub fn content(&self) -> Content {
+        match &self.folder {
+            Some(folder) => Content::Folder(folder.clone()),
+            None => Content::Zip { blob: self.blob, size: self.size },
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::blobs::{BlobError, BlobStore, package};
 use crate::ledger::Attachment;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::functions::{Code, Image};
+use crate::model::functions::{Code, Content, Image};
 use crate::model::hot_folder::HotFolder;
 use crate::model::limits::Limits;
 use crate::protocol::answer::Answer;
@@ -86,7 +86,7 @@ async fn in_folder(services: &Services, folder: HotFolder) -> Result<Code, ApiEr
     let checked = tokio::task::spawn_blocking(move || hot_reload.admit(&wanted).map(drop)).await;
     let checked = checked.map_err(|error| fault(&error))?;
     checked.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
-    Ok(Code::in_folder(folder))
+    Ok(Content::Folder(folder).into())
 }
 
 /// Accepts a package that was sent with the request, in base64.
@@ -115,7 +115,11 @@ fn accept(zip: Bytes, blobs: &BlobStore, limits: &Limits) -> Result<Package, Api
     package::check(&zip, limits.code_size_unzipped).map_err(|error| refusal(&error))?;
     let signed = package::is_signed(&zip);
     let staged = blobs.stage(zip).map_err(|error| fault(&error))?;
-    Ok(Package { code: Code::zip(staged.id, staged.size), attachment: staged.attachment, signed })
+    Ok(Package {
+        code: Content::Zip { blob: staged.id, size: staged.size }.into(),
+        attachment: staged.attachment,
+        signed,
+    })
 }
 
 /// Bytes that a zip may have beside its files: names and places, of many files.
@@ -180,18 +184,18 @@ fn image(uri: String) -> Code {
     // A colon behind the last slash begins the tag; one before it a port.
     let tag = name.rfind(':').filter(|at| name.rfind('/').is_none_or(|slash| slash < *at));
     let repository = &name[..tag.unwrap_or(name.len())];
-    let blob = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
-    let resolved_uri = format!("{repository}@sha256:{}", blob.hex());
-    Code { image: Some(Image { uri, resolved_uri }), ..Code::zip(blob, 0) }
+    let digest = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
+    let resolved_uri = format!("{repository}@sha256:{}", digest.hex());
+    Content::Image(Image { uri, resolved_uri, digest }).into()
 }
 
 /// The `Code` member of `GetFunction`.
 pub fn shown(call: &Call, code: &Code) -> serde_json::Value {
-    let mut shown = match &code.image {
+    let mut shown = match code.content.image() {
         Some(image) => serde_json::json!({
             "RepositoryType": "ECR", "ImageUri": image.uri, "ResolvedImageUri": image.resolved_uri,
         }),
-        None => serde_json::json!({ "RepositoryType": "S3", "Location": location(call, code) }),
+        None => serde_json::json!({ "RepositoryType": "S3", "Location": location(call, &code.content) }),
     };
     if let Some(key) = &code.source_kms_key_arn {
         shown["SourceKMSKeyArn"] = key.as_str().into();
@@ -217,15 +221,15 @@ fn refusal(error: &PackageError) -> ApiError {
 }
 
 /// URL of a function's package, on the host the caller used; of a folder that of its path, as it was given.
-pub fn location(call: &Call, code: &Code) -> String {
-    if let Some(folder) = &code.folder {
+pub fn location(call: &Call, content: &Content) -> String {
+    if let Some(folder) = content.folder() {
         return format!("file://{folder}");
     }
     let host = match call.header("host") {
         "" => "localhost",
         host => host,
     };
-    format!("http://{host}{DOWNLOAD_PATH}{}", code.blob.hex())
+    format!("http://{host}{DOWNLOAD_PATH}{}", content.digest().hex())
 }
 
 /// Sends a package, verified.

@@ -56,7 +56,7 @@ pub struct FunctionConfiguration<'a> {
     #[serde(flatten)]
     status: Option<Status<'a>>,
     package_type: &'static str,
-    architectures: [&'a str; 1],
+    architectures: [&'static str; 1],
     ephemeral_storage: EphemeralStorage,
     #[serde(skip_serializing_if = "Option::is_none")]
     snap_start: Option<SnapStart<'a>>,
@@ -189,23 +189,23 @@ impl<'a> FunctionConfiguration<'a> {
             runtime: &config.runtime,
             role: &config.role,
             handler: &config.handler,
-            code_size: version.code.size,
+            code_size: version.code.content.size(),
             description: version.description.as_ref().unwrap_or(&config.description),
             timeout: config.timeout_s,
             memory_size: config.memory_mib,
             last_modified: version.modified.to_string(),
-            code_sha256: version.code.sha256(),
+            code_sha256: version.code.content.sha256(),
             version: version.version.to_string(),
             vpc_config: config.vpc.as_ref().map(VpcConfig::new),
             dead_letter_config: config.dead_letter_target.as_ref().map(|target_arn| DeadLetterConfig { target_arn }),
             environment: config.environment.as_ref().map(|variables| Environment { variables: &variables.0 }),
             kms_key_arn: config.kms_key_arn.as_deref(),
-            tracing_config: TracingConfig { mode: &config.tracing_mode },
+            tracing_config: TracingConfig { mode: config.tracing_mode.into() },
             revision_id: version.revision.to_string(),
             layers: config.layers.iter().map(|layer| Layer { arn: &layer.arn, code_size: layer.size }).collect(),
             status: Some(Status::new(version)),
-            package_type: version.code.package_type(),
-            architectures: [&config.architecture],
+            package_type: version.code.content.package_type(),
+            architectures: [config.architecture.into()],
             ephemeral_storage: EphemeralStorage { size: config.ephemeral_storage_mib },
             // Functions of managed instances have none.
             snap_start: config.capacity_provider.is_none().then(|| SnapStart::new(config, version.version)),
@@ -294,8 +294,8 @@ impl<'a> VpcConfig<'a> {
 
 impl<'a> SnapStart<'a> {
     fn new(config: &'a FunctionConfig, version: Version) -> Self {
-        let on = config.snap_start == "PublishedVersions" && version != Version::Latest;
-        Self { apply_on: &config.snap_start, optimization_status: if on { "On" } else { "Off" } }
+        let on = config.has_snapshots() && version != Version::Latest;
+        Self { apply_on: config.snap_start.into(), optimization_status: if on { "On" } else { "Off" } }
     }
 }
 
@@ -309,9 +309,9 @@ impl<'a> LoggingConfig<'a> {
     fn new(config: &'a FunctionConfig) -> Self {
         let logging = &config.logging;
         Self {
-            log_format: &logging.format,
-            application_log_level: logging.application_level.as_deref(),
-            system_log_level: logging.system_level.as_deref(),
+            log_format: logging.format.into(),
+            application_log_level: logging.application_level.map(Into::into),
+            system_log_level: logging.system_level.map(Into::into),
             log_group: &logging.group,
         }
     }
@@ -344,7 +344,7 @@ mod tests {
     use super::*;
     use crate::model::blob::BlobId;
     use crate::model::command::Stamp;
-    use crate::model::functions::{Code, sample_config};
+    use crate::model::functions::{Content, sample_config};
     use crate::model::names::Scope;
     use crate::model::time::Timestamp;
 
@@ -356,7 +356,7 @@ mod tests {
         let revision = Stamp { time: Timestamp(0), seed: uuid::Uuid::from_u128(1) }.revision(0);
         let version = FunctionVersion {
             version: Version::Latest,
-            code: Code::zip(BlobId([7; 32]), 229),
+            code: Content::Zip { blob: BlobId([7; 32]), size: 229 }.into(),
             config: Arc::new(sample_config()),
             description: None,
             state: FunctionState::Pending,

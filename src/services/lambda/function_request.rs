@@ -14,8 +14,12 @@ use super::function_modes::ModesRequest;
 use crate::model::error::ApiError;
 use crate::model::functions::command::ConfigPatch;
 use crate::model::functions::decide::{check_new_modes, mode_defaults, patched};
-use crate::model::functions::{FileSystem, FunctionConfig, ImageConfig, Variables, Vpc};
+use crate::model::functions::{
+    FileSystem, FunctionConfig, ImageConfig, LogFormat, LogLevel, SnapStart, TracingMode, Variables, Vpc,
+};
 use crate::model::names::FunctionKey;
+use crate::model::runtimes::Architecture;
+use crate::protocol::word::Word;
 
 /// `CreateFunction` as sent.
 #[derive(Debug, Deserialize)]
@@ -23,7 +27,7 @@ use crate::model::names::FunctionKey;
 pub struct CreateRequest {
     code: CodeSource,
     package_type: Option<String>,
-    architectures: Option<Vec<String>>,
+    architectures: Option<[Word<Architecture>; 1]>,
     /// Whether to publish version 1 at once.
     pub publish: Option<bool>,
     /// Where to publish to instead of a number.
@@ -46,7 +50,7 @@ pub struct CodeRequest {
     #[serde(flatten)]
     pub source: CodeSource,
     /// The architecture, in a list of one.
-    pub architectures: Option<Vec<String>>,
+    pub architectures: Option<[Word<Architecture>; 1]>,
     /// Whether to publish a version.
     pub publish: Option<bool>,
     /// Where to publish to instead of a number.
@@ -135,7 +139,7 @@ struct EnvironmentRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct TracingRequest {
-    mode: Option<String>,
+    mode: Option<Word<TracingMode>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,15 +159,15 @@ struct StorageRequest {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SnapStartRequest {
-    apply_on: Option<String>,
+    apply_on: Option<Word<SnapStart>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct LoggingRequest {
-    log_format: Option<String>,
-    application_log_level: Option<String>,
-    system_log_level: Option<String>,
+    log_format: Option<Word<LogFormat>>,
+    application_log_level: Option<Word<LogLevel>>,
+    system_log_level: Option<Word<LogLevel>>,
     log_group: Option<String>,
 }
 
@@ -187,7 +191,7 @@ impl CreateRequest {
         let mut base = FunctionConfig::new(&runtime, &role, &handler, &log_group);
         mode_defaults(&mut base, &patch);
         let mut config = patched(&base, &patch);
-        if let Some(architecture) = self.architectures.and_then(|list| list.into_iter().next()) {
+        if let Some([Word(architecture)]) = self.architectures {
             config.architecture = architecture;
         }
         config.tenant_isolation = self.tenancy_config.map(|tenancy| tenancy.tenant_isolation_mode);
@@ -244,12 +248,12 @@ impl ConfigurationRequest {
             memory_mib: self.memory_size,
             ephemeral_storage_mib: self.ephemeral_storage.map(|storage| storage.size),
             environment: self.environment.and_then(|environment| environment.variables).map(Variables),
-            tracing_mode: self.tracing_config.and_then(|tracing| tracing.mode),
-            log_format: logging.log_format,
-            application_log_level: logging.application_log_level,
-            system_log_level: logging.system_log_level,
+            tracing_mode: self.tracing_config.and_then(|tracing| Some(tracing.mode?.0)),
+            log_format: logging.log_format.map(|word| word.0),
+            application_log_level: logging.application_log_level.map(|word| word.0),
+            system_log_level: logging.system_log_level.map(|word| word.0),
             log_group: logging.log_group,
-            snap_start: self.snap_start.and_then(|snap_start| snap_start.apply_on),
+            snap_start: self.snap_start.and_then(|snap_start| Some(snap_start.apply_on?.0)),
             layers: self.layers,
             kms_key_arn: self.kms_key_arn,
             dead_letter_target: self.dead_letter_config.map(|config| config.target_arn.unwrap_or_default()),

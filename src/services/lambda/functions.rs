@@ -28,6 +28,7 @@ use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
 use crate::protocol::patterns;
 use crate::protocol::shape::{Kind, Member, TEXT, one_of};
+use crate::protocol::word::Word;
 use crate::runs::command::RunCommand;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
@@ -127,7 +128,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
     let command = FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
         key: key.clone(),
         code,
-        architecture: request.architectures.and_then(|list| list.into_iter().next()),
+        architecture: request.architectures.map(|[Word(architecture)]| architecture),
         publish: publication(request.publish, request.publish_to.as_ref()),
         revision: request.revision_id,
         signed,

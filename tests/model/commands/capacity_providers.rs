@@ -9,6 +9,7 @@ use larder::model::capacity_providers::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
 use larder::model::command::Command;
+use larder::model::runtimes::Architecture;
 use larder::model::state::State;
 use proptest::prelude::*;
 
@@ -26,7 +27,7 @@ pub fn command() -> impl Strategy<Value = CapacityProviderCommand> {
                 subnets: vec!["subnet-1".into()],
                 security_groups: Vec::new(),
                 operator_role: "arn:aws:iam::000000000000:role/r".into(),
-                instances: InstanceRequirements { architecture: "x86_64".into(), allowed_types, excluded_types },
+                instances: InstanceRequirements { architecture: Architecture::X86_64, allowed_types, excluded_types },
                 scaling,
                 kms_key_arn: None,
                 propagate_tags: None,

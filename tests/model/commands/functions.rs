@@ -8,7 +8,7 @@ use larder::model::functions::command::{
     ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias,
     UpdateFunctionCode, UpdateFunctionConfiguration,
 };
-use larder::model::functions::{CapacityProviderAttachment, Code, FunctionConfig, Variables};
+use larder::model::functions::{CapacityProviderAttachment, Code, Content, FunctionConfig, LogFormat, Variables};
 use larder::model::hot_folder::HotFolder;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};
@@ -84,14 +84,14 @@ fn publish() -> impl Strategy<Value = Option<Publication>> {
 }
 
 fn code() -> impl Strategy<Value = Code> {
-    (0..4_u8).prop_map(content)
+    (0..4_u8).prop_map(|byte| content(byte).into())
 }
 
 /// A zip, or a folder.
-pub fn content(byte: u8) -> Code {
+pub fn content(byte: u8) -> Content {
     match byte {
-        3 => Code::in_folder(HotFolder("$LARDER_HOT_HERE/code".to_owned())),
-        byte => Code::zip(blob(byte).0, u64::from(byte) + 1),
+        3 => Content::Folder(HotFolder("$LARDER_HOT_HERE/code".to_owned())),
+        byte => Content::Zip { blob: blob(byte).0, size: u64::from(byte) + 1 },
     }
 }
 
@@ -108,7 +108,7 @@ fn config() -> impl Strategy<Value = FunctionConfig> {
             ..FunctionConfig::new(&runtime, "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
         };
         if let Some(attachment) = managed {
-            (config.memory_mib, config.logging.format) = (2048, "JSON".to_owned());
+            (config.memory_mib, config.logging.format) = (2048, LogFormat::Json);
             config.capacity_provider = Some(attachment);
         }
         config

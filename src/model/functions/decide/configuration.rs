@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::model::error::ApiError;
 use crate::model::functions::command::ConfigPatch;
 use crate::model::functions::{Code, FunctionConfig, ImageConfig, LayerReference, Logging};
+use crate::model::functions::{LogFormat, LogLevel};
 use crate::model::limits::Limits;
 use crate::model::runtimes;
 
@@ -43,7 +44,7 @@ const MAX_LAYERS: usize = 5;
 /// # Errors
 /// `InvalidParameterValueException` with AWS's text.
 pub fn check(config: &FunctionConfig, code: &Code, limits: &Limits) -> Result<(), ApiError> {
-    if code.image.is_none() {
+    if code.content.image().is_none() {
         check_runtime(&config.runtime)?;
         check_snap_start(config)?;
     }
@@ -79,7 +80,7 @@ pub fn check_lifecycle(runtime: &str, today: &str, limits: &Limits) -> Result<()
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html>, "Supported features".
 fn check_snap_start(config: &FunctionConfig) -> Result<(), ApiError> {
     let can = runtimes::find(&config.runtime).is_some_and(|runtime| runtime.snap_start);
-    if config.snap_start == "PublishedVersions" && !can {
+    if config.has_snapshots() && !can {
         let runtime = &config.runtime;
         return Err(ApiError::invalid_parameter(format!(
             "{runtime} is not supported for SnapStart enabled functions."
@@ -165,14 +166,14 @@ fn replace_clearable(value: &mut Option<String>, new: Option<&String>) {
 
 /// The log configuration after a patch: levels exist only with JSON, where they default to INFO.
 fn patched_logging(logging: &Logging, patch: &ConfigPatch) -> Logging {
-    let format = patch.log_format.clone().unwrap_or_else(|| logging.format.clone());
-    let level = |new: &Option<String>, old: &Option<String>| {
-        let level = new.clone().or_else(|| old.clone()).unwrap_or_else(|| "INFO".to_owned());
-        (format == "JSON").then_some(level)
+    let format = patch.log_format.unwrap_or(logging.format);
+    let level = |new: Option<LogLevel>, old: Option<LogLevel>| {
+        (format == LogFormat::Json).then(|| new.or(old).unwrap_or(LogLevel::Info))
     };
+
     Logging {
-        application_level: level(&patch.application_log_level, &logging.application_level),
-        system_level: level(&patch.system_log_level, &logging.system_level),
+        application_level: level(patch.application_log_level, logging.application_level),
+        system_level: level(patch.system_log_level, logging.system_level),
         group: patch.log_group.clone().unwrap_or_else(|| logging.group.clone()),
         format,
     }

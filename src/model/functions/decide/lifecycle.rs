@@ -31,7 +31,7 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
         return Err(ApiError::conflict(format!("Function already exist: {name}")));
     }
     modes::check_provider(state, &create.key.scope, &create.config, 1)?;
-    check_storage(state, &create.key.scope, create.code.size, limits)?;
+    check_storage(state, &create.key.scope, create.code.content.size(), limits)?;
     let attachable = |arn: &String| code_signing::decide::attachable(state, arn, &create.key.scope);
     let code_signing = create.code_signing_config.as_ref().map(attachable).transpose()?;
     if code_signing.is_some() {
@@ -73,11 +73,11 @@ pub fn update_code(
         update.signed,
         &update.key.name,
     )?;
-    let growth = update.code.size.saturating_sub(function.latest.code.size);
+    let growth = update.code.content.size().saturating_sub(function.latest.code.content.size());
     check_storage(state, &update.key.scope, growth, limits)?;
     let mut config = Arc::clone(&function.latest.config);
-    if let Some(architecture) = &update.architecture {
-        Arc::make_mut(&mut config).architecture.clone_from(architecture);
+    if let Some(architecture) = update.architecture {
+        Arc::make_mut(&mut config).architecture = architecture;
     }
     let updated = FunctionEvent::FunctionCodeUpdated {
         key: update.key.clone(),
@@ -91,7 +91,7 @@ pub fn update_code(
 
 /// A function's code stays of its package type.
 fn check_package_type(old: &Code, new: &Code) -> Result<(), ApiError> {
-    match (&old.image, &new.image) {
+    match (old.content.image(), new.content.image()) {
         (Some(_), None) => {
             Err(ApiError::invalid_parameter("Please provide ImageUri when updating a function with packageType Image."))
         }

@@ -5,8 +5,9 @@ use crate::model::capacity_providers;
 use crate::model::capacity_providers::{CapacityProviderKey, ProviderState};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::command::{ConfigPatch, DurablePatch};
-use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig};
+use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, LogFormat};
 use crate::model::names::Scope;
+use crate::model::runtimes::{self, Family};
 use crate::model::state::State;
 
 /// Seconds an invocation may take outside of managed instances.
@@ -38,11 +39,11 @@ const RETENTION_DAYS: u32 = 14;
 pub fn mode_defaults(config: &mut FunctionConfig, patch: &ConfigPatch) {
     if patch.capacity_provider.is_some() {
         config.memory_mib = MANAGED_MEMORY_MIB;
-        "JSON".clone_into(&mut config.logging.format);
+        config.logging.format = LogFormat::Json;
     }
     if let Some(timeout_s) = patch.durable.as_ref().and_then(|durable| durable.execution_timeout_s) {
         config.timeout_s = timeout_s.min(MAX_TIMEOUT_S);
-        "JSON".clone_into(&mut config.logging.format);
+        config.logging.format = LogFormat::Json;
     }
 }
 
@@ -102,9 +103,9 @@ fn patched_durable(old: Option<&DurableConfig>, patch: &DurablePatch) -> Durable
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html>, per vCPU. That it
 /// does not grow with the vCPUs of a function is a guess.
 fn filled(attachment: &CapacityProviderAttachment, runtime: &str) -> CapacityProviderAttachment {
-    let concurrency = match runtime {
-        name if name.starts_with("nodejs") => 64,
-        name if name.starts_with("java") || name.starts_with("dotnet") => 32,
+    let concurrency = match runtimes::find(runtime).map(|runtime| runtime.family) {
+        Some(Family::NodeJs) => 64,
+        Some(Family::Java | Family::Dotnet) => 32,
         _ => 16,
     };
     CapacityProviderAttachment {
@@ -122,7 +123,7 @@ pub fn check(config: &FunctionConfig) -> Result<(), ApiError> {
     }
     // Source: <https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation.html>, "Considerations"; the text
     // is a guess.
-    if config.tenant_isolation.is_some() && config.snap_start == "PublishedVersions" {
+    if config.tenant_isolation.is_some() && config.has_snapshots() {
         return Err(ApiError::invalid_parameter("SnapStart is not supported for functions with tenant isolation."));
     }
     let has_s3_settings = |file_system: &crate::model::functions::FileSystem| {
@@ -177,7 +178,7 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
             "You can't use Lambda Managed Instance functions with VPC configurations.",
         ));
     }
-    if config.logging.format == "Text" {
+    if config.logging.format == LogFormat::Text {
         return Err(ApiError::invalid_parameter(
             "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change \
              the LogFormat to \"JSON\" and try again.",
@@ -185,7 +186,7 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
     }
     // Both rules: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>; the texts are
     // guesses.
-    if config.snap_start == "PublishedVersions" {
+    if config.has_snapshots() {
         return Err(ApiError::invalid_parameter("SnapStart is not supported for Lambda Managed Instance functions."));
     }
     if !config.runtime.is_empty() && !runs_managed(&config.runtime) {
@@ -202,12 +203,17 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>, "Supported runtimes".
 fn runs_managed(runtime: &str) -> bool {
-    const FIRST: [(&str, u32); 4] = [("nodejs", 22), ("python3.", 13), ("java", 21), ("dotnet", 8)];
-    let is_from = |(prefix, first): (&str, u32)| {
-        let number: String = runtime.strip_prefix(prefix)?.chars().take_while(char::is_ascii_digit).collect();
-        number.parse::<u32>().ok().map(|number| number >= first)
+    let Some(runtime) = runtimes::find(runtime) else { return false };
+    let first = match runtime.family {
+        Family::NodeJs => (22, 0),
+        Family::Python => (3, 13),
+        Family::Java => (21, 0),
+        Family::Dotnet => (8, 0),
+        Family::Provided => return runtime.name == "provided.al2023",
+        Family::Ruby | Family::Go | Family::Other => return false,
     };
-    runtime == "provided.al2023" || FIRST.into_iter().find_map(is_from).unwrap_or(false)
+
+    runtime.language_number().is_some_and(|number| number >= first)
 }
 
 /// The provider of a configuration must be there, take functions, and not be full. Its new user adds

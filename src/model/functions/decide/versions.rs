@@ -42,7 +42,7 @@ pub fn publish_latest(
     if let Some(same) = last.filter(|last| unchanged(&function.latest, last)) {
         return Ok(Decision { events: Vec::new(), shows: Some(same.version) });
     }
-    check_storage(state, &function.key.scope, function.latest.code.size, limits)?;
+    check_storage(state, &function.key.scope, function.latest.code.content.size(), limits)?;
     modes::check_provider(state, &function.key.scope, &function.latest.config, 1)?;
     let version = FunctionVersion {
         version: number,
@@ -86,10 +86,10 @@ fn unchanged(latest: &FunctionVersion, last: &FunctionVersion) -> bool {
 /// Recorded in `test_publish_with_wrong_sha256`. Code in a folder has no digest, and deployment tools send that of
 /// the zip that they made: any will do.
 fn check_digest(publish: &PublishVersion, latest: &FunctionVersion) -> Result<(), ApiError> {
-    if latest.code.folder.is_some() {
+    if latest.code.content.folder().is_some() {
         return Ok(());
     }
-    let current = latest.code.sha256();
+    let current = latest.code.content.sha256();
     match &publish.code_sha256 {
         Some(given) if *given != current => Err(ApiError::invalid_parameter(format!(
             "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). \

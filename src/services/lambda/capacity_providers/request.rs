@@ -8,8 +8,10 @@ use crate::model::capacity_providers::command::{CreateCapacityProvider, ScalingP
 use crate::model::capacity_providers::{
     CapacityProviderKey, InstanceRequirements, PropagateTags, ProviderLogging, ScalingPolicy,
 };
+use crate::model::runtimes::Architecture;
 use crate::protocol::patterns;
 use crate::protocol::shape::{Kind, Member, map, one_of, pattern};
+use crate::protocol::word::Word;
 
 const INSTANCE_TYPES: Kind = Kind::List { length: Some((0, 400)), item: &pattern(1, 30, r"[a-zA-Z0-9\.\*\-]+") };
 
@@ -132,7 +134,7 @@ struct PermissionsRequest {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InstancesRequest {
-    architectures: Option<Vec<String>>,
+    architectures: Option<[Word<Architecture>; 1]>,
     allowed_instance_types: Option<Vec<String>>,
     excluded_instance_types: Option<Vec<String>>,
 }
@@ -211,9 +213,8 @@ impl UpdateRequest {
 
 impl InstancesRequest {
     fn into_instances(self) -> InstanceRequirements {
-        let architecture = self.architectures.and_then(|list| list.into_iter().next());
         InstanceRequirements {
-            architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
+            architecture: self.architectures.map_or(Architecture::X86_64, |[Word(architecture)]| architecture),
             allowed_types: self.allowed_instance_types.unwrap_or_default(),
             excluded_types: self.excluded_instance_types.unwrap_or_default(),
         }

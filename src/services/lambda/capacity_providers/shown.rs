@@ -45,7 +45,7 @@ struct ShownPermissions<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct ShownInstances<'a> {
-    architectures: [&'a str; 1],
+    architectures: [&'static str; 1],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     allowed_instance_types: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -100,7 +100,7 @@ impl<'a> ShownProvider<'a> {
             vpc_config: ShownVpc { subnet_ids: &provider.subnets, security_group_ids: &provider.security_groups },
             permissions_config: ShownPermissions { capacity_provider_operator_role_arn: &provider.operator_role },
             instance_requirements: ShownInstances {
-                architectures: [&provider.instances.architecture],
+                architectures: [provider.instances.architecture.into()],
                 allowed_instance_types: &provider.instances.allowed_types,
                 excluded_instance_types: &provider.instances.excluded_types,
             },

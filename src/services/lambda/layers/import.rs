@@ -30,7 +30,7 @@ pub async fn import(services: &Services, call: &Call, arns: &[String]) -> Result
             number,
             layer: PublishLayerVersion {
                 key,
-                content: package.code,
+                content: package.code.content,
                 description: "Taken over from the layer library".to_owned(),
                 license: None,
                 runtimes: None,

@@ -21,11 +21,13 @@ use crate::model::layers::command::{LayerCommand, PublishLayerVersion};
 use crate::model::layers::decide::{layer_allowed, layer_denied};
 use crate::model::layers::{LayerArn, LayerVersion};
 use crate::model::names::LayerKey;
+use crate::model::runtimes::Architecture;
 use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
+use crate::protocol::word::Word;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
 
@@ -47,7 +49,7 @@ pub static OPERATIONS: &[Operation<Services>] = &[
 struct PublishRequest {
     description: Option<String>,
     content: CodeSource,
-    compatible_architectures: Option<Vec<String>>,
+    compatible_architectures: Option<Vec<Word<Architecture>>>,
     compatible_runtimes: Option<Vec<String>>,
     license_info: Option<String>,
 }
@@ -62,7 +64,7 @@ struct ListItem<'a> {
     description: &'a str,
     created_date: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    compatible_architectures: Option<&'a [String]>,
+    compatible_architectures: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compatible_runtimes: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +78,7 @@ impl<'a> ListItem<'a> {
             version: version.number,
             description: &version.description,
             created_date: version.created.to_string(),
-            compatible_architectures: version.architectures.as_deref(),
+            compatible_architectures: version.architectures.as_ref().map(|list| list.iter().map(Into::into).collect()),
             compatible_runtimes: version.runtimes.as_deref(),
             license_info: version.license.as_deref(),
         }
@@ -104,9 +106,12 @@ struct Content {
 
 impl<'a> ShownVersion<'a> {
     fn new(call: &Call, key: &LayerKey, version: &'a LayerVersion) -> Self {
-        let code = version.content();
-        let content =
-            Content { location: code::location(call, &code), code_sha256: code.sha256(), code_size: code.size };
+        let content = version.content();
+        let content = Content {
+            location: code::location(call, &content),
+            code_sha256: content.sha256(),
+            code_size: content.size(),
+        };
         Self { content, layer_arn: arn::layer(key), item: ListItem::new(key, version) }
     }
 }
@@ -144,11 +149,11 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let Package { code, attachment, .. } = code::take(services, &call, source).await?;
     let command = LayerCommand::PublishLayerVersion(PublishLayerVersion {
         key: key.clone(),
-        content: code,
+        content: code.content,
         description: request.description.unwrap_or_default(),
         license: request.license_info,
         runtimes: request.compatible_runtimes,
-        architectures: request.compatible_architectures,
+        architectures: request.compatible_architectures.map(|list| list.into_iter().map(|Word(one)| one).collect()),
     });
     let committed = services.commit(command, call.origin(), attachment).await?;
     let layer = committed.state.layers.get(&key);
@@ -215,11 +220,10 @@ pub async fn list_versions(services: &Services, call: Call) -> Answer {
 
 /// Whether a version is one of those a listing asks for.
 fn matches(call: &Call, version: &Arc<LayerVersion>) -> bool {
-    let has = |wanted: Option<&str>, given: &Option<Vec<String>>| {
-        wanted.is_none_or(|wanted| given.as_ref().is_some_and(|given| given.iter().any(|one| one == wanted)))
-    };
-    has(call.text("CompatibleRuntime"), &version.runtimes)
-        && has(call.text("CompatibleArchitecture"), &version.architectures)
+    let runs = |wanted: &str| version.runtimes.iter().flatten().any(|runtime| runtime == wanted);
+    let fits = |wanted: &str| version.architectures.iter().flatten().any(|one| <&str>::from(one) == wanted);
+
+    call.text("CompatibleRuntime").is_none_or(runs) && call.text("CompatibleArchitecture").is_none_or(fits)
 }
 
 /// `DeleteLayerVersion`.

@@ -33,9 +33,8 @@ pub async fn check_size(
     attachment: Option<&Attachment>,
     layers: Vec<BlobId>,
 ) -> Result<(), ApiError> {
-    if layers.is_empty() || code.zip_blob().is_none() {
-        return Ok(());
-    }
+    let (false, Some(zip)) = (layers.is_empty(), code.content.zip_blob()) else { return Ok(()) };
+
     let limit = services.limits.code_size_unzipped;
     let of_layers = unpacked_size(services, layers).await?;
     if of_layers > limit {
@@ -43,8 +42,8 @@ pub async fn check_size(
         return Err(ApiError::invalid_parameter(message));
     }
     let of_code = match attachment {
-        Some((_, zip)) => size(zip)?,
-        None => unpacked_size(services, vec![code.blob]).await?,
+        Some((_, bytes)) => size(bytes)?,
+        None => unpacked_size(services, vec![zip]).await?,
     };
     let actual = of_layers.saturating_add(of_code);
     if actual > limit {
