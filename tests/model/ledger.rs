@@ -410,7 +410,7 @@ fn digest(state: &State, runs: &Runs) -> String {
 
     let whole = json!({
         "sequence": state.sequence,
-        "resources": state.resources().into_iter().map(resource).collect::<Vec<_>>(),
+        "resources": state.resources().map(resource).collect::<Vec<_>>(),
         "runs": runs.events.iter().map(waiting).collect::<serde_json::Map<_, _>>(),
     });
     serde_json::to_string_pretty(&whole).expect("it is JSON") + "\n"
