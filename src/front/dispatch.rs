@@ -100,9 +100,9 @@ impl Dispatch {
                 return refuse(error);
             }
         };
-        tracing::Span::current().record("operation", operation.name);
+        tracing::Span::current().record("operation", operation.request.name);
 
-        match self.lambda_body(body, operation.name).await {
+        match self.lambda_body(body, operation.request.name).await {
             Ok(body) => {
                 let received = Received { parts, body, params, request_id: request_id.to_owned() };
                 lambda::SERVICE.run(operation, &self.services, received).await
@@ -146,7 +146,7 @@ impl Dispatch {
         let form = Form::of(&parts, &body);
         let action = form.get("Action").unwrap_or_default();
         if let Some(operation) = served.operation(action) {
-            tracing::Span::current().record("operation", operation.name);
+            tracing::Span::current().record("operation", operation.request.name);
             let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
             return served.run(operation, &self.services, received).await;
         }
@@ -173,7 +173,7 @@ impl Dispatch {
         let Some(operation) = operation else {
             return logs::SERVICE.refuse(codec, &logs::not_served(name.unwrap_or_default()), request_id);
         };
-        tracing::Span::current().record("operation", operation.name);
+        tracing::Span::current().record("operation", operation.request.name);
         let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
         logs::SERVICE.run(operation, &self.logs, received).await
     }

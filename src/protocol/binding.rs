@@ -35,24 +35,25 @@ pub struct Received {
 /// The body cannot be read, or the shape is violated.
 pub fn bind<S>(operation: &Operation<S>, codec: Codec, check: Check, received: Received) -> Result<Call, ApiError> {
     let Received { parts, body, params, request_id } = received;
+    let request = &operation.request;
 
-    let mut input = codec.input(operation.members, operation.raw_body, &parts, &body)?;
-    if operation.route.is_some() {
-        bind_places(operation.members, &params, &parts, &mut input);
+    let mut input = codec.input(request.members, request.raw_body, &parts, &body)?;
+    if request.route.is_some() {
+        bind_places(request.members, &params, &parts, &mut input);
     }
-    check(operation.members, &input)?;
+    check(request.members, &input)?;
     shape::drop_nulls(&mut input);
 
     let caller = sigv4::caller(&parts.headers);
     let user_agent = header(&parts.headers, "user-agent").to_owned();
     Ok(Call {
-        operation: operation.name,
+        operation: request.name,
         session: RoleSession::of_token(header(&parts.headers, "x-amz-security-token")),
         origin: Origin { request_id: request_id.clone(), access_key_id: caller.access_key_id, user_agent },
         request_id,
         scope: caller.scope,
         input,
-        payload: if operation.raw_body { body } else { Bytes::new() },
+        payload: if request.raw_body { body } else { Bytes::new() },
         codec,
         headers: parts.headers,
     })

@@ -13,7 +13,6 @@ pub mod event_stream;
 pub mod form;
 pub mod operation;
 pub mod page;
-pub mod patterns;
 pub mod refusal;
 pub mod router;
 pub mod service;

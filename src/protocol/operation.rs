@@ -16,16 +16,23 @@ pub type Handler<S> = for<'a> fn(&'a S, Call) -> Pin<Box<dyn Future<Output = Ans
 /// One operation of a service.
 #[derive(Debug)]
 pub struct Operation<S: 'static> {
-    /// Its name in AWS's model.
+    /// What it is sent.
+    pub request: Request,
+    /// Its code.
+    pub handler: Handler<S>,
+}
+
+/// What an operation is sent.
+#[derive(Debug)]
+pub struct Request {
+    /// The operation's name in AWS's model.
     pub name: &'static str,
     /// Where it is sent, for a service whose operations have paths of their own.
     pub route: Option<Route>,
-    /// Its request.
-    pub members: &'static [Member],
     /// Whether the body is the payload itself rather than members.
     pub raw_body: bool,
-    /// Its code.
-    pub handler: Handler<S>,
+    /// Its members.
+    pub members: &'static [Member],
 }
 
 /// Method and path of an operation.
@@ -50,25 +57,23 @@ impl Route {
     }
 }
 
-/// A row of a table, with a route or without. The handler's future is boxed: a row holds a plain function pointer.
+/// A row of a table: a request of the service's model, or a name and members where operations have no paths. The
+/// handler's future is boxed: a row holds a plain function pointer.
 macro_rules! operation {
-    ($name:literal $method:ident $path:literal $members:expr => $function:path) => {
-        $crate::protocol::operation::operation!(
-            $name,
-            Some($crate::protocol::operation::Route { method: axum::http::Method::$method, path: $path }),
-            $members,
-            $function
-        )
+    ($request:path => $function:path) => {
+        $crate::protocol::operation::Operation {
+            request: $request,
+            handler: |services, call| Box::pin($function(services, call)),
+        }
     };
     ($name:literal $members:expr => $function:path) => {
-        $crate::protocol::operation::operation!($name, None, $members, $function)
-    };
-    ($name:literal, $route:expr, $members:expr, $function:path) => {
         $crate::protocol::operation::Operation {
-            name: $name,
-            route: $route,
-            members: $members,
-            raw_body: false,
+            request: $crate::protocol::operation::Request {
+                name: $name,
+                route: None,
+                raw_body: false,
+                members: $members,
+            },
             handler: |services, call| Box::pin($function(services, call)),
         }
     };

@@ -26,7 +26,7 @@ impl<S> Router<S> {
     pub fn new(service: &Service<S>) -> Self {
         let mut by_path: HashMap<&str, ByMethod<S>> = HashMap::new();
         for operation in service.operations() {
-            let Some(route) = &operation.route else { continue };
+            let Some(route) = &operation.request.route else { continue };
             let methods = by_path.entry(route.path_template()).or_default();
             methods.entry(route.method.clone()).or_default().push((route.query(), operation));
         }

@@ -34,7 +34,7 @@ impl<S> Service<S> {
 
     /// The operation of a name.
     pub fn operation(&self, name: &str) -> Option<&'static Operation<S>> {
-        self.operations().find(|operation| operation.name == name)
+        self.operations().find(|operation| operation.request.name == name)
     }
 
     /// How a request is to be answered.

@@ -83,3 +83,43 @@ fn refusal(error: CommitError) -> ApiError {
 pub fn today() -> String {
     clock::now().date().replace('-', "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{iam, lambda, logs, sts};
+    use crate::protocol::service::Service;
+    use crate::protocol::shape::{Kind, Member};
+
+    fn patterns<S>(service: &Service<S>) -> Vec<&'static str> {
+        let mut found = Vec::new();
+        service.operations().for_each(|operation| of_members(operation.request.members, &mut found));
+        found
+    }
+
+    fn of_members(members: &'static [Member], found: &mut Vec<&'static str>) {
+        members.iter().for_each(|member| of_kind(&member.kind, found));
+    }
+
+    fn of_kind(kind: &'static Kind, found: &mut Vec<&'static str>) {
+        match kind {
+            Kind::Text { pattern, .. } => found.extend(pattern),
+            Kind::List { item: kind, .. } | Kind::NotNull(kind) | Kind::Judged { kind, .. } => of_kind(kind, found),
+            Kind::Map { key, value, .. } => [*key, *value].into_iter().for_each(|kind| of_kind(kind, found)),
+            Kind::Structure(members) => of_members(members, found),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        let found = [patterns(&lambda::SERVICE), patterns(&iam::SERVICE), patterns(&sts::SERVICE)].concat();
+        let found = [found, patterns(&logs::SERVICE)].concat();
+        assert!(found.len() > 300, "{}", found.len());
+
+        for pattern in found {
+            if let Err(error) = fancy_regex::Regex::new(&format!("^(?:{pattern})$")) {
+                panic!("{pattern}: {error}");
+            }
+        }
+    }
+}

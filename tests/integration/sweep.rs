@@ -21,6 +21,12 @@ const LISTINGS: [&str; 5] = [
 /// States that end by themselves.
 const PASSING: [&str; 7] = ["Pending", "InProgress", "Creating", "Enabling", "Disabling", "Updating", "Deleting"];
 
+#[test]
+fn the_tables_of_requests_are_those_of_the_model() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/aws-model");
+    run(Command::new(script).arg("--check"));
+}
+
 #[tokio::test]
 async fn every_operation_answers_as_the_model_says_and_all_is_kept() {
     let Some(executor) = [Executor::Sandbox, Executor::Docker].into_iter().find(|executor| executor.is_here()) else {

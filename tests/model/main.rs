@@ -12,5 +12,4 @@ mod pod_fuzz;
 mod pods;
 mod properties;
 mod provisioned;
-mod requests;
 mod segments;

@@ -6,15 +6,11 @@ use serde_json::json;
 use crate::protocol::answer::{Answer, json as answer_json};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::shape::Member;
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
-pub static OPERATIONS: &[Operation<Services>] =
-    &[operation!("GetAccountSettings" GET "/2016-08-19/account-settings" SETTINGS => settings)];
-
-/// `GetAccountSettings` has no members.
-pub const SETTINGS: &[Member] = &[];
+pub static OPERATIONS: &[Operation<Services>] = &[operation!(requests::GET_ACCOUNT_SETTINGS => settings)];
 
 /// `GetAccountSettings`.
 pub async fn settings(services: &Services, call: Call) -> Answer {

@@ -16,55 +16,17 @@ use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, map};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateAlias" POST "/2015-03-31/functions/{FunctionName}/aliases" CREATE => create),
-    operation!("DeleteAlias" DELETE "/2015-03-31/functions/{FunctionName}/aliases/{Name}" NAMED => delete),
-    operation!("GetAlias" GET "/2015-03-31/functions/{FunctionName}/aliases/{Name}" NAMED => get),
-    operation!("ListAliases" GET "/2015-03-31/functions/{FunctionName}/aliases" LIST => list),
-    operation!("UpdateAlias" PUT "/2015-03-31/functions/{FunctionName}/aliases/{Name}" UPDATE => update),
-];
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
-
-const ROUTING: Kind = Kind::Structure(&[Member::body(
-    "AdditionalVersionWeights",
-    map(&patterns::ADDITIONAL_VERSION, &Kind::Float(0.0, 1.0)),
-)]);
-
-/// `CreateAlias`.
-pub const CREATE: &[Member] = &[
-    FUNCTION,
-    Member::body("Name", patterns::ALIAS).required(),
-    Member::body("FunctionVersion", patterns::VERSION).required(),
-    Member::body("Description", patterns::DESCRIPTION),
-    Member::body("RoutingConfig", ROUTING),
-];
-
-/// `UpdateAlias`.
-pub const UPDATE: &[Member] = &[
-    FUNCTION,
-    Member::path("Name", patterns::ALIAS),
-    Member::body("FunctionVersion", patterns::VERSION),
-    Member::body("Description", patterns::DESCRIPTION),
-    Member::body("RoutingConfig", ROUTING),
-    Member::body("RevisionId", TEXT),
-];
-
-/// `GetAlias` and `DeleteAlias`.
-pub const NAMED: &[Member] = &[FUNCTION, Member::path("Name", patterns::ALIAS)];
-
-/// `ListAliases`.
-pub const LIST: &[Member] = &[
-    FUNCTION,
-    Member::query("FunctionVersion", patterns::VERSION),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", patterns::MAX_ITEMS),
+    operation!(requests::CREATE_ALIAS => create),
+    operation!(requests::DELETE_ALIAS => delete),
+    operation!(requests::GET_ALIAS => get),
+    operation!(requests::LIST_ALIASES => list),
+    operation!(requests::UPDATE_ALIAS => update),
 ];
 
 #[derive(Debug, Deserialize)]

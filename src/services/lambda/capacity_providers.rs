@@ -7,7 +7,6 @@ mod shown;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-pub use self::request::{CREATE, UPDATE};
 use self::request::{CreateRequest, UpdateRequest};
 use self::shown::{ProviderVersion, ShownProvider};
 use crate::model::capacity_providers::CapacityProviderKey;
@@ -20,39 +19,18 @@ use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, one_of};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateCapacityProvider" POST "/2025-11-30/capacity-providers" CREATE => create),
-    operation!("DeleteCapacityProvider" DELETE "/2025-11-30/capacity-providers/{CapacityProviderName}" NAMED => delete),
-    operation!("GetCapacityProvider" GET "/2025-11-30/capacity-providers/{CapacityProviderName}" NAMED => get),
-    operation!("ListCapacityProviders" GET "/2025-11-30/capacity-providers" LIST => list),
-    operation!("ListFunctionVersionsByCapacityProvider" GET "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions" LIST_VERSIONS => list_versions),
-    operation!("UpdateCapacityProvider" PUT "/2025-11-30/capacity-providers/{CapacityProviderName}" UPDATE => update),
-];
-
-/// `MaxFiftyListItems`.
-const MAX_ITEMS: Kind = Kind::Integer(1, 50);
-
-/// `GetCapacityProvider` and `DeleteCapacityProvider`.
-pub const NAMED: &[Member] = &[Member::path("CapacityProviderName", patterns::CAPACITY_PROVIDER)];
-
-/// `ListCapacityProviders`.
-pub const LIST: &[Member] = &[
-    Member::query("State", one_of(&["Pending", "Active", "Failed", "Deleting"])),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", MAX_ITEMS),
-];
-
-/// `ListFunctionVersionsByCapacityProvider`.
-pub const LIST_VERSIONS: &[Member] = &[
-    Member::path("CapacityProviderName", patterns::CAPACITY_PROVIDER),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", MAX_ITEMS),
+    operation!(requests::CREATE_CAPACITY_PROVIDER => create),
+    operation!(requests::DELETE_CAPACITY_PROVIDER => delete),
+    operation!(requests::GET_CAPACITY_PROVIDER => get),
+    operation!(requests::LIST_CAPACITY_PROVIDERS => list),
+    operation!(requests::LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER => list_versions),
+    operation!(requests::UPDATE_CAPACITY_PROVIDER => update),
 ];
 
 /// What operations on one capacity provider answer.

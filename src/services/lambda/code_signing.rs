@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::tags::TAGS;
 use crate::model::arn;
 use crate::model::code_signing::command::{CodeSigningCommand, Settings};
 use crate::model::code_signing::decide::check_signable;
@@ -16,68 +15,22 @@ use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, one_of};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateCodeSigningConfig" POST "/2020-04-22/code-signing-configs" CREATE => create),
-    operation!("DeleteCodeSigningConfig" DELETE "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}" NAMED => delete),
-    operation!("DeleteFunctionCodeSigningConfig" DELETE "/2020-06-30/functions/{FunctionName}/code-signing-config" OF_FUNCTION => detach),
-    operation!("GetCodeSigningConfig" GET "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}" NAMED => get),
-    operation!("GetFunctionCodeSigningConfig" GET "/2020-06-30/functions/{FunctionName}/code-signing-config" OF_FUNCTION => get_of_function),
-    operation!("ListCodeSigningConfigs" GET "/2020-04-22/code-signing-configs" LIST => list),
-    operation!("ListFunctionsByCodeSigningConfig" GET "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions" LIST_FUNCTIONS => list_functions),
-    operation!("PutFunctionCodeSigningConfig" PUT "/2020-06-30/functions/{FunctionName}/code-signing-config" ATTACH => attach),
-    operation!("UpdateCodeSigningConfig" PUT "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}" UPDATE => update),
+    operation!(requests::CREATE_CODE_SIGNING_CONFIG => create),
+    operation!(requests::DELETE_CODE_SIGNING_CONFIG => delete),
+    operation!(requests::DELETE_FUNCTION_CODE_SIGNING_CONFIG => detach),
+    operation!(requests::GET_CODE_SIGNING_CONFIG => get),
+    operation!(requests::GET_FUNCTION_CODE_SIGNING_CONFIG => get_of_function),
+    operation!(requests::LIST_CODE_SIGNING_CONFIGS => list),
+    operation!(requests::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG => list_functions),
+    operation!(requests::PUT_FUNCTION_CODE_SIGNING_CONFIG => attach),
+    operation!(requests::UPDATE_CODE_SIGNING_CONFIG => update),
 ];
-
-const ARN: Member = Member::path("CodeSigningConfigArn", patterns::CODE_SIGNING_CONFIG_ARN);
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
-
-const PUBLISHERS: Kind = Kind::Structure(&[Member::body(
-    "SigningProfileVersionArns",
-    Kind::List { length: Some((1, 20)), item: &patterns::ARN },
-)
-.required()]);
-
-const POLICIES: Kind = Kind::Structure(&[Member::body("UntrustedArtifactOnDeployment", one_of(&["Warn", "Enforce"]))]);
-
-/// `CreateCodeSigningConfig`.
-pub const CREATE: &[Member] = &[
-    Member::body("Description", patterns::DESCRIPTION),
-    Member::body("AllowedPublishers", PUBLISHERS).required(),
-    Member::body("CodeSigningPolicies", POLICIES),
-    Member::body("Tags", TAGS),
-];
-
-/// `UpdateCodeSigningConfig`.
-pub const UPDATE: &[Member] = &[
-    ARN,
-    Member::body("Description", patterns::DESCRIPTION),
-    Member::body("AllowedPublishers", PUBLISHERS),
-    Member::body("CodeSigningPolicies", POLICIES),
-];
-
-/// `GetCodeSigningConfig` and `DeleteCodeSigningConfig`.
-pub const NAMED: &[Member] = &[ARN];
-
-/// `ListCodeSigningConfigs`.
-pub const LIST: &[Member] = &[Member::query("Marker", TEXT), Member::query("MaxItems", patterns::MAX_ITEMS)];
-
-/// `ListFunctionsByCodeSigningConfig`.
-pub const LIST_FUNCTIONS: &[Member] =
-    &[ARN, Member::query("Marker", TEXT), Member::query("MaxItems", patterns::MAX_ITEMS)];
-
-/// `PutFunctionCodeSigningConfig`.
-pub const ATTACH: &[Member] =
-    &[Member::body("CodeSigningConfigArn", patterns::CODE_SIGNING_CONFIG_ARN).required(), FUNCTION];
-
-/// `GetFunctionCodeSigningConfig` and `DeleteFunctionCodeSigningConfig`.
-pub const OF_FUNCTION: &[Member] = &[FUNCTION];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -17,46 +17,22 @@ use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, pattern};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file, and those of scaling.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("DeleteFunctionConcurrency" DELETE "/2017-10-31/functions/{FunctionName}/concurrency" FUNCTION => delete),
-    operation!("DeleteProvisionedConcurrencyConfig" DELETE "/2019-09-30/functions/{FunctionName}/provisioned-concurrency" QUALIFIED => delete_provisioned),
-    operation!("GetFunctionConcurrency" GET "/2019-09-30/functions/{FunctionName}/concurrency" FUNCTION => get),
-    operation!("GetFunctionScalingConfig" GET "/2025-11-30/functions/{FunctionName}/function-scaling-config" scaling::GET => scaling::get),
-    operation!("GetProvisionedConcurrencyConfig" GET "/2019-09-30/functions/{FunctionName}/provisioned-concurrency" QUALIFIED => get_provisioned),
-    operation!("ListProvisionedConcurrencyConfigs" GET "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL" LIST => list_provisioned),
-    operation!("PutFunctionConcurrency" PUT "/2017-10-31/functions/{FunctionName}/concurrency" PUT => put),
-    operation!("PutFunctionScalingConfig" PUT "/2025-11-30/functions/{FunctionName}/function-scaling-config" scaling::PUT => scaling::put),
-    operation!("PutProvisionedConcurrencyConfig" PUT "/2019-09-30/functions/{FunctionName}/provisioned-concurrency" PUT_PROVISIONED => put_provisioned),
+    operation!(requests::DELETE_FUNCTION_CONCURRENCY => delete),
+    operation!(requests::DELETE_PROVISIONED_CONCURRENCY_CONFIG => delete_provisioned),
+    operation!(requests::GET_FUNCTION_CONCURRENCY => get),
+    operation!(requests::GET_FUNCTION_SCALING_CONFIG => scaling::get),
+    operation!(requests::GET_PROVISIONED_CONCURRENCY_CONFIG => get_provisioned),
+    operation!(requests::LIST_PROVISIONED_CONCURRENCY_CONFIGS => list_provisioned),
+    operation!(requests::PUT_FUNCTION_CONCURRENCY => put),
+    operation!(requests::PUT_FUNCTION_SCALING_CONFIG => scaling::put),
+    operation!(requests::PUT_PROVISIONED_CONCURRENCY_CONFIG => put_provisioned),
 ];
-
-const NAME: Member = Member::path("FunctionName", patterns::FUNCTION_NAME);
-
-const QUALIFIER: Member = Member::query("Qualifier", pattern(1, 128, "(|[a-zA-Z0-9$_-]+)")).required();
-
-/// AWS's integers have 32 bits.
-const MOST: i64 = i32::MAX as i64;
-
-/// `GetFunctionConcurrency` and `DeleteFunctionConcurrency`.
-pub const FUNCTION: &[Member] = &[NAME];
-
-/// `PutFunctionConcurrency`.
-pub const PUT: &[Member] = &[NAME, Member::body("ReservedConcurrentExecutions", Kind::Integer(0, MOST)).required()];
-
-/// `GetProvisionedConcurrencyConfig` and `DeleteProvisionedConcurrencyConfig`.
-pub const QUALIFIED: &[Member] = &[NAME, QUALIFIER];
-
-/// `PutProvisionedConcurrencyConfig`.
-pub const PUT_PROVISIONED: &[Member] =
-    &[NAME, QUALIFIER, Member::body("ProvisionedConcurrentExecutions", Kind::Integer(1, MOST)).required()];
-
-/// `ListProvisionedConcurrencyConfigs`.
-pub const LIST: &[Member] = &[NAME, Member::query("Marker", TEXT), Member::query("MaxItems", Kind::Integer(1, 50))];
 
 /// `ProvisionedConcurrencyConfigListItem`; without the ARN what is answered about one.
 // The names are the API's.

@@ -8,169 +8,27 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, length, one_of, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CheckpointDurableExecution" POST "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint" CHECKPOINT => with_token),
-    operation!("DeleteDurableExecution" DELETE "/2025-12-01/durable-executions/{DurableExecutionArn}" NAMED => missing),
-    operation!("GetDurableExecution" GET "/2025-12-01/durable-executions/{DurableExecutionArn}" GET => missing),
-    operation!("GetDurableExecutionHistory" GET "/2025-12-01/durable-executions/{DurableExecutionArn}/history" HISTORY => missing),
-    operation!("GetDurableExecutionState" GET "/2025-12-01/durable-executions/{DurableExecutionArn}/state" STATE => with_token),
-    operation!("ListDurableExecutionsByFunction" GET "/2025-12-01/functions/{FunctionName}/durable-executions" LIST => list),
-    operation!("PauseDurableExecution" POST "/2025-12-01/durable-executions/{DurableExecutionArn}/pause" PAUSE => missing),
-    operation!("ResumeDurableExecution" POST "/2025-12-01/durable-executions/{DurableExecutionArn}/resume" RESUME => missing),
-    operation!("SendDurableExecutionCallbackFailure" POST "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail" CALLBACK_FAILURE => callback),
-    operation!("SendDurableExecutionCallbackHeartbeat" POST "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat" CALLBACK => callback),
-    Operation {
-        raw_body: true,
-        ..operation!("SendDurableExecutionCallbackSuccess" POST "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed" CALLBACK => callback)
-    },
-    operation!("StopDurableExecution" POST "/2025-12-01/durable-executions/{DurableExecutionArn}/stop" STOP => missing),
+    operation!(requests::CHECKPOINT_DURABLE_EXECUTION => with_token),
+    operation!(requests::DELETE_DURABLE_EXECUTION => missing),
+    operation!(requests::GET_DURABLE_EXECUTION => missing),
+    operation!(requests::GET_DURABLE_EXECUTION_HISTORY => missing),
+    operation!(requests::GET_DURABLE_EXECUTION_STATE => with_token),
+    operation!(requests::LIST_DURABLE_EXECUTIONS_BY_FUNCTION => list),
+    operation!(requests::PAUSE_DURABLE_EXECUTION => missing),
+    operation!(requests::RESUME_DURABLE_EXECUTION => missing),
+    operation!(requests::SEND_DURABLE_EXECUTION_CALLBACK_FAILURE => callback),
+    operation!(requests::SEND_DURABLE_EXECUTION_CALLBACK_HEARTBEAT => callback),
+    operation!(requests::SEND_DURABLE_EXECUTION_CALLBACK_SUCCESS => callback),
+    operation!(requests::STOP_DURABLE_EXECUTION => missing),
 ];
 
 /// Bytes of a callback's result (`BinaryOperationPayload`).
 const MAX_RESULT: usize = 1_048_576;
-
-const ARN: Member = Member::path(
-    "DurableExecutionArn",
-    pattern(
-        1,
-        1024,
-        r"arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)",
-    ),
-);
-
-const CHECKPOINT_TOKEN: Kind = pattern(1, 2048, r"[A-Za-z0-9+/]+={0,2}");
-
-const CLIENT_TOKEN: Kind = pattern(1, 64, r"[\x21-\x7E]+");
-
-const OPERATION_ID: Kind = pattern(1, 64, "[a-zA-Z0-9-_]+");
-
-const CALLBACK_ID: Member = Member::path("CallbackId", pattern(1, 1024, r"[A-Za-z0-9+/]+={0,2}"));
-
-/// `ItemCount`.
-const MAX_ITEMS: Kind = Kind::Integer(0, 1000);
-
-/// Seconds up to 366 days.
-const DELAY: Kind = Kind::Integer(1, 31_622_400);
-
-const CALLBACK_TIMEOUT: Kind = Kind::Integer(0, 99_999_999);
-
-/// The members of `ErrorObject`, which is the whole body of some requests.
-macro_rules! error_members {
-    ($($more:expr),* $(,)?) => {
-        &[
-            $($more,)*
-            Member::body("ErrorMessage", TEXT),
-            Member::body("ErrorType", TEXT),
-            Member::body("ErrorData", TEXT),
-            Member::body("StackTrace", Kind::List { length: None, item: &TEXT }),
-        ]
-    };
-}
-
-const UPDATE: Kind = Kind::Structure(&[
-    Member::body("Id", OPERATION_ID).required(),
-    Member::body("ParentId", OPERATION_ID),
-    Member::body("Name", pattern(1, 256, r"[\x20-\x7E]+")),
-    Member::body("Type", one_of(&["EXECUTION", "CONTEXT", "STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE"])).required(),
-    Member::body("SubType", pattern(1, 32, "[a-zA-Z0-9-_]+")),
-    Member::body("Action", one_of(&["START", "SUCCEED", "FAIL", "RETRY", "CANCEL"])).required(),
-    Member::body("Payload", length(0, 6_291_456)),
-    Member::body("Error", Kind::Structure(error_members![])),
-    Member::body("ContextOptions", Kind::Structure(&[Member::body("ReplayChildren", Kind::Boolean)])),
-    Member::body("StepOptions", Kind::Structure(&[Member::body("NextAttemptDelaySeconds", DELAY)])),
-    Member::body("WaitOptions", Kind::Structure(&[Member::body("WaitSeconds", DELAY)])),
-    Member::body(
-        "CallbackOptions",
-        Kind::Structure(&[
-            Member::body("TimeoutSeconds", CALLBACK_TIMEOUT),
-            Member::body("HeartbeatTimeoutSeconds", CALLBACK_TIMEOUT),
-        ]),
-    ),
-    Member::body(
-        "ChainedInvokeOptions",
-        Kind::Structure(&[
-            Member::body("FunctionName", patterns::NAMESPACED_FUNCTION_NAME).required(),
-            Member::body("TenantId", patterns::TENANT_ID),
-            Member::body("XAmznTraceId", length(0, 8192)),
-        ]),
-    ),
-]);
-
-/// `CheckpointDurableExecution`.
-pub const CHECKPOINT: &[Member] = &[
-    ARN,
-    Member::body("CheckpointToken", CHECKPOINT_TOKEN).required(),
-    Member::body("Updates", Kind::List { length: None, item: &UPDATE }),
-    Member::body("ClientToken", CLIENT_TOKEN),
-];
-
-/// `DeleteDurableExecution`.
-pub const NAMED: &[Member] = &[ARN];
-
-/// `GetDurableExecution`.
-pub const GET: &[Member] = &[ARN, Member::query("IncludeExecutionData", Kind::Boolean)];
-
-/// `GetDurableExecutionHistory`.
-pub const HISTORY: &[Member] = &[
-    ARN,
-    Member::query("IncludeExecutionData", Kind::Boolean),
-    Member::query("MaxItems", MAX_ITEMS),
-    Member::query("Marker", TEXT),
-    Member::query("ReverseOrder", Kind::Boolean),
-];
-
-/// `GetDurableExecutionState`.
-pub const STATE: &[Member] = &[
-    ARN,
-    Member::query("CheckpointToken", CHECKPOINT_TOKEN).required(),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", MAX_ITEMS),
-];
-
-/// `ListDurableExecutionsByFunction`.
-pub const LIST: &[Member] = &[
-    Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
-    Member::query("Qualifier", patterns::QUALIFIER),
-    Member::query("DurableExecutionName", patterns::DURABLE_EXECUTION_NAME),
-    Member::query(
-        "Statuses",
-        Kind::List {
-            length: Some((1, 10)),
-            item: &one_of(&["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "DELETING", "PAUSING", "PAUSED"]),
-        },
-    ),
-    Member::query("StartedAfter", Kind::Timestamp),
-    Member::query("StartedBefore", Kind::Timestamp),
-    Member::query("ReverseOrder", Kind::Boolean),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", MAX_ITEMS),
-];
-
-/// `PauseDurableExecution`.
-pub const PAUSE: &[Member] = &[
-    ARN,
-    Member::body("ClientToken", CLIENT_TOKEN),
-    Member::body("Reason", length(0, 1024)),
-    Member::body("ExecutionTimeoutPaused", Kind::Boolean),
-];
-
-/// `ResumeDurableExecution`.
-pub const RESUME: &[Member] =
-    &[ARN, Member::body("ClientToken", CLIENT_TOKEN), Member::body("Reason", length(0, 1024))];
-
-/// `StopDurableExecution`; its body is the error.
-pub const STOP: &[Member] = error_members![ARN];
-
-/// `SendDurableExecutionCallbackFailure`; its body is the error.
-pub const CALLBACK_FAILURE: &[Member] = error_members![CALLBACK_ID];
-
-/// `SendDurableExecutionCallbackHeartbeat`, and `…Success`, whose body is the result.
-pub const CALLBACK: &[Member] = &[CALLBACK_ID];
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -16,42 +16,17 @@ use crate::model::qualifier::{Qualifier, Version};
 use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("DeleteFunctionEventInvokeConfig" DELETE "/2019-09-25/functions/{FunctionName}/event-invoke-config" NAMED => delete),
-    operation!("GetFunctionEventInvokeConfig" GET "/2019-09-25/functions/{FunctionName}/event-invoke-config" NAMED => get),
-    operation!("ListFunctionEventInvokeConfigs" GET "/2019-09-25/functions/{FunctionName}/event-invoke-config/list" LIST => list),
-    operation!("PutFunctionEventInvokeConfig" PUT "/2019-09-25/functions/{FunctionName}/event-invoke-config" SET => put),
-    operation!("UpdateFunctionEventInvokeConfig" POST "/2019-09-25/functions/{FunctionName}/event-invoke-config" SET => update),
+    operation!(requests::DELETE_FUNCTION_EVENT_INVOKE_CONFIG => delete),
+    operation!(requests::GET_FUNCTION_EVENT_INVOKE_CONFIG => get),
+    operation!(requests::LIST_FUNCTION_EVENT_INVOKE_CONFIGS => list),
+    operation!(requests::PUT_FUNCTION_EVENT_INVOKE_CONFIG => put),
+    operation!(requests::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG => update),
 ];
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
-const QUALIFIER: Member = Member::query("Qualifier", patterns::QUALIFIER);
-
-/// `OnSuccess` and `OnFailure`, with a `DestinationArn`.
-const DESTINATION: Kind = Kind::Structure(&[Member::body("Destination", patterns::DESTINATION_ARN)]);
-
-/// `PutFunctionEventInvokeConfig` and `UpdateFunctionEventInvokeConfig`.
-pub const SET: &[Member] = &[
-    FUNCTION,
-    QUALIFIER,
-    Member::body("MaximumRetryAttempts", Kind::Integer(0, 2)),
-    Member::body("MaximumEventAgeInSeconds", Kind::Integer(60, 21_600)),
-    Member::body(
-        "DestinationConfig",
-        Kind::Structure(&[Member::body("OnSuccess", DESTINATION), Member::body("OnFailure", DESTINATION)]),
-    ),
-];
-
-/// `GetFunctionEventInvokeConfig` and `DeleteFunctionEventInvokeConfig`.
-pub const NAMED: &[Member] = &[FUNCTION, QUALIFIER];
-
-/// `ListFunctionEventInvokeConfigs`.
-pub const LIST: &[Member] = &[FUNCTION, Member::query("Marker", TEXT), Member::query("MaxItems", Kind::Integer(1, 50))];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -5,47 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::functions::command::{DurablePatch, Publication};
 use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, length, one_of, pattern};
-
-/// `CapacityProviderConfig`.
-pub const CAPACITY_PROVIDER: Kind = Kind::Structure(&[Member::body(
-    "LambdaManagedInstancesCapacityProviderConfig",
-    Kind::Structure(&[
-        Member::body("CapacityProviderArn", patterns::CAPACITY_PROVIDER_ARN).required(),
-        Member::body("PerExecutionEnvironmentMaxConcurrency", Kind::Integer(1, 1600)),
-        Member::body("ExecutionEnvironmentMemoryGiBPerVCpu", Kind::Float(2.0, 8.0)),
-    ]),
-)
-.required()]);
-
-/// `DurableConfig`.
-pub const DURABLE: Kind = Kind::Structure(&[
-    Member::body("KMSKeyArn", patterns::KMS_KEY_ARN),
-    Member::body("RetentionPeriodInDays", Kind::Integer(1, 90)),
-    Member::body("ExecutionTimeout", Kind::Integer(1, 31_622_400)),
-]);
-
-/// `RuntimeConfig`.
-pub const RUNTIME: Kind = Kind::Structure(&[
-    Member::body("RuntimeArn", pattern(48, 2048, r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+")).required(),
-    Member::body("RuntimeAlias", length(1, 128)).required(),
-]);
-
-/// `AcceleratorConfig`; the model limits the number by its type alone.
-pub const ACCELERATOR: Kind =
-    Kind::Structure(&[
-        Member::body("AcceleratorMemorySize", Kind::Integer(i32::MIN as i64, i32::MAX as i64)).required()
-    ]);
-
-/// `TenancyConfig`.
-pub const TENANCY: Kind = Kind::Structure(&[Member::body("TenantIsolationMode", one_of(&["PER_TENANT"])).required()]);
-
-/// `S3FilesConfig`.
-pub const S3_FILES: Kind = Kind::Structure(&[Member::body("DirectS3Read", one_of(&["ENABLED", "DISABLED", "AUTO"]))]);
-
-/// `PublishTo`.
-pub const PUBLISH_TO: Kind = one_of(&["LATEST_PUBLISHED"]);
 
 /// What `PublishTo` asks for.
 pub fn target(publish_to: Option<&String>) -> Publication {

@@ -1,13 +1,9 @@
 //! Requests that create or change functions: their shapes, and what they mean with AWS's defaults.
 
-mod shapes;
-
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
-pub(super) use shapes::{BUCKET, S3_NAME};
-pub use shapes::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 
 use super::function_modes;
 use super::function_modes::ModesRequest;

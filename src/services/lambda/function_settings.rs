@@ -12,54 +12,15 @@ use crate::model::state::State;
 use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, one_of, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("GetFunctionRecursionConfig" GET "/2024-08-31/functions/{FunctionName}/recursion-config" GET_RECURSION => get_recursion),
-    operation!("PutFunctionRecursionConfig" PUT "/2024-08-31/functions/{FunctionName}/recursion-config" PUT_RECURSION => put_recursion),
-    operation!("GetRuntimeManagementConfig" GET "/2021-07-20/functions/{FunctionName}/runtime-management-config" GET_RUNTIME => get_runtime),
-    operation!("PutRuntimeManagementConfig" PUT "/2021-07-20/functions/{FunctionName}/runtime-management-config" PUT_RUNTIME => put_runtime),
-];
-
-/// `UnqualifiedFunctionName`.
-const UNQUALIFIED: Member = Member::path(
-    "FunctionName",
-    pattern(
-        1,
-        140,
-        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
-    ),
-);
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
-const QUALIFIER: Member = Member::query("Qualifier", patterns::QUALIFIER);
-
-/// `RuntimeVersionArn`.
-const RUNTIME_VERSION_ARN: Kind = pattern(
-    26,
-    2048,
-    r"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))",
-);
-
-/// `GetFunctionRecursionConfig`.
-pub const GET_RECURSION: &[Member] = &[UNQUALIFIED];
-
-/// `PutFunctionRecursionConfig`.
-pub const PUT_RECURSION: &[Member] =
-    &[UNQUALIFIED, Member::body("RecursiveLoop", one_of(&[TERMINATE, ALLOW])).required()];
-
-/// `GetRuntimeManagementConfig`.
-pub const GET_RUNTIME: &[Member] = &[FUNCTION, QUALIFIER];
-
-/// `PutRuntimeManagementConfig`.
-pub const PUT_RUNTIME: &[Member] = &[
-    FUNCTION,
-    QUALIFIER,
-    Member::body("UpdateRuntimeOn", one_of(&["Auto", "Manual", "FunctionUpdate"])).required(),
-    Member::body("RuntimeVersionArn", RUNTIME_VERSION_ARN),
+    operation!(requests::GET_FUNCTION_RECURSION_CONFIG => get_recursion),
+    operation!(requests::PUT_FUNCTION_RECURSION_CONFIG => put_recursion),
+    operation!(requests::GET_RUNTIME_MANAGEMENT_CONFIG => get_runtime),
+    operation!(requests::PUT_RUNTIME_MANAGEMENT_CONFIG => put_runtime),
 ];
 
 const ALLOW: &str = "Allow";

@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::code::Package;
 use super::configuration::{FunctionConfiguration, Shown};
 use super::function_modes::publication;
-pub use super::function_request::{CREATE, UPDATE_CODE, UPDATE_CONFIGURATION};
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
 use super::layers::check_size;
 use super::{asked, code, layers};
@@ -26,45 +25,27 @@ use crate::protocol::call::Call;
 use crate::protocol::error::fault;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, one_of};
 use crate::protocol::word::Word;
 use crate::runs::command::RunCommand;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateFunction" POST "/2015-03-31/functions" CREATE => create),
-    operation!("DeleteFunction" DELETE "/2015-03-31/functions/{FunctionName}" NAMED => delete),
-    operation!("GetFunction" GET "/2015-03-31/functions/{FunctionName}" NAMED => get),
-    operation!("GetFunctionConfiguration" GET "/2015-03-31/functions/{FunctionName}/configuration" NAMED => get_configuration),
-    operation!("ListFunctions" GET "/2015-03-31/functions" LIST => list),
-    operation!("UpdateFunctionCode" PUT "/2015-03-31/functions/{FunctionName}/code" UPDATE_CODE => update_code),
-    operation!("UpdateFunctionConfiguration" PUT "/2015-03-31/functions/{FunctionName}/configuration" UPDATE_CONFIGURATION => update_configuration),
+    operation!(requests::CREATE_FUNCTION => create),
+    operation!(requests::DELETE_FUNCTION => delete),
+    operation!(requests::GET_FUNCTION => get),
+    operation!(requests::GET_FUNCTION_CONFIGURATION => get_configuration),
+    operation!(requests::LIST_FUNCTIONS => list),
+    operation!(requests::UPDATE_FUNCTION_CODE => update_code),
+    operation!(requests::UPDATE_FUNCTION_CONFIGURATION => update_configuration),
 ];
 
 /// Characters of a function's plain name.
 ///
 /// Source: recorded in `test_function_arns`; the model's own limit is for the whole ARN.
 const MAX_NAME: usize = 64;
-
-/// Operations on a function that take a qualifier.
-pub const NAMED: &[Member] = &[
-    Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
-    Member::query("Qualifier", patterns::QUALIFIER),
-];
-
-/// `ListFunctions`.
-pub const LIST: &[Member] = &[
-    Member::query(
-        "MasterRegion",
-        crate::protocol::shape::pattern(1, 50, r"ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"),
-    ),
-    Member::query("FunctionVersion", one_of(&["ALL"])),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", Kind::Integer(1, 10_000)),
-];
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -19,25 +19,16 @@ use crate::model::qualifier::Version;
 use crate::protocol::answer::{Answer, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
+use crate::protocol::event_stream;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::shape::{Member, TEXT, one_of};
-use crate::protocol::{event_stream, patterns};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file; their bodies are the event.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    Operation {
-        raw_body: true,
-        ..operation!("Invoke" POST "/2015-03-31/functions/{FunctionName}/invocations" INVOKE => invoke)
-    },
-    Operation {
-        raw_body: true,
-        ..operation!("InvokeAsync" POST "/2014-11-13/functions/{FunctionName}/invoke-async" INVOKE_ASYNC => invoke_async)
-    },
-    Operation {
-        raw_body: true,
-        ..operation!("InvokeWithResponseStream" POST "/2021-11-15/functions/{FunctionName}/response-streaming-invocations" INVOKE_STREAM => invoke_stream)
-    },
+    operation!(requests::INVOKE => invoke),
+    operation!(requests::INVOKE_ASYNC => invoke_async),
+    operation!(requests::INVOKE_WITH_RESPONSE_STREAM => invoke_stream),
 ];
 
 /// Parts of a streamed response that wait for its caller.
@@ -45,40 +36,6 @@ const PARTS: usize = 4;
 
 /// Bytes of a `PayloadChunk`.
 const CHUNK: usize = 64 * 1024;
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
-
-const LOG_TYPE: Member = Member::header("LogType", "x-amz-log-type", one_of(&["None", "Tail"]));
-
-const CLIENT_CONTEXT: Member = Member::header("ClientContext", "x-amz-client-context", TEXT);
-
-const QUALIFIER: Member = Member::query("Qualifier", patterns::QUALIFIER);
-
-const TENANT_ID: Member = Member::header("TenantId", "x-amz-tenant-id", patterns::TENANT_ID);
-
-/// `Invoke`.
-pub const INVOKE: &[Member] = &[
-    FUNCTION,
-    Member::header("InvocationType", "x-amz-invocation-type", one_of(&["Event", "RequestResponse", "DryRun"])),
-    LOG_TYPE,
-    CLIENT_CONTEXT,
-    Member::header("DurableExecutionName", "x-amz-durable-execution-name", patterns::DURABLE_EXECUTION_NAME),
-    QUALIFIER,
-    TENANT_ID,
-];
-
-/// `InvokeAsync`.
-pub const INVOKE_ASYNC: &[Member] = &[FUNCTION];
-
-/// `InvokeWithResponseStream`.
-pub const INVOKE_STREAM: &[Member] = &[
-    FUNCTION,
-    LOG_TYPE,
-    CLIENT_CONTEXT,
-    QUALIFIER,
-    TENANT_ID,
-    Member::header("InvocationType", "x-amz-invocation-type", one_of(&["RequestResponse", "DryRun"])),
-];
 
 /// The event of a stream's end.
 #[derive(Debug, Serialize)]

@@ -21,6 +21,7 @@ mod paging;
 pub mod policies;
 pub mod resource_policies;
 pub mod scaling;
+mod shapes;
 pub mod tags;
 pub mod urls;
 pub mod versions;
@@ -74,17 +75,26 @@ fn check_account(services: &Services, call: &Call) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use axum::http::Method;
 
     use super::SERVICE;
+    use super::shapes::requests;
     use crate::model::error::ErrorCode;
     use crate::protocol::router::Router;
+
+    #[test]
+    fn every_operation_is_served_and_no_other() {
+        let served: BTreeSet<&str> = SERVICE.operations().map(|operation| operation.request.name).collect();
+        assert_eq!(served, requests::ALL.iter().map(|request| request.name).collect());
+    }
 
     #[test]
     fn names_are_decoded_after_the_path_is_split() {
         let path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af%2Fx/code";
         let (operation, params) = Router::new(&SERVICE).find(&Method::PUT, path, "").expect("is a path");
-        assert_eq!(operation.name, "UpdateFunctionCode");
+        assert_eq!(operation.request.name, "UpdateFunctionCode");
         assert_eq!(params[0].1, "arn:aws:lambda:us-east-1:000000000000:function:f/x");
     }
 

@@ -12,44 +12,14 @@ use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, TEXT, one_of, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("AddPermission" POST "/2015-03-31/functions/{FunctionName}/policy" ADD => add),
-    operation!("GetPolicy" GET "/2015-03-31/functions/{FunctionName}/policy" super::functions::NAMED => get),
-    operation!("RemovePermission" DELETE "/2015-03-31/functions/{FunctionName}/policy/{StatementId}" REMOVE => remove),
-];
-
-/// `StatementId`.
-pub(super) const STATEMENT_ID: Kind = pattern(1, 100, "([a-zA-Z0-9-_]+)");
-
-const FUNCTION: Member = Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME);
-
-/// `AddPermission`.
-pub const ADD: &[Member] = &[
-    FUNCTION,
-    Member::body("StatementId", STATEMENT_ID).required(),
-    Member::body("Action", pattern(0, 10_000, "(lambda:[*]|lambda:[a-zA-Z]+|[*])")).required(),
-    Member::body("Principal", pattern(0, 2048, r"[^\s]+")).required(),
-    Member::body("SourceArn", patterns::ARN),
-    Member::body("FunctionUrlAuthType", one_of(&["NONE", "AWS_IAM"])),
-    Member::body("InvokedViaFunctionUrl", Kind::Boolean),
-    Member::body("SourceAccount", pattern(0, 12, r"\d{12}")),
-    Member::body("EventSourceToken", pattern(0, 256, r"[a-zA-Z0-9._\-]+")),
-    Member::query("Qualifier", patterns::QUALIFIER),
-    Member::body("RevisionId", TEXT),
-    Member::body("PrincipalOrgID", pattern(12, 34, "o-[a-z0-9]{10,32}")),
-];
-
-/// `RemovePermission`.
-pub const REMOVE: &[Member] = &[
-    FUNCTION,
-    Member::path("StatementId", pattern(1, 100, "([a-zA-Z0-9-_.]+)")),
-    Member::query("Qualifier", patterns::QUALIFIER),
-    Member::query("RevisionId", TEXT),
+    operation!(requests::ADD_PERMISSION => add),
+    operation!(requests::GET_POLICY => get),
+    operation!(requests::REMOVE_PERMISSION => remove),
 ];
 
 #[derive(Debug, Deserialize)]

@@ -15,39 +15,15 @@ use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::shape::{Kind, Member, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("DeleteResourcePolicy" DELETE "/2026-07-09/resource-policy/{ResourceArn}" DELETE => delete),
-    operation!("GetResourcePolicy" GET "/2026-07-09/resource-policy/{ResourceArn}" GET => get),
-    operation!("PutResourcePolicy" PUT "/2026-07-09/resource-policy/{ResourceArn}" PUT => put),
+    operation!(requests::DELETE_RESOURCE_POLICY => delete),
+    operation!(requests::GET_RESOURCE_POLICY => get),
+    operation!(requests::PUT_RESOURCE_POLICY => put),
 ];
-
-const RESOURCE: Member = Member::path(
-    "ResourceArn",
-    pattern(
-        0,
-        512,
-        r"arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)",
-    ),
-);
-
-const REVISION: Kind = pattern(36, 36, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
-
-/// `GetResourcePolicy`.
-pub const GET: &[Member] = &[RESOURCE];
-
-/// `PutResourcePolicy`.
-pub const PUT: &[Member] = &[
-    RESOURCE,
-    Member::body("Policy", pattern(1, 20_480, r"[\s\S]+")).required(),
-    Member::body("RevisionId", REVISION),
-];
-
-/// `DeleteResourcePolicy`.
-pub const DELETE: &[Member] = &[RESOURCE, Member::query("RevisionId", REVISION)];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -11,37 +11,7 @@ use crate::model::qualifier::Qualifier;
 use crate::protocol::answer::{Answer, json as answer_json};
 use crate::protocol::call::Call;
 use crate::protocol::error::fault;
-use crate::protocol::shape::{Kind, Member, pattern};
 use crate::services::Services;
-
-const NAME: Member = Member::path(
-    "FunctionName",
-    pattern(
-        1,
-        140,
-        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
-    ),
-);
-
-const QUALIFIER: Member = Member::query("Qualifier", pattern(1, 128, r"(\$LATEST\.PUBLISHED|[0-9]+)")).required();
-
-const ENVIRONMENTS: Kind = Kind::Integer(0, 15_000);
-
-/// `GetFunctionScalingConfig`.
-pub const GET: &[Member] = &[NAME, QUALIFIER];
-
-/// `PutFunctionScalingConfig`.
-pub const PUT: &[Member] = &[
-    NAME,
-    QUALIFIER,
-    Member::body(
-        "FunctionScalingConfig",
-        Kind::Structure(&[
-            Member::body("MinExecutionEnvironments", ENVIRONMENTS),
-            Member::body("MaxExecutionEnvironments", ENVIRONMENTS),
-        ]),
-    ),
-];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -10,41 +10,15 @@ use crate::model::tags::{TaggedResource, Tags};
 use crate::protocol::answer::{Answer, json as answer_json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::patterns;
-use crate::protocol::shape::{Kind, Member, map, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("ListTags" GET "/2017-03-31/tags/{Resource}" LIST => list),
-    operation!("TagResource" POST "/2017-03-31/tags/{Resource}" TAG => tag),
-    operation!("UntagResource" DELETE "/2017-03-31/tags/{Resource}" UNTAG => untag),
+    operation!(requests::LIST_TAGS => list),
+    operation!(requests::TAG_RESOURCE => tag),
+    operation!(requests::UNTAG_RESOURCE => untag),
 ];
-
-/// The pattern is the recorded one (`test_tag_exceptions`), not the model's.
-const RESOURCE: Member = Member::path(
-    "Resource",
-    pattern(
-        1,
-        10_000,
-        r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
-    ),
-);
-
-/// `Tags` of a request that creates or tags.
-pub const TAGS: Kind = map(&patterns::TAG_KEY, &patterns::TAG_VALUE);
-
-/// `TagResource`.
-pub const TAG: &[Member] = &[RESOURCE, Member::body("Tags", TAGS).required()];
-
-/// `UntagResource`.
-pub const UNTAG: &[Member] = &[
-    RESOURCE,
-    Member::query("TagKeys", Kind::List { length: None, item: &patterns::TAG_KEY }).on_wire("tagKeys").required(),
-];
-
-/// `ListTags`.
-pub const LIST: &[Member] = &[RESOURCE];
 
 /// `ListTags`.
 pub async fn list(services: &Services, call: Call) -> Answer {

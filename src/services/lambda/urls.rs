@@ -15,61 +15,17 @@ use crate::model::urls::decide::{arn, function_not_found};
 use crate::protocol::answer::{Answer, json, no_content};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::shape::{Kind, Member, TEXT, one_of, pattern};
 use crate::services::Services;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateFunctionUrlConfig" POST "/2021-10-31/functions/{FunctionName}/url" CREATE => create),
-    operation!("DeleteFunctionUrlConfig" DELETE "/2021-10-31/functions/{FunctionName}/url" NAMED => delete),
-    operation!("GetFunctionUrlConfig" GET "/2021-10-31/functions/{FunctionName}/url" NAMED => get),
-    operation!("ListFunctionUrlConfigs" GET "/2021-10-31/functions/{FunctionName}/urls" LIST => list),
-    operation!("UpdateFunctionUrlConfig" PUT "/2021-10-31/functions/{FunctionName}/url" UPDATE => update),
+    operation!(requests::CREATE_FUNCTION_URL_CONFIG => create),
+    operation!(requests::DELETE_FUNCTION_URL_CONFIG => delete),
+    operation!(requests::GET_FUNCTION_URL_CONFIG => get),
+    operation!(requests::LIST_FUNCTION_URL_CONFIGS => list),
+    operation!(requests::UPDATE_FUNCTION_URL_CONFIG => update),
 ];
-
-/// `FunctionUrlFunctionName`: a qualifier in it can only be an alias.
-const FUNCTION: Member = Member::path(
-    "FunctionName",
-    pattern(
-        1,
-        140,
-        r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\d+$)[0-9a-zA-Z-_]+))?",
-    ),
-);
-
-/// `FunctionUrlQualifier`: an alias.
-const QUALIFIER: Member = Member::query("Qualifier", pattern(1, 128, r"((?!^\d+$)^[0-9a-zA-Z-_]+$)"));
-
-// The orders of the enums' values: of the modes as other local Lambdas have it from AWS; of the types as in the model.
-const AUTH_TYPE: Kind = one_of(&["NONE", "AWS_IAM"]);
-const INVOKE_MODE: Member = Member::body("InvokeMode", one_of(&["RESPONSE_STREAM", "BUFFERED"]));
-
-const HEADERS: Kind = Kind::List { length: Some((0, 100)), item: &Kind::NotNull(&pattern(0, 1024, ".*")) };
-const METHODS: Kind = Kind::List { length: Some((0, 6)), item: &Kind::NotNull(&pattern(0, 6, ".*")) };
-const ORIGINS: Kind = Kind::List { length: Some((0, 100)), item: &Kind::NotNull(&pattern(1, 253, ".*")) };
-const CORS: Member = Member::body(
-    "Cors",
-    Kind::Structure(&[
-        Member::body("AllowCredentials", Kind::Boolean),
-        Member::body("AllowHeaders", HEADERS),
-        Member::body("AllowMethods", METHODS),
-        Member::body("AllowOrigins", ORIGINS),
-        Member::body("ExposeHeaders", HEADERS),
-        Member::body("MaxAge", Kind::Integer(0, 86_400)),
-    ]),
-);
-
-/// `CreateFunctionUrlConfig`.
-pub const CREATE: &[Member] = &[FUNCTION, QUALIFIER, Member::body("AuthType", AUTH_TYPE).required(), CORS, INVOKE_MODE];
-
-/// `UpdateFunctionUrlConfig`.
-pub const UPDATE: &[Member] = &[FUNCTION, QUALIFIER, Member::body("AuthType", AUTH_TYPE), CORS, INVOKE_MODE];
-
-/// `GetFunctionUrlConfig` and `DeleteFunctionUrlConfig`.
-pub const NAMED: &[Member] = &[FUNCTION, QUALIFIER];
-
-/// `ListFunctionUrlConfigs`.
-pub const LIST: &[Member] = &[FUNCTION, Member::query("Marker", TEXT), Member::query("MaxItems", Kind::Integer(1, 50))];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -11,32 +11,13 @@ use crate::protocol::answer::{Answer, json};
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
-use crate::protocol::patterns;
-use crate::protocol::shape::{Member, TEXT};
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this file.
-pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("ListVersionsByFunction" GET "/2015-03-31/functions/{FunctionName}/versions" LIST => list),
-    operation!("PublishVersion" POST "/2015-03-31/functions/{FunctionName}/versions" PUBLISH => publish),
-];
-
-/// `PublishVersion`.
-pub const PUBLISH: &[Member] = &[
-    Member::path("FunctionName", patterns::FUNCTION_NAME),
-    Member::body("CodeSha256", TEXT),
-    Member::body("Description", patterns::DESCRIPTION),
-    Member::body("RevisionId", TEXT),
-    Member::body("PublishTo", function_modes::PUBLISH_TO),
-];
-
-/// `ListVersionsByFunction`.
-pub const LIST: &[Member] = &[
-    Member::path("FunctionName", patterns::NAMESPACED_FUNCTION_NAME),
-    Member::query("Marker", TEXT),
-    Member::query("MaxItems", patterns::MAX_ITEMS),
-];
+pub static OPERATIONS: &[Operation<Services>] =
+    &[operation!(requests::LIST_VERSIONS_BY_FUNCTION => list), operation!(requests::PUBLISH_VERSION => publish)];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,7 +1,9 @@
 //! Kinds that many shapes share, from AWS's service model (botocore 1.44.5).
 
-pub use crate::protocol::patterns::LOG_GROUP as GROUP;
 use crate::protocol::shape::{Kind, Member, TEXT, length, one_of, pattern};
+
+/// `LogGroupName`.
+pub const GROUP: Kind = pattern(1, 512, r"[\.\-_/#A-Za-z0-9]+");
 
 /// `LogStreamName`.
 pub const STREAM: Kind = pattern(1, 512, "[^:*]*");

@@ -2,13 +2,11 @@
 
 mod request;
 mod response;
-mod shapes;
 mod structures;
 
 use axum::http::StatusCode;
 use request::{CreateRequest, UpdateRequest};
 use response::{MappingConfiguration, MappingList};
-use shapes::{CREATE, LIST, NAMED, UPDATE};
 
 use super::asked;
 use crate::model::error::ApiError;
@@ -25,6 +23,7 @@ use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::Page;
 use crate::services::Services;
 use crate::services::lambda::paging::up_to;
+use crate::services::lambda::shapes::requests;
 
 /// Mappings of a page at most.
 ///
@@ -33,11 +32,11 @@ const MAX_ITEMS: usize = 100;
 
 /// The operations of this file.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("CreateEventSourceMapping" POST "/2015-03-31/event-source-mappings" CREATE => create),
-    operation!("DeleteEventSourceMapping" DELETE "/2015-03-31/event-source-mappings/{UUID}" NAMED => delete),
-    operation!("GetEventSourceMapping" GET "/2015-03-31/event-source-mappings/{UUID}" NAMED => get),
-    operation!("ListEventSourceMappings" GET "/2015-03-31/event-source-mappings" LIST => list),
-    operation!("UpdateEventSourceMapping" PUT "/2015-03-31/event-source-mappings/{UUID}" UPDATE => update),
+    operation!(requests::CREATE_EVENT_SOURCE_MAPPING => create),
+    operation!(requests::DELETE_EVENT_SOURCE_MAPPING => delete),
+    operation!(requests::GET_EVENT_SOURCE_MAPPING => get),
+    operation!(requests::LIST_EVENT_SOURCE_MAPPINGS => list),
+    operation!(requests::UPDATE_EVENT_SOURCE_MAPPING => update),
 ];
 
 /// `CreateEventSourceMapping`.

@@ -2,7 +2,6 @@
 
 mod import;
 mod permissions;
-mod shapes;
 mod size;
 
 use std::sync::Arc;
@@ -30,18 +29,19 @@ use crate::protocol::page::Page;
 use crate::protocol::word::Word;
 use crate::services::Services;
 use crate::services::lambda::paging::PAGING;
+use crate::services::lambda::shapes::requests;
 
 /// The operations of this folder.
 pub static OPERATIONS: &[Operation<Services>] = &[
-    operation!("AddLayerVersionPermission" POST "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy" shapes::ADD_PERMISSION => permissions::add),
-    operation!("DeleteLayerVersion" DELETE "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}" shapes::NAMED => delete),
-    operation!("GetLayerVersion" GET "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}" shapes::NAMED => get),
-    operation!("GetLayerVersionByArn" GET "/2018-10-31/layers?find=LayerVersion" shapes::BY_ARN => get_by_arn),
-    operation!("GetLayerVersionPolicy" GET "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy" shapes::NAMED => permissions::get),
-    operation!("ListLayerVersions" GET "/2018-10-31/layers/{LayerName}/versions" shapes::LIST_VERSIONS => list_versions),
-    operation!("ListLayers" GET "/2018-10-31/layers" shapes::LIST => list),
-    operation!("PublishLayerVersion" POST "/2018-10-31/layers/{LayerName}/versions" shapes::PUBLISH => publish),
-    operation!("RemoveLayerVersionPermission" DELETE "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}" shapes::REMOVE_PERMISSION => permissions::remove),
+    operation!(requests::ADD_LAYER_VERSION_PERMISSION => permissions::add),
+    operation!(requests::DELETE_LAYER_VERSION => delete),
+    operation!(requests::GET_LAYER_VERSION => get),
+    operation!(requests::GET_LAYER_VERSION_BY_ARN => get_by_arn),
+    operation!(requests::GET_LAYER_VERSION_POLICY => permissions::get),
+    operation!(requests::LIST_LAYER_VERSIONS => list_versions),
+    operation!(requests::LIST_LAYERS => list),
+    operation!(requests::PUBLISH_LAYER_VERSION => publish),
+    operation!(requests::REMOVE_LAYER_VERSION_PERMISSION => permissions::remove),
 ];
 
 #[derive(Debug, Deserialize)]
