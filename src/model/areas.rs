@@ -1,5 +1,5 @@
 //! The one list of areas. An area is a folder: its types in `mod.rs`, what is asked in `command.rs`, how that is
-//! decided in `decide.rs`, what happened in `event.rs`, and what that does to the state in `apply.rs`.
+//! decided in `decide.rs`, and in `event.rs` what happened and what that does to the state.
 
 /// Hands every area to a macro: the doc and the name of its variants, its module, its commands, its events.
 macro_rules! for_each_area {

@@ -1,6 +1,5 @@
 //! Capacity providers: where functions of managed instances run.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -1,10 +1,13 @@
-//! Events of code-signing configurations and what they are attached to.
+//! Events of code-signing configurations and what they are attached to, and what they do to the state.
+
+use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
 use crate::model::code_signing::{CodeSigningConfig, CodeSigningKey};
 use crate::model::event::Subject;
 use crate::model::names::FunctionKey;
+use crate::model::state::State;
 
 /// What happened to code-signing configurations and what they are attached to.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr)]
@@ -44,6 +47,24 @@ impl CodeSigningEvent {
             }
             Self::FunctionCodeSigningConfigPut { function, .. }
             | Self::FunctionCodeSigningConfigDeleted { function } => Subject::function(function),
+        }
+    }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &CodeSigningEvent) {
+    match event {
+        CodeSigningEvent::CodeSigningConfigPut { key, config } => {
+            state.code_signing_configs.insert(key.clone(), Arc::new(config.clone()));
+        }
+        CodeSigningEvent::CodeSigningConfigDeleted { key } => {
+            state.code_signing_configs.remove(key);
+        }
+        CodeSigningEvent::FunctionCodeSigningConfigPut { function, config } => {
+            state.change_function(function, |function| function.code_signing_config = Some(config.clone()));
+        }
+        CodeSigningEvent::FunctionCodeSigningConfigDeleted { function } => {
+            state.change_function(function, |function| function.code_signing_config = None);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Code-signing configurations: who may sign a function's code, and what an unsigned one leads to.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

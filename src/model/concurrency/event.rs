@@ -1,11 +1,13 @@
-//! Events of reserved and provisioned concurrency, and scaling.
+//! Events of reserved and provisioned concurrency, and scaling, and what they do to the state.
 
 use strum::IntoStaticStr;
 
-use crate::model::concurrency::{ProvisionedConcurrency, Scaling};
+use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus, Scaling};
 use crate::model::event::Subject;
+use crate::model::functions::Function;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Qualifier;
+use crate::model::state::State;
 
 /// What happened to reserved and provisioned concurrency, and scaling.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr)]
@@ -74,5 +76,35 @@ impl ConcurrencyEvent {
     /// What it is about, for people.
     pub fn subject(&self) -> Subject {
         Subject::function(self.key())
+    }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &ConcurrencyEvent) {
+    state.change_function(event.key(), |function| change(function, event));
+}
+
+fn change(function: &mut Function, event: &ConcurrencyEvent) {
+    match event {
+        ConcurrencyEvent::FunctionConcurrencyPut { reserved, .. } => function.reserved_concurrency = Some(*reserved),
+        ConcurrencyEvent::FunctionConcurrencyDeleted { .. } => function.reserved_concurrency = None,
+        ConcurrencyEvent::ProvisionedConcurrencyPut { qualifier, provisioned, .. } => {
+            // Whoever asks for environments vouches for what runs in them.
+            function.vouch();
+            function.provisioned_concurrency.insert(qualifier.clone(), provisioned.clone());
+        }
+        ConcurrencyEvent::ProvisionedConcurrencyDeleted { qualifier, .. } => {
+            function.provisioned_concurrency.remove(qualifier);
+        }
+        ConcurrencyEvent::ProvisionedConcurrencySettled { qualifier, failure, .. } => {
+            if let Some(provisioned) = function.provisioned_concurrency.get_mut(qualifier) {
+                provisioned.allocated = if failure.is_some() { 0 } else { provisioned.requested };
+                provisioned.status = failure.clone().map_or(ProvisionedStatus::Ready, ProvisionedStatus::Failed);
+            }
+        }
+        ConcurrencyEvent::FunctionScalingPut { qualifier, scaling, .. } => match scaling {
+            Some(scaling) => drop(function.scaling.insert(qualifier.clone(), *scaling)),
+            None => drop(function.scaling.remove(qualifier)),
+        },
     }
 }

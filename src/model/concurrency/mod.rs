@@ -1,6 +1,5 @@
 //! Reserved and provisioned concurrency, and the scaling of managed instances.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

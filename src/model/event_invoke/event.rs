@@ -1,4 +1,6 @@
-//! Events of event-invoke configurations.
+//! Events of event-invoke configurations, and what they do to the state.
+
+use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
@@ -6,6 +8,7 @@ use crate::model::event::Subject;
 use crate::model::event_invoke::EventInvoke;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Qualifier;
+use crate::model::state::State;
 
 /// What happened to event-invoke configurations.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr)]
@@ -40,4 +43,16 @@ impl EventInvokeEvent {
     pub fn subject(&self) -> Subject {
         Subject::function(self.key())
     }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &EventInvokeEvent) {
+    state.change_function(event.key(), |function| match event {
+        EventInvokeEvent::EventInvokePut { qualifier, config, .. } => {
+            function.event_invoke.insert(qualifier.clone(), Arc::new((**config).clone()));
+        }
+        EventInvokeEvent::EventInvokeDeleted { qualifier, .. } => {
+            function.event_invoke.remove(qualifier);
+        }
+    });
 }

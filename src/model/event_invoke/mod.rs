@@ -1,6 +1,5 @@
 //! How asynchronous invocations are treated.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -1,10 +1,11 @@
-//! Events of event source mappings.
+//! Events of event source mappings, and what they do to the state.
 
 use strum::IntoStaticStr;
 
 use crate::model::event::Subject;
 use crate::model::event_sources::{EventSourceMapping, MappingKey};
 use crate::model::names::RevisionId;
+use crate::model::state::State;
 use crate::model::time::Timestamp;
 
 /// What happened to event source mappings.
@@ -44,5 +45,18 @@ impl EventSourceEvent {
     pub fn subject(&self) -> Subject {
         let key = self.key();
         Subject { arn: key.arn(), scope: key.scope.clone(), name: key.id.to_string() }
+    }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &EventSourceEvent) {
+    match event {
+        EventSourceEvent::EventSourceMappingPut { mapping } => {
+            state.replace_mapping(&mapping.key, Some((**mapping).clone()));
+        }
+        EventSourceEvent::EventSourceMappingSettled { key, revision, modified } => {
+            state.change_mapping(key, |mapping| mapping.settle(*revision, *modified));
+        }
+        EventSourceEvent::EventSourceMappingDeleted { key } => state.replace_mapping(key, None),
     }
 }

@@ -1,11 +1,11 @@
 //! Event source mappings: what is read, which function gets it, and how.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;
 mod filters;
 pub mod index;
+pub mod lookup;
 mod rules;
 mod settings;
 mod source;

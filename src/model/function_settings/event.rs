@@ -1,4 +1,4 @@
-//! Events of recursion and runtime management of functions.
+//! Events of recursion and runtime management of functions, and what they do to the state.
 
 use strum::IntoStaticStr;
 
@@ -6,6 +6,7 @@ use crate::model::event::Subject;
 use crate::model::function_settings::RuntimeManagement;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Version;
+use crate::model::state::State;
 
 /// What happened to recursion and runtime management of functions.
 #[derive(Debug, Clone, PartialEq, IntoStaticStr)]
@@ -40,4 +41,14 @@ impl FunctionSettingsEvent {
     pub fn subject(&self) -> Subject {
         Subject::function(self.key())
     }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &FunctionSettingsEvent) {
+    state.change_function(event.key(), |function| match event {
+        FunctionSettingsEvent::RecursionPut { allows, .. } => function.allows_recursion = *allows,
+        FunctionSettingsEvent::RuntimeManagementPut { version, management, .. } => {
+            function.runtime_management.insert(*version, management.clone());
+        }
+    });
 }

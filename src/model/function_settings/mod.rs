@@ -1,6 +1,5 @@
 //! Runtime management: when a version gets another runtime version.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

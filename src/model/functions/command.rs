@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::functions::alias::Routing;
-use crate::model::functions::{
-    CapacityProviderAttachment, Code, Failure, FileSystem, FunctionConfig, ImageConfig, RuntimeConfig, Variables, Vpc,
-};
-use crate::model::functions::{LogFormat, LogLevel, SnapStart, TracingMode};
+use crate::model::functions::{Code, ConfigPatch, Failure, FunctionConfig};
 use crate::model::names::{AliasName, FunctionKey, RevisionId};
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::runtimes::Architecture;
@@ -98,71 +95,6 @@ pub struct UpdateFunctionConfiguration {
     pub patch: ConfigPatch,
     /// The revision the caller knows.
     pub revision: Option<String>,
-}
-
-/// The members of a configuration that a caller gave; the rest stay as they are. An empty text or
-/// list clears what can be absent.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ConfigPatch {
-    /// Runtime.
-    pub runtime: Option<String>,
-    /// Role ARN.
-    pub role: Option<String>,
-    /// Handler.
-    pub handler: Option<String>,
-    /// Description.
-    pub description: Option<String>,
-    /// Timeout in seconds.
-    pub timeout_s: Option<u32>,
-    /// Memory in MiB.
-    pub memory_mib: Option<u32>,
-    /// Size of /tmp in MiB.
-    pub ephemeral_storage_mib: Option<u32>,
-    /// All variables.
-    pub environment: Option<Variables>,
-    /// Tracing mode.
-    pub tracing_mode: Option<TracingMode>,
-    /// Log format.
-    pub log_format: Option<LogFormat>,
-    /// Application log level.
-    pub application_log_level: Option<LogLevel>,
-    /// System log level.
-    pub system_log_level: Option<LogLevel>,
-    /// Log group.
-    pub log_group: Option<String>,
-    /// `ApplyOn` of `SnapStart`.
-    pub snap_start: Option<SnapStart>,
-    /// ARNs of all layer versions.
-    pub layers: Option<Vec<String>>,
-    /// Key ARN.
-    pub kms_key_arn: Option<String>,
-    /// Dead-letter target.
-    pub dead_letter_target: Option<String>,
-    /// VPC attachment.
-    pub vpc: Option<Vpc>,
-    /// File systems.
-    pub file_systems: Option<Vec<FileSystem>>,
-    /// How an image is started.
-    pub image_config: Option<ImageConfig>,
-    /// Runs on instances of a capacity provider.
-    pub capacity_provider: Option<CapacityProviderAttachment>,
-    /// Is a durable function.
-    pub durable: Option<DurablePatch>,
-    /// A runtime of the customer's own.
-    pub runtime_config: Option<RuntimeConfig>,
-    /// Memory of an accelerator, in GB.
-    pub accelerator_memory_gb: Option<i64>,
-}
-
-/// The members of a `DurableConfig` that a caller gave; the rest stay as they are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DurablePatch {
-    /// Days for which the history of an ended execution is kept.
-    pub retention_days: Option<u32>,
-    /// Longest duration of an execution in seconds.
-    pub execution_timeout_s: Option<u32>,
-    /// ARN of a key; an empty text takes it away.
-    pub kms_key_arn: Option<String>,
 }
 
 /// What a publication makes.

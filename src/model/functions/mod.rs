@@ -1,7 +1,6 @@
 //! Functions, their versions and their configuration.
 
 pub mod alias;
-pub mod apply;
 mod code;
 pub mod command;
 mod config;
@@ -15,8 +14,8 @@ pub use code::{Code, Content, Image, NO_HASH};
 #[cfg(test)]
 pub use config::sample_config;
 pub use config::{
-    CapacityProviderAttachment, DurableConfig, FileSystem, FunctionConfig, ImageConfig, LayerReference, LogFormat,
-    LogLevel, Logging, RuntimeConfig, SnapStart, TracingMode, Variables, Vpc,
+    CapacityProviderAttachment, ConfigPatch, DurableConfig, DurablePatch, FileSystem, FunctionConfig, ImageConfig,
+    LayerReference, LogFormat, LogLevel, Logging, LoggingPatch, RuntimeConfig, SnapStart, TracingMode, Variables, Vpc,
 };
 use imbl::OrdMap;
 

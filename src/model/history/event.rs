@@ -1,4 +1,4 @@
-//! Events of history itself: marks, and states brought back or in.
+//! Events of history itself: marks, and states brought back or in, and what they do to the state.
 
 use imbl::OrdMap;
 use strum::IntoStaticStr;
@@ -7,6 +7,7 @@ use crate::model::event::Subject;
 use crate::model::history::{Cause, Mark, MarkName};
 use crate::model::names::Scope;
 use crate::model::resource::{Changes, Resource};
+use crate::model::state::State;
 use crate::model::time::Timestamp;
 
 /// What happened to history, or to many resources at once.
@@ -50,5 +51,25 @@ impl HistoryEvent {
             Self::HistoryCompacted { .. } => "history".to_owned(),
         };
         Subject { arn: format!("larder:{name}"), scope: Scope { account: "".into(), region: "".into() }, name }
+    }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &HistoryEvent) {
+    match event {
+        HistoryEvent::StateRestored { changes, .. } => state.make(changes),
+        HistoryEvent::MarkPut { name, time } => {
+            state.marks.insert(name.clone(), Mark { sequence: state.sequence, time: *time });
+        }
+        HistoryEvent::MarkDeleted { name } => {
+            state.marks.remove(name);
+        }
+        HistoryEvent::HistoryCompacted { resources, marks } => {
+            let everything = State { sequence: state.sequence, marks: marks.clone(), ..State::default() };
+            *state = everything;
+            for resource in resources {
+                state.put_resource(resource);
+            }
+        }
     }
 }

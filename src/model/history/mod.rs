@@ -1,6 +1,5 @@
 //! History itself: its marks, and why a state was brought back or in.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -1,9 +1,9 @@
 //! Roles, policies and instance profiles of the IAM neighbour.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;
+pub mod lookup;
 pub mod managed;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,5 @@
 //! Layers: zips that functions share, in numbered versions that never change.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

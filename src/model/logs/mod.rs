@@ -1,6 +1,5 @@
 //! Log groups and log streams: what holds log lines. The lines themselves are data, and no part of the state.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -1,6 +1,5 @@
 //! Resource-based policies of functions, their versions and aliases, and of layer versions.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod document;

@@ -193,7 +193,7 @@ impl State {
         }
         self.rederive_providers();
         self.rederive_mappings();
-        iam::apply::rederive(&mut self);
+        iam::lookup::rederive(&mut self);
         self
     }
 }

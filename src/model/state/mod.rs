@@ -143,7 +143,7 @@ macro_rules! apply {
             pub fn apply(&mut self, event: &Event) {
                 self.sequence += 1;
                 match event {
-                    $(Event::$area(event) => super::$module::apply::apply(self, event),)*
+                    $(Event::$area(event) => super::$module::event::apply(self, event),)*
                 }
             }
         }

@@ -84,29 +84,29 @@ impl State {
             Resource::Layer(key, layer) => self.replace_layer(key, Arc::clone(layer)),
             Resource::CodeSigningConfig(key, config) => {
                 let (key, config) = (key.clone(), (**config).clone());
-                code_signing::apply::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
+                code_signing::event::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
             }
             Resource::CapacityProvider(_, provider) => {
                 let provider = Box::new((**provider).clone());
-                capacity_providers::apply::apply(self, &CapacityProviderEvent::CapacityProviderPut { provider });
+                capacity_providers::event::apply(self, &CapacityProviderEvent::CapacityProviderPut { provider });
             }
             Resource::EventSourceMapping(key, mapping) => self.replace_mapping(key, Some((**mapping).clone())),
-            Resource::Role(_, role) => iam::apply::apply(self, &IamEvent::RolePut { role: Box::new((**role).clone()) }),
+            Resource::Role(_, role) => iam::event::apply(self, &IamEvent::RolePut { role: Box::new((**role).clone()) }),
             Resource::Policy(_, policy) => {
-                iam::apply::apply(self, &IamEvent::PolicyPut { policy: Box::new((**policy).clone()) });
+                iam::event::apply(self, &IamEvent::PolicyPut { policy: Box::new((**policy).clone()) });
             }
             Resource::InstanceProfile(_, profile) => {
-                iam::apply::apply(self, &IamEvent::InstanceProfilePut { profile: Box::new((**profile).clone()) });
+                iam::event::apply(self, &IamEvent::InstanceProfilePut { profile: Box::new((**profile).clone()) });
             }
             Resource::LogGroup(_, group) => {
-                logs::apply::apply(self, &LogsEvent::LogGroupPut { group: Arc::clone(group) });
+                logs::event::apply(self, &LogsEvent::LogGroupPut { group: Arc::clone(group) });
             }
             Resource::LogStream(_, stream) => {
-                logs::apply::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
+                logs::event::apply(self, &LogsEvent::LogStreamCreated { stream: Arc::clone(stream) });
             }
-            Resource::User(_, user) => iam::apply::apply(self, &IamEvent::UserPut { user: Box::new((**user).clone()) }),
+            Resource::User(_, user) => iam::event::apply(self, &IamEvent::UserPut { user: Box::new((**user).clone()) }),
             Resource::Group(_, group) => {
-                iam::apply::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) });
+                iam::event::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) });
             }
         }
     }
@@ -119,20 +119,20 @@ impl State {
             }
             ResourceKey::Layer(key) => self.remove_layer(&key),
             ResourceKey::CodeSigningConfig(key) => {
-                code_signing::apply::apply(self, &CodeSigningEvent::CodeSigningConfigDeleted { key });
+                code_signing::event::apply(self, &CodeSigningEvent::CodeSigningConfigDeleted { key });
             }
             ResourceKey::CapacityProvider(key) => {
-                capacity_providers::apply::apply(self, &CapacityProviderEvent::CapacityProviderDeleted { key });
+                capacity_providers::event::apply(self, &CapacityProviderEvent::CapacityProviderDeleted { key });
             }
             ResourceKey::EventSourceMapping(key) => self.replace_mapping(&key, None),
-            ResourceKey::Role(key) => iam::apply::apply(self, &IamEvent::RoleDeleted { key }),
-            ResourceKey::Policy(key) => iam::apply::apply(self, &IamEvent::PolicyDeleted { key }),
-            ResourceKey::InstanceProfile(key) => iam::apply::apply(self, &IamEvent::InstanceProfileDeleted { key }),
+            ResourceKey::Role(key) => iam::event::apply(self, &IamEvent::RoleDeleted { key }),
+            ResourceKey::Policy(key) => iam::event::apply(self, &IamEvent::PolicyDeleted { key }),
+            ResourceKey::InstanceProfile(key) => iam::event::apply(self, &IamEvent::InstanceProfileDeleted { key }),
             // Its streams are resources of their own.
             ResourceKey::LogGroup(key) => drop(self.log_groups.remove(&key)),
-            ResourceKey::LogStream(key) => logs::apply::apply(self, &LogsEvent::LogStreamDeleted { key }),
-            ResourceKey::User(key) => iam::apply::apply(self, &IamEvent::UserDeleted { key }),
-            ResourceKey::Group(key) => iam::apply::apply(self, &IamEvent::GroupDeleted { key }),
+            ResourceKey::LogStream(key) => logs::event::apply(self, &LogsEvent::LogStreamDeleted { key }),
+            ResourceKey::User(key) => iam::event::apply(self, &IamEvent::UserDeleted { key }),
+            ResourceKey::Group(key) => iam::event::apply(self, &IamEvent::GroupDeleted { key }),
         }
     }
 }

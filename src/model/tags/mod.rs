@@ -1,6 +1,5 @@
 //! Tags, and the resources that have them.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -1,9 +1,12 @@
-//! Events of function URLs.
+//! Events of function URLs, and what they do to the state.
+
+use std::sync::Arc;
 
 use strum::IntoStaticStr;
 
 use crate::model::event::Subject;
 use crate::model::names::{AliasName, FunctionKey};
+use crate::model::state::State;
 use crate::model::urls::FunctionUrl;
 
 /// What happened to function URLs.
@@ -39,4 +42,16 @@ impl UrlEvent {
     pub fn subject(&self) -> Subject {
         Subject::function(self.key())
     }
+}
+
+/// Folds one event.
+pub fn apply(state: &mut State, event: &UrlEvent) {
+    state.change_function(event.key(), |function| match event {
+        UrlEvent::UrlPut { alias, url, .. } => {
+            function.urls.insert(alias.clone(), Arc::new((**url).clone()));
+        }
+        UrlEvent::UrlDeleted { alias, .. } => {
+            function.urls.remove(alias);
+        }
+    });
 }

@@ -1,6 +1,5 @@
 //! Function URLs.
 
-pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod event;

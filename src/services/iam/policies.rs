@@ -9,9 +9,9 @@ use super::{
     DOCUMENT, MARKER, MAX_ITEMS, NAME, POLICY, POLICY_DESCRIPTION, POLICY_PATH, check_name, commit, document, done,
     is_below, tags, texts,
 };
-use crate::model::iam::apply::entities_after;
 use crate::model::iam::command::{CreatePolicy, IamCommand, Named, PolicyChange, PolicyRef};
 use crate::model::iam::decide::no_policy;
+use crate::model::iam::lookup::entities_after;
 use crate::model::iam::managed;
 use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;

@@ -9,9 +9,9 @@ use super::{
     document, done, is_below, tags, texts,
 };
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::iam::apply::entities_after;
 use crate::model::iam::command::{CreateRole, IamCommand, Named, RoleChange};
 use crate::model::iam::decide::no_role;
+use crate::model::iam::lookup::entities_after;
 use crate::model::iam::{LINKED_PATH, Role};
 use crate::model::names::AccountId;
 use crate::model::state::State;

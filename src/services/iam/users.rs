@@ -13,9 +13,9 @@ use super::{
 };
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::User;
-use crate::model::iam::apply::entities_after;
 use crate::model::iam::command::{CreateUser, IamCommand, UserChange};
 use crate::model::iam::decide::no_user;
+use crate::model::iam::lookup::entities_after;
 use crate::model::names::AccountId;
 use crate::model::state::State;
 use crate::model::time::Timestamp;

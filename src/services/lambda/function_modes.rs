@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::functions::command::{DurablePatch, Publication};
-use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, RuntimeConfig};
+use crate::model::functions::command::Publication;
+use crate::model::functions::{CapacityProviderAttachment, DurableConfig, DurablePatch, FunctionConfig, RuntimeConfig};
 
 /// What `PublishTo` asks for.
 pub fn target(publish_to: Option<&String>) -> Publication {

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::function_modes;
 use super::function_modes::ModesRequest;
 use crate::model::error::ApiError;
-use crate::model::functions::command::ConfigPatch;
-use crate::model::functions::decide::{check_new_modes, mode_defaults, patched};
+use crate::model::functions::decide::{check_new_modes, mode_defaults};
 use crate::model::functions::{
-    FileSystem, FunctionConfig, ImageConfig, LogFormat, LogLevel, SnapStart, TracingMode, Variables, Vpc,
+    ConfigPatch, FileSystem, FunctionConfig, ImageConfig, LogFormat, LogLevel, LoggingPatch, SnapStart, TracingMode,
+    Variables, Vpc,
 };
 use crate::model::names::FunctionKey;
 use crate::model::runtimes::Architecture;
@@ -158,7 +158,7 @@ struct SnapStartRequest {
     apply_on: Option<Word<SnapStart>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct LoggingRequest {
     log_format: Option<Word<LogFormat>>,
@@ -186,7 +186,7 @@ impl CreateRequest {
         check_new_modes(&patch)?;
         let mut base = FunctionConfig::new(&runtime, &role, &handler, &log_group);
         mode_defaults(&mut base, &patch);
-        let mut config = patched(&base, &patch);
+        let mut config = base.patched(&patch);
         if let Some([Word(architecture)]) = self.architectures {
             config.architecture = architecture;
         }
@@ -234,7 +234,6 @@ fn check_zip(patch: &ConfigPatch, code: &CodeSource) -> Result<(), ApiError> {
 impl ConfigurationRequest {
     /// What the caller gave.
     pub fn into_patch(self) -> ConfigPatch {
-        let logging = self.logging_config.unwrap_or_default();
         ConfigPatch {
             runtime: self.runtime,
             role: self.role,
@@ -245,10 +244,7 @@ impl ConfigurationRequest {
             ephemeral_storage_mib: self.ephemeral_storage.map(|storage| storage.size),
             environment: self.environment.and_then(|environment| environment.variables).map(Variables),
             tracing_mode: self.tracing_config.and_then(|tracing| Some(tracing.mode?.0)),
-            log_format: logging.log_format.map(|word| word.0),
-            application_log_level: logging.application_log_level.map(|word| word.0),
-            system_log_level: logging.system_log_level.map(|word| word.0),
-            log_group: logging.log_group,
+            logging: self.logging_config.map(LoggingRequest::into_patch).unwrap_or_default(),
             snap_start: self.snap_start.and_then(|snap_start| Some(snap_start.apply_on?.0)),
             layers: self.layers,
             kms_key_arn: self.kms_key_arn,
@@ -266,6 +262,17 @@ impl ConfigurationRequest {
             file_systems: self
                 .file_system_configs
                 .map(|list| list.into_iter().map(FileSystemRequest::into_file_system).collect()),
+        }
+    }
+}
+
+impl LoggingRequest {
+    fn into_patch(self) -> LoggingPatch {
+        LoggingPatch {
+            format: self.log_format.map(|word| word.0),
+            application_level: self.application_log_level.map(|word| word.0),
+            system_level: self.system_log_level.map(|word| word.0),
+            group: self.log_group,
         }
     }
 }

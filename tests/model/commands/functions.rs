@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use larder::model::blob::BlobId;
 use larder::model::functions::alias::Routing;
 use larder::model::functions::command::{
-    ConfigPatch, CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias,
-    UpdateFunctionCode, UpdateFunctionConfiguration,
+    CreateFunction, FunctionCommand, Publication, PublishVersion, PutAlias, UpdateAlias, UpdateFunctionCode,
+    UpdateFunctionConfiguration,
 };
-use larder::model::functions::{CapacityProviderAttachment, Code, Content, FunctionConfig, LogFormat, Variables};
+use larder::model::functions::{
+    CapacityProviderAttachment, Code, ConfigPatch, Content, FunctionConfig, LogFormat, Variables,
+};
 use larder::model::hot_folder::HotFolder;
 use larder::model::names::{FunctionKey, Scope};
 use larder::model::qualifier::{Qualifier, Version};

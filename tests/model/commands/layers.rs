@@ -1,7 +1,8 @@
 //! Random commands about layers.
 
 use larder::model::arn;
-use larder::model::functions::command::{ConfigPatch, FunctionCommand, UpdateFunctionConfiguration};
+use larder::model::functions::ConfigPatch;
+use larder::model::functions::command::{FunctionCommand, UpdateFunctionConfiguration};
 use larder::model::layers::command::{LayerCommand, PublishLayerVersion};
 use larder::model::names::{LayerKey, Scope};
 use proptest::prelude::*;

@@ -3,9 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::model::error::ApiError;
-use crate::model::functions::command::ConfigPatch;
-use crate::model::functions::{Code, FunctionConfig, ImageConfig, LayerReference, Logging};
-use crate::model::functions::{LogFormat, LogLevel};
+use crate::model::functions::{Code, FunctionConfig};
 use crate::model::limits::Limits;
 use crate::model::runtimes;
 
@@ -116,65 +114,4 @@ fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiEr
 fn compact_json(variables: &IndexMap<String, String>) -> String {
     // A map of texts always serialises; the fallback only keeps the model free of panics.
     serde_json::to_string(variables).unwrap_or_default()
-}
-
-/// The configuration after a patch.
-pub fn patched(config: &FunctionConfig, patch: &ConfigPatch) -> FunctionConfig {
-    let mut new = config.clone();
-    replace(&mut new.runtime, patch.runtime.as_ref());
-    replace(&mut new.role, patch.role.as_ref());
-    replace(&mut new.handler, patch.handler.as_ref());
-    replace(&mut new.description, patch.description.as_ref());
-    replace(&mut new.timeout_s, patch.timeout_s.as_ref());
-    replace(&mut new.memory_mib, patch.memory_mib.as_ref());
-    replace(&mut new.ephemeral_storage_mib, patch.ephemeral_storage_mib.as_ref());
-    replace(&mut new.tracing_mode, patch.tracing_mode.as_ref());
-    replace(&mut new.snap_start, patch.snap_start.as_ref());
-    replace(&mut new.file_systems, patch.file_systems.as_ref());
-    if let Some(layers) = &patch.layers {
-        new.layers = layers.iter().map(|arn| LayerReference::unresolved(arn)).collect();
-    }
-    if let Some(image_config) = &patch.image_config {
-        // An empty one takes it away (`test_lambda_image_and_image_config_crud`).
-        new.image_config = (*image_config != ImageConfig::default()).then(|| image_config.clone());
-    }
-    super::modes::patch(&mut new, patch);
-    if let Some(variables) = &patch.environment {
-        new.environment = Some(variables.clone());
-    }
-    replace_clearable(&mut new.kms_key_arn, patch.kms_key_arn.as_ref());
-    replace_clearable(&mut new.dead_letter_target, patch.dead_letter_target.as_ref());
-    if let Some(vpc) = &patch.vpc {
-        new.vpc = Some(vpc.clone());
-    }
-    new.logging = patched_logging(&config.logging, patch);
-    new
-}
-
-fn replace<T: Clone>(value: &mut T, new: Option<&T>) {
-    if let Some(new) = new {
-        value.clone_from(new);
-    }
-}
-
-/// An empty text takes the value away.
-fn replace_clearable(value: &mut Option<String>, new: Option<&String>) {
-    if let Some(new) = new {
-        *value = (!new.is_empty()).then(|| new.clone());
-    }
-}
-
-/// The log configuration after a patch: levels exist only with JSON, where they default to INFO.
-fn patched_logging(logging: &Logging, patch: &ConfigPatch) -> Logging {
-    let format = patch.log_format.unwrap_or(logging.format);
-    let level = |new: Option<LogLevel>, old: Option<LogLevel>| {
-        (format == LogFormat::Json).then(|| new.or(old).unwrap_or(LogLevel::Info))
-    };
-
-    Logging {
-        application_level: level(patch.application_log_level, logging.application_level),
-        system_level: level(patch.system_log_level, logging.system_level),
-        group: patch.log_group.clone().unwrap_or_else(|| logging.group.clone()),
-        format,
-    }
 }

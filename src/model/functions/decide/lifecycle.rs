@@ -131,7 +131,7 @@ pub fn update_configuration(
 ) -> Result<Decision, ApiError> {
     let function = updatable(state, &update.key, update.revision.as_ref())?;
     modes::check_update(&function.latest.config, &update.patch)?;
-    let mut config = configuration::patched(&function.latest.config, &update.patch);
+    let mut config = function.latest.config.patched(&update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
     if update.patch.environment.as_ref().is_some_and(|variables| variables.0.is_empty()) {
         // Terraform takes the variables away so, and then looks for no environment at all; a creation with an empty

@@ -8,7 +8,6 @@ mod modes;
 mod versions;
 
 pub use aliases::alias_not_found;
-pub use configuration::patched;
 pub use modes::{check_new_modes, mode_defaults};
 
 use super::Function;

@@ -4,8 +4,7 @@
 use crate::model::capacity_providers;
 use crate::model::capacity_providers::{CapacityProviderKey, ProviderState};
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::functions::command::{ConfigPatch, DurablePatch};
-use crate::model::functions::{CapacityProviderAttachment, DurableConfig, FunctionConfig, LogFormat};
+use crate::model::functions::{ConfigPatch, DurablePatch, FunctionConfig, LogFormat};
 use crate::model::names::Scope;
 use crate::model::runtimes::{self, Family};
 use crate::model::state::State;
@@ -29,11 +28,6 @@ const MAX_STORAGE_MIB: u32 = 10_240;
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-getting-started.html>.
 const MANAGED_MEMORY_MIB: u32 = 2048;
-
-/// Days for which an ended execution is kept without a wish.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/durable-configuration.html>.
-const RETENTION_DAYS: u32 = 14;
 
 /// The defaults of a new function that follow from its mode.
 pub fn mode_defaults(config: &mut FunctionConfig, patch: &ConfigPatch) {
@@ -71,48 +65,6 @@ pub fn check_update(config: &FunctionConfig, patch: &ConfigPatch) -> Result<(), 
         ));
     }
     Ok(())
-}
-
-/// The modes after a patch.
-pub fn patch(config: &mut FunctionConfig, patch: &ConfigPatch) {
-    if let Some(attachment) = &patch.capacity_provider {
-        config.capacity_provider = Some(filled(attachment, &config.runtime));
-    }
-    if let Some(durable) = &patch.durable {
-        config.durable = Some(patched_durable(config.durable.as_ref(), durable));
-    }
-    if let Some(runtime) = &patch.runtime_config {
-        config.runtime_config = Some(runtime.clone());
-    }
-    config.accelerator_memory_gb = patch.accelerator_memory_gb.or(config.accelerator_memory_gb);
-}
-
-fn patched_durable(old: Option<&DurableConfig>, patch: &DurablePatch) -> DurableConfig {
-    let old_key = old.and_then(|old| old.kms_key_arn.clone());
-    DurableConfig {
-        retention_days: patch.retention_days.or(old.map(|old| old.retention_days)).unwrap_or(RETENTION_DAYS),
-        // One of both is there: see `check_new` and `check_update`.
-        execution_timeout_s: patch.execution_timeout_s.or(old.map(|old| old.execution_timeout_s)).unwrap_or(1),
-        kms_key_arn: patch.kms_key_arn.clone().or(old_key).filter(|key| !key.is_empty()),
-    }
-}
-
-/// An attachment with AWS's defaults. An update does not keep what it leaves out.
-///
-/// The concurrency without a wish depends on the runtime: source
-/// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html>, per vCPU. That it
-/// does not grow with the vCPUs of a function is a guess.
-fn filled(attachment: &CapacityProviderAttachment, runtime: &str) -> CapacityProviderAttachment {
-    let concurrency = match runtimes::find(runtime).map(|runtime| runtime.family) {
-        Some(Family::NodeJs) => 64,
-        Some(Family::Java | Family::Dotnet) => 32,
-        _ => 16,
-    };
-    CapacityProviderAttachment {
-        arn: attachment.arn.clone(),
-        per_environment_max_concurrency: attachment.per_environment_max_concurrency.or(Some(concurrency)),
-        memory_gib_per_vcpu: attachment.memory_gib_per_vcpu.or(Some(2.0)),
-    }
 }
 
 /// Checks what a configuration may have in its modes.

@@ -1,107 +1,16 @@
-//! A function's configuration.
+//! The members of a function's configuration that have parts of their own.
 
 use indexmap::IndexMap;
 use strum::{EnumString, IntoStaticStr};
 
 use crate::model::blob::BlobId;
 use crate::model::hot_folder::HotFolder;
-use crate::model::runtimes::Architecture;
+use crate::model::runtimes::{self, Family};
 
-/// What a caller configures. Units are the API's.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FunctionConfig {
-    /// The runtime, such as `python3.12`; empty for an image.
-    pub runtime: String,
-    /// ARN of the execution role.
-    pub role: String,
-    /// The handler, such as `index.handler`; empty for an image.
-    pub handler: String,
-    /// Free text.
-    pub description: String,
-    /// Longest duration of an invocation, in seconds.
-    pub timeout_s: u32,
-    /// Memory in MiB.
-    pub memory_mib: u32,
-    /// Size of /tmp in MiB.
-    pub ephemeral_storage_mib: u32,
-    /// The function's variables; `None`: none were ever given. Secrets.
-    pub environment: Option<Variables>,
-    /// The processor it runs on.
-    pub architecture: Architecture,
-    /// Whether invocations are traced.
-    pub tracing_mode: TracingMode,
-    /// Where and how it logs.
-    pub logging: Logging,
-    /// What starts from a snapshot.
-    pub snap_start: SnapStart,
-    /// Layer versions, in order.
-    pub layers: Vec<LayerReference>,
-    /// ARN of the key that encrypts the variables.
-    pub kms_key_arn: Option<String>,
-    /// ARN of the dead-letter queue or topic.
-    pub dead_letter_target: Option<String>,
-    /// Networks the function is attached to.
-    pub vpc: Option<Vpc>,
-    /// Mounted file systems.
-    pub file_systems: Vec<FileSystem>,
-    /// How an image is started, where it is not as the image says.
-    pub image_config: Option<ImageConfig>,
-    /// `TenantIsolationMode` of `TenancyConfig`; cannot change.
-    pub tenant_isolation: Option<String>,
-    /// Runs on instances of a capacity provider.
-    pub capacity_provider: Option<CapacityProviderAttachment>,
-    /// Is a durable function.
-    pub durable: Option<DurableConfig>,
-    /// A runtime of the customer's own.
-    pub runtime_config: Option<RuntimeConfig>,
-    /// `AcceleratorMemorySize` of `AcceleratorConfig`, in GB.
-    pub accelerator_memory_gb: Option<i64>,
-}
-
-impl FunctionConfig {
-    /// A configuration with AWS's defaults.
-    ///
-    /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
-    pub fn new(runtime: &str, role: &str, handler: &str, log_group: &str) -> Self {
-        Self {
-            runtime: runtime.to_owned(),
-            role: role.to_owned(),
-            handler: handler.to_owned(),
-            description: String::new(),
-            timeout_s: 3,
-            memory_mib: 128,
-            ephemeral_storage_mib: 512,
-            environment: None,
-            architecture: Architecture::X86_64,
-            tracing_mode: TracingMode::PassThrough,
-            logging: Logging {
-                format: LogFormat::Text,
-                application_level: None,
-                system_level: None,
-                group: log_group.to_owned(),
-            },
-            snap_start: SnapStart::None,
-            layers: Vec::new(),
-            kms_key_arn: None,
-            dead_letter_target: None,
-            vpc: None,
-            file_systems: Vec::new(),
-            image_config: None,
-            tenant_isolation: None,
-            capacity_provider: None,
-            durable: None,
-            runtime_config: None,
-            accelerator_memory_gb: None,
-        }
-    }
-}
-
-impl FunctionConfig {
-    /// Whether published versions start from a snapshot.
-    pub fn has_snapshots(&self) -> bool {
-        self.snap_start == SnapStart::PublishedVersions
-    }
-}
+/// Days for which an ended execution is kept without a wish.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/durable-configuration.html>.
+const RETENTION_DAYS: u32 = 14;
 
 /// A function's environment variables in the order in which they were given (AWS measures and
 /// reports them so). Their values are secrets: `Debug` shows names only.
@@ -173,6 +82,36 @@ pub struct Logging {
     pub group: String,
 }
 
+/// The members of a `LoggingConfig` that a caller gave; the rest stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoggingPatch {
+    /// The form of lines.
+    pub format: Option<LogFormat>,
+    /// The least that the function logs.
+    pub application_level: Option<LogLevel>,
+    /// The least that Lambda logs.
+    pub system_level: Option<LogLevel>,
+    /// The log group.
+    pub group: Option<String>,
+}
+
+impl Logging {
+    /// The log configuration after a patch: levels exist only with JSON, where they default to INFO.
+    pub(super) fn patched(&self, patch: &LoggingPatch) -> Self {
+        let format = patch.format.unwrap_or(self.format);
+        let level = |new: Option<LogLevel>, old: Option<LogLevel>| {
+            (format == LogFormat::Json).then(|| new.or(old).unwrap_or(LogLevel::Info))
+        };
+
+        Self {
+            application_level: level(patch.application_level, self.application_level),
+            system_level: level(patch.system_level, self.system_level),
+            group: patch.group.clone().unwrap_or_else(|| self.group.clone()),
+            format,
+        }
+    }
+}
+
 /// `VpcConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vpc {
@@ -239,6 +178,26 @@ pub struct CapacityProviderAttachment {
     pub memory_gib_per_vcpu: Option<f64>,
 }
 
+impl CapacityProviderAttachment {
+    /// With AWS's defaults. An update does not keep what it leaves out.
+    ///
+    /// The concurrency without a wish depends on the runtime: source
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-scaling.html>, per vCPU. That it
+    /// does not grow with the vCPUs of a function is a guess.
+    pub(super) fn filled(&self, runtime: &str) -> Self {
+        let concurrency = match runtimes::find(runtime).map(|runtime| runtime.family) {
+            Some(Family::NodeJs) => 64,
+            Some(Family::Java | Family::Dotnet) => 32,
+            _ => 16,
+        };
+        Self {
+            arn: self.arn.clone(),
+            per_environment_max_concurrency: self.per_environment_max_concurrency.or(Some(concurrency)),
+            memory_gib_per_vcpu: self.memory_gib_per_vcpu.or(Some(2.0)),
+        }
+    }
+}
+
 /// `DurableConfig`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DurableConfig {
@@ -259,8 +218,26 @@ pub struct RuntimeConfig {
     pub alias: String,
 }
 
-/// A configuration for tests.
-#[cfg(test)]
-pub fn sample_config() -> FunctionConfig {
-    FunctionConfig::new("python3.12", "arn:aws:iam::000000000000:role/r", "handler.handler", "/g")
+/// The members of a `DurableConfig` that a caller gave; the rest stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DurablePatch {
+    /// Days for which the history of an ended execution is kept.
+    pub retention_days: Option<u32>,
+    /// Longest duration of an execution in seconds.
+    pub execution_timeout_s: Option<u32>,
+    /// ARN of a key; an empty text takes it away.
+    pub kms_key_arn: Option<String>,
+}
+
+impl DurablePatch {
+    /// What was configured before, with this over it.
+    pub(super) fn over(&self, old: Option<&DurableConfig>) -> DurableConfig {
+        let old_key = old.and_then(|old| old.kms_key_arn.clone());
+        DurableConfig {
+            retention_days: self.retention_days.or(old.map(|old| old.retention_days)).unwrap_or(RETENTION_DAYS),
+            // One of both is there: an update finds one, and a creation without one is refused.
+            execution_timeout_s: self.execution_timeout_s.or(old.map(|old| old.execution_timeout_s)).unwrap_or(1),
+            kms_key_arn: self.kms_key_arn.clone().or(old_key).filter(|key| !key.is_empty()),
+        }
+    }
 }

@@ -1,26 +1,12 @@
-//! Events of event source mappings, applied; and the ways to find a mapping.
+//! The ways to find an event source mapping, and what keeps them in step.
 
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::model::event_sources::event::EventSourceEvent;
 use crate::model::event_sources::index::MappingIndex;
 use crate::model::event_sources::{EventSourceMapping, MappingId, MappingKey, Target};
 use crate::model::names::Scope;
 use crate::model::state::State;
-
-/// Folds one event.
-pub fn apply(state: &mut State, event: &EventSourceEvent) {
-    match event {
-        EventSourceEvent::EventSourceMappingPut { mapping } => {
-            state.replace_mapping(&mapping.key, Some((**mapping).clone()));
-        }
-        EventSourceEvent::EventSourceMappingSettled { key, revision, modified } => {
-            state.change_mapping(key, |mapping| mapping.settle(*revision, *modified));
-        }
-        EventSourceEvent::EventSourceMappingDeleted { key } => state.replace_mapping(key, None),
-    }
-}
 
 impl State {
     /// The mapping at `key`.
