@@ -135,7 +135,7 @@ class Writer:
             return f"Kind::Text {{ length: {length(shape)}, pattern: {pattern(shape)}, values: &[{values}] }}"
         if kind in BOUNDS:
             least, most = BOUNDS[kind]
-            return f"Kind::Integer({shape.get('min', least)}, {shape.get('max', most)})"
+            return f"Kind::Integer({number(shape.get('min', least))}, {number(shape.get('max', most))})"
         if kind == "double":
             return f"Kind::Float({float(shape['min'])}, {float(shape['max'])})"
         return {"boolean": "Kind::Boolean", "timestamp": "Kind::Timestamp", "blob": "Kind::Blob"}[kind]
@@ -144,7 +144,11 @@ class Writer:
 def length(shape):
     if "min" not in shape and "max" not in shape:
         return "None"
-    return f"Some(({shape.get('min', 0)}, {shape.get('max', 'usize::MAX')}))"
+    return f"Some(({number(shape.get('min', 0))}, {number(shape.get('max', 'usize::MAX'))}))"
+
+
+def number(bound):
+    return f"{bound:_}" if isinstance(bound, int) else bound
 
 
 def pattern(shape):

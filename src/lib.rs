@@ -21,24 +21,57 @@
 //! - [`clock`] — what time it is
 //! - [`runs`] — pure: what is under way, forgotten when it is done
 //! - [`model`] — pure: names, resources, commands, events, state
+//!
+//! Larder is a program: what it offers as a library is [`main`]. The rooms that tests, benches and fuzz targets look into
+//! are public for them; with the feature `sealed`, which CI lints with, they are not, so that the compiler names what
+//! nothing uses.
 
+#[cfg(not(feature = "sealed"))]
 pub mod blobs;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod console;
+#[cfg(feature = "sealed")]
+mod blobs;
+mod cli;
+mod clock;
+mod config;
+mod console;
+#[cfg(not(feature = "sealed"))]
 pub mod desk;
-pub mod disk;
+#[cfg(feature = "sealed")]
+mod desk;
+mod disk;
+#[cfg(not(feature = "sealed"))]
 pub mod environments;
-pub mod front;
-pub mod invoke;
+#[cfg(feature = "sealed")]
+mod environments;
+mod front;
+mod invoke;
+#[cfg(not(feature = "sealed"))]
 pub mod ledger;
+#[cfg(feature = "sealed")]
+mod ledger;
+#[cfg(not(feature = "sealed"))]
 pub mod model;
+#[cfg(feature = "sealed")]
+mod model;
+#[cfg(not(feature = "sealed"))]
 pub mod pods;
+#[cfg(feature = "sealed")]
+mod pods;
+#[cfg(not(feature = "sealed"))]
 pub mod protocol;
-pub mod reactors;
+#[cfg(feature = "sealed")]
+mod protocol;
+mod reactors;
+#[cfg(not(feature = "sealed"))]
 pub mod runs;
-pub mod server;
+#[cfg(feature = "sealed")]
+mod runs;
+mod server;
+#[cfg(not(feature = "sealed"))]
 pub mod services;
-pub mod tls;
-pub mod upstream;
+#[cfg(feature = "sealed")]
+mod services;
+mod tls;
+mod upstream;
+
+pub use cli::main;

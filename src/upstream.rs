@@ -27,7 +27,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};
-pub use layer_library::{LayerLibrary, LayerLibraryError};
+pub use layer_library::LayerLibrary;
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
 use reachability::Reachability;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, HostConfig};
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
 use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError};
-use larder::environments::executors::docker::{DockerExecutor, DockerOptions};
+use larder::environments::executors::docker::DockerOptions;
 use larder::environments::images::ImageMapping;
-use stage::{IMAGE, PATIENCE, Stage, forward, gateway, local_socket, report};
+use stage::{IMAGE, PATIENCE, Stage, connect, forward, gateway, local_socket, report};
 use tokio::net::TcpListener;
 
 #[path = "docker_executor/options.rs"]
@@ -109,7 +109,7 @@ async fn stopping_is_quiet_and_survives_a_restart_of_the_server() {
     };
     let id = EnvironmentId("00000000000000a3".into());
     let _link = stage.start(&id.0).await;
-    let restarted = DockerExecutor::connect(stage.options.clone()).await.expect("an engine");
+    let restarted = connect(stage.options.clone()).await.expect("an engine");
     restarted.stop(&id).await.expect("found by its label");
     stage.none_left().await;
     stage.executor.stop(&id).await.expect("gone is fine");
@@ -175,7 +175,7 @@ async fn an_image_that_cannot_be_had_is_named_with_what_to_do() {
     // Port 1: nobody listens, and engines take a registry on localhost without TLS.
     let images = ImageMapping::parse("localhost:1/lambda-<runtime>:1").expect("a pattern");
     let options = DockerOptions { images, ..stage.options.clone() };
-    let executor = DockerExecutor::connect(options).await.expect("an engine");
+    let executor = connect(options).await.expect("an engine");
     executor.supports(&Base::runtime("python3.11")).expect("there is an image name");
     let python = Base::runtime("python3.11");
     let (one, two) = tokio::join!(executor.prepare(&python), executor.prepare(&python));
@@ -215,14 +215,14 @@ async fn an_engine_reached_over_tcp_gets_copies() {
     let address = proxy.local_addr().expect("an address");
     let forwarding = tokio::spawn(forward(proxy, socket));
     let options = DockerOptions { host: Some(format!("tcp://{address}")), ..stage.options.clone() };
-    let refused = DockerExecutor::connect(options.clone()).await.expect_err("it cannot reach us");
+    let refused = connect(options.clone()).await.expect_err("it cannot reach us");
     assert!(refused.to_string().contains("is remote"), "{refused}");
 
     let link = TcpListener::bind("0.0.0.0:0").await.expect("bound");
     let port = link.local_addr().expect("an address").port();
     let advertise = Some(format!("{}:{port}", gateway(&stage.docker).await));
     let options = DockerOptions { advertise, ..options };
-    let executor = DockerExecutor::connect(options).await.expect("an engine");
+    let executor = connect(options).await.expect("an engine");
     executor.start(&stage.spec("00000000000000d1")).await.expect("started");
     let accepted = tokio::time::timeout(PATIENCE, link.accept()).await;
     let (mut stream, _) = accepted.expect("dialled in time").expect("accepted");
@@ -244,7 +244,7 @@ async fn an_image_removed_meanwhile_is_noticed() {
     };
     let images = ImageMapping::parse("localhost:1/retag-<runtime>:1").expect("a pattern");
     let options = DockerOptions { images, ..stage.options.clone() };
-    let executor = DockerExecutor::connect(options).await.expect("an engine");
+    let executor = connect(options).await.expect("an engine");
     let tag = TagImageOptionsBuilder::default().repo("localhost:1/retag-python3.11").tag("1").build();
     stage.docker.tag_image(IMAGE, Some(tag)).await.expect("tagged");
     let python = Base::runtime("python3.11");
@@ -306,7 +306,7 @@ async fn measure_start_and_stop() {
         let id = format!("{round:016x}");
         let began = Instant::now();
         let options = stage.options.clone();
-        DockerExecutor::connect(options).await.expect("an engine");
+        connect(options).await.expect("an engine");
         times[3].push(began.elapsed());
         let began = Instant::now();
         stage.executor.start(&stage.spec(&id)).await.expect("started");

@@ -21,14 +21,6 @@ pub trait LogSink: Send + Sync + fmt::Debug {
     fn line(&self, stream: &Arc<LogStreamKey>, time: Timestamp, text: String);
 }
 
-/// A sink that forgets everything.
-#[derive(Debug)]
-pub struct NoSink;
-
-impl LogSink for NoSink {
-    fn line(&self, _stream: &Arc<LogStreamKey>, _time: Timestamp, _text: String) {}
-}
-
 /// The lines of one environment, on their way to its stream.
 #[derive(Debug)]
 pub struct FunctionLog {

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use deployment::Target;
-pub use function_log::{LogSink, NoSink};
+pub use function_log::LogSink;
 pub use invocation::{Completed, Invocation, Report};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Makers, Pool, ProvisionError, RunError};

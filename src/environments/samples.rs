@@ -6,16 +6,24 @@ use bytes::Bytes;
 use larder_init::platform::{Level, PlatformEvent};
 use uuid::Uuid;
 
-use crate::environments::NoSink;
 use crate::environments::deployment::{DeploymentKey, Initialization};
 use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
-use crate::environments::function_log::FunctionLog;
+use crate::environments::function_log::{FunctionLog, LogSink};
 use crate::environments::invocation::{Completed, Invocation, Report};
 use crate::environments::log_format::LogFormat;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::names::{FunctionKey, RevisionId, Scope};
 use crate::model::qualifier::Version;
+use crate::model::time::Timestamp;
+
+/// A sink that forgets everything.
+#[derive(Debug)]
+struct NoSink;
+
+impl LogSink for NoSink {
+    fn line(&self, _stream: &Arc<LogStreamKey>, _time: Timestamp, _text: String) {}
+}
 
 /// What an environment of a function runs.
 pub fn deployment(name: &str) -> DeploymentKey {

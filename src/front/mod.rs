@@ -17,7 +17,6 @@ mod users;
 pub use address::ListenAddress;
 pub use bodies::{Bodies, Room};
 pub use connections::{Connections, Ends, Patience, Places};
-pub use guard::Guard;
 pub use listeners::{ListenError, Listeners};
 pub use token::Token;
 pub use users::{LocalUser, LocalUsers};

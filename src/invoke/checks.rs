@@ -1,7 +1,7 @@
 //! What is checked before a function runs. Texts of tenants and durable functions are those AWS's users met,
 //! except where said.
 
-use super::{Operation, Request};
+use super::{InvokeRequest, Operation};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::{FunctionState, FunctionVersion};
 use crate::model::limits::Limits;
@@ -23,7 +23,7 @@ const INVOKE_ASYNC_LIMIT: u64 = 256 * 1024;
 const DURABLE_WAIT_S: u32 = 900;
 
 /// Size and syntax of an event.
-pub fn payload(request: &Request, limits: &Limits) -> Result<(), ApiError> {
+pub fn payload(request: &InvokeRequest, limits: &Limits) -> Result<(), ApiError> {
     let synchronous = limits.payload_size.saturating_sub(RESPONSE_EXTRA);
     let (limit, operation) = match request.operation {
         Operation::Synchronous => (synchronous, "InvokeFunction"),
@@ -52,7 +52,7 @@ fn json(payload: &[u8]) -> Result<(), String> {
 }
 
 /// Whether the request has what this version needs, and nothing it does not take.
-pub fn request(request: &Request, version: &FunctionVersion) -> Result<(), ApiError> {
+pub fn request(request: &InvokeRequest, version: &FunctionVersion) -> Result<(), ApiError> {
     match (&version.config.tenant_isolation, &request.tenant_id) {
         (Some(_), None) => {
             return Err(ApiError::invalid_parameter(

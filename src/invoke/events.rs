@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Invoker, Operation, Request, checks};
+use super::{InvokeRequest, Invoker, Operation, checks};
 use crate::model::error::ApiError;
 use crate::model::functions::FunctionState;
 use crate::model::reference::FunctionReference;
@@ -19,7 +19,7 @@ impl Invoker {
     ///
     /// # Errors
     /// What can be told without running the function. A function that is `Pending` is waited for there.
-    pub fn accept(&self, request: Request) -> Result<RunCommand, ApiError> {
+    pub fn accept(&self, request: InvokeRequest) -> Result<RunCommand, ApiError> {
         let drawn = self.checked(&request)?;
         let version = self.version(&request.reference, drawn)?;
         checks::runnable(&version)?;
@@ -42,7 +42,7 @@ impl Invoker {
     pub async fn run_event(self: &Arc<Self>, event: WaitingEvent, payload: Bytes) {
         let reference = FunctionReference { key: event.function, qualifier: event.qualifier };
         let (request_id, function) = (event.request_id, reference.arn());
-        let request = Request {
+        let request = InvokeRequest {
             operation: Operation::Event,
             request_id: request_id.clone(),
             reference,

@@ -41,7 +41,7 @@ pub enum Operation {
 
 /// A call of `Invoke`.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct InvokeRequest {
     /// How it is invoked.
     pub operation: Operation,
     /// Request id.
@@ -109,12 +109,12 @@ impl Invoker {
     }
 
     /// Everything that is checked before a function runs (`DryRun`).
-    pub fn check(&self, request: &Request) -> Result<(), ApiError> {
+    pub fn check(&self, request: &InvokeRequest) -> Result<(), ApiError> {
         self.checked(request).map(|_| ())
     }
 
     /// Checks a request; the version that it leads to, drawn once: what is checked is what runs.
-    fn checked(&self, request: &Request) -> Result<Version, ApiError> {
+    fn checked(&self, request: &InvokeRequest) -> Result<Version, ApiError> {
         checks::payload(request, &self.limits)?;
         let drawn = self.draw(&request.reference)?;
         checks::request(request, &*self.version(&request.reference, drawn)?)?;
@@ -131,7 +131,7 @@ impl Invoker {
     ///
     /// # Errors
     /// The function cannot be run. What goes wrong in it is no error but a payload.
-    pub async fn invoke(self: &Arc<Self>, request: Request) -> Result<Invoked, ApiError> {
+    pub async fn invoke(self: &Arc<Self>, request: InvokeRequest) -> Result<Invoked, ApiError> {
         let prepared = self.prepare(request, None).await?;
         self.run(prepared).await
     }
@@ -141,7 +141,11 @@ impl Invoker {
     ///
     /// # Errors
     /// The function cannot be run.
-    pub async fn prepare(&self, request: Request, stream: Option<mpsc::Sender<Bytes>>) -> Result<Prepared, ApiError> {
+    pub async fn prepare(
+        &self,
+        request: InvokeRequest,
+        stream: Option<mpsc::Sender<Bytes>>,
+    ) -> Result<Prepared, ApiError> {
         let drawn = self.checked(&request)?;
         self.prepare_drawn(request, drawn, stream).await
     }
@@ -149,7 +153,7 @@ impl Invoker {
     /// The same of a request that was checked for the version that was drawn.
     async fn prepare_drawn(
         &self,
-        request: Request,
+        request: InvokeRequest,
         drawn: Version,
         stream: Option<mpsc::Sender<Bytes>>,
     ) -> Result<Prepared, ApiError> {

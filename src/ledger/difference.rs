@@ -60,11 +60,6 @@ pub enum Secrets {
     Shown,
 }
 
-/// What leads from one state to another.
-pub fn between(from: &State, to: &State, secrets: Secrets) -> Vec<Difference> {
-    from.changes_to(to).keys().map(|key| at(&key, from, to, secrets)).collect()
-}
-
 /// What became of the resource at `key`, which is not the same in both states.
 pub fn at(key: &ResourceKey, from: &State, to: &State, secrets: Secrets) -> Difference {
     difference(key, from.resource(key).as_ref(), to.resource(key).as_ref(), secrets)

@@ -53,7 +53,7 @@ pub use engine::faults::{clear as heal_index, fail_after as fail_index};
 pub use error::LedgerError;
 use error::io_error;
 pub use frame::FrameError;
-pub use health::{Health, Problem};
+pub use health::Problem;
 pub use index::SmallBlobs;
 pub use proof::blob_file;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -379,11 +379,6 @@ impl Ledger {
     pub fn problems(&self) -> Vec<Problem> {
         self.log.look_after_place();
         self.log.health().problems()
-    }
-
-    /// Where parts of the store say how they are.
-    pub fn health(&self) -> &Arc<Health> {
-        self.log.health()
     }
 
     /// Stops taking commands, waits for the writer, flushes.

@@ -22,4 +22,4 @@ pub mod violations;
 pub mod word;
 pub mod xml;
 
-pub use binding::{Received, bind};
+pub use binding::Received;

@@ -56,8 +56,6 @@ pub enum Kind {
     Boolean,
     /// A time: seconds since the epoch, or a text of ISO 8601.
     Timestamp,
-    /// Anything: checked by the operation itself.
-    Any,
     /// Bytes, as base64.
     Blob,
     /// A list.
@@ -101,11 +99,6 @@ pub const fn length(least: usize, most: usize) -> Kind {
 /// A text of `least` to `most` characters that matches `pattern`.
 pub const fn pattern(least: usize, most: usize, pattern: &'static str) -> Kind {
     Kind::Text { length: Some((least, most)), pattern: Some(pattern), values: &[] }
-}
-
-/// A map of any size.
-pub const fn map(key: &'static Kind, value: &'static Kind) -> Kind {
-    Kind::Map { length: None, key, value }
 }
 
 /// One of some texts.

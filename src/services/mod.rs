@@ -97,7 +97,9 @@ mod tests {
     }
 
     fn of_members(members: &'static [Member], found: &mut Vec<&'static str>) {
-        members.iter().for_each(|member| of_kind(&member.kind, found));
+        for member in members {
+            of_kind(&member.kind, found);
+        }
     }
 
     fn of_kind(kind: &'static Kind, found: &mut Vec<&'static str>) {

@@ -4,11 +4,11 @@ use bollard::models::{ContainerSummaryStateEnum, NetworkCreateRequest};
 use larder::environments::executor::{EnvironmentId, Executor};
 use larder::environments::executors::docker::{ContainerFlags, ContainerOptions, DockerExecutor, DockerOptions};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, connect};
 
 async fn with(stage: &Stage, containers: ContainerOptions) -> DockerExecutor {
     let options = DockerOptions { containers, ..stage.options.clone() };
-    DockerExecutor::connect(options).await.expect("an engine")
+    connect(options).await.expect("an engine")
 }
 
 #[tokio::test]

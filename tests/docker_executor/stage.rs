@@ -11,8 +11,8 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{ContainerInspectResponse, ContainerSummary, ExecConfig};
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder};
 use futures_util::StreamExt as _;
-use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, StandbySpec};
-use larder::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions};
+use larder::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, StandbySpec};
+use larder::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions, Engine};
 use larder::environments::images::ImageMapping;
 use larder::model::functions::ImageConfig;
 use serde_json::Value;
@@ -38,6 +38,12 @@ pub struct Stage {
     pub folder: TempDir,
     /// The link's end at the server.
     pub listener: UnixListener,
+}
+
+/// The executor on the engine that the options name.
+pub async fn connect(options: DockerOptions) -> Result<DockerExecutor, ExecutorError> {
+    let engine = Engine::connect(options.host.as_deref()).await?;
+    DockerExecutor::on(engine, options)
 }
 
 impl Stage {
@@ -68,7 +74,7 @@ impl Stage {
             containers: ContainerOptions::default(),
             ignore_architecture: false,
         };
-        let executor = DockerExecutor::connect(options.clone()).await.expect("an engine");
+        let executor = connect(options.clone()).await.expect("an engine");
         Some(Self { docker, executor, options, folder, listener })
     }
 

@@ -98,14 +98,8 @@ pub struct DockerExecutor {
 }
 
 impl DockerExecutor {
-    /// Finds the engine and asks for its version, within five seconds. Fails with a reason for
-    /// people when none answers, when it is too old, or when it is remote and nobody said how it
+    /// On an engine that has answered already. Fails with a reason for people when it is remote and nobody said how it
     /// reaches us.
-    pub async fn connect(options: DockerOptions) -> Result<Self, ExecutorError> {
-        Self::on(Engine::connect(options.host.as_deref()).await?, options)
-    }
-
-    /// The same on an engine that has answered already.
     pub fn on(engine: Engine, options: DockerOptions) -> Result<Self, ExecutorError> {
         let passage = match options.advertise {
             Some(server) => Passage::Copy { init: options.init, server },

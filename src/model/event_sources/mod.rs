@@ -13,7 +13,6 @@ mod source;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use filters::is_pattern;
 pub use rules::{check_origin, check_patch, check_settings, check_unchangeable};
 pub use settings::{
     Destination, DocumentDbConfig, DocumentDbPatch, KafkaConfig, KafkaPatch, Origin, PollersPatch, ProvisionedPollers,

@@ -7,7 +7,7 @@ use crate::model::blob::BlobId;
 use crate::model::hot_folder::HotFolder;
 
 /// `CodeSha256` of code that stays in a folder, in the words of other local Lambdas.
-pub const NO_HASH: &str = "hot-reloading-hash-not-available";
+const NO_HASH: &str = "hot-reloading-hash-not-available";
 
 /// A function's code.
 #[derive(Debug, Clone, PartialEq, Eq)]

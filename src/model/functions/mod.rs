@@ -10,7 +10,7 @@ pub mod event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use code::{Code, Content, Image, NO_HASH};
+pub use code::{Code, Content, Image};
 #[cfg(test)]
 pub use config::sample_config;
 pub use config::{

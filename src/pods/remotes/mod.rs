@@ -29,7 +29,7 @@ use left_out as clouds;
 #[cfg(not(feature = "remotes"))]
 use left_out as oci;
 pub use manifest::Part;
-pub use transfer::{FetchOptions, Progress, Pulled, Pushed, fetch, list, pull, push, store};
+pub use transfer::{FetchOptions, Progress, Pulled, Pushed, fetch, pull, push, store};
 
 /// The bytes of a part, as they come in. Nothing about them is checked yet.
 type Stream = BoxStream<'static, Result<Bytes, RemoteError>>;

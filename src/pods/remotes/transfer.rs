@@ -200,13 +200,6 @@ fn newest(versions: Vec<String>) -> Option<String> {
     })
 }
 
-/// The versions that a remote has of a pod: numbers first, by size, then other names.
-pub async fn list(address: &Address) -> Result<Vec<String>, RemoteError> {
-    let mut versions = open(address)?.versions().await?;
-    versions.sort_by_key(|version| (version.parse::<u64>().unwrap_or(u64::MAX), version.clone()));
-    Ok(versions)
-}
-
 /// Fetches a pod file in one piece to a local file, which is there whole or not at all; what is in it
 /// is for its reader to check. Returns its bytes.
 pub async fn fetch(

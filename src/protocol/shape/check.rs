@@ -176,8 +176,7 @@ fn broken_constraints(kind: &Kind, value: &Value) -> Option<Vec<String>> {
         }
         (Kind::Boolean, Value::Bool(_))
         | (Kind::Blob, Value::String(_))
-        | (Kind::Timestamp, Value::Number(_) | Value::String(_))
-        | (Kind::Any, _) => Vec::new(),
+        | (Kind::Timestamp, Value::Number(_) | Value::String(_)) => Vec::new(),
         _ => return None,
     })
 }
@@ -274,9 +273,6 @@ fn decimal(number: f64) -> String {
 }
 
 fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
-    if let Kind::NotNull(kind) = kind {
-        return wrong_type(kind, value);
-    }
     let found = match value {
         Value::Null => "NULL",
         Value::Bool(true) => "TRUE_VALUE",
@@ -294,10 +290,9 @@ fn wrong_type(kind: &Kind, value: &Value) -> ApiError {
         Kind::Boolean => "a Boolean",
         Kind::Blob => "a Blob",
         Kind::Timestamp => "a Timestamp",
-        Kind::Any | Kind::NotNull(_) => "anything",
         Kind::List { .. } => "a List",
         Kind::Map { .. } | Kind::Structure(_) => "a Structure",
-        Kind::Judged { kind, .. } => return wrong_type(kind, value),
+        Kind::NotNull(kind) | Kind::Judged { kind, .. } => return wrong_type(kind, value),
     };
     ApiError::new(ErrorCode::Serialization, format!("{found} can not be converted to {wanted}"))
 }
@@ -320,14 +315,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::shape::{length, map, one_of, pattern};
+    use crate::protocol::shape::{length, one_of, pattern};
 
     const MEMBERS: &[Member] = &[
         Member::body("Name", pattern(1, 3, "[a-z]+")).required(),
         Member::body("Size", Kind::Integer(1, 9)),
         Member::body("Tags", Kind::List { length: None, item: &length(1, 2) }),
         Member::body("Inner", Kind::Structure(&[Member::body("Mode", one_of(&["A", "B"]))])),
-        Member::body("Weights", map(&length(1, 2), &Kind::Float(0.0, 1.0))),
+        Member::body("Weights", Kind::Map { length: None, key: &length(1, 2), value: &Kind::Float(0.0, 1.0) }),
     ];
 
     fn message(input: &Value) -> String {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::invoke;
-use crate::invoke::{Invoked, Request};
+use crate::invoke::{InvokeRequest, Invoked};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::qualifier::Version;
 use crate::protocol::answer::{Answer, no_content};
@@ -161,10 +161,10 @@ async fn accept(services: &Services, call: &Call, operation: invoke::Operation) 
 
 /// The request of a call. A function gets the client context of synchronous invocations only, as on AWS; nor
 /// does `InvokeAsync` hand a trace id on.
-fn request(call: &Call, operation: invoke::Operation) -> Result<Request, ApiError> {
+fn request(call: &Call, operation: invoke::Operation) -> Result<InvokeRequest, ApiError> {
     let trace_id = Some(call.header("x-amzn-trace-id")).filter(|trace| !trace.is_empty());
     let context = call.text("ClientContext").map(client_context).transpose()?;
-    Ok(Request {
+    Ok(InvokeRequest {
         operation,
         request_id: call.request_id.clone(),
         reference: call.function()?,
