@@ -43,6 +43,9 @@ mod disk;
 pub mod environments;
 #[cfg(feature = "sealed")]
 mod environments;
+#[cfg(not(feature = "sealed"))]
+pub mod front;
+#[cfg(feature = "sealed")]
 mod front;
 mod invoke;
 #[cfg(not(feature = "sealed"))]

@@ -5,7 +5,7 @@
 //! each. Binding, validation and the form of answers and errors follow from the row and the dialect.
 
 pub mod answer;
-mod binding;
+pub mod binding;
 pub mod call;
 pub mod codec;
 pub mod error;
