@@ -37,6 +37,7 @@ FIRST = {"PublishLayerVersionRequest": ["LayerName", "Description", "Content", "
 ORDERS = {
     "EventSourcePosition": ["LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"],
     "InvokeMode": ["RESPONSE_STREAM", "BUFFERED"],
+    "RecursiveLoop": ["Terminate", "Allow"],
 }
 
 GENERATED = "//! Written by scripts/aws-model from botocore {}; do not edit.\n\n"

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BlobError, code_tree, io_error};
 use crate::disk;
@@ -20,7 +20,7 @@ use crate::model::uses::BlobUses;
 const ABANDONED: Duration = Duration::from_secs(15 * 60);
 
 /// What was removed, or would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Collected {
     /// Whether nothing was removed, only counted.
     pub dry_run: bool,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BlobError, digest, io_error};
 use crate::disk;
@@ -17,7 +17,7 @@ use crate::model::resource::Resource;
 use crate::model::state::State;
 
 /// What a verification found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// Whether nothing is damaged.
     pub whole: bool,

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use indicatif::HumanBytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
-use super::terminal::{print, spinner};
+use super::terminal::{self, print, spinner};
 use crate::blobs::upkeep;
-use crate::ledger::compact::Keep;
+use crate::ledger::compact::{Compaction, Keep};
 
 /// Drop history: one event that holds everything takes the place of all events before it.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<(), CliError> {
     let target = options.target.open()?;
     let spinner = spinner("compacting");
-    let compaction = match target {
+    let compaction: Compaction = match target {
         Target::Server(client) => {
             let keep = json!({ "keep_days": options.keep_days, "keep_events": options.keep_events });
             client.post("/_larder/compact", &keep).await?
@@ -44,20 +44,19 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             let compaction =
                 upkeep::compact(&offline.data_dir, &offline.ledger, keep).map_err(|error| error.to_string())?;
             offline.ledger.close().map_err(|error| error.to_string())?;
-            json!(compaction)
+            compaction
         }
     };
     spinner.finish_and_clear();
-    print(&if options.json { compaction.to_string() } else { summary(&compaction) });
+    print(&if options.json { terminal::compact(&compaction) } else { summary(&compaction) });
     Ok(())
 }
 
-fn summary(compaction: &Value) -> String {
-    let number = |name: &str| compaction[name].as_u64().unwrap_or_default();
+fn summary(compaction: &Compaction) -> String {
+    let Compaction { begins, dropped, freed_bytes } = *compaction;
+    let freed = HumanBytes(freed_bytes);
     format!(
-        "dropped {} events: history begins at event {}; freed {} (`larder gc` frees the blobs that only they named)",
-        number("dropped"),
-        number("begins"),
-        HumanBytes(number("freed_bytes")),
+        "dropped {dropped} events: history begins at event {begins}; freed {freed} (`larder gc` frees the blobs that only \
+         they named)"
     )
 }

@@ -9,6 +9,7 @@ use super::entry_text::change_text;
 use super::error::CliError;
 use super::target::{Offline, OutputOptions, Target, TargetOptions};
 use super::terminal::{pretty, print};
+use crate::desk::answers::Differences;
 use crate::desk::history;
 use crate::model::state::State;
 
@@ -28,10 +29,10 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or_else(|| {
         "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`".to_owned()
     })?;
-    let difference = if is_path(from) || is_path(to) {
+    let difference: Differences = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
         let (from, to) = (side(from, &target).await?, side(to, &target).await?);
-        history::differences(from, to, secrets).value()
+        history::differences(from, to, secrets)?.whole()?
     } else {
         match target.open_for(show_secrets).await? {
             Target::Server(client) => {
@@ -41,14 +42,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             }
             Target::Folder(offline) => {
                 let difference = history::diff(&offline.ledger, from, to, show_secrets);
-                difference.map_err(|error| error.to_string())?.value()
+                difference.map_err(|error| error.to_string())?.whole()?
             }
         }
     };
     if json {
         print(&pretty(&difference));
     } else {
-        for resource in difference["resources"].as_array().into_iter().flatten() {
+        for resource in &difference.resources {
             print(&change_text(resource));
         }
     }

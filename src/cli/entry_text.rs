@@ -4,51 +4,58 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::terminal::plain;
+use crate::desk::answers::Entry;
+use crate::ledger::difference::{Change, Difference};
 
 /// One entry of the log, as a version-control log shows it.
-pub fn entry_text(entry: &Value) -> String {
-    let head = format!("event {}  {}", entry["sequence"], plain(&entry["kind"]));
+pub fn entry_text(entry: &Entry) -> String {
+    let event = &entry.event;
+    let head = format!("event {}  {}", event.sequence, plain(&event.kind));
     let mut lines = vec![styled(Style::new().bold(), &head)];
-    let who = [("Key", "access_key_id"), ("Agent", "user_agent"), ("Request", "request_id"), ("Date", "time")];
-    for (label, member) in who {
-        let value = plain(&entry[member]);
-        if !value.is_empty() {
-            lines.push(format!("{:<9}{value}", format!("{label}:")));
-        }
+
+    let who = [
+        ("Key:", &event.access_key_id),
+        ("Agent:", &event.user_agent),
+        ("Request:", &event.request_id),
+        ("Date:", &event.time),
+    ];
+    let told = who.into_iter().filter(|(_, value)| !value.is_empty());
+    lines.extend(told.map(|(label, value)| format!("{label:<9}{}", plain(value))));
+    if let Some(cause) = event.details.as_ref().map(|details| &details["cause"]).filter(|cause| cause.is_object()) {
+        lines.push(format!("{:<9}{cause}", "Cause:"));
     }
-    if let Some(details) = entry.get("details").filter(|details| details["cause"].is_object()) {
-        lines.push(format!("{:<9}{}", "Cause:", details["cause"]));
-    }
+
     lines.push(String::new());
-    for change in entry["changes"].as_array().into_iter().flatten() {
-        lines.push(change_text(change));
-    }
+    lines.extend(entry.changes.iter().map(change_text));
     lines.extend(summary_text(entry));
     lines.join("\n") + "\n"
 }
 
 /// How many resources an entry changed, where they are too many to be listed.
-fn summary_text(entry: &Value) -> Option<String> {
-    let counts = entry.get("summary")?.as_object()?;
-    let of_change = |(change, kinds): (&String, &Value)| -> Vec<String> {
-        let kinds = kinds.as_object().into_iter().flatten();
-        kinds.map(|(kind, count)| format!("{count} {kind} {change}")).collect()
-    };
-    let counts: Vec<_> = counts.iter().flat_map(of_change).collect();
-    Some(format!("    {}; `larder show {}` lists them", counts.join(", "), entry["sequence"]))
+fn summary_text(entry: &Entry) -> Option<String> {
+    let counts = entry.summary.as_ref()?.iter().flat_map(|(change, kinds)| {
+        let of_kind = move |(kind, count): (&String, &u64)| format!("{count} {} {}", plain(kind), plain(change));
+        kinds.iter().map(of_kind)
+    });
+    let counts: Vec<_> = counts.collect();
+    Some(format!("    {}; `larder show {}` lists them", counts.join(", "), entry.event.sequence))
 }
 
 /// One resource's change, with the fields that changed where it was there before and after.
-pub fn change_text(change: &Value) -> String {
-    let (sign, colour, is_whole) = match change["change"].as_str() {
-        Some("added") => ("+", AnsiColor::Green, true),
-        Some("removed") => ("-", AnsiColor::Red, true),
-        _ => ("~", AnsiColor::Yellow, false),
+pub fn change_text(difference: &Difference) -> String {
+    let (sign, colour) = match difference.change {
+        Change::Added => ("+", AnsiColor::Green),
+        Change::Removed => ("-", AnsiColor::Red),
+        Change::Changed => ("~", AnsiColor::Yellow),
     };
-    let mut lines = vec![styled(colour.on_default(), &format!("    {sign} {}", plain(&change["arn"])))];
-    for field in change["fields"].as_array().into_iter().flatten().filter(|_| !is_whole) {
-        let value = |member: &str| field.get(member).map_or_else(|| "(none)".to_owned(), ToString::to_string);
-        lines.push(format!("        {}: {} → {}", plain(&field["path"]), value("old"), value("new")));
+    let mut lines = vec![styled(colour.on_default(), &format!("    {sign} {}", plain(&difference.arn)))];
+    if difference.change == Change::Changed {
+        let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), ToString::to_string);
+        let fields = difference.fields.iter();
+        lines.extend(
+            fields
+                .map(|field| format!("        {}: {} → {}", plain(&field.path), value(&field.old), value(&field.new))),
+        );
     }
     lines.join("\n")
 }

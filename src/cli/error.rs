@@ -92,6 +92,12 @@ impl fmt::Display for CliError {
     }
 }
 
+impl From<serde_json::Error> for CliError {
+    fn from(error: serde_json::Error) -> Self {
+        format!("the answer is not as this version expects it: {error}").into()
+    }
+}
+
 impl From<String> for CliError {
     fn from(message: String) -> Self {
         Self { kind: Kind::Unusable, message }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use indicatif::HumanBytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
-use super::terminal::{print, spinner};
-use crate::blobs::gc;
+use super::terminal::{compact, print, spinner};
+use crate::blobs::gc::{self, Collected};
 
 /// Remove blobs and code trees that no kept event refers to.
 #[derive(Debug, Args)]
@@ -26,28 +26,22 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<(), CliError> {
     let target = options.target.open()?;
     let spinner = spinner("collecting");
-    let collected = match target {
+    let collected: Collected = match target {
         Target::Server(client) => client.post("/_larder/gc", &json!({ "dry_run": options.dry_run })).await?,
         Target::Folder(offline) => {
             let collected = gc::collect(&offline.data_dir, &offline.ledger, options.dry_run);
-            let collected = collected.map_err(|error| error.to_string())?;
             offline.ledger.close().map_err(|error| error.to_string())?;
-            json!(collected)
+            collected.map_err(|error| error.to_string())?
         }
     };
     spinner.finish_and_clear();
-    print(&if options.json { collected.to_string() } else { summary(&collected, options.dry_run) });
+    print(&if options.json { compact(&collected) } else { summary(&collected) });
     Ok(())
 }
 
-fn summary(collected: &Value, dry_run: bool) -> String {
-    let number = |name: &str| collected[name].as_u64().unwrap_or_default();
-    format!(
-        "{} {} blobs, {} code trees and {} leftovers: {}",
-        if dry_run { "would remove" } else { "removed" },
-        number("blobs"),
-        number("trees"),
-        number("leftovers"),
-        HumanBytes(number("freed_bytes")),
-    )
+fn summary(collected: &Collected) -> String {
+    let Collected { dry_run, blobs, trees, leftovers, freed_bytes } = *collected;
+    let verb = if dry_run { "would remove" } else { "removed" };
+    let freed = HumanBytes(freed_bytes);
+    format!("{verb} {blobs} blobs, {trees} code trees and {leftovers} leftovers: {freed}")
 }

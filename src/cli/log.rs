@@ -7,7 +7,8 @@ use clap::Args;
 use super::entry_text::entry_text;
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
-use super::terminal::print;
+use super::terminal::{compact, print};
+use crate::desk::answers::LogPage;
 use crate::desk::history;
 use crate::desk::history::LogQuery;
 
@@ -54,21 +55,20 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     };
     let target = options.target.open_for(options.show_secrets).await?;
     loop {
-        let page = match &target {
+        let page: LogPage = match &target {
             Target::Server(client) => client.get("/_larder/log", &pairs(&query)).await?,
             Target::Folder(offline) => history::log(&offline.ledger, &query).map_err(|error| error.to_string())?,
         };
-        for entry in page["entries"].as_array().into_iter().flatten() {
-            let text = if options.json { entry.to_string() } else { entry_text(entry) };
+        for entry in &page.entries {
+            let text = if options.json { compact(entry) } else { entry_text(entry) };
             if !print(&text) {
                 return Ok(());
             }
         }
-        let seen = page["sequence"].as_u64().unwrap_or_default();
-        match page["next"].as_u64() {
+        match page.next {
             Some(next) => query.since = Some(next.to_string()),
             None if options.follow => {
-                query.since = Some((seen + 1).to_string());
+                query.since = Some((page.sequence + 1).to_string());
                 tokio::time::sleep(FOLLOW).await;
             }
             None => return Ok(()),

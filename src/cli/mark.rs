@@ -6,6 +6,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::print;
+use crate::desk::answers::{Marked, Unmarked};
 use crate::desk::history;
 use crate::model::history::MarkName;
 
@@ -24,28 +25,42 @@ pub struct Options {
 /// Puts or forgets the mark.
 pub async fn run(options: Options) -> Result<(), CliError> {
     MarkName::parse(&options.name)?;
-    let path = format!("/_larder/marks/{}", options.name);
-    let answer = match options.target.open()? {
-        Target::Server(client) if options.delete => client
-            .send(client.request(reqwest::Method::DELETE, &path))
-            .await?
-            .json()
-            .await
-            .map_err(|e| e.to_string())?,
-        Target::Server(client) => client.post(&path, &json!({})).await?,
-        Target::Folder(offline) => {
-            let answer = if options.delete {
-                history::unmark(&offline.ledger, &options.name, cli()).await
-            } else {
-                history::mark(&offline.ledger, &options.name, cli()).await
-            };
-            offline.ledger.close().map_err(|error| error.to_string())?;
-            answer.map_err(|error| error.to_string())?
-        }
-    };
-    match answer["sequence"].as_u64() {
-        Some(sequence) => print(&format!("mark:{} is at {sequence}", options.name)),
-        None => print(&format!("mark:{} is forgotten", options.name)),
-    };
+    let target = options.target.open()?;
+    if options.delete {
+        let Unmarked { deleted } = forget(target, &options.name).await?;
+        print(&format!("mark:{deleted} is forgotten"));
+    } else {
+        let Marked { mark, sequence } = put(target, &options.name).await?;
+        print(&format!("mark:{mark} is at {sequence}"));
+    }
     Ok(())
+}
+
+async fn put(target: Target, name: &str) -> Result<Marked, CliError> {
+    match target {
+        Target::Server(client) => client.post(&path(name), &json!({})).await,
+        Target::Folder(offline) => {
+            let marked = history::mark(&offline.ledger, name, cli()).await;
+            offline.ledger.close().map_err(|error| error.to_string())?;
+            Ok(marked.map_err(|error| error.to_string())?)
+        }
+    }
+}
+
+async fn forget(target: Target, name: &str) -> Result<Unmarked, CliError> {
+    match target {
+        Target::Server(client) => {
+            let answer = client.send(client.request(reqwest::Method::DELETE, &path(name))).await?;
+            Ok(answer.json().await.map_err(|error| error.to_string())?)
+        }
+        Target::Folder(offline) => {
+            let unmarked = history::unmark(&offline.ledger, name, cli()).await;
+            offline.ledger.close().map_err(|error| error.to_string())?;
+            Ok(unmarked.map_err(|error| error.to_string())?)
+        }
+    }
+}
+
+fn path(name: &str) -> String {
+    format!("/_larder/marks/{name}")
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::{plain, pretty, print};
+use crate::desk::answers::Marks;
 use crate::desk::history;
 
 /// Options of `larder marks`.
@@ -19,7 +20,7 @@ pub struct Options {
 
 /// Prints the marks.
 pub async fn run(options: Options) -> Result<(), CliError> {
-    let marks = match options.target.open()? {
+    let marks: Marks = match options.target.open()? {
         Target::Server(client) => client.get("/_larder/marks", &[]).await?,
         Target::Folder(offline) => history::marks(&offline.ledger),
     };
@@ -27,8 +28,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&marks));
         return Ok(());
     }
-    for mark in marks["marks"].as_array().into_iter().flatten() {
-        print(&format!("mark:{:<24} {:>8}  {}", plain(&mark["mark"]), mark["sequence"], plain(&mark["time"])));
+    for mark in &marks.marks {
+        print(&format!("mark:{:<24} {:>8}  {}", plain(&mark.mark), mark.sequence, plain(&mark.time)));
     }
     Ok(())
 }

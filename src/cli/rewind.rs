@@ -8,6 +8,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
+use crate::desk::answers::Rewound;
 use crate::desk::history;
 
 /// Options of `larder rewind`.
@@ -28,7 +29,7 @@ pub struct Options {
 
 /// Rewinds, and says what that changed.
 pub async fn run(options: Options) -> Result<(), CliError> {
-    let rewound = match options.target.open()? {
+    let rewound: Rewound = match options.target.open()? {
         Target::Server(client) => {
             client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?
         }
@@ -43,16 +44,16 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&rewound));
         return Ok(());
     }
-    let count = |name: &str| rewound[name].as_array().map_or(0, Vec::len);
-    for (sign, name) in [("+", "put"), ("-", "removed")] {
-        for arn in rewound[name].as_array().into_iter().flatten() {
-            print(&format!("{sign} {}", plain(arn)));
-        }
+    let (put, removed) = (rewound.put.iter(), rewound.removed.iter());
+    for (sign, arn) in put.map(|arn| ("+", arn)).chain(removed.map(|arn| ("-", arn))) {
+        print(&format!("{sign} {}", plain(arn)));
     }
-    let (put, removed) = (count("put"), count("removed"));
     print(&format!(
-        "the state is that of {} again: {put} resources brought back, {removed} removed (now at {})",
-        rewound["to"], rewound["sequence"]
+        "the state is that of {} again: {} resources brought back, {} removed (now at {})",
+        rewound.to,
+        rewound.put.len(),
+        rewound.removed.len(),
+        rewound.sequence
     ));
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::entry_text::entry_text;
 use super::error::CliError;
 use super::target::{OutputOptions, Target};
 use super::terminal::{pretty, print};
+use crate::desk::answers::Entry;
 use crate::desk::history;
 
 /// Options of `larder show`.
@@ -20,14 +21,14 @@ pub struct Options {
 /// Prints one event.
 pub async fn run(options: Options) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let entry = match target.open_for(show_secrets).await? {
+    let entry: Entry = match target.open_for(show_secrets).await? {
         Target::Server(client) => {
             let query = [("show_secrets", show_secrets.to_string())];
             client.get(&format!("/_larder/log/{}", options.sequence), &query).await?
         }
         Target::Folder(offline) => {
             let shown = history::show(&offline.ledger, options.sequence, show_secrets);
-            shown.map_err(|error| error.to_string())?.value()
+            shown.map_err(|error| error.to_string())?.whole()?
         }
     };
     print(&if json { pretty(&entry) } else { entry_text(&entry) });

@@ -5,6 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::target::{OutputOptions, Target};
 use super::terminal::{plain, pretty, print};
+use crate::desk::answers::Resources;
 use crate::desk::history;
 
 /// Options of `larder state`.
@@ -20,7 +21,7 @@ pub struct Options {
 /// Prints the resources.
 pub async fn run(options: Options) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let state = match target.open_for(show_secrets).await? {
+    let state: Resources = match target.open_for(show_secrets).await? {
         Target::Server(client) => {
             let mut query = vec![("show_secrets", show_secrets.to_string())];
             query.extend(options.at.map(|at| ("at", at)));
@@ -28,16 +29,16 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         }
         Target::Folder(offline) => {
             let state = history::state(&offline.ledger, options.at.as_deref(), show_secrets);
-            state.map_err(|error| error.to_string())?.value()
+            state.map_err(|error| error.to_string())?.whole()?
         }
     };
     if json {
         print(&pretty(&state));
         return Ok(());
     }
-    print(&format!("sequence {}", state["sequence"]));
-    for resource in state["resources"].as_array().into_iter().flatten() {
-        print(&format!("{:<22} {}", plain(&resource["kind"]), plain(&resource["arn"])));
+    print(&format!("sequence {}", state.sequence));
+    for resource in &state.resources {
+        print(&format!("{:<22} {}", plain(&resource.kind), plain(&resource.arn)));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use reqwest::header::{HeaderMap, HeaderValue};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{CliError, Kind, no_data_dir};
@@ -188,11 +189,11 @@ impl Client {
         if self.socket.is_some() {
             return self;
         }
-        let Ok(health) = self.get("/_larder/health", &[]).await else { return self };
+        let Ok(health) = self.get::<Value>("/_larder/health", &[]).await else { return self };
         let folder = health["control"].as_str().map(Path::new).and_then(Path::parent);
         let Some(folder) = folder.filter(|folder| folder.join(control::SOCKET).exists()) else { return self };
         let Ok(owner) = Self::of_data_dir(folder) else { return self };
-        match owner.get("/_larder/health", &[]).await {
+        match owner.get::<Value>("/_larder/health", &[]).await {
             // It may be another machine's path, which leads to another server here.
             Ok(there) if there["store"] == health["store"] => owner,
             _ => self,
@@ -239,13 +240,13 @@ impl Client {
     }
 
     /// GET of JSON.
-    pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         let response = self.send(self.request(reqwest::Method::GET, path).query(query)).await?;
         response.json().await.map_err(|error| error.to_string().into())
     }
 
     /// POST of JSON, answered in JSON.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
         let response = self.send(self.request(reqwest::Method::POST, path).json(body)).await?;
         response.json().await.map_err(|error| error.to_string().into())
     }

@@ -4,20 +4,24 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use serde_json::Value;
+use serde::Serialize;
 
 /// Exit code where the output cannot be written: that of all that could not be done.
 const NOT_WRITTEN: i32 = 2;
 
 /// Text without what a terminal would obey.
-pub fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 /// JSON over several lines.
-pub fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+pub fn pretty(answer: &impl Serialize) -> String {
+    serde_json::to_string_pretty(answer).unwrap_or_default()
+}
+
+/// JSON in one line.
+pub fn compact(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).unwrap_or_default()
 }
 
 /// Prints a line, with its colours where a terminal shows them and `NO_COLOR` is not set; `false` when nobody reads

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::error::{CliError, no_data_dir};
 use super::target::TargetOptions;
-use super::terminal::{print, spinner};
-use crate::blobs::upkeep;
+use super::terminal::{compact, print, spinner};
+use crate::blobs::upkeep::{self, Report};
+use crate::ledger::inspect::Damage;
 
 /// Check every record, event, checkpoint, blob and reference, and the log lines; exit code 1 on damage.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub struct Options {
 
 /// Verifies; a data dir is only read, also one that is damaged or that a server has.
 pub async fn run(options: Options) -> Result<ExitCode, CliError> {
-    let report = match &options.target.data_dir {
+    let report: Report = match &options.target.data_dir {
         None => {
             let client = options.target.client()?;
             client.get("/_larder/verify", &[("deep", options.deep.to_string())]).await?
@@ -40,43 +40,36 @@ pub async fn run(options: Options) -> Result<ExitCode, CliError> {
                 bar.set_message(format!("{what} {count}"));
             });
             bar.finish_and_clear();
-            json!(report.map_err(|error| error.to_string())?)
+            report.map_err(|error| error.to_string())?
         }
     };
-    print(&if options.json { report.to_string() } else { summary(&report) });
-    Ok(if report["whole"] == true { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    print(&if options.json { compact(&report) } else { summary(&report) });
+    Ok(if report.whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn summary(report: &Value) -> String {
-    let number = |name: &str| report[name].as_u64().unwrap_or_default();
+fn summary(report: &Report) -> String {
     let mut lines = vec![format!(
         "events {} to {} in {} records, {} checkpoints, {} blobs, {} segments of log lines",
-        number("begins"),
-        number("last"),
-        number("records"),
-        number("checkpoints"),
-        number("blobs"),
-        number("log_segments"),
+        report.begins, report.last, report.records, report.checkpoints, report.blobs, report.log_segments,
     )];
-    if number("other_checkpoints") > 0 {
-        lines.push(format!("{} checkpoints of another build are skipped at a start", number("other_checkpoints")));
+    if report.other_checkpoints > 0 {
+        lines.push(format!("{} checkpoints of another build are skipped at a start", report.other_checkpoints));
     }
-    let damage = report["damage"].as_array().map(Vec::as_slice).unwrap_or_default();
-    lines.extend(damage.iter().map(place));
-    lines.push(match damage.len() {
+    lines.extend(report.damage.iter().map(place));
+    lines.push(match report.damage.len() {
         0 => "the store is whole".to_owned(),
         count => format!("damaged in {count} places; `larder recover --data-dir DIR --into NEW` saves what is whole"),
     });
     lines.join("\n")
 }
 
-fn place(damage: &Value) -> String {
-    let mut line = format!("damaged: {}", damage["file"].as_str().unwrap_or_default());
-    if let Some(offset) = damage["offset"].as_u64() {
+fn place(damage: &Damage) -> String {
+    let mut line = format!("damaged: {}", damage.file.display());
+    if let Some(offset) = damage.offset {
         let _ = write!(line, ", byte {offset}");
     }
-    if let Some(sequence) = damage["sequence"].as_u64() {
+    if let Some(sequence) = damage.sequence {
         let _ = write!(line, ", event {sequence}");
     }
-    format!("{line}: {}", damage["problem"].as_str().unwrap_or_default())
+    format!("{line}: {}", damage.problem)
 }

@@ -10,13 +10,13 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::pods::{received, refuse};
 use super::{Console, Trusted, respond, time_travel, trust};
 use crate::desk::history;
-use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, inspected, load_from, save_to, saved_json};
+use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, SavedPod, inspected, load_from, save_to};
 use crate::ledger::difference::Secrets;
 use crate::pods::location::{Local, Location};
 use crate::pods::read::Pod;
@@ -36,17 +36,17 @@ pub fn routes() -> Router<Arc<Console>> {
         .route("/_larder/pods/library/{pod}/pull", post(pull))
 }
 
-type Answer = Result<Value, PodsError>;
-
-fn answer(answer: Answer) -> Response {
+fn answer(answer: Result<impl Serialize, PodsError>) -> Response {
     match answer {
-        Ok(value) => Json(value).into_response(),
+        Ok(said) => Json(said).into_response(),
         Err(error) => refuse(&error),
     }
 }
 
 /// Answers off the threads that serve.
-async fn blocking(ask: impl FnOnce() -> Answer + Send + 'static) -> Response {
+async fn blocking<T: Serialize + Send + 'static>(
+    ask: impl FnOnce() -> Result<T, PodsError> + Send + 'static,
+) -> Response {
     match tokio::task::spawn_blocking(ask).await {
         Ok(said) => answer(said),
         Err(error) => super::unavailable(&error),
@@ -104,11 +104,7 @@ async fn save(State(console): State<Arc<Console>>, Path(name): Path<String>, bod
         Err(error) => return super::unavailable(&error),
     };
     match Location::Library(name).store(file, console.pods_dir.as_deref(), |_| {}).await {
-        Ok(place) => {
-            let mut says = saved_json(&saved);
-            says["saved"] = place.into();
-            Json(says).into_response()
-        }
+        Ok(place) => Json(SavedPod { saved: Some(place), ..saved.into() }).into_response(),
         Err(error) => refuse(&error.into()),
     }
 }
@@ -172,9 +168,12 @@ async fn diff(State(console): State<Arc<Console>>, Query(sides): Query<Sides>) -
             states.push(Arc::new(reading.await.map_err(std::io::Error::other)??));
         }
         let (from, to) = (Arc::clone(&states[0]), Arc::clone(&states[1]));
-        Ok(history::differences(from, to, Secrets::Masked).value())
+        Ok(history::differences(from, to, Secrets::Masked)?)
     };
-    answer(comparing.await)
+    match comparing.await {
+        Ok(differences) => respond::long(differences),
+        Err(error) => refuse(&error),
+    }
 }
 
 /// Body of `…/push` and `…/pull`.
@@ -221,7 +220,7 @@ async fn push(
         let library = library::folder(console.pods_dir.as_deref())?;
         let (name, version) = library::find(&library, &pod)?;
         let pushed = remotes::push(&library, &name, version, &address, |_| {}).await;
-        Ok(json!(pushed.map_err(PodError::from)?))
+        Ok(pushed.map_err(PodError::from)?)
     };
     answer(pushing.await)
 }
@@ -230,7 +229,7 @@ async fn pull(State(console): State<Arc<Console>>, Path(name): Path<String>, bod
     let pulling = async {
         let (address, library) = (remote(&console, &body)?, library::folder(console.pods_dir.as_deref())?);
         let pulled = remotes::pull(&address, &library, &name, |_| {}).await;
-        Ok(json!(pulled.map_err(PodError::from)?))
+        Ok(pulled.map_err(PodError::from)?)
     };
     answer(pulling.await)
 }

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use futures_util::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::io::ReaderStream;
 
 use super::{Console, Trusted, respond, time_travel, trust};
-use crate::desk::pods::{CHUNK, LoadQuery, PodsError, SaveRequest, load_from, save_to, saved_json};
+use crate::desk::pods::{CHUNK, LoadQuery, PodsError, SaveRequest, SavedPod, load_from, save_to};
 use crate::ledger::CommitError;
 use crate::pods::transfer::LoadError;
 use crate::pods::{PodError, read};
@@ -27,19 +27,6 @@ pub fn routes() -> Router<Arc<Console>> {
 
 /// Entries of each list that a header takes along: there may be thousands, and clients take some hundred kilobytes.
 const LISTED: usize = 50;
-
-/// What a header says of a pod: the lists are cut, and the counts say how long they were.
-fn header_summary(says: &Value) -> Value {
-    let list = |name: &str| {
-        let entries = says[name].as_array().map_or(&[][..], Vec::as_slice);
-        (json!(&entries[..entries.len().min(LISTED)]), entries.len())
-    };
-    let ((taken_along, taken), (suspects, suspected)) = (list("taken_along"), list("suspects"));
-    json!({
-        "digest": says["digest"], "taken_along": taken_along, "suspects": suspects,
-        "counts": { "taken_along": taken, "suspects": suspected },
-    })
-}
 
 /// What a pod keeps of all variables' values.
 const NO_VALUES: &str = "env:*";
@@ -68,12 +55,11 @@ async fn save(
         Ok(Ok((saved, file, size))) => {
             let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
             let mut response = Response::new(Body::from_stream(stream));
-            let says = saved_json(&saved);
+            let says = SavedPod::from(saved).cut(LISTED);
             let headers = response.headers_mut();
             headers.insert("content-length", size.into());
             headers.insert("content-type", axum::http::HeaderValue::from_static("application/zstd"));
-            let summary = header_summary(&says).to_string();
-            if let Ok(summary) = axum::http::HeaderValue::from_str(&summary) {
+            if let Ok(summary) = axum::http::HeaderValue::from_str(&json!(says).to_string()) {
                 headers.insert("x-larder-pod", summary);
             }
             response

@@ -17,7 +17,7 @@ use crate::desk::long::Long;
 const BUFFER: usize = 64 * 1024;
 
 /// Sends an answer while it is made. The response waits for whoever writes it, and breaks off where that fails.
-pub fn long(long: Long) -> Response {
+pub fn long<T: Send + 'static>(long: Long<T>) -> Response {
     let (reader, writer) = duplex(BUFFER);
     let out = io::BufWriter::with_capacity(BUFFER, SyncIoBridge::new(writer));
     let writing = tokio::task::spawn_blocking(move || long.write(out));

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Console, Trusted, respond, trust};
@@ -31,9 +31,9 @@ pub fn routes() -> Router<Arc<Console>> {
 }
 
 /// An answer, or what is wrong as `{"error": …}`.
-pub fn answer(result: Result<Value, HistoryError>) -> Response {
+pub fn answer(result: Result<impl Serialize, HistoryError>) -> Response {
     match result {
-        Ok(value) => Json(value).into_response(),
+        Ok(said) => Json(said).into_response(),
         Err(error) => refuse(&error),
     }
 }
@@ -46,7 +46,7 @@ pub fn refuse(error: &HistoryError) -> Response {
         HistoryError::Rewind(RewindError::NoResource(_) | RewindError::Commit(CommitError::Refused(_))) => {
             StatusCode::NOT_FOUND
         }
-        HistoryError::Rewind(RewindError::Commit(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+        HistoryError::Rewind(RewindError::Commit(_)) | HistoryError::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     if status.is_server_error() {
         tracing::error!(%error, "a question about history has no answer");
@@ -62,9 +62,9 @@ fn status_of(error: &LedgerError) -> StatusCode {
 }
 
 /// Answers from the ledger, off the threads that serve.
-async fn blocking(
+async fn blocking<T: Serialize + Send + 'static>(
     console: Arc<Console>,
-    ask: impl FnOnce(&Ledger) -> Result<Value, HistoryError> + Send + 'static,
+    ask: impl FnOnce(&Ledger) -> Result<T, HistoryError> + Send + 'static,
 ) -> Response {
     match tokio::task::spawn_blocking(move || ask(&console.ledger)).await {
         Ok(result) => answer(result),
@@ -73,9 +73,9 @@ async fn blocking(
 }
 
 /// The same for an answer that is made while it is sent.
-async fn long(
+async fn long<T: Send + 'static>(
     console: Arc<Console>,
-    ask: impl FnOnce(&Ledger) -> Result<Long, HistoryError> + Send + 'static,
+    ask: impl FnOnce(&Ledger) -> Result<Long<T>, HistoryError> + Send + 'static,
 ) -> Response {
     match tokio::task::spawn_blocking(move || ask(&console.ledger)).await {
         Ok(Ok(long)) => respond::long(long),
@@ -129,7 +129,7 @@ async fn state(State(console): State<Arc<Console>>, asker: Asker, Query(query): 
 
 async fn diff(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<Shown>) -> Response {
     let (Some(from), Some(to)) = (query.from, query.to) else {
-        return answer(Err(HistoryError::Invalid("a difference is between `from` and `to`".to_owned())));
+        return refuse(&HistoryError::Invalid("a difference is between `from` and `to`".to_owned()));
     };
     if let Some(refusal) = refusal(asker, query.show_secrets) {
         return refusal;
@@ -149,7 +149,7 @@ struct Rewind {
 async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
     let body: Rewind = match serde_json::from_slice(&body) {
         Ok(body) => body,
-        Err(error) => return answer(Err(HistoryError::Invalid(format!("the body is no rewind: {error}")))),
+        Err(error) => return refuse(&HistoryError::Invalid(format!("the body is no rewind: {error}"))),
     };
     // A sequence may be a number.
     let to = body.to.as_str().map_or_else(|| body.to.to_string(), str::to_owned);

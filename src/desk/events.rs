@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::answers::ShownEvent;
 use crate::ledger::portable;
 use crate::model::event::{Event, Recorded};
 use crate::model::history::Cause;
@@ -9,21 +10,21 @@ use crate::model::history::event::HistoryEvent;
 use crate::model::resource::{Resource, ResourceKey};
 
 /// One event with its place in history; values of functions' variables are masked.
-pub fn show(recorded: &Recorded) -> Value {
+pub fn show(recorded: &Recorded) -> ShownEvent {
     let subject = recorded.event.subject();
-    json!({
-        "sequence": recorded.sequence,
-        "time": recorded.time.to_string(),
-        "kind": recorded.event.name(),
-        "resource": subject.arn,
-        "account": subject.scope.account.as_str(),
-        "region": subject.scope.region.as_str(),
-        "name": subject.name,
-        "request_id": recorded.origin.request_id,
-        "access_key_id": recorded.origin.access_key_id,
-        "user_agent": recorded.origin.user_agent,
-        "details": details(&recorded.event),
-    })
+    ShownEvent {
+        sequence: recorded.sequence,
+        time: recorded.time.to_string(),
+        kind: recorded.event.name().to_owned(),
+        resource: subject.arn,
+        account: subject.scope.account.to_string(),
+        region: subject.scope.region.to_string(),
+        name: subject.name,
+        request_id: recorded.origin.request_id.clone(),
+        access_key_id: recorded.origin.access_key_id.clone(),
+        user_agent: recorded.origin.user_agent.clone(),
+        details: Some(details(&recorded.event)),
+    }
 }
 
 fn details(event: &Event) -> Value {

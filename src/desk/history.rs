@@ -1,12 +1,15 @@
 //! History as JSON: the log, single events, states, differences, rewinds and marks. The endpoints and the command
 //! line, which also looks into data dirs without a server, answer from here.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::answers::{
+    Differences, Entry, EventPage, LogPage, Marked, Marks, Resources, Rewound, ShownEvent, ShownMark, ShownResource,
+    Summary, Unmarked,
+};
 use super::events;
 use super::long::Long;
 use crate::clock;
@@ -60,6 +63,9 @@ pub enum HistoryError {
     /// A rewind was not made.
     #[error(transparent)]
     Rewind(#[from] RewindError),
+    /// It cannot be told in JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 /// Reads a point and finds its sequence.
@@ -73,9 +79,8 @@ pub fn secrets(show: bool) -> Secrets {
     if show { Secrets::Shown } else { Secrets::Masked }
 }
 
-/// A page of the log, oldest first: `{"entries": […], "next": SEQ or null}`. An entry with very many changes has a
-/// `summary` of them instead. Blocking.
-pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<Value, HistoryError> {
+/// A page of the log, oldest first. An entry with very many changes has a summary of them instead. Blocking.
+pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<LogPage, HistoryError> {
     let wanted = Wanted::of(query)?;
     let first = query.since.as_deref().map_or(Ok(0), |since| match since.parse::<u64>() {
         // A sequence is itself meant; of a time, what came after it.
@@ -107,11 +112,11 @@ pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<Value, HistoryError> {
         }
         before = after;
     }
-    Ok(json!({ "entries": entries, "next": next, "sequence": published }))
+    Ok(LogPage { entries, next, sequence: published })
 }
 
-/// A page of events, without what they changed: `{"events": […], "next": SEQ or null}`. Blocking.
-pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<Value, LedgerError> {
+/// A page of events, without what they changed. Blocking.
+pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, LedgerError> {
     // Up to the published state only: what is behind it was not acknowledged yet.
     let published = ledger.state().sequence;
     let begins = ledger.begins();
@@ -126,15 +131,15 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<Value, LedgerE
         }
         next = recorded.sequence + 1;
         let event = events::show(&recorded);
-        bytes += event.to_string().len();
+        bytes += size_of(&event);
         events.push(event);
     }
     let next = Some(next).filter(|next| !events.is_empty() && *next <= published);
-    Ok(json!({ "events": events, "next": next }))
+    Ok(EventPage { events, next })
 }
 
 /// One event with all that it changed. Blocking.
-pub fn show(ledger: &Ledger, sequence: u64, show_secrets: bool) -> Result<Long, HistoryError> {
+pub fn show(ledger: &Ledger, sequence: u64, show_secrets: bool) -> Result<Long<Entry>, HistoryError> {
     let newest = ledger.state().sequence;
     if sequence == 0 || sequence > newest {
         return Err(LedgerError::NotYet { asked: sequence, newest }.into());
@@ -143,13 +148,13 @@ pub fn show(ledger: &Ledger, sequence: u64, show_secrets: bool) -> Result<Long, 
     let recorded = ledger.events(sequence, 1)?.pop().ok_or(LedgerError::NotYet { asked: sequence, newest })?;
     let mut after = (*before).clone();
     after.apply(&recorded.event);
-    let head = entry_head(&recorded);
+    let head = head_of(&recorded);
     drop(recorded);
-    Ok(Long { head, list: "changes", items: changed(before, after.into(), secrets(show_secrets)) })
+    Ok(Long::new(head, "changes", changed(before, after.into(), secrets(show_secrets)))?)
 }
 
-/// All resources of a point: `{"sequence": …, "resources": […]}`. Blocking.
-pub fn state(ledger: &Ledger, at: Option<&str>, show_secrets: bool) -> Result<Long, HistoryError> {
+/// All resources of a point. Blocking.
+pub fn state(ledger: &Ledger, at: Option<&str>, show_secrets: bool) -> Result<Long<Resources>, HistoryError> {
     let state = match at {
         Some(at) => ledger.state_at(sequence(ledger, at)?)?,
         None => ledger.state(),
@@ -158,113 +163,122 @@ pub fn state(ledger: &Ledger, at: Option<&str>, show_secrets: bool) -> Result<Lo
     let resources: Vec<_> = state.resources().collect();
     let items = resources.into_iter().map(move |resource| {
         let key = resource.key();
-        json!({
-            "kind": key.kind().name(), "name": key.name(), "arn": resource.arn(),
-            "value": difference::shown(&resource, secrets),
+        json!(ShownResource {
+            kind: key.kind().name().to_owned(),
+            name: key.name(),
+            arn: resource.arn(),
+            value: difference::shown(&resource, secrets),
         })
     });
-    Ok(Long { head: members([("sequence", state.sequence)]), list: "resources", items: Box::new(items) })
+    Ok(Long::new(json!({ "sequence": state.sequence }), "resources", items)?)
 }
 
 /// What differs between two points of one store. Blocking.
-pub fn diff(ledger: &Ledger, from: &str, to: &str, show_secrets: bool) -> Result<Long, HistoryError> {
+pub fn diff(ledger: &Ledger, from: &str, to: &str, show_secrets: bool) -> Result<Long<Differences>, HistoryError> {
     let side = |text| -> Result<Arc<State>, HistoryError> { Ok(ledger.state_at(sequence(ledger, text)?)?) };
-    Ok(differences(side(from)?, side(to)?, secrets(show_secrets)))
+    Ok(differences(side(from)?, side(to)?, secrets(show_secrets))?)
 }
 
 /// What differs between two states.
-pub fn differences(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> Long {
-    let head = members([("from", from.sequence), ("to", to.sequence)]);
-    Long { head, list: "resources", items: changed(from, to, secrets) }
-}
-
-fn members<const N: usize>(members: [(&str, u64); N]) -> Map<String, Value> {
-    members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+///
+/// # Errors
+/// Never: JSON has all numbers of a sequence.
+pub fn differences(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> Result<Long<Differences>, serde_json::Error> {
+    let head = json!({ "from": from.sequence, "to": to.sequence });
+    Long::new(head, "resources", changed(from, to, secrets))
 }
 
 /// What became of each resource that is not the same in two states.
-pub fn changed(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> Box<dyn Iterator<Item = Value> + Send> {
+pub fn changed(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> impl Iterator<Item = Value> + Send + use<> {
     let keys: Vec<_> = from.changes_to(&to).keys().collect();
-    Box::new(keys.into_iter().map(move |key| json!(difference::at(&key, &from, &to, secrets))))
+    keys.into_iter().map(move |key| json!(difference::at(&key, &from, &to, secrets)))
 }
 
 /// Brings the state back.
-pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Origin) -> Result<Value, HistoryError> {
+pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Origin) -> Result<Rewound, HistoryError> {
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
     let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, clock::now(), origin).await?;
-    let put: Vec<_> = rewound.changes.put.iter().map(Resource::arn).collect();
-    let removed: Vec<_> = rewound.changes.removed.iter().map(ResourceKey::arn).collect();
-    Ok(json!({ "to": rewound.to, "sequence": rewound.sequence, "put": put, "removed": removed }))
+    Ok(Rewound {
+        to: rewound.to,
+        sequence: rewound.sequence,
+        put: rewound.changes.put.iter().map(Resource::arn).collect(),
+        removed: rewound.changes.removed.iter().map(ResourceKey::arn).collect(),
+    })
 }
 
 /// Names the present.
-pub async fn mark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Value, HistoryError> {
+pub async fn mark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Marked, HistoryError> {
     let name = MarkName::parse(name).map_err(HistoryError::Invalid)?;
     let committed = ledger.put_mark(name.clone(), origin).await.map_err(RewindError::from)?;
-    Ok(json!({ "mark": name.as_str(), "sequence": committed.state.sequence }))
+    Ok(Marked { mark: name.to_string(), sequence: committed.state.sequence })
 }
 
 /// Forgets a mark.
-pub async fn unmark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Value, HistoryError> {
+pub async fn unmark(ledger: &Ledger, name: &str, origin: Origin) -> Result<Unmarked, HistoryError> {
     let name = MarkName::parse(name).map_err(HistoryError::Invalid)?;
     let command = HistoryCommand::DeleteMark { name: name.clone() };
     ledger.commit(command.into(), origin, None).await.map_err(RewindError::from)?;
-    Ok(json!({ "deleted": name.as_str() }))
+    Ok(Unmarked { deleted: name.to_string() })
 }
 
 /// All marks.
-pub fn marks(ledger: &Ledger) -> Value {
+pub fn marks(ledger: &Ledger) -> Marks {
     let state = ledger.state();
-    let marks = state
-        .marks
-        .iter()
-        .map(|(name, mark)| json!({ "mark": name.as_str(), "sequence": mark.sequence, "time": mark.time.to_string() }));
-    json!({ "marks": marks.collect::<Vec<_>>() })
+    let shown = state.marks.iter().map(|(name, mark)| ShownMark {
+        mark: name.to_string(),
+        sequence: mark.sequence,
+        time: mark.time.to_string(),
+    });
+    Marks { marks: shown.collect() }
 }
 
 /// An entry of a page, and about how many bytes it has.
-fn entry(recorded: &Recorded, changes: &Changes, from: &State, to: &State, secrets: Secrets) -> (Value, usize) {
-    let mut entry = entry_head(recorded);
-    let (mut shown, mut bytes) = (Vec::new(), 0);
+fn entry(recorded: &Recorded, changes: &Changes, from: &State, to: &State, secrets: Secrets) -> (Entry, usize) {
+    let mut entry = Entry { event: head_of(recorded), summary: None, changes: Vec::new() };
+    let mut bytes = 0;
     for key in changes.keys() {
-        let change = json!(difference::at(&key, from, to, secrets));
-        bytes += change.to_string().len();
+        let change = difference::at(&key, from, to, secrets);
+        bytes += size_of(&change);
         if bytes > ENTRY_BYTES {
-            shown.clear();
-            entry.insert("summary".to_owned(), summary(changes, from));
+            entry.changes.clear();
+            entry.summary = Some(summary(changes, from));
             break;
         }
-        shown.push(change);
+        entry.changes.push(change);
     }
-    entry.insert("changes".to_owned(), shown.into());
-    let entry = Value::from(entry);
-    let size = entry.to_string().len();
+
+    let size = size_of(&entry);
     (entry, size)
 }
 
+/// Bytes of something as JSON.
+fn size_of(shown: &impl Serialize) -> usize {
+    serde_json::to_vec(shown).map_or(0, |json| json.len())
+}
+
 /// What an entry says before its changes.
-fn entry_head(recorded: &Recorded) -> Map<String, Value> {
-    let Value::Object(mut head) = events::show(recorded) else { return Map::new() };
+fn head_of(recorded: &Recorded) -> ShownEvent {
+    let mut head = events::show(recorded);
     // What changed says it better, and with the values before.
     if !matches!(recorded.event, crate::model::event::Event::History(_)) {
-        head.remove("details");
+        head.details = None;
     }
     head
 }
 
 /// How many resources of which kinds came, changed and went.
-fn summary(changes: &Changes, from: &State) -> Value {
-    let mut counts: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+fn summary(changes: &Changes, from: &State) -> Summary {
+    let mut counts = Summary::new();
     let put = changes.put.iter().map(Resource::key).map(|key| {
         let is_there = from.resource(&key).is_some();
         (if is_there { "changed" } else { "added" }, key.kind().name())
     });
     let removed = changes.removed.iter().map(|key| ("removed", key.kind().name()));
     for (change, kind) in put.chain(removed) {
-        *counts.entry(change).or_default().entry(kind).or_default() += 1;
+        *counts.entry(change.to_owned()).or_default().entry(kind.to_owned()).or_default() += 1;
     }
-    json!(counts)
+    counts
 }
 
 /// The entries that are wanted.

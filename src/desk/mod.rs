@@ -1,6 +1,7 @@
 //! What can be done with a store beside calling its services: history, rewinds, pods, upkeep. No HTTP: the console,
 //! the command line and the server's start and end ask here, and get the same answers.
 
+pub mod answers;
 pub mod events;
 pub mod history;
 pub mod long;

@@ -4,18 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::history;
 use super::long::Long;
 use crate::blobs::BlobStore;
 use crate::ledger::Ledger;
-use crate::ledger::difference::Secrets;
+use crate::ledger::difference::{Difference, Secrets};
 use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
 use crate::model::resource::Resource;
 use crate::model::resource_pattern::ResourcePattern;
 use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
+use crate::pods::manifest::Manifest;
 use crate::pods::mapping::{self, Mapping};
 use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
@@ -92,6 +92,9 @@ pub enum PodsError {
     /// A file cannot be used.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// It cannot be told in JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 /// Writes a pod of a store. Blocking.
@@ -118,7 +121,7 @@ pub async fn load_from(
     staging: &Path,
     query: LoadQuery,
     origin: Origin,
-) -> Result<Long, PodsError> {
+) -> Result<Long<LoadedPod>, PodsError> {
     let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
     let strategy = strategy.map_err(PodsError::Invalid)?;
     let staging = staging.to_owned();
@@ -137,36 +140,144 @@ pub async fn load_from(
         let source = query.source.unwrap_or_default();
         transfer::load(ledger, blobs, pod, reception, source, origin).await?
     };
-    Ok(loaded_json(loaded, strategy, query.dry_run, &needed))
+    Ok(told(loaded, strategy, query.dry_run, needed)?)
 }
 
-fn loaded_json(loaded: Loaded, strategy: MergeStrategy, dry_run: bool, needed: &[NeededVariable]) -> Long {
-    let mut head = serde_json::Map::new();
-    head.insert("digest".to_owned(), loaded.digest.to_string().into());
-    head.insert("sequence".to_owned(), loaded.after.sequence.into());
-    head.insert("merge".to_owned(), strategy.to_string().into());
-    head.insert("dry_run".to_owned(), dry_run.into());
-    head.insert("needed_variables".to_owned(), json!(needed));
-    head.insert("inert".to_owned(), loaded.inert.into());
-    let items = history::changed(loaded.before, loaded.after, Secrets::Masked);
-    Long { head, list: "resources", items }
+/// A pod that was loaded, or would be.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LoadedPod {
+    /// The pod's digest.
+    pub digest: String,
+    /// The newest sequence after it.
+    pub sequence: u64,
+    /// How it met what was there.
+    pub merge: String,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Variables that its folders begin with.
+    pub needed_variables: Vec<NeededVariable>,
+    /// Functions that do nothing by themselves, as nobody vouched for them.
+    pub inert: usize,
+    /// What became of each resource that it changed.
+    pub resources: Vec<Difference>,
 }
 
-/// What a pod holds, as JSON.
-pub fn inspected(pod: &Pod) -> Value {
-    let resources: Vec<_> = pod.resources.iter().map(Resource::arn).collect();
-    json!({
-        "digest": pod.digest.to_string(), "manifest": pod.manifest, "resources": resources,
-        "needed_variables": hot_folders::needed(&pod.resources),
-    })
+fn told(
+    loaded: Loaded,
+    strategy: MergeStrategy,
+    dry_run: bool,
+    needed: Vec<NeededVariable>,
+) -> Result<Long<LoadedPod>, serde_json::Error> {
+    let head = LoadedPod {
+        digest: loaded.digest.to_string(),
+        sequence: loaded.after.sequence,
+        merge: strategy.to_string(),
+        dry_run,
+        needed_variables: needed,
+        inert: loaded.inert,
+        resources: Vec::new(),
+    };
+    Long::new(head, "resources", history::changed(loaded.before, loaded.after, Secrets::Masked))
 }
 
-/// What was saved, as JSON.
-pub fn saved_json(saved: &Saved) -> Value {
-    let taken_along = saved.taken_along.iter().map(|(key, by)| json!({ "resource": key.arn(), "needed_by": by.arn() }));
-    let suspects = saved.suspects.iter().map(|(arn, name)| json!({ "resource": arn, "variable": name }));
-    json!({
-        "digest": saved.digest.to_string(), "manifest": saved.manifest,
-        "taken_along": taken_along.collect::<Vec<_>>(), "suspects": suspects.collect::<Vec<_>>(),
-    })
+/// What a pod holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InspectedPod {
+    /// Its digest.
+    pub digest: String,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// ARNs of its resources.
+    pub resources: Vec<String>,
+    /// Variables that its folders begin with.
+    pub needed_variables: Vec<NeededVariable>,
+}
+
+/// Says what a pod holds.
+pub fn inspected(pod: &Pod) -> InspectedPod {
+    InspectedPod {
+        digest: pod.digest.to_string(),
+        manifest: pod.manifest.clone(),
+        resources: pod.resources.iter().map(Resource::arn).collect(),
+        needed_variables: hot_folders::needed(&pod.resources),
+    }
+}
+
+/// A pod that was saved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedPod {
+    /// Its digest.
+    pub digest: String,
+    /// What it says of itself; not in a header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+    /// What the chosen resources need and brought along.
+    pub taken_along: Vec<TakenAlong>,
+    /// Variables in it that look like secrets.
+    pub suspects: Vec<Suspect>,
+    /// How long the lists are, where they were cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<SavedCounts>,
+    /// Where it was put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<String>,
+}
+
+/// A resource that came along.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TakenAlong {
+    /// Its ARN.
+    pub resource: String,
+    /// ARN of one that needs it.
+    pub needed_by: String,
+}
+
+/// A variable that looks like a secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Suspect {
+    /// ARN of the function.
+    pub resource: String,
+    /// The variable's name.
+    pub variable: String,
+}
+
+/// How long the lists of a [`SavedPod`] are.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SavedCounts {
+    /// Resources that came along.
+    pub taken_along: usize,
+    /// Variables that look like secrets.
+    pub suspects: usize,
+}
+
+impl SavedPod {
+    /// The same for a header, which takes that much only: lists of `most` entries, and how long they were.
+    pub fn cut(mut self, most: usize) -> Self {
+        self.counts = Some(self.counts());
+        self.taken_along.truncate(most);
+        self.suspects.truncate(most);
+        self.manifest = None;
+        self
+    }
+
+    /// How long the lists are, or were before they were cut.
+    pub fn counts(&self) -> SavedCounts {
+        let here = SavedCounts { taken_along: self.taken_along.len(), suspects: self.suspects.len() };
+        self.counts.unwrap_or(here)
+    }
+}
+
+impl From<Saved> for SavedPod {
+    fn from(saved: Saved) -> Self {
+        let taken_along = saved.taken_along.iter();
+        let suspects = saved.suspects.into_iter();
+        Self {
+            digest: saved.digest.to_string(),
+            manifest: Some(saved.manifest),
+            taken_along: taken_along.map(|(key, by)| TakenAlong { resource: key.arn(), needed_by: by.arn() }).collect(),
+            suspects: suspects.map(|(resource, variable)| Suspect { resource, variable }).collect(),
+            counts: None,
+            saved: None,
+        }
+    }
 }

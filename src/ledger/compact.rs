@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Folder;
 use super::engine::Engine;
@@ -43,7 +43,7 @@ pub enum Keep {
 }
 
 /// What a compaction did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compaction {
     /// Sequence at which history begins now.
     pub begins: u64,

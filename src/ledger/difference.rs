@@ -1,6 +1,6 @@
 //! What differs between two states, resource by resource and field by field, for people and scripts.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::mask::{MASK, mask};
@@ -9,7 +9,7 @@ use crate::model::resource::{Resource, ResourceKey};
 use crate::model::state::State;
 
 /// What became of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// It came to be.
@@ -21,15 +21,12 @@ pub enum Change {
 }
 
 /// What became of one resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// What happened.
     pub change: Change,
-    /// The resource's place.
-    #[serde(skip)]
-    pub key: ResourceKey,
     /// The resource's kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// Its ARN.
     pub arn: String,
     /// Its name.
@@ -39,16 +36,21 @@ pub struct Difference {
 }
 
 /// A field that changed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Its place: members and indices, joined by dots.
     pub path: String,
     /// Its value before; `None` if there was none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub old: Option<Value>,
     /// Its value now; `None` if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub new: Option<Value>,
+}
+
+/// A value that is there, be it null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Whether values of functions' variables are shown.
@@ -86,7 +88,7 @@ fn difference(key: &ResourceKey, old: Option<&Resource>, new: Option<&Resource>,
         fields.iter_mut().for_each(Field::mask);
     }
     let arn = new.or(old).map_or_else(|| key.arn(), Resource::arn);
-    Difference { change, key: key.clone(), kind: key.kind().name(), arn, name: key.name(), fields }
+    Difference { change, kind: key.kind().name().to_owned(), arn, name: key.name(), fields }
 }
 
 /// The value of a resource as JSON; its place is told by its ARN.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::frame::FrameError;
@@ -17,7 +17,7 @@ use crate::model::uses::BlobUses;
 use crate::runs::state::Runs;
 
 /// Something that is not as it was written.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Damage {
     /// The file.
     pub file: PathBuf,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::event::Event;
 use crate::model::functions::event::FunctionEvent;
@@ -17,7 +17,7 @@ use crate::model::names::{LayerKey, Scope};
 use crate::model::resource::Resource;
 
 /// A variable that a server needs to run what a pod brings.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NeededVariable {
     /// Its name.
     pub variable: String,

@@ -6,7 +6,7 @@ mod faults;
 pub mod hot_folders;
 pub mod library;
 pub mod location;
-mod manifest;
+pub mod manifest;
 pub mod mapping;
 pub mod read;
 pub mod redaction;

@@ -53,11 +53,11 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     write(&contents, &blobs, &mut pod).expect("is written");
     let query = LoadQuery { merge: Some("overwrite".into()), ..LoadQuery::default() };
     let loaded = load_from(&ledger, &blobs, Cursor::new(pod), folder.path(), query, Origin::default()).await;
-    let needed = loaded.expect("is loaded").value()["needed_variables"][0]["variable"].clone();
+    let needed = loaded.expect("is loaded").whole().expect("it is as it says").needed_variables;
     let state = ledger.state();
     let function = state.functions.values().next().expect("is there");
     let variable = HotFolder::portable_variable(function.key.name.as_str());
-    assert_eq!(needed, variable);
+    assert_eq!(needed[0].variable, variable);
     assert_eq!(function.latest.code, Content::Folder(HotFolder(format!("${variable}"))).into());
     ledger.close().expect("closes");
 }

@@ -24,12 +24,12 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<(), CliError> {
     let from = options.reading.open(&options.from).await?;
     let to = options.reading.open(&options.to).await?;
-    let difference = history::differences(from.state().into(), to.state().into(), Secrets::Masked).value();
+    let difference = history::differences(from.state().into(), to.state().into(), Secrets::Masked)?.whole()?;
     if options.reading.json {
         print(&pretty(&difference));
         return Ok(());
     }
-    for resource in difference["resources"].as_array().into_iter().flatten() {
+    for resource in &difference.resources {
         print(&change_text(resource));
     }
     Ok(())

@@ -27,15 +27,15 @@ pub async fn inspect(options: &Options) -> Result<(), CliError> {
     }
     let manifest = &pod.manifest;
     print(&format!("{:<9} {}", "digest", pod.digest));
-    print(&format!("{:<9} {}", "store", plain(&manifest.store.as_str().into())));
+    print(&format!("{:<9} {}", "store", plain(&manifest.store)));
     print(&format!("{:<9} {} ({})", "sequence", manifest.sequence, Timestamp(manifest.time)));
     if let Some(message) = &manifest.message {
-        print(&format!("{:<9} {}", "message", plain(&message.as_str().into())));
+        print(&format!("{:<9} {}", "message", plain(message)));
     }
     for resource in &pod.resources {
-        print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn().into())));
+        print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn())));
     }
-    print_needed(&inspected(&pod));
+    print_needed(&inspected(&pod).needed_variables);
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use std::io::BufReader;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::Value;
 use tokio_util::io::ReaderStream;
 
 use super::transfers::{self, Reading};
@@ -13,7 +12,7 @@ use crate::cli::entry_text::change_text;
 use crate::cli::error::CliError;
 use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::desk::pods::{self, LoadQuery};
+use crate::desk::pods::{self, LoadQuery, LoadedPod};
 use crate::pods::location::Location;
 
 /// Options of `larder pod load`.
@@ -69,20 +68,18 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&loaded));
         return Ok(());
     }
-    let resources = loaded["resources"].as_array().cloned().unwrap_or_default();
-    for resource in &resources {
+    for resource in &loaded.resources {
         print(&change_text(resource));
     }
-    let (count, verb) = (resources.len(), if dry_run { "would change" } else { "changed" });
-    print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded["merge"]), plain(&loaded["digest"])));
-    transfers::print_needed(&loaded);
-    print_inert(&loaded);
+    let (count, verb) = (loaded.resources.len(), if dry_run { "would change" } else { "changed" });
+    print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded.merge), plain(&loaded.digest)));
+    transfers::print_needed(&loaded.needed_variables);
+    print_inert(loaded.inert);
     Ok(())
 }
 
 /// Says that functions do nothing by themselves.
-fn print_inert(loaded: &Value) {
-    let count = loaded["inert"].as_u64().unwrap_or(0);
+fn print_inert(count: usize) {
     if count > 0 {
         print(&format!(
             "{count} functions do nothing unless you invoke them; if you trust the pod, load it again with --trust"
@@ -90,7 +87,7 @@ fn print_inert(loaded: &Value) {
     }
 }
 
-async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value, CliError> {
+async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<LoadedPod, CliError> {
     let bar = transfers::bar();
     bar.set_length(file.metadata().map_or(0, |about| about.len()));
     let file = bar.wrap_async_read(tokio::fs::File::from_std(file));
@@ -101,10 +98,10 @@ async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Value,
     answer?.json().await.map_err(|error| error.to_string().into())
 }
 
-async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<Value, CliError> {
+async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<LoadedPod, CliError> {
     let (blobs, staging) = (Arc::new(super::blobs(&offline)?), offline.data_dir.join("staging"));
     let ledger = Arc::clone(&offline.ledger);
     let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;
     ledger.close().map_err(|error| error.to_string())?;
-    Ok(loaded.map_err(|error| error.to_string())?.value())
+    Ok(loaded.map_err(|error| error.to_string())?.whole()?)
 }

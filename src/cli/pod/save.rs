@@ -5,14 +5,13 @@ use std::io::{BufWriter, Write};
 use clap::Args;
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
-use serde_json::Value;
 
 use super::keys::{Seal, Sink};
 use super::transfers::{self, Library};
 use crate::cli::error::CliError;
 use crate::cli::target::{Client, Target, TargetOptions};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::desk::pods::{self, SaveRequest};
+use crate::desk::pods::{self, SaveRequest, SavedPod, Suspect, TakenAlong};
 use crate::pods::location::Location;
 
 /// Options of `larder pod save`.
@@ -62,11 +61,11 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let mut file = tempfile::NamedTempFile::new_in(location.workshop()).map_err(problem)?;
     let bar = transfers::bar();
     let mut sink = Sink::new(BufWriter::new(bar.wrap_write(file.as_file_mut())), lock.as_ref())?;
-    let says = match to.open_for(true).await? {
+    let saved: SavedPod = match to.open_for(true).await? {
         Target::Server(client) => download(&client, &request, &mut sink, &bar).await?,
         Target::Folder(offline) => {
             let saved = pods::save_to(&offline.ledger, &super::blobs(&offline)?, request, &mut sink);
-            pods::saved_json(&saved.map_err(|error| error.to_string())?)
+            saved.map_err(|error| error.to_string())?.into()
         }
     };
     sink.finish().map_err(problem)?;
@@ -75,9 +74,9 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     bar.finish_and_clear();
     let place = stored.map_err(|error| error.to_string())?;
     if json {
-        print(&pretty(&says));
+        print(&pretty(&saved));
     } else {
-        print(&summary(&says, &place, size));
+        print(&summary(&saved, &place, size));
     }
     Ok(())
 }
@@ -85,33 +84,29 @@ pub async fn run(options: Options) -> Result<(), CliError> {
 /// Entries of a list that are shown.
 const SHOWN: usize = 20;
 
-fn summary(says: &Value, place: &str, size: u64) -> String {
+fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
     let mut lines = Vec::new();
-    for taken in says["taken_along"].as_array().into_iter().flatten().take(SHOWN) {
-        lines.push(format!("  with {}, which {} needs", plain(&taken["resource"]), plain(&taken["needed_by"])));
+    let counts = saved.counts();
+    for TakenAlong { resource, needed_by } in saved.taken_along.iter().take(SHOWN) {
+        lines.push(format!("  with {}, which {} needs", plain(resource), plain(needed_by)));
     }
-    if let Some(more) = more(says, "taken_along") {
-        lines.push(format!("  and {more} more that others need"));
+    if counts.taken_along > SHOWN {
+        lines.push(format!("  and {} more that others need", counts.taken_along - SHOWN));
     }
-    for suspect in says["suspects"].as_array().into_iter().flatten().take(SHOWN) {
+
+    for Suspect { resource, variable } in saved.suspects.iter().take(SHOWN) {
         eprintln!(
             "larder: the variable {} of {} looks like a secret and is in the pod; --redact auto leaves such values out",
-            plain(&suspect["variable"]),
-            plain(&suspect["resource"])
+            plain(variable),
+            plain(resource)
         );
     }
-    if let Some(more) = more(says, "suspects") {
-        eprintln!("larder: {more} more variables look like secrets");
+    if counts.suspects > SHOWN {
+        eprintln!("larder: {} more variables look like secrets", counts.suspects - SHOWN);
     }
-    lines.push(format!("saved {place} ({size} bytes, {})", plain(&says["digest"])));
-    lines.join("\n")
-}
 
-/// How many entries of a list are not shown.
-fn more(says: &Value, list: &str) -> Option<u64> {
-    let here = says[list].as_array().map_or(0, Vec::len) as u64;
-    let all = says["counts"][list].as_u64().unwrap_or(here);
-    all.checked_sub(SHOWN as u64).filter(|more| *more > 0)
+    lines.push(format!("saved {place} ({size} bytes, {})", plain(&saved.digest)));
+    lines.join("\n")
 }
 
 async fn download(
@@ -119,14 +114,15 @@ async fn download(
     request: &SaveRequest,
     target: &mut impl Write,
     bar: &ProgressBar,
-) -> Result<Value, CliError> {
+) -> Result<SavedPod, CliError> {
     let post = client.request(reqwest::Method::POST, "/_larder/pods/save").json(request);
     let response = client.send(post).await?;
     bar.set_length(response.content_length().unwrap_or_default());
     let says = response.headers().get("x-larder-pod").and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
+    let says = says.ok_or_else(|| "the server does not say what is in the pod: it is another version".to_owned())?;
     let mut stream = response.bytes_stream();
     while let Some(bytes) = stream.next().await {
         target.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     }
-    Ok(says.unwrap_or(Value::Null))
+    Ok(says)
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 
 use super::keys::Unseal;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::terminal::{plain, print};
+use crate::pods::hot_folders::NeededVariable;
 use crate::pods::library;
 use crate::pods::location::Location;
 use crate::pods::read::Pod;
@@ -75,10 +75,10 @@ impl Reading {
 }
 
 /// Says which variables a server has to be started with, to find the hot-reload folders of a pod.
-pub fn print_needed(says: &Value) {
-    for needed in says["needed_variables"].as_array().into_iter().flatten() {
-        let (variable, folder) = (plain(&needed["variable"]), plain(&needed["folder"]));
-        print(&format!("{} runs from {folder}: start the server with {variable}=/path", plain(&needed["resource"])));
+pub fn print_needed(needed: &[NeededVariable]) {
+    for NeededVariable { variable, folder, resource } in needed {
+        let (resource, folder, variable) = (plain(resource), plain(folder), plain(variable));
+        print(&format!("{resource} runs from {folder}: start the server with {variable}=/path"));
     }
 }
 
