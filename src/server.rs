@@ -34,6 +34,7 @@ use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console, Trusted};
 use crate::environments::executor::Executor;
+use crate::environments::hot_reload::HotReload;
 use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::Dispatch;
 use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
@@ -42,7 +43,7 @@ use crate::ledger::{CheckpointPolicy, Ledger, Options};
 use crate::reactors;
 use crate::services::Services;
 use crate::services::lambda::code;
-use crate::services::logs::delivery;
+use crate::services::logs::delivery::{self, Delivery};
 use crate::upstream::{AccessOptions, Endpoints, Upstream};
 
 /// The init, built by build.rs.
@@ -61,7 +62,7 @@ const ENVIRONMENTS_END: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Server {
     dispatch: Arc<Dispatch>,
-    delivery: delivery::Delivery,
+    delivery: Delivery,
     services: Arc<Services>,
     console: Arc<Console>,
     pool: Arc<Pool>,
@@ -113,18 +114,9 @@ impl Server {
 
         let doors = Doors::open(options, &settings, &data_dir, listeners).await?;
         let stop = CancellationToken::new();
-        let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
         let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
-        let makers = Makers::open(
-            Arc::clone(&executor),
-            Arc::new(trees),
-            Arc::clone(&ledger),
-            settings.clone(),
-            Arc::clone(&hot_reload),
-            stop.clone(),
-        );
-        let pool = makers.and_then(|makers| Pool::new(makers, Arc::new(sink)));
-        let pool = pool.map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+        let made_of = (Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger));
+        let (pool, delivery) = open_pool(made_of, &settings, &hot_reload, &stop)?;
 
         let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
         let services = Arc::new(Services {
@@ -274,6 +266,20 @@ async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, 
         Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
     });
     Ok(opening.await.map_err(|error| ServerError::Serve(error.into()))??)
+}
+
+/// The environments, and what brings their lines to the log.
+fn open_pool(
+    (executor, trees, ledger): (Arc<dyn Executor>, Arc<CodeTrees>, Arc<Ledger>),
+    settings: &Settings,
+    hot_reload: &Arc<HotReload>,
+    stop: &CancellationToken,
+) -> Result<(Arc<Pool>, Delivery), ServerError> {
+    let (sink, delivery) = delivery::queue(Arc::clone(&ledger));
+    let makers = Makers::open(executor, trees, ledger, settings.clone(), Arc::clone(hot_reload), stop.clone());
+    let pool = makers.and_then(|makers| Pool::new(makers, Arc::new(sink)));
+    let pool = pool.map_err(|source| ServerError::Io { path: settings.run_dir.clone(), source })?;
+    Ok((pool, delivery))
 }
 
 /// Larder's own endpoints over what the server is made of.
