@@ -121,7 +121,9 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 pub fn read_at(path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     #[cfg(test)]
     faults::access(path)?;
-    let (file, mut bytes, mut read) = (File::open(path)?, vec![0; length], 0);
+    let file = File::open(path)?;
+    let mut bytes = vec![0; length];
+    let mut read = 0;
     while read < length {
         match file.read_at(&mut bytes[read..], offset + read as u64)? {
             0 => break,

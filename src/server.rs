@@ -216,7 +216,8 @@ impl Server {
         let stopping = CancellationToken::new();
         let tasks = self.start_reactors(&stopping);
         let link_stop = CancellationToken::new();
-        let (delivered, delivery_stop) = (TaskTracker::new(), CancellationToken::new());
+        let delivered = TaskTracker::new();
+        let delivery_stop = CancellationToken::new();
         delivered.spawn(self.delivery.run(delivery_stop.clone()));
         tasks.spawn(self.doors.link.run(Arc::clone(&self.pool), link_stop.clone()));
         tasks.spawn(Arc::clone(&self.pool).keep());
@@ -258,7 +259,8 @@ impl Server {
 
 /// Opens the store of a data dir, apart from what must not wait.
 async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, ServerError> {
-    let (durability, limits) = (options.durability.0, options.limits.limits());
+    let durability = options.durability.0;
+    let limits = options.limits.limits();
     let store = Options { path: data_dir.join("store"), durability, limits };
     let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
     let log_budget = options.log_budget;
@@ -407,7 +409,8 @@ fn upstream(options: &ServeOptions, listeners: &Listeners) -> Result<Upstream, S
 
 /// The address at which functions call: for those of a remote engine, one that other machines reach.
 fn for_functions(options: &ServeOptions, listeners: &Listeners) -> Result<SocketAddr, ServerError> {
-    let (is_remote, addresses) = (options.containers.link_address.is_some(), listeners.addresses());
+    let is_remote = options.containers.link_address.is_some();
+    let addresses = listeners.addresses();
     let far = addresses.iter().find(|address| is_remote && !address.ip().is_loopback());
     let nowhere = || ServerError::Serve(std::io::ErrorKind::AddrNotAvailable.into());
     far.or(addresses.first()).copied().ok_or_else(nowhere)

@@ -37,7 +37,8 @@ pub struct Socket {
 /// The kernel cannot be asked.
 pub fn find(own: SocketAddr, other: SocketAddr) -> io::Result<Option<Socket>> {
     // One of version 6 that is connected to a version 4 address is found under that.
-    let (own, other) = (canonical(own), canonical(other));
+    let own = canonical(own);
+    let other = canonical(other);
     if answers() { ask(own, other) } else { look_up(own, other) }
 }
 
@@ -121,7 +122,9 @@ pub fn holders(inode: u32) -> impl Iterator<Item = u32> {
 
 /// Asks for exactly one socket.
 fn question(own: SocketAddr, other: SocketAddr) -> Vec<u8> {
-    let (family, protocol, states) = (if own.is_ipv4() { 2 } else { 10 }, 6, u32::MAX);
+    let family = if own.is_ipv4() { 2 } else { 10 };
+    let protocol = 6;
+    let states = u32::MAX;
     let mut message = Vec::with_capacity(HEAD + QUESTION);
     let length = u32::try_from(HEAD + QUESTION).unwrap_or_default();
     message.extend(length.to_ne_bytes());

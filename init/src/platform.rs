@@ -44,7 +44,9 @@ impl PlatformEvent {
 
     /// The event as the Telemetry API and a log of JSON have it.
     pub fn json(&self) -> String {
-        let (time, kind, record) = (rfc3339(self.time_ms), &self.kind, &self.record);
+        let time = rfc3339(self.time_ms);
+        let kind = &self.kind;
+        let record = &self.record;
         format!("{{\"time\":\"{time}\",\"type\":\"{kind}\",\"record\":{record}}}")
     }
 }
@@ -296,7 +298,8 @@ pub fn report(
     metrics: Metrics,
 ) -> PlatformEvent {
     let Metrics { duration_us, memory_mb, max_memory_mb, init_us, restore_us } = metrics;
-    let (ms, billed) = (milliseconds(duration_us), duration_us.div_ceil(1000));
+    let ms = milliseconds(duration_us);
+    let billed = duration_us.div_ceil(1000);
     let mut figures = fields(json!({
         "durationMs": ms, "billedDurationMs": billed, "memorySizeMB": memory_mb, "maxMemoryUsedMB": max_memory_mb,
     }));
@@ -309,7 +312,8 @@ pub fn report(
         line = format!("{line}Init Duration: {:.2} ms\t", milliseconds(init_us));
     }
     if let Some(restore_us) = restore_us {
-        let (ms, billed) = (milliseconds(restore_us), restore_us.div_ceil(1000));
+        let ms = milliseconds(restore_us);
+        let billed = restore_us.div_ceil(1000);
         figures.insert("restoreDurationMs".into(), json!(ms));
         figures.insert("billedRestoreDurationMs".into(), json!(billed));
         line = format!("{line}Restore Duration: {ms:.2} ms\tBilled Restore Duration: {billed} ms\t");
@@ -328,7 +332,8 @@ pub fn report(
 /// The `XRAY` line of a sampled invocation, behind its report.
 fn sampled(header: &str) -> Option<String> {
     let part = |name: &str| header.split(';').find_map(|part| part.trim().strip_prefix(name));
-    let (root, segment) = (part("Root=")?, part("Parent=")?);
+    let root = part("Root=")?;
+    let segment = part("Parent=")?;
     (part("Sampled=") == Some("1")).then(|| format!("XRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t\n"))
 }
 

@@ -199,7 +199,8 @@ async fn exchange(
         let interest = if outbox.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         let ready = connection.stream.ready(interest).await?;
         if ready.is_writable() {
-            let (had_room, took_chunks) = (outbox.has_log_room(), outbox.has_chunk_room());
+            let had_room = outbox.has_log_room();
+            let took_chunks = outbox.has_chunk_room();
             write_waiting(connection, outbox)?;
             if !had_room && outbox.has_log_room() || !took_chunks && outbox.has_chunk_room() {
                 return Ok(None);

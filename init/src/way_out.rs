@@ -33,7 +33,9 @@ pub fn is_open(process: &str) -> bool {
 fn has_route(four: &str, six: &str) -> bool {
     let is_default = |line: &str| {
         let mut fields = line.split_whitespace();
-        let (device, to, mask) = (fields.next(), fields.next(), fields.nth(5));
+        let device = fields.next();
+        let to = fields.next();
+        let mask = fields.nth(5);
         device.is_some_and(|device| device != "lo") && to == Some("00000000") && mask == Some("00000000")
     };
     let is_default_six = |line: &str| {

@@ -47,7 +47,8 @@ impl XrayDaemon {
 
     /// Puts its address into the variables of the runtime.
     pub fn tell(&self, variables: &mut Vec<(String, String)>) {
-        let (ip, port) = (self.address.ip().to_string(), self.address.port().to_string());
+        let ip = self.address.ip().to_string();
+        let port = self.address.port().to_string();
         for (name, value) in [
             ("AWS_XRAY_DAEMON_ADDRESS", self.address.to_string()),
             ("_AWS_XRAY_DAEMON_ADDRESS", ip),

@@ -131,7 +131,8 @@ impl Trial {
     fn start(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(20);
         let ledger = loop {
-            let (path, limits) = (self.data_dir().join("store"), Limits::default());
+            let path = self.data_dir().join("store");
+            let limits = Limits::default();
             let options = Options { path, durability: Durability::Always, limits };
             match Ledger::open_with(options, CheckpointPolicy { events: 7, bytes: u64::MAX }) {
                 Err(error) if error.is_held() && Instant::now() < deadline => {
@@ -214,7 +215,8 @@ impl Trial {
         bytes.extend(self.count.to_le_bytes());
         let size = bytes.len() as u64;
         let Ok(staged) = blobs.stage(Bytes::from(bytes)) else { return };
-        let (key, code) = (key(function), Content::Zip { blob: staged.id, size }.into());
+        let key = key(function);
+        let code = Content::Zip { blob: staged.id, size }.into();
         let command = if ledger.state().function(&key).is_some() {
             FunctionCommand::UpdateFunctionCode(UpdateFunctionCode {
                 key,
@@ -252,7 +254,9 @@ impl Trial {
     fn settle(&self) {
         let (ledger, _) = self.store();
         for ((key, version), deployment) in &ledger.state().unsettled {
-            let (key, version, deployment) = (key.clone(), *version, *deployment);
+            let key = key.clone();
+            let version = *version;
+            let deployment = *deployment;
             let settle = FunctionCommand::SettleFunction { key, version, deployment, failure: None };
             // What is not settled now is settled later.
             let _ = self.runtime.block_on(ledger.commit(settle.into(), Origin::default(), None));
@@ -379,7 +383,8 @@ fn a_failed_index_costs_nothing_and_is_made_anew() {
 fn a_rewind_beside_a_compaction_has_its_code() {
     let mut trial = Trial::new();
     trial.act(&Act::Put(vec![(0, 3_000), (1, 40_000)]));
-    let (then, old) = (trial.store().0.state().sequence, trial.codes());
+    let then = trial.store().0.state().sequence;
+    let old = trial.codes();
     trial.act(&Act::Put(vec![(0, 4_000), (1, 41_000)]));
     let ledger = Arc::clone(&trial.open.as_ref().expect("is open").0);
     let began = std::sync::Once::new();

@@ -89,7 +89,8 @@ impl BlobStore {
     /// Stores `bytes`: a large blob is on disk when this returns, a small one when its attachment is
     /// committed. Blocking.
     pub fn stage(&self, bytes: Bytes) -> Result<Staged, BlobError> {
-        let (id, size) = (digest(&bytes), bytes.len() as u64);
+        let id = digest(&bytes);
+        let size = bytes.len() as u64;
         self.small.held().hold(id);
         if bytes.len() > SMALL {
             self.write_file(&id, &bytes)?;
@@ -185,7 +186,8 @@ impl BlobStore {
 /// Whether a file is there and its bytes have the digest `id`.
 pub fn is_whole(path: &Path, id: &BlobId) -> bool {
     let read = || {
-        let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
+        let mut file = File::open(path)?;
+        let mut hasher = Sha256::new();
         std::io::copy(&mut file, &mut hasher)?;
         Ok::<_, std::io::Error>(hasher.finalize())
     };

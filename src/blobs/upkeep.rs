@@ -176,7 +176,8 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
     let recovered = recover::recover(&data_dir.join("store"), to, into)?;
     let folder = into.join("blobs").join("sha256");
     disk::create_folder(&folder).map_err(io_error(&folder))?;
-    let (mut missing, mut lacking) = (Vec::new(), HashSet::new());
+    let mut missing = Vec::new();
+    let mut lacking = HashSet::new();
     for id in recovered.uses.blobs.iter().filter(|id| !recovered.small.contains(id)) {
         if let Some(problem) = missing_or_damaged(data_dir, id, true) {
             missing.push(problem);
@@ -187,7 +188,8 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
         disk::copy(&blob_path(data_dir, id), &to).map_err(io_error(&to))?;
     }
     disk::sync_folder(&folder).map_err(io_error(&folder))?;
-    let (store, new_store) = (data_dir.join("store"), into.join("store"));
+    let store = data_dir.join("store");
+    let new_store = into.join("store");
     log_lines::inspect::copy(&store, &new_store)?;
     let damaged = log_lines::inspect::inspect(&new_store, true)?.damage.into_iter();
     missing.extend(damaged.map(|damage| format!("log lines of {}: {}", damage.file.display(), damage.problem)));

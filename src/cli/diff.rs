@@ -31,7 +31,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     })?;
     let difference: Differences = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
-        let (from, to) = (side(from, &target).await?, side(to, &target).await?);
+        let from = side(from, &target).await?;
+        let to = side(to, &target).await?;
         history::differences(from, to, secrets)?.whole()?
     } else {
         match target.open_for(show_secrets).await? {

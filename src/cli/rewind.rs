@@ -44,7 +44,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&rewound));
         return Ok(());
     }
-    let (put, removed) = (rewound.put.iter(), rewound.removed.iter());
+    let put = rewound.put.iter();
+    let removed = rewound.removed.iter();
     for (sign, arn) in put.map(|arn| ("+", arn)).chain(removed.map(|arn| ("-", arn))) {
         print(&format!("{sign} {}", plain(arn)));
     }

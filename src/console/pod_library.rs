@@ -167,7 +167,8 @@ async fn diff(State(console): State<Arc<Console>>, Query(sides): Query<Sides>) -
             let reading = tokio::task::spawn_blocking(move || whole(&local, &staging).map(|pod| pod.state()));
             states.push(Arc::new(reading.await.map_err(std::io::Error::other)??));
         }
-        let (from, to) = (Arc::clone(&states[0]), Arc::clone(&states[1]));
+        let from = Arc::clone(&states[0]);
+        let to = Arc::clone(&states[1]);
         Ok(history::differences(from, to, Secrets::Masked)?)
     };
     match comparing.await {
@@ -227,7 +228,8 @@ async fn push(
 
 async fn pull(State(console): State<Arc<Console>>, Path(name): Path<String>, body: Bytes) -> Response {
     let pulling = async {
-        let (address, library) = (remote(&console, &body)?, library::folder(console.pods_dir.as_deref())?);
+        let address = remote(&console, &body)?;
+        let library = library::folder(console.pods_dir.as_deref())?;
         let pulled = remotes::pull(&address, &library, &name, |_| {}).await;
         Ok(pulled.map_err(PodError::from)?)
     };

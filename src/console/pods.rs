@@ -79,7 +79,8 @@ async fn load(
         Ok(file) => file,
         Err(error) => return refuse(&error),
     };
-    let (ledger, blobs) = (&console.ledger, &console.blobs);
+    let ledger = &console.ledger;
+    let blobs = &console.blobs;
     let origin = time_travel::origin(&headers);
     match load_from(ledger, blobs, std::io::BufReader::new(file), &console.staging, query, origin).await {
         Ok(loaded) => respond::long(loaded),
@@ -90,7 +91,8 @@ async fn load(
 /// The body in a temporary file.
 pub async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsError> {
     let mut file = tempfile::tempfile_in(staging)?;
-    let (mut stream, mut size) = (body.into_data_stream(), 0_u64);
+    let mut stream = body.into_data_stream();
+    let mut size = 0_u64;
     while let Some(bytes) = stream.next().await {
         let bytes = bytes.map_err(std::io::Error::other)?;
         if size == 0 && !read::may_begin_a_pod(&bytes) {

@@ -92,7 +92,9 @@ pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<LogPage, HistoryError> {
     let mut before = (*ledger.state_at((if begins > 1 { first.max(begins) } else { first }).min(published))?).clone();
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let secrets = secrets(query.show_secrets);
-    let (mut entries, mut bytes, mut next) = (Vec::new(), 0, None);
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    let mut next = None;
     for recorded in ledger.events_from(before.sequence + 1) {
         let recorded = recorded?;
         if recorded.sequence > published {
@@ -123,7 +125,9 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, Led
     if from.max(1) < begins {
         return Err(LedgerError::Compacted { begins });
     }
-    let (mut events, mut bytes, mut next) = (Vec::new(), 0, from.max(1));
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    let mut next = from.max(1);
     for recorded in ledger.events_from(from).take(limit) {
         let recorded = recorded?;
         if recorded.sequence > published || bytes >= PAGE_BYTES {

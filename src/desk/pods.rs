@@ -69,7 +69,8 @@ impl LoadQuery {
         });
         let renames: Option<Vec<_>> = renames.collect();
         let renames = renames.ok_or_else(|| PodsError::Invalid("a name is changed by OLD=NEW".to_owned()))?;
-        let (account, region) = (self.account.clone().map(Into::into), self.region.clone().map(Into::into));
+        let account = self.account.clone().map(Into::into);
+        let region = self.region.clone().map(Into::into);
         Ok(Mapping { account, region, renames })
     }
 }
@@ -133,7 +134,8 @@ pub async fn load_from(
     PortableFolders::default().change(&mut resources);
     let needed = hot_folders::needed(&resources);
     pod.replace(resources)?;
-    let (pod, reception) = (Arc::new(pod), Reception { strategy, trusted: query.trust });
+    let pod = Arc::new(pod);
+    let reception = Reception { strategy, trusted: query.trust };
     let loaded = if query.dry_run {
         transfer::preview(ledger, &pod, reception)
     } else {

@@ -86,7 +86,9 @@ impl Environment {
         }
         let work = Mutex::new(work);
         let (init, _) = watch::channel(if initialised { InitPhase::Over } else { InitPhase::Running });
-        let (notice, code, gone) = (Mutex::default(), LoadedCode::default(), CancellationToken::new());
+        let notice = Mutex::default();
+        let code = LoadedCode::default();
+        let gone = CancellationToken::new();
         let timed = Notify::new();
         Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone, timed }
     }

@@ -94,7 +94,8 @@ impl LinkServer {
 
     /// Accepts environments until `stop`; ends when their connections are closed.
     pub async fn run(self, pool: Arc<Pool>, stop: CancellationToken) {
-        let (connections, unknown) = (TaskTracker::new(), Arc::new(Semaphore::new(UNKNOWN)));
+        let connections = TaskTracker::new();
+        let unknown = Arc::new(Semaphore::new(UNKNOWN));
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,

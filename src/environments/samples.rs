@@ -61,7 +61,8 @@ struct NoReport;
 
 impl Report for NoReport {
     fn start(&self) -> PlatformEvent {
-        let (kind, record) = ("platform.start".to_owned(), "{}".to_owned());
+        let kind = "platform.start".to_owned();
+        let record = "{}".to_owned();
         PlatformEvent { time_ms: 0, kind, level: Level::Info, record, line: None }
     }
 

@@ -56,7 +56,8 @@ fn defaults() -> BTreeMap<String, String> {
 fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> BTreeMap<String, String> {
     let FunctionVersion { config, version, modified, .. } = &*target.version;
     let scope = &target.function.scope;
-    let (region, version) = (scope.region.as_str(), version.to_string());
+    let region = scope.region.as_str();
+    let version = version.to_string();
     let stream = log_stream_name(*modified, &version, id);
     let memory = config.memory_mib.to_string();
     let execution_environment = format!("AWS_Lambda_{}", config.runtime);

@@ -127,7 +127,8 @@ impl Bodies {
 
     /// Receives a body to its end, or to where it is too long for anybody.
     async fn gather(&self, mut body: Timed) -> Result<(Body, u64), axum::BoxError> {
-        let (mut kept, mut size) = (Kept::Memory(Pieces::default(), None), 0_u64);
+        let mut kept = Kept::Memory(Pieces::default(), None);
+        let mut size = 0_u64;
         while let Some(frame) = body.frame().await {
             let Ok(bytes) = frame?.into_data() else { continue };
             size += bytes.len() as u64;

@@ -79,7 +79,8 @@ impl Accept for Listeners {
     }
 
     fn ends(stream: &TcpStream) -> Option<Ends> {
-        let (own, other) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+        let own = stream.local_addr().ok()?;
+        let other = stream.peer_addr().ok()?;
         // As early as can be: of who hangs up the kernel tells no more.
         Some(Ends { own, other, caller: Caller::of(own, other) })
     }
@@ -127,7 +128,8 @@ impl Connections {
 
     /// Accepts and serves until it is to stop; then ends when the running requests have been answered.
     pub async fn serve<A: Accept>(self, mut listener: A, stop: CancellationToken) {
-        let (tasks, room) = (TaskTracker::new(), Arc::new(Semaphore::new(self.places.0)));
+        let tasks = TaskTracker::new();
+        let room = Arc::new(Semaphore::new(self.places.0));
         loop {
             let accepted = async {
                 let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
@@ -228,7 +230,8 @@ mod tests {
 
     async fn served(app: Router) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
         let listeners = Listeners::bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("binds");
-        let (address, stop) = (listeners.addresses()[0], CancellationToken::new());
+        let address = listeners.addresses()[0];
+        let stop = CancellationToken::new();
         let bodies = Arc::new(Bodies::new(std::env::temp_dir(), Room::default()));
         let connections = Connections::new(app, bodies, SHORT, Places::one_in(4), LocalUsers::new(&[], &[]));
         let serving = tokio::spawn(connections.serve(listeners, stop.clone()));

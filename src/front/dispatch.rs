@@ -161,7 +161,8 @@ impl Dispatch {
 
     async fn ask_logs(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let (codec, name) = (logs::SERVICE.codec(&parts), rpc_operation(logs::TARGET, &parts));
+        let codec = logs::SERVICE.codec(&parts);
+        let name = rpc_operation(logs::TARGET, &parts);
         let operation = name.and_then(|name| logs::SERVICE.operation(name));
         if operation.is_none() && self.services.upstream.endpoint(ServiceName::Logs.as_str()).is_some() {
             return self.pass(&ServiceName::Logs, Request::from_parts(parts, body), request_id).await;
@@ -222,7 +223,8 @@ fn not_passed(error: &UpstreamError) -> ApiError {
 /// The answer to a caller who may not come in, in its protocol as far as the head of its request shows that.
 pub fn access_denied(message: String, parts: &Parts) -> Response<Body> {
     let service = ServiceName::of_head(&parts.headers, &parts.uri).unwrap_or(ServiceName::Lambda);
-    let (protocol, request_id) = (Protocol::of(service.as_str(), parts), uuid::Uuid::new_v4().to_string());
+    let protocol = Protocol::of(service.as_str(), parts);
+    let request_id = uuid::Uuid::new_v4().to_string();
     let response = match protocol {
         Protocol::RestJson => protocol::error::response(&ApiError::new(ErrorCode::AccessDenied, message)),
         Protocol::Json | Protocol::Cbor => {

@@ -64,7 +64,9 @@ impl Listeners {
             resolved.push((address, address.resolve().await.map_err(error)?));
         }
         let all: Vec<_> = resolved.iter().flat_map(|(_, addresses)| addresses.clone()).collect();
-        let (mut sockets, mut addresses, mut urls) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sockets = Vec::new();
+        let mut addresses = Vec::new();
+        let mut urls = Vec::new();
         for (name, group) in resolved {
             let new: Vec<_> = group.into_iter().filter(|address| !addresses.contains(address)).collect();
             let bound = bind_group(&new, &all).await;
@@ -207,7 +209,8 @@ mod tests {
         let listeners = bind(&["127.0.0.1:0"]).await.expect("binds");
         let port = listeners.addresses()[0].port();
         drop(listeners);
-        let (first, second) = (format!("127.0.0.1:{port}"), format!("localhost:{port}"));
+        let first = format!("127.0.0.1:{port}");
+        let second = format!("localhost:{port}");
         let both = bind(&[&first, &second]).await.expect("binds");
         assert_eq!(both.addresses().iter().filter(|address| address.is_ipv4()).count(), 1);
         let error = bind(&[&first]).await.expect_err("is in use").to_string();

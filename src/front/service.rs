@@ -162,7 +162,8 @@ fn of_old_signature(headers: &HeaderMap, query: &str) -> Option<ServiceName> {
 
 /// The query protocol names action and version, in a form or in the query.
 fn of_form(form: &[u8]) -> Option<ServiceName> {
-    let (mut has_action, mut version) = (false, None);
+    let mut has_action = false;
+    let mut version = None;
     for (name, value) in form_urlencoded::parse(form) {
         match &*name {
             "Action" => has_action = true,

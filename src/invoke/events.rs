@@ -41,7 +41,8 @@ impl Invoker {
     /// Runs an event that was accepted, to its end.
     pub async fn run_event(self: &Arc<Self>, event: WaitingEvent, payload: Bytes) {
         let reference = FunctionReference { key: event.function, qualifier: event.qualifier };
-        let (request_id, function) = (event.request_id, reference.arn());
+        let request_id = event.request_id;
+        let function = reference.arn();
         let request = InvokeRequest {
             operation: Operation::Event,
             request_id: request_id.clone(),

@@ -48,9 +48,11 @@ impl Report for Lines {
 impl Lines {
     /// What ended the invocation beside the function itself.
     fn fault(&self, outcome: &Outcome) -> Option<PlatformEvent> {
-        let (id, time_ms) = (&self.request_id, clock::now().0);
+        let id = &self.request_id;
+        let time_ms = clock::now().0;
         let line = if *outcome == Outcome::TimedOut {
-            let (time, seconds) = (platform::rfc3339(time_ms), f64::from(self.config.timeout_s));
+            let time = platform::rfc3339(time_ms);
+            let seconds = f64::from(self.config.timeout_s);
             format!("{time} {id} Task timed out after {seconds:.2} seconds\n\n")
         } else {
             let (error_type, message) = outcome::failure(outcome, id)?;
@@ -65,7 +67,8 @@ impl Lines {
             Outcome::Response(body) | Outcome::Error { body, .. } => body.len() as u64,
             _ => 0,
         };
-        let (status, trace) = (status(&completed.outcome), Some(self.trace.as_str()));
+        let status = status(&completed.outcome);
+        let trace = Some(self.trace.as_str());
         platform::runtime_done(clock::now().0, &self.request_id, status, trace, (self.duration_us(completed), produced))
     }
 
@@ -128,7 +131,8 @@ mod tests {
             output: b"hello".to_vec(),
         };
         let config = FunctionConfig { memory_mib: 128, timeout_s: 3, ..crate::model::functions::sample_config() };
-        let (config, trace) = (Arc::new(config), "Root=1-0-0;Parent=0;Sampled=0".to_owned());
+        let config = Arc::new(config);
+        let trace = "Root=1-0-0;Parent=0;Sampled=0".to_owned();
         let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace };
         let log = String::from_utf8(log(&completed, &lines, LogFormat::TEXT)).expect("is text");
         assert_eq!(

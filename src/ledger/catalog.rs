@@ -85,7 +85,8 @@ impl Catalog {
 
     /// Reads what came since.
     fn follow(&self, read: &mut Read) -> Result<(), LedgerError> {
-        let (segments, from) = (journal::segments(self.journal.folder())?, read.segment);
+        let segments = journal::segments(self.journal.folder())?;
+        let from = read.segment;
         for (name, path) in segments.iter().filter(|(name, _)| *name >= from) {
             // One that was just compressed has another name, and is read again.
             let inode = std::fs::metadata(path).map_or(0, |found| found.ino());

@@ -283,7 +283,8 @@ mod tests {
         let (folder, ledger, runtime) = store();
         accept((&ledger, &runtime), 0..400);
         end_most((&ledger, &runtime));
-        let (runs, there) = (ledger.runs(), waiting(&ledger));
+        let runs = ledger.runs();
+        let there = waiting(&ledger);
         let mark = HistoryCommand::PutMark { name: MarkName::parse("m").expect("a name") };
         runtime.block_on(ledger.commit(mark.into(), Origin::default(), None)).expect("is put");
         ledger.compact(Keep::Nothing, &|_| true).expect("is compacted");

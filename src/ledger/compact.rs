@@ -66,7 +66,8 @@ pub fn compact(
 ) -> Result<Compaction, LedgerError> {
     let _writing = log.writing();
     let (path, journal, index) = log.parts();
-    let (was, begins) = (log.begins(), begins(log, keep)?);
+    let was = log.begins();
+    let begins = begins(log, keep)?;
     if begins <= was {
         return Ok(Compaction { begins: was, dropped: 0, freed_bytes: 0 });
     }
@@ -175,7 +176,8 @@ fn open_beside(log: &Log, folder: &Path, begins: u64) -> Result<Journal, LedgerE
 /// Writes the journal that history begins at with the state `at`, from the one there is, in which `runs` is under way.
 fn write_beside(log: &Log, folder: &Path, at: &State, runs: &Runs) -> Result<(), LedgerError> {
     let (_, journal, index) = log.parts();
-    let (begins, last) = (at.sequence, journal.last());
+    let begins = at.sequence;
+    let last = journal.last();
     let beside = open_beside(log, folder, begins)?;
     let mut kept = BlobUses::default();
     at.resources().for_each(|resource| kept.add_resource(&resource));
@@ -194,7 +196,8 @@ fn write_beside(log: &Log, folder: &Path, at: &State, runs: &Runs) -> Result<(),
 
 /// Copies events.
 fn copy_events(from: &Journal, to: &Journal, wanted: RangeInclusive<u64>) -> Result<(), LedgerError> {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let mut batch = Vec::new();
+    let mut bytes = 0;
     for record in from.records_from(*wanted.start())? {
         // Behind the last event is nothing that counts.
         let Ok(record) = record else { break };
@@ -214,7 +217,8 @@ fn copy_events(from: &Journal, to: &Journal, wanted: RangeInclusive<u64>) -> Res
 
 /// Copies what began what is under way, and the newest event in any case: no sequence is given twice.
 pub fn copy_runs(from: &Journal, to: &Journal, runs: &Runs) -> Result<(), LedgerError> {
-    let (mut batch, mut bytes) = (Record::default(), 0);
+    let mut batch = Record::default();
+    let mut bytes = 0;
     for record in from.records_since(Name::default(), u64::MAX)? {
         for frame in record?.runs {
             let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;

@@ -119,7 +119,8 @@ fn compare(path: &mut Vec<String>, old: Option<&Value>, new: Option<&Value>, fie
             for name in names {
                 path.push(name);
                 let name = path.last().map(String::as_str).unwrap_or_default();
-                let (old, new) = (old.and_then(|old| member(old, name)), new.and_then(|new| member(new, name)));
+                let old = old.and_then(|old| member(old, name));
+                let new = new.and_then(|new| member(new, name));
                 compare(path, old, new, fields);
                 path.pop();
             }

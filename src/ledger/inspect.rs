@@ -56,7 +56,8 @@ pub struct Inspected {
 
 /// The journal's folder; after a compaction that was cut short it may have its other name.
 pub(super) fn journal_folder(store: &Path) -> PathBuf {
-    let (folder, old) = (store.join("journal"), store.join("journal.old"));
+    let folder = store.join("journal");
+    let old = store.join("journal.old");
     if !folder.is_dir() && old.is_dir() { old } else { folder }
 }
 

@@ -61,7 +61,8 @@ impl std::fmt::Debug for Log {
 impl Log {
     /// Opens or makes the store in the folder `path`.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
-        let (journal_folder, engine_folder) = (path.join("journal"), path.join("sled"));
+        let journal_folder = path.join("journal");
+        let engine_folder = path.join("sled");
         let mut switched = switch::settle(path)?;
         let written = match journal::identity(&journal_folder) {
             Err(error @ LedgerError::DamagedJournal { .. }) => Err(error),
@@ -306,7 +307,8 @@ impl Log {
 
     /// Up to `limit` events from `from` on: from the index, where it is right.
     pub fn page(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LedgerError> {
-        let (from, last) = (from.max(1), self.journal.last());
+        let from = from.max(1);
+        let last = self.journal.last();
         let to = last.min(from.saturating_add(limit as u64).saturating_sub(1));
         if from > to {
             return Ok(Vec::new());
@@ -324,7 +326,8 @@ impl Log {
     /// Sequence of the newest event not later than `time`; 0 if all are later. Times never run back, so that
     /// some reads find it.
     pub fn sequence_at(&self, time: Timestamp) -> Result<u64, LedgerError> {
-        let (mut low, mut high) = (self.begins(), self.journal.last() + 1);
+        let mut low = self.begins();
+        let mut high = self.journal.last() + 1;
         let first = low;
         while low < high {
             let middle = low + (high - low) / 2;
@@ -402,7 +405,8 @@ fn whose(
 /// that was not on disk.
 fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
     // A log that was compacted begins later than with its first event.
-    let (from, last) = (journal.last() + 1, engine.last()?);
+    let from = journal.last() + 1;
+    let last = engine.last()?;
     if from > last {
         return Ok(());
     }

@@ -193,7 +193,8 @@ impl<'a> Anew<'a> {
 
     /// Takes the events up to `last` from the engine.
     fn fill(&mut self, last: u64) -> Result<(), LedgerError> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut batch = Vec::new();
+        let mut bytes = 0;
         for (expected, entry) in (self.next..=last).zip(self.engine.frames_from(self.next)) {
             let (found, frame) = entry?;
             if found != expected {

@@ -180,7 +180,8 @@ impl Ledger {
         checkpoints.model.remove_before(log.begins())?;
         let limits = options.limits.clone();
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let (published, published_runs) = (Arc::clone(&model.state), Arc::clone(&runs.state));
+        let published = Arc::clone(&model.state);
+        let published_runs = Arc::clone(&runs.state);
         let writer = writer::Writer::new(
             Arc::clone(&log),
             checkpoints.clone(),
@@ -360,7 +361,8 @@ impl Ledger {
     /// # Errors
     /// The journal cannot be read up to what is published.
     pub fn blob_uses(&self) -> Result<BlobUses, LedgerError> {
-        let (published, from) = (self.state(), self.log.begins());
+        let published = self.state();
+        let from = self.log.begins();
         let mut uses = BlobUses::default();
         published.resources().for_each(|resource| uses.add_resource(&resource));
         let mut last = from.saturating_sub(1);

@@ -153,7 +153,8 @@ impl Work<'_> {
 
     /// Gets the events up to `last` from the index, or the state after them from a checkpoint; notes what is lost.
     fn bridge(&mut self, last: u64, path: &Path) -> Result<(), LedgerError> {
-        let (from, last) = (self.found.last + 1, last.min(self.to));
+        let from = self.found.last + 1;
+        let last = last.min(self.to);
         if let Some(engine) = self.engine {
             let before = self.found.last;
             // What cannot be read is what is not there.

@@ -57,7 +57,8 @@ impl Reindexer {
     /// Starts; an index without an engine gets one.
     pub fn start(work: Reindex) -> Self {
         let (wake, woken) = mpsc::channel();
-        let (stop, index) = (Arc::clone(&work.stop), Arc::clone(&work.index));
+        let stop = Arc::clone(&work.stop);
+        let index = Arc::clone(&work.index);
         index.tell(Some(wake.clone()));
         let run = move || {
             work.until_there_is_one(&woken);
@@ -186,7 +187,8 @@ impl Reindex {
 
 /// Gives an engine what the journal has from the event `from` on; returns what would be next.
 pub fn follow(journal: &Journal, engine: &Engine, from: u64, go_on: impl Fn() -> bool) -> Result<u64, LedgerError> {
-    let (mut expected, last) = (from, journal.last());
+    let mut expected = from;
+    let last = journal.last();
     for record in journal.records_from(from)? {
         if !go_on() {
             return Err(LedgerError::DamagedMeta("the store is being closed"));

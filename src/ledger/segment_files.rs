@@ -20,7 +20,8 @@ pub struct SegmentFiles {
 impl SegmentFiles {
     /// Puts a compressed segment in the place of one, unless a compaction took that away meanwhile.
     pub fn replace(&self, path: &Path, inode: u64, bytes: &[u8], keep_aside: bool) -> Result<(), LedgerError> {
-        let (new, compressed) = (sealed::write_beside(path, bytes)?, sealed::compressed_name(path));
+        let new = sealed::write_beside(path, bytes)?;
+        let compressed = sealed::compressed_name(path);
         // What is to take its place is what was meant.
         if sealed::unpacked(&new)? != bytes {
             disk::remove_file(&new).map_err(io_error(&new))?;

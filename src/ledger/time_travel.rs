@@ -123,7 +123,8 @@ impl Ledger {
         now: Timestamp,
         origin: Origin,
     ) -> Result<Rewound, RewindError> {
-        let (ledger, point) = (Arc::clone(self), to.clone());
+        let ledger = Arc::clone(self);
+        let point = to.clone();
         let found = tokio::task::spawn_blocking(move || {
             let sequence = ledger.resolve(&point, now)?;
             let target = ledger.state_at(sequence)?;

@@ -128,7 +128,8 @@ impl Writer {
         match self.log.append(decided.record) {
             Ok(bytes) => {
                 self.bytes += bytes;
-                let (model, runs) = (decided.model.sequence, decided.runs.sequence);
+                let model = decided.model.sequence;
+                let runs = decided.runs.sequence;
                 self.model.publish(decided.model, model);
                 self.runs.publish(decided.runs, runs);
                 for (reply, answer) in decided.answers {
@@ -183,7 +184,8 @@ impl Writer {
 
     /// Writes checkpoints in the background when enough events have come since the last ones.
     fn checkpoint_if_due(&mut self) {
-        let (model, runs) = (self.model.state.load_full(), self.runs.state.load_full());
+        let model = self.model.state.load_full();
+        let runs = self.runs.state.load_full();
         let busy = self.checkpointer.as_ref().is_some_and(|running| !running.is_finished());
         let events = model.sequence - self.progress.model + (runs.sequence - self.progress.runs);
         if busy || events == 0 || events < self.policy.events && self.bytes < self.policy.bytes {
@@ -194,7 +196,8 @@ impl Writer {
         // What comes behind these states is written to this segment, or to a later one.
         let (segment, folder) = self.log.newest_segment();
         let runs = RunsCheckpoint { state: runs, segment, folder };
-        let (checkpoints, log) = (self.checkpoints.clone(), Arc::clone(&self.log));
+        let checkpoints = self.checkpoints.clone();
+        let log = Arc::clone(&self.log);
         let write = move || {
             // What they hold must not be more than the journal has on disk.
             let written = log

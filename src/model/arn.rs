@@ -58,7 +58,9 @@ pub fn partition(region: &Region) -> &'static str {
 /// The ARN of a function, unqualified.
 pub fn function(key: &FunctionKey) -> String {
     let scope = &key.scope;
-    let (partition, region, account) = (partition(&scope.region), &scope.region, &scope.account);
+    let partition = partition(&scope.region);
+    let region = &scope.region;
+    let account = &scope.account;
     format!("arn:{partition}:lambda:{region}:{account}:function:{}", key.name)
 }
 
@@ -70,7 +72,9 @@ pub fn qualified(key: &FunctionKey, qualifier: &impl std::fmt::Display) -> Strin
 /// The ARN of a layer.
 pub fn layer(key: &LayerKey) -> String {
     let scope = &key.scope;
-    let (partition, region, account) = (partition(&scope.region), &scope.region, &scope.account);
+    let partition = partition(&scope.region);
+    let region = &scope.region;
+    let account = &scope.account;
     format!("arn:{partition}:lambda:{region}:{account}:layer:{}", key.name)
 }
 
@@ -81,7 +85,8 @@ pub fn layer_version(key: &LayerKey, number: u64) -> String {
 
 /// The ARN of a runtime's version, stable per runtime: Larder has one version of each.
 pub fn runtime_version(region: &Region, runtime: &str) -> String {
-    let (partition, version) = (partition(region), BlobId(Sha256::digest(runtime.as_bytes()).into()).hex());
+    let partition = partition(region);
+    let version = BlobId(Sha256::digest(runtime.as_bytes()).into()).hex();
     format!("arn:{partition}:lambda:{region}::runtime:{version}")
 }
 

@@ -209,7 +209,10 @@ impl RoleSession {
             String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()?
         };
         let mut parts = text.split('/');
-        let (account, role_name, role_id, session_name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let account = parts.next()?;
+        let role_name = parts.next()?;
+        let role_id = parts.next()?;
+        let session_name = parts.next()?;
         Some(Self {
             transitive_tags: parts.map(decoded).collect::<Option<_>>()?,
             account: account.into(),
@@ -284,7 +287,8 @@ mod tests {
         let account = AccountId::from("123456789012");
         let session = RoleSession::of_function("arn:aws:iam::123456789012:role/worker", &"n".repeat(140));
         let of = |seed| Credentials::of(&account, session.as_ref(), &[seed; 32]);
-        let (given, other) = (of(1), of(2));
+        let given = of(1);
+        let other = of(2);
         assert_eq!(given, of(1), "the same after a restart");
         let texts = |given: &Credentials| {
             [given.access_key_id.clone(), given.secret_access_key.clone(), given.session_token.clone()]

@@ -106,7 +106,8 @@ impl HotFolder {
             let absolute = self.0.starts_with('/');
             return if absolute { Ok(self.0.clone()) } else { Err(HotFolderError::Relative(self.0.clone())) };
         };
-        let (folder, variable) = (self.0.clone(), variable.to_owned());
+        let folder = self.0.clone();
+        let variable = variable.to_owned();
         if !is_for_folders(&variable) {
             return Err(HotFolderError::NotForFolders { folder, variable });
         }

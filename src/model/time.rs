@@ -9,10 +9,13 @@ pub struct Timestamp(pub u64);
 impl fmt::Display for Timestamp {
     /// Lambda's `LastModified` form: `2025-11-25T02:38:44.000+0000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, ms_of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        let days = self.0 / 86_400_000;
+        let ms_of_day = self.0 % 86_400_000;
         let (year, month, day) = civil_date(days);
-        let (hour, minute) = (ms_of_day / 3_600_000, ms_of_day / 60_000 % 60);
-        let (second, ms) = (ms_of_day / 1000 % 60, ms_of_day % 1000);
+        let hour = ms_of_day / 3_600_000;
+        let minute = ms_of_day / 60_000 % 60;
+        let second = ms_of_day / 1000 % 60;
+        let ms = ms_of_day % 1000;
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}+0000")
     }
 }

@@ -51,7 +51,8 @@ fn tried(bytes: &[u8], of_pod: &BTreeMap<u8, BlobId>, at: u8, fault: Fault, end:
     trial.expect(of_pod, is_loaded);
     trial.act(end);
     let what = format!("{fault:?} at operation {at}, then {end:?}");
-    let (found, mut after) = (trial.codes(), before.clone());
+    let found = trial.codes();
+    let mut after = before.clone();
     after.extend(of_pod);
     assert!(found == after || found == before && !is_loaded, "{what}: loaded {is_loaded}, {found:?} of {after:?}");
 

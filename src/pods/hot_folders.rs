@@ -194,10 +194,10 @@ mod tests {
         let folder_of_layer = Some(HotFolder(layer.to_owned()));
         config.layers = vec![LayerReference { folder: folder_of_layer, ..LayerReference::unresolved(LAYER) }];
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
-        let (key, code) =
-            (FunctionKey { scope, name: "f-1".into() }, Content::Folder(HotFolder(folder.to_owned())).into());
-        let (revision, modified) =
-            (crate::model::names::RevisionId(uuid::Uuid::nil()), crate::model::time::Timestamp(0));
+        let key = FunctionKey { scope, name: "f-1".into() };
+        let code = Content::Folder(HotFolder(folder.to_owned())).into();
+        let revision = crate::model::names::RevisionId(uuid::Uuid::nil());
+        let modified = crate::model::time::Timestamp(0);
         FunctionEvent::FunctionCodeUpdated { key, code, config: Arc::new(config), revision, modified }.into()
     }
 

@@ -93,7 +93,8 @@ pub(super) fn is_whole(file: &Path, sha256: &str, size: u64) -> bool {
 
 /// SHA-256, in hex, and size of a file.
 pub(super) fn hashed(file: &Path) -> io::Result<(String, u64)> {
-    let (mut file, mut digest) = (File::open(file)?, Sha256::new());
+    let mut file = File::open(file)?;
+    let mut digest = Sha256::new();
     let size = io::copy(&mut file, &mut digest)?;
     Ok((format!("{:x}", digest.finalize()), size))
 }

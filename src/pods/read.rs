@@ -162,13 +162,16 @@ fn manifest_bytes<R: Read>(entries: &mut Entries<'_, R>) -> Result<Vec<u8>, PodE
 /// Unpacks a part under its digest.
 fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Result<(), PodError> {
     if entry.size() != part.size {
-        let (found, size) = (entry.size(), part.size);
+        let found = entry.size();
+        let size = part.size;
         return Err(PodError::Refused(format!("{} has {found} bytes, where its manifest says {size}", part.path)));
     }
     let expected = part.digest();
     let path = folder.join(expected.hex());
     let mut file = File::create(&path).map_err(path_error(&path))?;
-    let (mut hash, mut buffer, mut left) = (Sha256::new(), vec![0; 256 * 1024], part.size);
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut left = part.size;
     while left > 0 {
         let read = entry.read(&mut buffer).map_err(broken)?;
         if read == 0 {

@@ -32,7 +32,8 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
     let bytes = fs::read(&path).map_err(path_error(&path))?;
     let state: State = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
     if state.schema != manifest.schema {
-        let (found, expected) = (state.schema, manifest.schema);
+        let found = state.schema;
+        let expected = manifest.schema;
         return Err(PodError::Refused(format!("{STATE} has schema {found}, its manifest {expected}")));
     }
     let blobs = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest);

@@ -180,7 +180,8 @@ pub async fn load(
     source: String,
     origin: Origin,
 ) -> Result<Loaded, LoadError> {
-    let (store, read) = (Arc::clone(blobs), Arc::clone(&pod));
+    let store = Arc::clone(blobs);
+    let read = Arc::clone(&pod);
     let staged = tokio::task::spawn_blocking(move || {
         let staged = read.blobs().map(|id| store.stage_file(id, &read.blob(&id)));
         staged.filter_map(|staged| staged.map(|staged| staged.attachment).transpose()).collect::<Result<Vec<_>, _>>()

@@ -100,7 +100,8 @@ pub fn pack<R: Read>(
     for part in &manifest.parts {
         let mut hashed = Hashed { reader: open(part)?.take(part.size), hash: Sha256::new() };
         append(&mut archive, &part.path, part.size, &mut hashed)?;
-        let (expected, found) = (part.digest(), BlobId(hashed.hash.finalize().into()));
+        let expected = part.digest();
+        let found = BlobId(hashed.hash.finalize().into());
         if found != expected {
             return Err(PodError::Digest { path: part.path.clone(), expected, found });
         }

@@ -43,7 +43,8 @@ impl Protocol {
 
 /// The answer that says an error.
 pub fn response(error: &ApiError, protocol: Protocol, request_id: &str) -> Response<Body> {
-    let (code, message) = (error.code.name(), error.message.as_deref().unwrap_or_default());
+    let code = error.code.name();
+    let message = error.message.as_deref().unwrap_or_default();
     let (content_type, body) = match protocol {
         Protocol::Query => return xml::error(error, None, request_id),
         Protocol::Ec2 => ("text/xml", xml::ec2_error(error, request_id).into_bytes()),

@@ -44,7 +44,8 @@ impl<S> Service<S> {
 
     /// Runs an operation.
     pub async fn run(&self, operation: &'static Operation<S>, services: &S, received: Received) -> Response<Body> {
-        let (codec, request_id) = (self.codec(&received.parts), received.request_id.clone());
+        let codec = self.codec(&received.parts);
+        let request_id = received.request_id.clone();
 
         let answered = match self.call(operation, services, received) {
             Ok(call) => (operation.handler)(services, call).await,

@@ -81,7 +81,8 @@ impl Reactor {
     fn make_snapshot(&mut self, target: Target, deployment: RevisionId) {
         // A state that changes meanwhile shows it again.
         if self.snapshots.insert((target.function.clone(), target.version.version, deployment)) {
-            let (ledger, pool) = (Arc::clone(&self.ledger), Arc::clone(&self.pool));
+            let ledger = Arc::clone(&self.ledger);
+            let pool = Arc::clone(&self.pool);
             self.tasks.spawn(snapshot(ledger, pool, target, deployment));
         }
     }
@@ -89,11 +90,14 @@ impl Reactor {
     /// Makes ready what environments share, so that no invocation waits for it: a version whose image cannot be had
     /// fails here, with the reason. What may be well at the next try is no fault of the version.
     fn prepare(&mut self, base: Base, target: Target, deployment: RevisionId) {
-        let (key, version) = (target.function.clone(), target.version.version);
+        let key = target.function.clone();
+        let version = target.version.version;
         if !self.preparing.insert((key.clone(), version, deployment)) {
             return;
         }
-        let (ledger, pool, prepared) = (Arc::clone(&self.ledger), Arc::clone(&self.pool), Arc::clone(&self.prepared));
+        let ledger = Arc::clone(&self.ledger);
+        let pool = Arc::clone(&self.pool);
+        let prepared = Arc::clone(&self.prepared);
         self.tasks.spawn(async move {
             // At the server's end it stays as it is, for the next one.
             let Some(outcome) = pool.prepare(&base).await else { return };
@@ -140,7 +144,8 @@ async fn snapshot(ledger: Arc<Ledger>, pool: Arc<Pool>, target: Target, deployme
         }
         Ok(()) => None,
     };
-    let (key, version) = (target.function, target.version.version);
+    let key = target.function;
+    let version = target.version.version;
     let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
     delayed::commit(ledger, "activation", command.into()).await;
 }

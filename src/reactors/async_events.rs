@@ -59,7 +59,8 @@ struct Reactor {
 impl Reactor {
     /// Starts what is due and has room; how long until something else is due.
     fn start_due(&mut self) -> Duration {
-        let (runs, now) = (self.ledger.runs(), clock::now());
+        let runs = self.ledger.runs();
+        let now = clock::now();
         let mut next = Duration::from_secs(3600);
         for (function, queue) in &runs.queues {
             for (due, id) in queue {
@@ -83,7 +84,9 @@ impl Reactor {
     fn start(&mut self, function: &Arc<FunctionKey>, id: RunId) {
         self.running.entry(Arc::clone(function)).or_default().insert(id);
         self.count += 1;
-        let (ledger, invoker, ended) = (Arc::clone(&self.ledger), Arc::clone(&self.invoker), self.ended.clone());
+        let ledger = Arc::clone(&self.ledger);
+        let invoker = Arc::clone(&self.invoker);
+        let ended = self.ended.clone();
         let function = Arc::clone(function);
         self.invoker.spawn(async move {
             run_one(&ledger, &invoker, id).await;

@@ -20,7 +20,8 @@ use crate::ledger::Ledger;
 /// Starts them all, until `stop`. What waits in the state is settled `delay` after it was seen, or little later:
 /// clients were made for a service that shows what is in progress.
 pub fn start(tasks: &TaskTracker, ledger: &Arc<Ledger>, pool: &Arc<Pool>, delay: Duration, stop: &CancellationToken) {
-    let (ledger, pool) = (|| Arc::clone(ledger), || Arc::clone(pool));
+    let ledger = || Arc::clone(ledger);
+    let pool = || Arc::clone(pool);
     tasks.spawn(activation::run(ledger(), pool(), delay, stop.clone()));
     tasks.spawn(capacity_providers::run(ledger(), delay, stop.clone()));
     tasks.spawn(event_sources::run(ledger(), delay, stop.clone()));

@@ -126,12 +126,13 @@ impl Reactor {
 
     /// Brings one allocation on; when to look at it again.
     async fn bring_on(&mut self, wanted: &Wanted) -> Instant {
-        let (now, far) = (Instant::now(), Instant::now() + Duration::from_secs(3600));
+        let now = Instant::now();
+        let far = Instant::now() + Duration::from_secs(3600);
         let provisioned = &wanted.provisioned;
         let allocation =
             self.allocations.entry(wanted.key.clone()).or_insert_with(|| Allocation::new(provisioned.allocation, now));
-        let (settles_at, in_progress) =
-            (allocation.seen + self.delay, provisioned.status == ProvisionedStatus::InProgress);
+        let settles_at = allocation.seen + self.delay;
+        let in_progress = provisioned.status == ProvisionedStatus::InProgress;
         let version = &wanted.target.version;
         let there = self.pool.provisioned_or_expected(&wanted.target.function, version);
         let failure = match &version.state {
@@ -167,8 +168,11 @@ impl Reactor {
     }
 
     fn start(&self, wanted: &Wanted) {
-        let (pool, attempts) = (Arc::clone(&self.pool), self.attempts.clone());
-        let (key, name, target) = (wanted.key.clone(), wanted.provisioned.allocation, wanted.target.clone());
+        let pool = Arc::clone(&self.pool);
+        let attempts = self.attempts.clone();
+        let key = wanted.key.clone();
+        let name = wanted.provisioned.allocation;
+        let target = wanted.target.clone();
         self.tasks.spawn(async move {
             let outcome = pool.provision(&target).await;
             // Nobody listens at the end of the server.
@@ -185,7 +189,8 @@ impl Reactor {
             allocation.failures = 0;
             return;
         };
-        let (function, qualifier) = (&key.0.name, &key.1);
+        let function = &key.0.name;
+        let qualifier = &key.1;
         tracing::warn!(%function, %qualifier, %error, "a provisioned environment could not be had");
         allocation.reason = match error {
             ProvisionError::Init(_) => INIT_FAILURE.to_owned(),

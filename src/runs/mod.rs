@@ -41,7 +41,8 @@ pub struct WaitingEvent {
 impl WaitingEvent {
     /// An event of a function's, with nothing beside.
     pub fn of(function: FunctionKey) -> Self {
-        let (accepted, due) = (Timestamp::default(), Timestamp::default());
+        let accepted = Timestamp::default();
+        let due = Timestamp::default();
         Self {
             function,
             qualifier: None,

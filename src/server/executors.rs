@@ -31,7 +31,9 @@ pub(super) async fn find_executor(
     if options.executor != ExecutorChoice::Sandbox {
         return Ok(Found::Engine(Engine::connect(options.containers.engine()).await));
     }
-    let (options, settings, init) = (options.clone(), settings.clone(), init.to_owned());
+    let options = options.clone();
+    let settings = settings.clone();
+    let init = init.to_owned();
     let made = tokio::task::spawn_blocking(move || sandbox(&options, &settings, init, address)).await;
     let (sandbox, network) = made.map_err(|error| ServerError::Serve(error.into()))??;
     Ok(Found::Sandbox(sandbox, network))
@@ -127,7 +129,8 @@ fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {
 
 /// What every container gets.
 fn container_options(options: &ServeOptions, place: Uuid, address: SocketAddr) -> ContainerOptions {
-    let (environments, containers) = (&options.environments, &options.containers);
+    let environments = &options.environments;
+    let containers = &options.containers;
     if containers.prebuild_images {
         tracing::info!("LAMBDA_PREBUILD_IMAGES has no effect: code is mounted into containers, which copies nothing");
     }

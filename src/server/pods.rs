@@ -39,7 +39,9 @@ impl SaveOnExit {
         let Some((pod, location)) = &self.target else { return Ok(()) };
         let wrong =
             |reason: &dyn std::fmt::Display| ServerError::SavePod { pod: pod.clone(), reason: reason.to_string() };
-        let (ledger, blobs, workshop) = (Arc::clone(ledger), Arc::clone(blobs), location.workshop());
+        let ledger = Arc::clone(ledger);
+        let blobs = Arc::clone(blobs);
+        let workshop = location.workshop();
         let writing = tokio::task::spawn_blocking(move || {
             let mut file = tempfile::NamedTempFile::new_in(workshop)?;
             save_to(&ledger, &blobs, SaveRequest::default(), std::io::BufWriter::new(file.as_file_mut()))?;
@@ -75,7 +77,9 @@ impl Server {
             let trust = options.trust_pods;
             let query = LoadQuery { source: Some(location.source()), trust, ..LoadQuery::default() };
             let origin = Origin { request_id: "load-pod".into(), ..Origin::default() };
-            let (ledger, blobs, staging) = (&self.ledger, &self.services.blobs, &self.console.staging);
+            let ledger = &self.ledger;
+            let blobs = &self.services.blobs;
+            let staging = &self.console.staging;
             let loaded = load_from(ledger, blobs, BufReader::new(file), staging, query, origin).await;
             loaded.map_err(|error| wrong(&error))?;
         }

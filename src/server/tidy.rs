@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn a_wide_data_dir_is_narrowed_but_nobody_elses_folder() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (own, shared) = (folder.path().join("own"), folder.path().join("shared"));
+        let own = folder.path().join("own");
+        let shared = folder.path().join("shared");
         for dir in [&own, &shared] {
             fs::create_dir_all(dir.join("store")).expect("made");
             for wide in [dir.clone(), dir.join("store")] {
@@ -123,16 +124,14 @@ mod tests {
     #[test]
     fn leftovers_go_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (left, kept) = (
-            [
-                "staging/.tmpA",
-                "staging/pod/state.json",
-                "store/checkpoints/.tmpB",
-                "blobs/sha256/.tmpC",
-                "trees/new-d/x",
-            ],
-            ["store/checkpoints/5", "blobs/sha256/ab", "trees/ab/x", "run/link/link.sock", "notes.txt"],
-        );
+        let left = [
+            "staging/.tmpA",
+            "staging/pod/state.json",
+            "store/checkpoints/.tmpB",
+            "blobs/sha256/.tmpC",
+            "trees/new-d/x",
+        ];
+        let kept = ["store/checkpoints/5", "blobs/sha256/ab", "trees/ab/x", "run/link/link.sock", "notes.txt"];
         for file in left.iter().chain(&kept).chain(&["run/probe-7/x"]) {
             let path = folder.path().join(file);
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");

@@ -149,7 +149,8 @@ async fn get_caller_identity(services: &Services, call: Call) -> Answer {
     let account = call.account();
     let state = services.ledger.state();
     if let Some(user) = call.user(&state) {
-        let (arn, user_id) = (user.arn(), user.id.clone());
+        let arn = user.arn();
+        let user_id = user.id.clone();
         return call.answer(&CallerIdentity { arn, user_id, account: account.to_string() });
     }
     let session = call.session.as_ref().filter(|session| session.account == *account);

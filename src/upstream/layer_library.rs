@@ -72,7 +72,8 @@ impl LayerLibrary {
     /// # Errors
     /// It may be there, and cannot be had.
     pub async fn zip(&self, key: &LayerKey, number: u64, limit: u64) -> Result<Option<Bytes>, LayerLibraryError> {
-        let (account, name) = (key.scope.account.as_str(), key.name.as_str());
+        let account = key.scope.account.as_str();
+        let name = key.name.as_str();
         // Names of layers are letters, digits, `-` and `_`: none leads elsewhere.
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !plain(account) || !plain(name) {

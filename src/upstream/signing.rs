@@ -90,7 +90,9 @@ fn scope(request: &Request<Body>) -> Option<(String, String)> {
         None => presigned(request.uri(), SystemTime::now())?,
     };
     let mut parts = credential.rsplit('/');
-    let (_, service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let _ = parts.next()?;
+    let service = parts.next()?;
+    let region = parts.next()?;
     Some((service.to_owned(), region.to_owned()))
 }
 

@@ -106,7 +106,9 @@ impl Pieces {
 pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let end = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::with_capacity(end * 3 / 4));
+    let mut bits = 0_u32;
+    let mut held = 0;
+    let mut bytes = Vec::with_capacity(end * 3 / 4);
     for byte in &text[..end] {
         bits = (bits << 6) | u32::from(sextet(*byte)?);
         held += 6;

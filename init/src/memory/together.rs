@@ -69,7 +69,8 @@ impl Unmapped {
 
     /// The share of memory files that is in no descriptor any more, out of a file `smaps`.
     fn shared(&self, maps: impl BufRead) -> u64 {
-        let (mut counts, mut sum) = (false, 0);
+        let mut counts = false;
+        let mut sum = 0;
         for line in maps.split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
             if let Some((file, name)) = mapping(&line) {
@@ -88,11 +89,13 @@ impl Unmapped {
 /// `7f2c8d000000-7f2c8d021000 rw-s 00000000 00:01 1042    /memfd:name (deleted)`.
 fn mapping(line: &str) -> Option<(File, &str)> {
     let mut fields = line.splitn(6, ' ');
-    let (range, device) = (fields.next()?, fields.nth(2)?);
+    let range = fields.next()?;
+    let device = fields.nth(2)?;
     if !range.contains('-') {
         return None;
     }
-    let (inode, name) = (fields.next()?.parse().ok()?, fields.next().unwrap_or_default().trim_start());
+    let inode = fields.next()?.parse().ok()?;
+    let name = fields.next().unwrap_or_default().trim_start();
     let (major, minor) = device.split_once(':')?;
     let number = |text: &str| u64::from_str_radix(text, 16).ok();
     Some(((nix::sys::stat::makedev(number(major)?, number(minor)?), inode), name))

@@ -58,7 +58,8 @@ impl Rights {
                 Err(error) => return Err(Fault::new("make a mount namespace", error)),
             }
         }
-        let (user, group) = (geteuid(), getegid());
+        let user = geteuid();
+        let group = getegid();
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(refused)?;
         write("/proc/self/setgroups", "deny")?;
         write("/proc/self/uid_map", &format!("{USER} {user} 1\n"))?;

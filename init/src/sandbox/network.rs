@@ -60,7 +60,8 @@ impl Waiter {
     /// Waits until the way is open, in a trial: a real start does not wait here.
     pub fn opened(&mut self, child: Pid) -> Result<(), Fault> {
         let Some(waiter) = &mut self.0 else { return Ok(()) };
-        let (start, mut open_since) = (Instant::now(), None::<Instant>);
+        let start = Instant::now();
+        let mut open_since = None::<Instant>;
         while !matches!(open_since, Some(since) if since.elapsed() > STAYS) {
             if open_since.is_none() && way_out::is_open(&child.to_string()) {
                 open_since = Some(Instant::now());

@@ -92,7 +92,8 @@ pub fn exec_directly(command: &mut Command, argv: &[String], variables: &[(&str,
     let variables = Texts::new(variables.iter().map(|(name, value)| CString::new(format!("{name}={value}"))))?;
     let run = move || {
         // Whole, not their fields: it is they that may go to another thread.
-        let (argv, variables) = (&argv, &variables);
+        let argv = &argv;
+        let variables = &variables;
         // SAFETY: both end with a null, and live in this closure.
         unsafe { libc::execve(argv.addresses[0], argv.addresses.as_ptr(), variables.addresses.as_ptr()) };
         Err(std::io::Error::last_os_error())

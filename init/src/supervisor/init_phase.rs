@@ -127,7 +127,8 @@ impl Supervisor {
     fn refused_start(&mut self, error: &SpawnError) -> Outcome {
         if let Some(start) = self.start.as_ref().filter(|start| start.function.runtime_version.is_empty()) {
             let (entry, arguments) = start.argv.split_at(1.min(start.argv.len()));
-            let (entry, arguments) = (entry.join(" "), arguments.join(" "));
+            let entry = entry.join(" ");
+            let arguments = arguments.join(" ");
             let line = format!(
                 "IMAGE\tLaunch error: {error}\tEntry Point: [{entry}]\tCmd: [{arguments}]\tWorkingDir: [{}]\n",
                 start.working_dir
@@ -147,7 +148,8 @@ impl Supervisor {
             return;
         }
         run.initialised = true;
-        let (duration, phase) = (microseconds(run.started.elapsed()), run.phase);
+        let duration = microseconds(run.started.elapsed());
+        let phase = run.phase;
         if !std::mem::replace(&mut self.init_reported, true) {
             self.init_us = Some(duration);
         }
@@ -227,7 +229,8 @@ impl Supervisor {
         let Some(run) = &self.run else {
             return;
         };
-        let (duration, phase) = (microseconds(run.started.elapsed()), run.phase);
+        let duration = microseconds(run.started.elapsed());
+        let phase = run.phase;
         self.init_reported = true;
         self.drain_output();
         self.tell_extensions();

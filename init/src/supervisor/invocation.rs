@@ -122,7 +122,8 @@ impl Supervisor {
 
     fn tell_unfinished_init(&mut self) {
         if let Some(run) = &self.run {
-            let (duration, phase) = (microseconds(run.started.elapsed()), run.phase);
+            let duration = microseconds(run.started.elapsed());
+            let phase = run.phase;
             self.tell_extensions();
             self.tell(&platform::init_report(now_ms(), &self.facts(), phase, Status::Timeout, duration));
         }
@@ -154,7 +155,8 @@ impl Supervisor {
             _ => invocation.streamed,
         };
         let duration = invocation.handed.map_or(0, |handed| microseconds(handed.elapsed()));
-        let (id, trace) = (&invocation.invoke.request_id, invocation.invoke.trace_id.as_deref());
+        let id = &invocation.invoke.request_id;
+        let trace = invocation.invoke.trace_id.as_deref();
         let event = platform::runtime_done(now_ms(), id, status_of(outcome), trace, (duration, produced));
         self.telemetry.platform(&event);
     }
@@ -172,7 +174,8 @@ impl Supervisor {
         self.last_request_id.clone_from(&invocation.invoke.request_id);
         let duration_us = since.map_or(0, |since| microseconds(since.elapsed()));
         let max_memory_bytes = self.peak_memory();
-        let (init_us, restore_us) = (self.init_us.take(), self.restore_us.take());
+        let init_us = self.init_us.take();
+        let restore_us = self.restore_us.take();
         self.tell_report(&invocation, &outcome, (duration_us, max_memory_bytes), (init_us, restore_us));
         let request_id = invocation.invoke.request_id;
         let finished = Finished { request_id, outcome, duration_us, init_us, restore_us, max_memory_bytes };
@@ -192,7 +195,8 @@ impl Supervisor {
         let memory_mb = self.start.as_ref().map_or(0, |start| start.function.memory_mb);
         let max_memory_mb = max_memory_bytes.div_ceil(1024 * 1024);
         let metrics = Metrics { duration_us, memory_mb, max_memory_mb, init_us, restore_us };
-        let (id, trace) = (&invocation.invoke.request_id, invocation.invoke.trace_id.as_deref());
+        let id = &invocation.invoke.request_id;
+        let trace = invocation.invoke.trace_id.as_deref();
         self.telemetry.platform(&platform::end(now_ms(), id));
         self.telemetry.platform(&platform::report(now_ms(), id, status_of(outcome), trace, metrics));
     }

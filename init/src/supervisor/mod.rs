@@ -296,7 +296,8 @@ impl Supervisor {
     /// Ends the processes when they use more memory together than they may.
     async fn look_at_memory(&mut self, now: Instant) {
         let limit = self.start.as_ref().and_then(|start| start.memory_limit_bytes);
-        let (first, runtime) = (self.reaper.is_first(), self.runtime_pid());
+        let first = self.reaper.is_first();
+        let runtime = self.runtime_pid();
         let exceeded = limit.is_some_and(|limit| self.memory.exceeds(limit, first, runtime));
         let after = Instant::now();
         self.memory_look = Some(after + MEMORY_PAUSE.max((after - now) * MEMORY_SHARE));

@@ -32,7 +32,8 @@ impl Supervisor {
             .all
             .iter()
             .map(|extension| {
-                let (name, state) = (extension.name.as_str(), extension.state.name());
+                let name = extension.name.as_str();
+                let state = extension.state.name();
                 let names = extension.subscriptions.names();
                 platform::extension(now_ms(), name, state, &names, extension.error_type.as_deref())
             })

@@ -56,7 +56,8 @@ async fn collect(
 ) -> Vec<String> {
     let limits = subscription.buffering;
     let end = Instant::now() + limits.timeout;
-    let (mut bytes, mut batch) = (first.len(), vec![first]);
+    let mut bytes = first.len();
+    let mut batch = vec![first];
     while batch.len() < limits.items && bytes < limits.bytes {
         match timeout_at(end, queue.recv()).await {
             Ok(Some(event)) => {

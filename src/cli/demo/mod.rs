@@ -117,7 +117,8 @@ async fn create(client: &Client, sample: &Sample) -> Result<(), String> {
 }
 
 async fn active(client: &Client) -> Result<(), String> {
-    let (begun, mut said) = (Instant::now(), false);
+    let begun = Instant::now();
+    let mut said = false;
     loop {
         let configuration = client.get(&format!("/2015-03-31/functions/{NAME}/configuration")).await?;
         match configuration["State"].as_str() {

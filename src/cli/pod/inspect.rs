@@ -42,7 +42,8 @@ pub async fn inspect(options: &Options) -> Result<(), CliError> {
 /// Reads all of a pod, and says that it is whole.
 pub async fn verify(options: &Options) -> Result<(), CliError> {
     let pod = options.reading.open(&options.source).await?;
-    let (parts, resources) = (pod.manifest.parts.len(), pod.resources.len());
+    let parts = pod.manifest.parts.len();
+    let resources = pod.resources.len();
     if options.reading.json {
         print(&pretty(&json!({
             "ok": true, "digest": pod.digest.to_string(), "parts": parts, "resources": resources,

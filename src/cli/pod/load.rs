@@ -71,7 +71,8 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     for resource in &loaded.resources {
         print(&change_text(resource));
     }
-    let (count, verb) = (loaded.resources.len(), if dry_run { "would change" } else { "changed" });
+    let count = loaded.resources.len();
+    let verb = if dry_run { "would change" } else { "changed" };
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded.merge), plain(&loaded.digest)));
     transfers::print_needed(&loaded.needed_variables);
     print_inert(loaded.inert);
@@ -99,7 +100,8 @@ async fn upload(client: &Client, file: File, query: &LoadQuery) -> Result<Loaded
 }
 
 async fn load_offline(offline: Offline, file: File, query: LoadQuery) -> Result<LoadedPod, CliError> {
-    let (blobs, staging) = (Arc::new(super::blobs(&offline)?), offline.data_dir.join("staging"));
+    let blobs = Arc::new(super::blobs(&offline)?);
+    let staging = offline.data_dir.join("staging");
     let ledger = Arc::clone(&offline.ledger);
     let loaded = pods::load_from(&ledger, &blobs, BufReader::new(file), &staging, query, cli()).await;
     ledger.close().map_err(|error| error.to_string())?;

@@ -77,7 +77,9 @@ impl Reading {
 /// Says which variables a server has to be started with, to find the hot-reload folders of a pod.
 pub fn print_needed(needed: &[NeededVariable]) {
     for NeededVariable { variable, folder, resource } in needed {
-        let (resource, folder, variable) = (plain(resource), plain(folder), plain(variable));
+        let resource = plain(resource);
+        let folder = plain(folder);
+        let variable = plain(variable);
         print(&format!("{resource} runs from {folder}: start the server with {variable}=/path"));
     }
 }

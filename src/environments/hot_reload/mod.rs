@@ -106,7 +106,8 @@ impl HotReload {
     /// One cannot be used.
     pub async fn settle(self: &Arc<Self>, folders: &[HotFolder]) -> Result<Settled, FolderError> {
         let settled = self.quiet(folders).await?;
-        let (hot_reload, wanted) = (Arc::clone(self), folders.to_vec());
+        let hot_reload = Arc::clone(self);
+        let wanted = folders.to_vec();
         let walk = move || wanted.iter().try_for_each(|folder| hot_reload.admit(folder).map(drop));
         let walked = tokio::task::spawn_blocking(walk).await;
         walked.unwrap_or(Err(FolderError::Closing)).map(|()| settled)
@@ -116,7 +117,9 @@ impl HotReload {
     async fn quiet(&self, folders: &[HotFolder]) -> Result<Settled, FolderError> {
         let start = Instant::now();
         loop {
-            let (watcher, rules, wanted) = (Arc::clone(&self.watcher), self.folders.clone(), folders.to_vec());
+            let watcher = Arc::clone(&self.watcher);
+            let rules = self.folders.clone();
+            let wanted = folders.to_vec();
             let looked = tokio::task::spawn_blocking(move || look(&watcher, &rules, &wanted)).await;
             match looked.unwrap_or(Err(FolderError::Closing)) {
                 Err(error) if error.may_pass() && start.elapsed() < COME_BACK => tokio::time::sleep(LOOK_AGAIN).await,
@@ -153,7 +156,9 @@ impl HotReload {
 
 /// Finds the folders, and has them watched. Blocking.
 fn look(watcher: &Watcher, rules: &Folders, folders: &[HotFolder]) -> Result<(Vec<PathBuf>, Settled), FolderError> {
-    let (mut paths, mut roots, mut change) = (Vec::new(), Vec::new(), 0);
+    let mut paths = Vec::new();
+    let mut roots = Vec::new();
+    let mut change = 0;
     for folder in folders {
         let found = rules.find(folder)?;
         change = change.max(watcher.watch(&found.path, found.root));

@@ -261,7 +261,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// An inotify instance that watches our own folder.
 fn inotify(news: &Arc<News>, own: &Path) -> notify::Result<RecommendedWatcher> {
-    let (news, folder) = (Arc::clone(news), own.to_owned());
+    let news = Arc::clone(news);
+    let folder = own.to_owned();
     // Links lead to places that functions do not see.
     let config = Config::default().with_follow_symlinks(false);
     let mut inotify = RecommendedWatcher::new(move |event| news.hear(event, &folder), config)?;

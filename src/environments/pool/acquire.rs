@@ -37,7 +37,9 @@ impl Pool {
         let deployment = target.deployment();
         // Room on this machine is waited for as long as a new environment may take.
         let deadline = self.start_limit();
-        let (mut running, mut starts, mut start_by) = (None, 0, None);
+        let mut running = None;
+        let mut starts = 0;
+        let mut start_by = None;
         loop {
             let freed = self.freed.notified();
             match self.look(target, &deployment, &mut running, deadline)? {

@@ -35,7 +35,8 @@ impl Pool {
         if self.makers.settings.standby == 0 || !self.makers.executor.has_standby() {
             return;
         }
-        let (pool, base) = (Arc::clone(self), base.clone());
+        let pool = Arc::clone(self);
+        let base = base.clone();
         self.tasks.spawn(async move {
             if pool.makers.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
                 pool.fill(&base).await;
@@ -117,7 +118,9 @@ impl Pool {
         let base = Base::of(&target.version);
         let (standby, wake) = self.placement().standby.take(&base)?;
         // A task of its own: a caller that goes away must not leave half an environment.
-        let (pool, owned, ids) = (Arc::clone(self), target.clone(), (standby.clone(), id.clone()));
+        let pool = Arc::clone(self);
+        let owned = target.clone();
+        let ids = (standby.clone(), id.clone());
         let assigning =
             self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
         let begun = async {

@@ -140,8 +140,10 @@ impl Pool {
         if layers.len() < 2 || layers.iter().all(|layer| layer.folder.is_none()) {
             return Ok(());
         }
-        let (version, trees) = (Arc::clone(&target.version), Arc::clone(&self.makers.trees));
-        let (hot_reload, merged) = (Arc::clone(&self.makers.hot_reload), Arc::clone(&self.makers.merged_layers));
+        let version = Arc::clone(&target.version);
+        let trees = Arc::clone(&self.makers.trees);
+        let hot_reload = Arc::clone(&self.makers.hot_reload);
+        let merged = Arc::clone(&self.makers.merged_layers);
         let merging = tokio::task::spawn_blocking(move || making::layers(&version, &trees, &hot_reload, &merged));
         merging.await.map_err(|_| RunError::Closing)?.map(drop)
     }

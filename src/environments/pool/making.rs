@@ -143,8 +143,10 @@ impl Makers {
 
     /// The folders of a version's code and layers: unpacked, or where they stay. An image has neither.
     async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<Unpacked, RunError> {
-        let (trees, hot_reload) = (Arc::clone(&self.trees), Arc::clone(&self.hot_reload));
-        let (version, merged) = (Arc::clone(version), Arc::clone(&self.merged_layers));
+        let trees = Arc::clone(&self.trees);
+        let hot_reload = Arc::clone(&self.hot_reload);
+        let version = Arc::clone(version);
+        let merged = Arc::clone(&self.merged_layers);
         let unpacking = tokio::task::spawn_blocking(move || {
             let code = match &version.code.content {
                 Content::Zip { blob, .. } => Tree::made(trees.get(blob)?),
@@ -281,7 +283,8 @@ fn init_timeout_ms(target: &Target, initialization: Initialization) -> u64 {
 
 /// What extensions and telemetry are told of the function.
 fn facts(target: &Target, initialization: Initialization) -> FunctionFacts {
-    let (config, version) = (&target.version.config, target.version.version.to_string());
+    let config = &target.version.config;
+    let version = target.version.version.to_string();
     let has_runtime = !config.runtime.is_empty();
     FunctionFacts {
         name: target.function.name.to_string(),

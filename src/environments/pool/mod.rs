@@ -80,7 +80,8 @@ impl Pool {
     /// # Errors
     /// There is no socket to the X-Ray daemon.
     pub fn new(makers: Makers, logs: Arc<dyn LogSink>) -> std::io::Result<Arc<Self>> {
-        let (settings, records) = (&makers.settings, &makers.records);
+        let settings = &makers.settings;
+        let records = &makers.records;
         let traces = Traces::to(settings.xray_daemon)?;
         let budget = Budget::new(settings.max_environments, settings.max_memory_mib);
         let mut placement = Placement { budget, ..Placement::default() };

@@ -53,7 +53,8 @@ impl Pool {
             return;
         }
         for target in targets {
-            let (function, deployment) = (target.function.name.clone(), target.deployment());
+            let function = target.function.name.clone();
+            let deployment = target.deployment();
             let there = self.placement().live.values().any(|environment| environment.deployment == deployment);
             if there || self.makers.stop.is_cancelled() {
                 continue;
@@ -74,7 +75,8 @@ impl Pool {
 
     /// The noted version, if it can run.
     fn usable(&self, used: &Used) -> Option<Target> {
-        let (function, state) = (used.key(), self.makers.ledger.state());
+        let function = used.key();
+        let state = self.makers.ledger.state();
         let found = state.function(&function).filter(|function| !function.is_inert())?;
         let version = found.version(Version::parse(&used.version)?)?;
         let runs = version.state == FunctionState::Active

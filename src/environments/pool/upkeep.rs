@@ -70,7 +70,8 @@ impl Pool {
 
     /// Takes idle environments that have rested for long, or run what is no longer current.
     fn take_dispensable(&self) -> Vec<Arc<Environment>> {
-        let (now, keep_alive) = (Instant::now(), self.makers.settings.keep_alive);
+        let now = Instant::now();
+        let keep_alive = self.makers.settings.keep_alive;
         let is_current = |deployment: &DeploymentKey| self.current(deployment).is_some();
         self.placement().take_dispensable(|since| since + keep_alive <= now, is_current)
     }

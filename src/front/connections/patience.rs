@@ -17,7 +17,8 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        let (half, ten) = (Duration::from_secs(30), Duration::from_secs(600));
+        let half = Duration::from_secs(30);
+        let ten = Duration::from_secs(600);
         // Whoever looks at a stream in a debugger may stand still for a while.
         Self { head: half, body: half, idle: ten, answer: Duration::from_secs(120) }
     }

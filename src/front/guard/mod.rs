@@ -79,7 +79,8 @@ impl Guard {
         let origin = self.site(headers, host.unwrap_or_default(), larders_own)?;
         let is_trusted = larders_own && token(headers).is_some_and(|given| self.token.is(given));
         if larders_own && !is_safe(request.method()) && !is_trusted && !headers.contains_key(REQUEST_HEADER) {
-            let (method, path) = (request.method().to_string(), shown(request.uri().path()));
+            let method = request.method().to_string();
+            let path = shown(request.uri().path());
             return Err(Refusal::NoHeader { method, path });
         }
         Ok(Admitted { origin, is_trusted })
@@ -214,7 +215,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let (own, other) = (LISTEN.parse().expect("an address"), LISTEN.parse().expect("an address"));
+        let own = LISTEN.parse().expect("an address");
+        let other = LISTEN.parse().expect("an address");
         request.extension(Ends { own, other, caller: Caller::Local(0) }).body(Body::empty()).expect("a request")
     }
 

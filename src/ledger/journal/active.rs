@@ -101,7 +101,8 @@ pub fn begin(folder: &Path, identity: &Identity, name: Name, next: u64) -> Resul
 /// Whole records lie behind bytes that are none, or the file is shorter than it was: those were acknowledged.
 pub fn reopen(name: Name, path: PathBuf, identity: &Identity) -> Result<Active, LedgerError> {
     let bytes = disk::read(&path).map_err(io_error(&path))?;
-    let (mut offset, mut next) = (segment::HEADER, name.first);
+    let mut offset = segment::HEADER;
+    let mut next = name.first;
     let damage = loop {
         match segment::read(&bytes, offset) {
             segment::Found::Record(record, after) => {

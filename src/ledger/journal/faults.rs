@@ -48,7 +48,8 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = open(folder.path()).expect("an empty journal opens");
         faults::plan(folder.path(), plan);
-        let (mut acknowledged, mut refused) = (Vec::new(), Vec::<Vec<Vec<u8>>>::new());
+        let mut acknowledged = Vec::new();
+        let mut refused = Vec::<Vec<Vec<u8>>>::new();
         for (number, (events, length)) in (0_u8..).zip(batches) {
             let first = acknowledged.len() as u64 + 1;
             let batch: Vec<_> = (0..events as u64).map(|event| (first + event, vec![number; length])).collect();

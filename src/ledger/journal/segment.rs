@@ -116,7 +116,8 @@ pub fn read_header(bytes: &[u8]) -> Option<(Identity, u32, u64)> {
         return None;
     }
     let schema = number(&mut rest)?;
-    let (store_id, secret) = (take(&mut rest, 32)?.to_vec(), take(&mut rest, 64)?.to_vec());
+    let store_id = take(&mut rest, 32)?.to_vec();
+    let secret = take(&mut rest, 64)?.to_vec();
     let first = take(&mut rest, 8)?.try_into().map(u64::from_le_bytes).ok()?;
     Some((Identity { store_id, secret }, schema, first))
 }
@@ -194,7 +195,8 @@ pub fn last_behind(bytes: &[u8], offset: usize, next: u64) -> Option<u64> {
 
 /// The whole records of a segment with the places where they begin, also those behind damage.
 pub fn whole_records(bytes: &[u8], first: u64) -> impl Iterator<Item = (usize, Record)> + '_ {
-    let (mut offset, mut next) = (HEADER, first);
+    let mut offset = HEADER;
+    let mut next = first;
     std::iter::from_fn(move || {
         while offset + RECORD <= bytes.len() {
             let sequence = u64::from_le_bytes(bytes[offset + 8..offset + 16].try_into().ok()?);

@@ -35,7 +35,8 @@ pub fn new_folder(store: &Path) -> Result<std::path::PathBuf, LedgerError> {
 
 /// Makes `journal.new` the store's. After an error it may or may not be: [`redo`] tells.
 pub fn commit(store: &Path, why: Why) -> Result<(), LedgerError> {
-    let (new, marker) = (store.join("journal.new"), store.join(MARKER));
+    let new = store.join("journal.new");
+    let marker = store.join(MARKER);
     disk::sync_folder(&new).map_err(io_error(&new))?;
     let text = serde_json::to_vec(&why).expect("a word can be written");
     disk::write_whole(&marker, &text).map_err(io_error(&marker))

@@ -163,7 +163,9 @@ fn differences(raw: &mut Vec<u8>, numbers: impl Iterator<Item = u64>) {
 
 fn read_columns(head: &Head, mut raw: &[u8]) -> Option<Vec<Line>> {
     let count = usize::try_from(head.lines).ok()?;
-    let (mut time_ms, mut number, mut arrival) = (head.first_ms, 0_u64, 0_u64);
+    let mut time_ms = head.first_ms;
+    let mut number = 0_u64;
+    let mut arrival = 0_u64;
     // A line has at least four numbers of a byte each.
     let mut lines = Vec::with_capacity(count.min(raw.len() / 4));
     let empty = Line { position: LinePosition::start_of(0), ingested: Timestamp(0), text: String::new() };

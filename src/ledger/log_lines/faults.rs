@@ -120,7 +120,8 @@ impl Trial {
     fn check(&self, after: &str) {
         let none = BTreeSet::new();
         for stream in 0..3 {
-            let (sure, maybe) = (self.sure.get(&stream).unwrap_or(&none), self.maybe.get(&stream).unwrap_or(&none));
+            let sure = self.sure.get(&stream).unwrap_or(&none);
+            let maybe = self.maybe.get(&stream).unwrap_or(&none);
             let all = LinePosition::start_of(0)..LinePosition::start_of(u64::MAX);
             let mut found = BTreeSet::new();
             for line in self.lines().range(place(u128::from(stream)), all, Order::OldestFirst) {

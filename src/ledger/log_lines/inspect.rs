@@ -23,7 +23,8 @@ pub struct Inspected {
 /// # Errors
 /// The files cannot be read at all; damage is no error.
 pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
-    let (folder, mut found) = (super::folder(store), Inspected::default());
+    let folder = super::folder(store);
+    let mut found = Inspected::default();
     for name in segments(&folder)? {
         let path = folder.join(name.file());
         match damaged(&path, name, deep) {
@@ -44,14 +45,16 @@ pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
 /// # Errors
 /// A file cannot be read or written.
 pub fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
-    let (from, to) = (super::folder(from), super::folder(to));
+    let from = super::folder(from);
+    let to = super::folder(to);
     let segments = segments(&from)?;
     if segments.is_empty() {
         return Ok(());
     }
     disk::create_folder(&to).map_err(io_error(&to))?;
     for name in segments {
-        let (old, new) = (from.join(name.file()), to.join(name.file()));
+        let old = from.join(name.file());
+        let new = to.join(name.file());
         disk::copy(&old, &new).map_err(io_error(&new))?;
     }
     disk::sync_folder(&to).map_err(io_error(&to))

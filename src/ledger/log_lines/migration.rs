@@ -51,7 +51,8 @@ pub fn settle(path: &Path) -> Result<(), LedgerError> {
 
 /// Opens the segments of the store in `path`, and moves what the engine has, if there is one.
 pub fn run(path: &Path, durability: Durability, engine: Option<&Engine>) -> Result<Store, LedgerError> {
-    let (folder, limits) = (folder(path), Limits::default());
+    let folder = folder(path);
+    let limits = Limits::default();
     let Some(engine) = engine else { return Store::open(&folder, durability, limits) };
     let moved = folder.join(MOVED);
     if engine.has_old_lines() && !moved.exists() {
@@ -74,7 +75,8 @@ pub fn run(path: &Path, durability: Durability, engine: Option<&Engine>) -> Resu
 
 /// Makes the folder of the segments, with what the engine has.
 fn make(path: &Path, engine: &Engine, limits: Limits) -> Result<(), LedgerError> {
-    let (folder, unfinished) = (folder(path), unfinished(path));
+    let folder = folder(path);
+    let unfinished = unfinished(path);
     let mut store = Store::open(&unfinished, Durability::Always, limits)?;
     fill(&mut store, engine)?;
     store.roll();
@@ -88,8 +90,11 @@ fn make(path: &Path, engine: &Engine, limits: Limits) -> Result<(), LedgerError>
 
 /// Takes the lines of the engine.
 fn fill(store: &mut Store, engine: &Engine) -> Result<(), LedgerError> {
-    let (mut batch, mut bytes, mut last) = (Vec::new(), 0, None);
-    let (mut moved, mut damaged) = (0_u64, 0_u64);
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    let mut last = None;
+    let mut moved = 0_u64;
+    let mut damaged = 0_u64;
     for entry in engine.old_lines()? {
         let Ok((key, frame)) = entry else {
             // What the engine cannot read any more is lost; what it gave is not.

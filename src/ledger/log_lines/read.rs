@@ -74,7 +74,8 @@ impl Lines {
     }
 
     fn add(&mut self, stream: usize, parts: impl Iterator<Item = (Arc<Segment>, Part)>) {
-        let (start, end) = (self.range.start.time_ms, self.range.end);
+        let start = self.range.start.time_ms;
+        let end = self.range.end;
         let within = |run: &super::run::Run| run.last_ms >= start && LinePosition::start_of(run.first_ms) < end;
         let parts = parts.filter(|(_, part)| within(&part.run));
         self.ahead.extend(parts.map(|(segment, part)| Ahead { stream, segment, part }));

@@ -49,7 +49,8 @@ impl Rewrite<'_> {
             }
             return Ok(());
         }
-        let (folder, unfinished) = (self.folder, self.folder.join(UNFINISHED));
+        let folder = self.folder;
+        let unfinished = self.folder.join(UNFINISHED);
         let segment = Segment::new(folder, name);
         let (size, written) = self.write(&unfinished, streams, cuts).inspect_err(|_| {
             let _ = disk::remove_file(&unfinished);
@@ -115,7 +116,8 @@ fn copy(
         lines.clear();
         output.write(&bytes)
     };
-    let (mut lines, mut bytes) = (Vec::new(), 0);
+    let mut lines = Vec::new();
+    let mut bytes = 0;
     for line in Lines::of_parts(parts.into_iter()) {
         let (_, line) = line?;
         bytes += line.text.len();

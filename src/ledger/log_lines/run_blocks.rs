@@ -12,7 +12,9 @@ use crate::ledger::{LedgerError, io_error};
 
 /// What of the run, in `segment`, is not before a time: its lines, their bytes, the time of the first.
 pub fn count_from(run: &Run, segment: &Segment, from_ms: u64) -> Result<(u64, u64, Option<u64>), LedgerError> {
-    let (mut lines, mut bytes, mut first) = (0, 0, None);
+    let mut lines = 0;
+    let mut bytes = 0;
+    let mut first = None;
     let mut blocks = Blocks::of(segment, run, |head| head.last_ms >= from_ms)?;
     while let Some(block) = blocks.take(segment, false)? {
         for line in block.iter().filter(|line| line.position.time_ms >= from_ms) {

@@ -241,7 +241,8 @@ impl Scanned {
     fn take(&mut self, at: u64, found: Found) {
         match found {
             Found::Block(head) => {
-                let (place, run) = (block::place(head.place), Run::of(at, &head));
+                let place = block::place(head.place);
+                let run = Run::of(at, &head);
                 self.newest = self.newest.max(head.newest);
                 match self.entries.last_mut() {
                     Some(Entry::Lines(last, before)) if *last == place && before.is_continued_by(&run) => {

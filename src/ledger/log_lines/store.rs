@@ -44,7 +44,9 @@ impl Store {
     /// Opens or makes the segments in `folder`.
     pub fn open(folder: &Path, durability: Durability, limits: Limits) -> Result<Self, LedgerError> {
         disk::create_folder(folder).map_err(io_error(folder))?;
-        let (mut index, mut newest, mut open) = (Index::default(), 0, None);
+        let mut index = Index::default();
+        let mut newest = 0;
+        let mut open = None;
         let names = names(folder)?;
         for name in &names {
             let segment = Segment::new(folder, *name);
@@ -82,7 +84,8 @@ impl Store {
     /// Stores lines of a stream that have their numbers.
     pub fn import(&mut self, place: LogPlace, mut lines: Vec<Line>) -> Result<(), LedgerError> {
         lines.sort_by_key(|line| line.position);
-        let (mut bytes, mut runs) = (Vec::new(), Vec::new());
+        let mut bytes = Vec::new();
+        let mut runs = Vec::new();
         for piece in block::pieces(&lines, self.limits.block) {
             let (head, block) = self.packer.pack(place, piece).map_err(io_error(&self.folder))?;
             runs.push(Run::of(self.open.end + bytes.len() as u64, &head));
@@ -167,7 +170,9 @@ impl Store {
 
     /// Writes segments anew, as one.
     pub fn rewrite(&mut self, ids: &[u64]) -> Result<(), LedgerError> {
-        let (folder, limits, newest) = (&self.folder, self.limits, self.newest);
+        let folder = &self.folder;
+        let limits = self.limits;
+        let newest = self.newest;
         let sync = self.durability != Durability::Never;
         Rewrite { folder, limits, sync, packer: &mut self.packer, newest }.run(&mut self.index, ids)
     }

@@ -110,7 +110,8 @@ fn many_small_batches_take_little_disk_and_a_short_index() {
     let folder = tempfile::tempdir().expect("a folder");
     let limits = Limits { open: 64 << 10, ..Limits::default() };
     let lines = open(folder.path(), limits);
-    let (mut raw, calls) = (0, 4000_u64);
+    let mut raw = 0;
+    let calls = 4000_u64;
     for call in 0..calls {
         let id = Uuid::new_v4();
         let texts = [
@@ -125,7 +126,8 @@ fn many_small_batches_take_little_disk_and_a_short_index() {
         let texts = texts.map(|text| NewLine { time_ms: 1_764_000_000_000 + call, text });
         lines.append(place(2), Timestamp(1_764_000_000_000 + call), texts.into()).expect("stored");
     }
-    let (disk, raw) = (disk(folder.path()), raw as u64);
+    let disk = disk(folder.path());
+    let raw = raw as u64;
     assert!(disk * 4 < raw, "{disk} bytes of disk for {raw} of text");
     assert!(lines.store().index.streams[&place(2)].len() < 20);
     let range = LinePosition::start_of(0)..LinePosition::start_of(u64::MAX);
@@ -297,7 +299,8 @@ proptest! {
             if let (Some(first), Some(last)) = (times.first(), times.last()) {
                 prop_assert_eq!((counters.first_ms, counters.last_ms), (*first, *last));
             }
-            let (from, to) = (30, 60);
+            let from = 30;
+            let to = 60;
             let within: Vec<_> = times.iter().copied().filter(|time| (from..to).contains(time)).collect();
             prop_assert_eq!(self::times(&lines, id, from..to), within);
         }

@@ -57,7 +57,8 @@ impl CapacityProviderKey {
 
     /// Its ARN.
     pub fn arn(&self) -> String {
-        let (region, account) = (&self.scope.region, &self.scope.account);
+        let region = &self.scope.region;
+        let account = &self.scope.account;
         format!("arn:{}:lambda:{region}:{account}:capacity-provider:{}", arn::partition(region), self.name)
     }
 }

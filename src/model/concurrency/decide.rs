@@ -38,7 +38,8 @@ pub fn decide(
             if provisionable(state, key, qualifier)?.provisioned_concurrency.get(qualifier).is_none() {
                 return Ok(Decision::default());
             }
-            let (key, qualifier) = (key.clone(), qualifier.clone());
+            let key = key.clone();
+            let qualifier = qualifier.clone();
             Ok(ConcurrencyEvent::ProvisionedConcurrencyDeleted { key, qualifier }.into())
         }
         ConcurrencyCommand::SettleProvisionedConcurrency { key, qualifier, allocation, failure } => {
@@ -89,7 +90,8 @@ fn provision(
         modified: stamp.time,
         allocation: stamp.revision(0),
     };
-    let (key, qualifier) = (key.clone(), qualifier.clone());
+    let key = key.clone();
+    let qualifier = qualifier.clone();
     Ok(ConcurrencyEvent::ProvisionedConcurrencyPut { key, qualifier, provisioned }.into())
 }
 
@@ -205,7 +207,8 @@ fn settle(
         FunctionState::Active => failure.cloned(),
         FunctionState::Failed(failure) => Some(failure.reason.clone()),
     };
-    let (key, qualifier) = (key.clone(), qualifier.clone());
+    let key = key.clone();
+    let qualifier = qualifier.clone();
     ConcurrencyEvent::ProvisionedConcurrencySettled { key, qualifier, failure }.into()
 }
 
@@ -231,7 +234,8 @@ fn scale(
             "MinExecutionEnvironments must be less than or equal to MaxExecutionEnvironments.",
         ));
     }
-    let (key, qualifier) = (key.clone(), qualifier.clone());
+    let key = key.clone();
+    let qualifier = qualifier.clone();
     Ok(ConcurrencyEvent::FunctionScalingPut { key, qualifier, scaling }.into())
 }
 

@@ -58,7 +58,8 @@ fn changed(set: &SetEventInvoke, before: EventInvoke, modified: Timestamp) -> De
         destinations: set.destinations.clone().unwrap_or(before.destinations),
         modified,
     };
-    let (key, qualifier) = (set.key.clone(), set.qualifier.clone());
+    let key = set.key.clone();
+    let qualifier = set.qualifier.clone();
     EventInvokeEvent::EventInvokePut { key, qualifier, config: Box::new(config) }.into()
 }
 
@@ -165,7 +166,8 @@ impl<'a> FunctionArn<'a> {
 
 fn check_destinations(state: &State, set: &SetEventInvoke) -> Result<(), ApiError> {
     let Some(destinations) = &set.destinations else { return Ok(()) };
-    let (success, failure) = (destinations.on_success.as_deref(), destinations.on_failure.as_deref());
+    let success = destinations.on_success.as_deref();
+    let failure = destinations.on_failure.as_deref();
     // Buckets only for failures. What AWS says of one for successes is not recorded; its text for a
     // destination that cannot be is the likely one.
     let cannot_be = |arn: &str, bucket_too: bool| match Destination::parse(arn) {
@@ -190,7 +192,8 @@ fn check_arn(state: &State, own: &FunctionKey, arn: &str) -> Result<(), ApiError
         Destination::Impossible => return Err(invalid()),
         Destination::Plain | Destination::Bucket | Destination::Foreign => return Ok(()),
     };
-    let (key, qualifier) = (function.key(), function.qualifier.map(Qualifier::parse));
+    let key = function.key();
+    let qualifier = function.qualifier.map(Qualifier::parse);
     let found = state.function(&key).filter(|_| key.scope.region == own.scope.region).ok_or_else(invalid)?;
     if key == *own {
         return Err(ApiError::invalid_parameter("You can't specify the function as a destination for itself."));

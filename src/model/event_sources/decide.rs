@@ -99,7 +99,9 @@ fn settle(state: &State, key: &MappingKey, revision: RevisionId, stamp: &Stamp) 
             EventSourceEvent::EventSourceMappingDeleted { key: key.clone() }.into()
         }
         Some(mapping) if mapping.revision == revision && mapping.state.is_transition() => {
-            let (key, revision, modified) = (key.clone(), stamp.revision(REVISION), stamp.time);
+            let key = key.clone();
+            let revision = stamp.revision(REVISION);
+            let modified = stamp.time;
             EventSourceEvent::EventSourceMappingSettled { key, revision, modified }.into()
         }
         _ => Decision::default(),
@@ -150,7 +152,9 @@ fn check_unique(state: &State, mapping: &EventSourceMapping) -> Result<(), ApiEr
 /// aws/serverless-application-model#1320); for Kafka as `LocalStack`'s provider has it. (AWS's of 2020 was
 /// another: aws/aws-sam-cli#2308.)
 fn already_exists(mapping: &EventSourceMapping, other: &EventSourceMapping) -> String {
-    let (source, function, id) = (mapping.sources().join(","), &mapping.target.function.name, other.key.id);
+    let source = mapping.sources().join(",");
+    let function = &mapping.target.function.name;
+    let id = other.key.id;
     let advice = format!("already exists. Please update or delete the existing mapping with UUID {id}");
     match mapping.source.kind() {
         SourceKind::Sqs | SourceKind::SqsFifo => {

@@ -30,7 +30,8 @@ impl MappingIndex {
 
     /// Every index that a mapping stands in.
     pub fn all(mapping: &EventSourceMapping) -> impl Iterator<Item = Self> + use<'_> {
-        let (scope, function) = (&mapping.key.scope, mapping.target.arn());
+        let scope = &mapping.key.scope;
+        let function = mapping.target.arn();
         let by_function = Self::Function(scope.clone(), function.clone());
         let by_source = mapping.sources().iter().flat_map(move |source| {
             let pair = Self::Pair(scope.clone(), source.clone(), function.clone());

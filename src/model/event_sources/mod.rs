@@ -63,7 +63,8 @@ pub struct MappingKey {
 impl MappingKey {
     /// `EventSourceMappingArn`.
     pub fn arn(&self) -> String {
-        let (region, account) = (&self.scope.region, &self.scope.account);
+        let region = &self.scope.region;
+        let account = &self.scope.account;
         format!("arn:{}:lambda:{region}:{account}:event-source-mapping:{}", arn::partition(region), self.id)
     }
 }
@@ -168,7 +169,8 @@ impl EventSourceMapping {
     /// mappings if each has another topic or queue, a `DocumentDB` cluster if each has another collection.
     pub fn overlaps(&self, other: &Self) -> bool {
         let shared = |ours: &[String], theirs: &[String]| ours.iter().any(|name| theirs.contains(name));
-        let (ours, theirs) = (&self.settings.origin, &other.settings.origin);
+        let ours = &self.settings.origin;
+        let theirs = &other.settings.origin;
         shared(self.sources(), other.sources())
             && match self.source.kind() {
                 SourceKind::Msk | SourceKind::SelfManagedKafka => shared(&ours.topics, &theirs.topics),

@@ -28,7 +28,8 @@ pub fn decide(
         FunctionSettingsCommand::PutRuntimeManagement { key, qualifier, management } => {
             let version = version(state, key, qualifier.as_ref())?;
             check(management)?;
-            let (key, management) = (key.clone(), management.clone());
+            let key = key.clone();
+            let management = management.clone();
             Ok(FunctionSettingsEvent::RuntimeManagementPut { key, version, management }.into())
         }
     }

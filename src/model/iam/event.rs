@@ -142,7 +142,8 @@ fn replace_user(state: &mut State, key: &EntityKey, after: Option<&Arc<User>>) {
         Some(user) => state.iam_users.insert(key.clone(), Arc::clone(user)),
         None => state.iam_users.remove(key),
     };
-    let (old, new) = (before.iter(), after.into_iter());
+    let old = before.iter();
+    let new = after.into_iter();
     exchange(&mut state.iam_uses, old.clone().flat_map(|user| user.uses()), new.clone().flat_map(|user| user.uses()));
     for gone in old.flat_map(|user| &user.access_keys) {
         state.iam_access_keys.remove(&(gone.id.clone(), key.clone()));

@@ -77,7 +77,8 @@ impl State {
         after: &str,
     ) -> impl Iterator<Item = &'a EntityName> + use<'a> {
         let first = Use { account: account.clone(), used: used.clone(), by: after.into() };
-        let (account, used) = (account.clone(), used.clone());
+        let account = account.clone();
+        let used = used.clone();
         self.iam_uses
             .range((Bound::Excluded(first), Bound::Unbounded))
             .take_while(move |found| found.account == account && found.used == used)

@@ -102,7 +102,8 @@ impl State {
 
     /// Where the lines of a stream lie, if it is there.
     pub fn log_place(&self, key: &LogStreamKey) -> Option<LogPlace> {
-        let (group, stream) = (self.log_groups.get(&key.group)?, self.log_streams.get(key)?);
+        let group = self.log_groups.get(&key.group)?;
+        let stream = self.log_streams.get(key)?;
         Some(LogPlace { group: group.id, stream: stream.id })
     }
 }

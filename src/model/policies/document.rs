@@ -115,7 +115,8 @@ fn is_about(named: &str, resource: &str) -> bool {
 
 /// `*` stands for any characters, `?` for one.
 fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut seen) = (0, 0);
+    let mut at = 0;
+    let mut seen = 0;
     let mut star: Option<(usize, usize)> = None;
     while seen < text.len() {
         match pattern.get(at) {

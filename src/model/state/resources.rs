@@ -83,7 +83,8 @@ impl State {
             }
             Resource::Layer(key, layer) => self.replace_layer(key, Arc::clone(layer)),
             Resource::CodeSigningConfig(key, config) => {
-                let (key, config) = (key.clone(), (**config).clone());
+                let key = key.clone();
+                let config = (**config).clone();
                 code_signing::event::apply(self, &CodeSigningEvent::CodeSigningConfigPut { key, config });
             }
             Resource::CapacityProvider(_, provider) => {

@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn recipients_open_what_is_theirs_and_no_one_else_does() {
-        let (own, other) = (x25519::Identity::generate(), x25519::Identity::generate());
+        let own = x25519::Identity::generate();
+        let other = x25519::Identity::generate();
         let lock = Lock::for_recipients(&[own.to_public().to_string()]).expect("is a recipient");
         let bytes = sealed(&lock);
         let keys = |identity: &x25519::Identity| {

@@ -15,7 +15,8 @@ pub(super) async fn read(url: &str, address: &Address) -> Result<(Option<u64>, S
     if !response.status().is_success() {
         return Err(address.refused(format!("the server answered {}", response.status())));
     }
-    let (size, address) = (response.content_length(), address.clone());
+    let size = response.content_length();
+    let address = address.clone();
     let stream = response.bytes_stream().map_err(move |error| address.refused(error.without_url()));
     Ok((size, stream.boxed()))
 }

@@ -43,7 +43,8 @@ impl Objects {
     /// The bytes of an object.
     pub(super) async fn read(&self, key: &str) -> Result<(u64, Stream), RemoteError> {
         let found = self.store.get(&self.path(key)).await.map_err(|error| self.explained(error))?;
-        let (size, address) = (found.meta.size, self.address.clone());
+        let size = found.meta.size;
+        let address = self.address.clone();
         Ok((size, found.into_stream().map_err(move |error| explained(&address, error)).boxed()))
     }
 

@@ -23,7 +23,9 @@ pub(super) async fn checked_copy(
     to: &mut (impl AsyncWrite + Unpin),
     part: &Part,
 ) -> io::Result<()> {
-    let (mut digest, mut size, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
+    let mut digest = Sha256::new();
+    let mut size = 0;
+    let mut chunk = vec![0; CHUNK];
     loop {
         let read = from.read(&mut chunk).await?;
         if read == 0 {

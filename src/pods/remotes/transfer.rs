@@ -177,7 +177,8 @@ pub async fn pull(
 
 /// Whether the library has a part; one whose bytes are not what its name says is fetched again.
 async fn is_here(part: &Part, path: &Path) -> Result<bool, RemoteError> {
-    let (part, path) = (part.clone(), path.to_owned());
+    let part = part.clone();
+    let path = path.to_owned();
     let looked = tokio::task::spawn_blocking(move || library::is_whole(&path, &part.sha256, part.size));
     looked.await.map_err(|error| RemoteError::new(error.to_string()))
 }

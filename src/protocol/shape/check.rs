@@ -19,7 +19,8 @@ pub fn check(members: &[Member], input: &Map<String, Value>) -> Result<(), ApiEr
     if violations.is_empty() {
         return Ok(());
     }
-    let (count, plural) = (violations.len(), if violations.len() == 1 { "" } else { "s" });
+    let count = violations.len();
+    let plural = if violations.len() == 1 { "" } else { "s" };
     let message = format!("{count} validation error{plural} detected: {}", violations.join("; "));
     Err(ApiError::new(ErrorCode::Validation, message))
 }

@@ -102,7 +102,8 @@ fn check_content(statements: &[&Map<String, Value>]) -> Result<(), ApiError> {
             names.into_iter().filter_map(|name| statement.get(name)).flat_map(texts).collect()
         }
     };
-    let (actions, resources) = (of(["Action", "NotAction"]), of(["Resource", "NotResource"]));
+    let actions = of(["Action", "NotAction"]);
+    let resources = of(["Resource", "NotResource"]);
     if statements.iter().flat_map(resources).any(|resource| fails_legacy_parsing(&resource)) {
         return Err(malformed("The policy failed legacy parsing"));
     }

@@ -102,7 +102,8 @@ async fn get(services: &Services, call: Call) -> Answer {
     }
     let [name] = texts(&call, ["GroupName"]);
     let page = Page::of(&call, &PAGING)?;
-    let (state, account) = (services.ledger.state(), call.account());
+    let state = services.ledger.state();
+    let account = call.account();
     let group = existing(&state, account, &name)?;
     let names = state.users_of(account, &Used::Group(group.key.name.clone()), page.after().unwrap_or_default());
     let users = names.filter_map(|name| state.user(account, name.as_str()));
@@ -112,7 +113,8 @@ async fn get(services: &Services, call: Call) -> Answer {
 
 /// `ListGroups`.
 async fn list(services: &Services, call: Call) -> Answer {
-    let (page, prefix) = (Page::of(&call, &PAGING)?, call.text("PathPrefix"));
+    let page = Page::of(&call, &PAGING)?;
+    let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let groups = entities_after(&state.iam_groups, call.account(), page.after().unwrap_or_default())
         .filter(|group| is_below(&group.path, prefix));
@@ -124,7 +126,8 @@ async fn list(services: &Services, call: Call) -> Answer {
 async fn list_of_user(services: &Services, call: Call) -> Answer {
     let [name] = texts(&call, ["UserName"]);
     let page = Page::of(&call, &PAGING)?;
-    let (state, account) = (services.ledger.state(), call.account());
+    let state = services.ledger.state();
+    let account = call.account();
     let user = existing_user(&state, account, &name)?;
     let groups = user.groups.iter().filter_map(|name| state.group(account, name.as_str()));
     let (groups, end) =

@@ -82,7 +82,8 @@ impl Holder {
     }
 
     fn found<'a>(&self, state: &'a State, call: &Call) -> Result<Held<'a>, ApiError> {
-        let (account, name) = (call.account(), self.name.as_str());
+        let account = call.account();
+        let name = self.name.as_str();
         match self.kind {
             HolderKind::Role => {
                 let role = state.role(account, name).ok_or_else(|| no_role(name))?;
@@ -136,7 +137,8 @@ async fn get(services: &Services, call: Call) -> Answer {
         policy_document: String,
     }
     let [policy_name] = texts(&call, ["PolicyName"]);
-    let (state, holder) = (services.ledger.state(), Holder::of(&call));
+    let state = services.ledger.state();
+    let holder = Holder::of(&call);
     let held = holder.found(&state, &call)?;
     let document = held.inline.get(&policy_name).ok_or_else(|| no_own_policy(holder.kind, &policy_name))?;
     let policy_document = document::encoded(document);
@@ -165,7 +167,8 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let (state, holder) = (services.ledger.state(), Holder::of(&call));
+    let state = services.ledger.state();
+    let holder = Holder::of(&call);
     let page = Page::of(&call, &PAGING)?;
     let held = holder.found(&state, &call)?;
     let (policy_names, end) =
@@ -200,8 +203,10 @@ async fn list_attached(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let (state, holder) = (services.ledger.state(), Holder::of(&call));
-    let (page, prefix) = (Page::of(&call, &PAGING)?, call.text("PathPrefix"));
+    let state = services.ledger.state();
+    let holder = Holder::of(&call);
+    let page = Page::of(&call, &PAGING)?;
+    let prefix = call.text("PathPrefix");
     let held = holder.found(&state, &call)?;
     let attached = held.attached.iter().filter_map(|arn| PolicyArn::parse(arn).map(|parsed| (arn, parsed)));
     let attached = attached.filter(|(_, parsed)| is_below(parsed.path, prefix));

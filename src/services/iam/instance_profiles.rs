@@ -128,7 +128,8 @@ async fn delete(services: &Services, call: Call) -> Answer {
 
 /// `ListInstanceProfiles`.
 async fn list(services: &Services, call: Call) -> Answer {
-    let (page, prefix) = (Page::of(&call, &PAGING)?, call.text("PathPrefix"));
+    let page = Page::of(&call, &PAGING)?;
+    let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let profiles = entities_after(&state.iam_profiles, call.account(), page.after().unwrap_or_default())
         .filter(|profile| is_below(&profile.path, prefix));
@@ -142,7 +143,8 @@ async fn list(services: &Services, call: Call) -> Answer {
 async fn list_for_role(services: &Services, call: Call) -> Answer {
     let [role] = texts(&call, ["RoleName"]);
     let page = Page::of(&call, &PAGING)?;
-    let (state, account) = (services.ledger.state(), call.account());
+    let state = services.ledger.state();
+    let account = call.account();
     let role = existing(&state, account, &role)?;
     let profiles = state
         .users_of(account, &Used::Role(role.key.name.clone()), page.after().unwrap_or_default())

@@ -130,7 +130,8 @@ async fn list(services: &Services, mut call: Call) -> Answer {
     }
     let page = Page::of(&call, &PAGING)?;
     let request: ListRequest = call.parse()?;
-    let (state, account) = (services.ledger.state(), call.account());
+    let state = services.ledger.state();
+    let account = call.account();
     let scope = request.scope.as_deref().unwrap_or("All");
     // First the customer's by name, then AWS's: a marker tells where in which of them.
     let (in_own, in_aws) = match page.after().unwrap_or_default().split_at_checked(1) {
@@ -142,7 +143,8 @@ async fn list(services: &Services, mut call: Call) -> Answer {
     let own = own.filter(|_| scope != "AWS").map(|policy| Found::Customers(policy));
     let of_aws = managed::POLICIES.iter().filter(|policy| scope != "Local" && policy.arn().as_str() > in_aws);
     let wanted = |shown: &PolicyShown| {
-        let (attached, bounding) = (shown.attachment_count > 0, shown.permissions_boundary_usage_count > 0);
+        let attached = shown.attachment_count > 0;
+        let bounding = shown.permissions_boundary_usage_count > 0;
         is_below(&shown.path, request.path_prefix.as_deref())
             && (!request.only_attached || attached)
             && match request.policy_usage_filter.as_deref() {

@@ -82,7 +82,8 @@ struct Entities {
 async fn list(services: &Services, mut call: Call) -> Answer {
     let page = Page::of(&call, &PAGING)?;
     let request: Request = call.parse()?;
-    let (state, account) = (services.ledger.state(), call.account());
+    let state = services.ledger.state();
+    let account = call.account();
     let arn = Found::find(&state, account, &request.policy_arn)?.arn();
     let usage = request.policy_usage_filter.as_deref();
     let found = HolderKind::ALL
@@ -101,7 +102,9 @@ async fn list(services: &Services, mut call: Call) -> Answer {
             HolderKind::Role => entities.2.push(PolicyRole { role_name: name, role_id: id }),
         }
     }
-    let (policy_groups, policy_users, policy_roles) = (entities.0.into(), entities.1.into(), entities.2.into());
+    let policy_groups = entities.0.into();
+    let policy_users = entities.1.into();
+    let policy_roles = entities.2.into();
     call.answer(&Entities { policy_groups, policy_users, policy_roles, end: next.into() })
 }
 

@@ -83,7 +83,8 @@ async fn create(services: &Services, mut call: Call) -> Answer {
 
 /// `GetPolicyVersion`.
 async fn get(services: &Services, call: Call) -> Answer {
-    let (arn, version) = (call.text_or_empty("PolicyArn"), call.text_or_empty("VersionId"));
+    let arn = call.text_or_empty("PolicyArn");
+    let version = call.text_or_empty("VersionId");
     let missing = || no_policy_version(arn, version);
     let state = services.ledger.state();
     let found = Found::find(&state, call.account(), arn)

@@ -227,7 +227,8 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let (page, prefix) = (Page::of(&call, &PAGING)?, call.text("PathPrefix"));
+    let page = Page::of(&call, &PAGING)?;
+    let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let roles = entities_after(&state.iam_roles, call.account(), page.after().unwrap_or_default())
         .filter(|role| is_below(&role.path, prefix));

@@ -183,7 +183,8 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
-    let (page, prefix) = (Page::of(&call, &PAGING)?, call.text("PathPrefix"));
+    let page = Page::of(&call, &PAGING)?;
+    let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let users = entities_after(&state.iam_users, call.account(), page.after().unwrap_or_default())
         .filter(|user| is_below(&user.path, prefix));

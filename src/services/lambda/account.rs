@@ -14,7 +14,8 @@ pub static OPERATIONS: &[Operation<Services>] = &[operation!(requests::GET_ACCOU
 
 /// `GetAccountSettings`.
 pub async fn settings(services: &Services, call: Call) -> Answer {
-    let (limits, usage) = (&services.limits, services.ledger.state().usage(&call.scope));
+    let limits = &services.limits;
+    let usage = services.ledger.state().usage(&call.scope);
     answer_json(
         StatusCode::OK,
         &json!({

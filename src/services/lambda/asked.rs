@@ -25,7 +25,8 @@ pub fn signer(call: &Call) -> Signer {
 /// # Errors
 /// A subnet or a security group that EC2 does not know (`test_invalid_vpc_config_subnet`).
 pub async fn locate(services: &Services, call: &Call, vpc: &mut Vpc) -> Result<(), ApiError> {
-    let (upstream, signer) = (&services.upstream, signer(call));
+    let upstream = &services.upstream;
+    let signer = signer(call);
     if vpc.subnets.is_empty() {
         return Ok(());
     }
@@ -54,7 +55,8 @@ fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, 
 /// It is not; texts of `LocalStack`'s provider, which follow AWS's.
 pub async fn find_source(services: &Services, call: &Call, source: &Source) -> Result<(), ApiError> {
     let Source::Arn { kind, arn: [arn] } = source else { return Ok(()) };
-    let (upstream, signer) = (&services.upstream, signer(call));
+    let upstream = &services.upstream;
+    let signer = signer(call);
     let resource = Arn::parse(arn).map_or("", |arn| arn.resource);
     let found = match kind {
         SourceKind::Sqs | SourceKind::SqsFifo => upstream.find_queue(resource, &signer).await,

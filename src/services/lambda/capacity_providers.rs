@@ -123,7 +123,8 @@ pub async fn list(services: &Services, call: Call) -> Answer {
 
 /// `ListFunctionVersionsByCapacityProvider`. `$LATEST` is among them: it is configured to use the provider too.
 pub async fn list_versions(services: &Services, call: Call) -> Answer {
-    let (key, page) = (key(&call)?, Page::of(&call, &PAGING)?);
+    let key = key(&call)?;
+    let page = Page::of(&call, &PAGING)?;
     let state = services.ledger.state();
     state.capacity_provider(&key).ok_or_else(|| capacity_providers::not_found(&key))?;
     let versions = state.versions_on_provider(&key, page.after_key(parse_marker)?);

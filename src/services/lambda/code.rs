@@ -75,14 +75,16 @@ async fn take_plain(services: &Services, call: &Call, source: CodeSource) -> Res
 /// # Errors
 /// AWS's text for a package that is too large, broken or hostile.
 pub async fn accept_whole(services: &Services, zip: Bytes) -> Result<Package, ApiError> {
-    let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
+    let blobs = std::sync::Arc::clone(&services.blobs);
+    let limits = services.limits.clone();
     let accepted = tokio::task::spawn_blocking(move || accept(zip, &blobs, &limits)).await;
     accepted.map_err(|error| fault(&error))?
 }
 
 /// Accepts code that stays in a folder. No file of it is read.
 async fn in_folder(services: &Services, folder: HotFolder) -> Result<Code, ApiError> {
-    let (hot_reload, wanted) = (std::sync::Arc::clone(&services.hot_reload), folder.clone());
+    let hot_reload = std::sync::Arc::clone(&services.hot_reload);
+    let wanted = folder.clone();
     let checked = tokio::task::spawn_blocking(move || hot_reload.admit(&wanted).map(drop)).await;
     let checked = checked.map_err(|error| fault(&error))?;
     checked.map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
@@ -91,7 +93,8 @@ async fn in_folder(services: &Services, folder: HotFolder) -> Result<Code, ApiEr
 
 /// Accepts a package that was sent with the request, in base64.
 async fn take_sent(services: &Services, zip: String) -> Result<Package, ApiError> {
-    let (blobs, limits) = (std::sync::Arc::clone(&services.blobs), services.limits.clone());
+    let blobs = std::sync::Arc::clone(&services.blobs);
+    let limits = services.limits.clone();
     // Small packages are checked in less time than a change of threads takes.
     if zip.len() < SMALL_ZIP {
         return accept_sent(&zip, &blobs, &limits);

@@ -162,7 +162,8 @@ pub async fn list(services: &Services, call: Call) -> Answer {
 
 /// `ListFunctionsByCodeSigningConfig`.
 pub async fn list_functions(services: &Services, call: Call) -> Answer {
-    let (key, page) = (named(&call)?, Page::of(&call, &PAGING)?);
+    let key = named(&call)?;
+    let page = Page::of(&call, &PAGING)?;
     let state = services.ledger.state();
     if !state.code_signing_configs.contains_key(&key) {
         return Err(code_signing_config_not_found(&key.arn()));

@@ -139,7 +139,8 @@ fn number(call: &Call, name: &str) -> u32 {
 pub async fn put_provisioned(services: &Services, call: Call) -> Answer {
     let (key, qualifier) = published(&call, unpublished)?;
     let requested = number(&call, "ProvisionedConcurrentExecutions");
-    let (function, name) = (key.clone(), qualifier.clone());
+    let function = key.clone();
+    let name = qualifier.clone();
     let command = ConcurrencyCommand::PutProvisionedConcurrency { key, qualifier, requested };
     let committed = services.commit(command, call.origin(), None).await?;
     let function = provisionable(&committed.state, &function, &name)?;
@@ -166,7 +167,8 @@ pub async fn delete_provisioned(services: &Services, call: Call) -> Answer {
 
 /// `ListProvisionedConcurrencyConfigs`.
 pub async fn list_provisioned(services: &Services, call: Call) -> Answer {
-    let (key, page) = (call.function()?.key, Page::of(&call, &PAGING)?);
+    let key = call.function()?.key;
+    let page = Page::of(&call, &PAGING)?;
     let state = services.ledger.state();
     let function = state.function(&key).ok_or_else(|| ApiError::function_not_found(&arn::function(&key)))?;
     let after = page.after().map(Qualifier::parse);

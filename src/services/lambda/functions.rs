@@ -61,7 +61,8 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     check_name(&key)?;
     let request: CreateRequest = call.parse()?;
     tags::check(request.tags.keys(), request.tags.len())?;
-    let (tags, publish) = (request.tags.clone(), publication(request.publish, request.publish_to.as_ref()));
+    let tags = request.tags.clone();
+    let publish = publication(request.publish, request.publish_to.as_ref());
     let code_signing_config = request.code_signing_config_arn.clone();
     let (mut config, source) = request.into_config(&key)?;
     if let Some(vpc) = &mut config.vpc {

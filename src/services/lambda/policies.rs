@@ -73,7 +73,8 @@ impl ShownPolicy {
 pub async fn add(services: &Services, mut call: Call) -> Answer {
     let FunctionReference { key, qualifier } = call.function()?;
     let request: PermissionRequest = call.parse()?;
-    let (sid, target) = (request.statement_id.clone(), Target::of(qualifier.as_ref()));
+    let sid = request.statement_id.clone();
+    let target = Target::of(qualifier.as_ref());
     let place = Place { key: key.clone(), qualifier, revision: request.revision_id.clone() };
     let command = PolicyCommand::AddPermission { place, grant: request.into() };
     let committed = services.commit(command, call.origin(), None).await?;

@@ -54,7 +54,8 @@ pub async fn untag(services: &Services, call: Call) -> Answer {
 /// account only if it is there, none of another region.
 fn resource(call: &Call, state: &State) -> Result<TaggedResource, ApiError> {
     let resource = TaggedResource::parse(call.text("Resource").unwrap_or_default())?;
-    let (own, other) = (&call.scope, resource.scope());
+    let own = &call.scope;
+    let other = resource.scope();
     if other.region != own.region {
         let message = format!("Functions from '{}' are not reachable in this region ('{}')", other.region, own.region);
         return Err(match resource {

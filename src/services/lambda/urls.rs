@@ -214,7 +214,8 @@ mod tests {
             scope: Scope { account: "000000000000".into(), region: "eu-west-1".into() },
             name: "f".into(),
         };
-        let (created, modified) = (Timestamp(0), Timestamp(0));
+        let created = Timestamp(0);
+        let modified = Timestamp(0);
         let url = FunctionUrl {
             id: "abc".into(),
             auth_type: "NONE".into(),

@@ -112,7 +112,9 @@ impl Search {
         let places: Vec<_> = self.streams.iter().map(|(_, place)| *place).collect();
         let order = if self.forward { Order::OldestFirst } else { Order::NewestFirst };
         let mut merged = lines.search(&places, self.from..self.to, order).peekable();
-        let (mut found, mut bytes, mut last) = (Vec::new(), 0, None);
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let mut last = None;
         for _ in 0..SCANNED {
             let Some((stream, line)) = merged.next().transpose()? else {
                 return Ok(Found { lines: found, next: None });

@@ -101,7 +101,8 @@ fn page(
 
 /// As many lines as a page takes.
 fn fill(lines: impl Iterator<Item = Result<Line, LedgerError>>, limit: u64) -> Result<Vec<Line>, LedgerError> {
-    let (mut page, mut bytes) = (Vec::new(), 0);
+    let mut page = Vec::new();
+    let mut bytes = 0;
     for line in lines.take(usize::try_from(limit).unwrap_or(usize::MAX)) {
         let line = line?;
         bytes += line.text.len() as u64 + LINE_OVERHEAD;

@@ -70,7 +70,8 @@ const METRIC: Kind = pattern(0, 255, "[^:*$]*");
 
 /// `DescribeLogGroups`.
 pub async fn describe_groups(logs: &Logs, call: Call) -> Answer {
-    let (prefix, part) = (call.text("logGroupNamePrefix"), call.text("logGroupNamePattern"));
+    let prefix = call.text("logGroupNamePrefix");
+    let part = call.text("logGroupNamePattern");
     if prefix.is_some() && part.is_some() {
         // Recorded in `test_describe_log_groups_prefix_and_pattern_error`.
         return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
@@ -130,7 +131,8 @@ fn described(logs: &Logs, group: &LogGroup, short: bool) -> Value {
 pub async fn list_groups(logs: &Logs, call: Call) -> Answer {
     let page = Page::of(&call, &PAGING)?;
     let state = logs.ledger.state();
-    let (name, class) = (call.text("logGroupNamePattern"), call.text("logGroupClass"));
+    let name = call.text("logGroupNamePattern");
+    let class = call.text("logGroupClass");
     let tags = call.list("logGroupTags").unwrap_or_default();
     let none = call.list("dataSources").is_some() || call.list("fieldIndexNames").is_some();
     let groups = state.log_groups_from(&call.scope, page.after().unwrap_or_default()).filter(|group| {

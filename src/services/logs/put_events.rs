@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn events_outside_of_the_window_are_told_and_left_out() {
-        let (old, fine, new) = (NOW.0 - 15 * DAY, NOW.0 - DAY / 2, NOW.0 + DAY);
+        let old = NOW.0 - 15 * DAY;
+        let fine = NOW.0 - DAY / 2;
+        let new = NOW.0 + DAY;
         assert_eq!(window(&[fine], None).expect("fine"), (vec![fine], None));
         let (accepted, rejected) = window(&[old, old, fine, new], None).expect("fine");
         assert_eq!(accepted, [fine]);

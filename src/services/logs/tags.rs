@@ -36,13 +36,15 @@ const RESOURCE_ARN: Member = Member::body("resourceArn", shapes::RESOURCE).requi
 
 /// `TagResource`.
 pub async fn tag_resource(logs: &Logs, call: Call) -> Answer {
-    let (key, tags) = (resource(&call)?, call.map("tags").unwrap_or_default());
+    let key = resource(&call)?;
+    let tags = call.map("tags").unwrap_or_default();
     change(logs, call, key, GroupChange::Tag(tags)).await
 }
 
 /// `UntagResource`.
 pub async fn untag_resource(logs: &Logs, call: Call) -> Answer {
-    let (key, keys) = (resource(&call)?, tag_keys(&call, "tagKeys"));
+    let key = resource(&call)?;
+    let keys = tag_keys(&call, "tagKeys");
     change(logs, call, key, GroupChange::Untag(keys)).await
 }
 
@@ -54,13 +56,15 @@ pub async fn list_resource(logs: &Logs, call: Call) -> Answer {
 
 /// `TagLogGroup`.
 pub async fn tag_group(logs: &Logs, call: Call) -> Answer {
-    let (key, tags) = (group(&call), call.map("tags").unwrap_or_default());
+    let key = group(&call);
+    let tags = call.map("tags").unwrap_or_default();
     change(logs, call, key, GroupChange::Tag(tags)).await
 }
 
 /// `UntagLogGroup`.
 pub async fn untag_group(logs: &Logs, call: Call) -> Answer {
-    let (key, keys) = (group(&call), tag_keys(&call, "tags"));
+    let key = group(&call);
+    let keys = tag_keys(&call, "tags");
     change(logs, call, key, GroupChange::Untag(keys)).await
 }
 

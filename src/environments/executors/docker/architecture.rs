@@ -38,7 +38,7 @@ impl Architectures {
         if self.platform(wanted).is_none() || !self.local || is_emulated(wanted) {
             return Ok(());
         }
-        let (own, wanted) = (self.own.map_or("another architecture", Into::into), wanted);
+        let own = self.own.map_or("another architecture", Into::into);
         Err(ExecutorError::ArchitectureMissing(format!(
             "this machine runs {own} and does not emulate {wanted}: register QEMU with its kernel \
              (docker run --privileged --rm tonistiigi/binfmt --install {wanted}), or set LAMBDA_IGNORE_ARCHITECTURE=1 \

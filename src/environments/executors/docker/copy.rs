@@ -25,7 +25,9 @@ pub(super) async fn fill(
 ) -> Result<(), ExecutorError> {
     let (reader, writer) = duplex(BUFFER);
     let sink = SyncIoBridge::new(writer);
-    let (init, code_tree, layer_tree) = (init.map(Path::to_owned), spec.code_tree.clone(), spec.layer_tree.clone());
+    let init = init.map(Path::to_owned);
+    let code_tree = spec.code_tree.clone();
+    let layer_tree = spec.layer_tree.clone();
     let packing = tokio::task::spawn_blocking(move || {
         let trees = [(TASK_FOLDER, code_tree), (LAYER_FOLDER, layer_tree)];
         let trees = trees.into_iter().filter_map(|(place, tree)| Some((place, tree?)));

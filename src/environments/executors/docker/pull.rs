@@ -149,7 +149,8 @@ async fn download(docker: Docker, Wanted { image, platform }: Wanted) -> Result<
     let options = options.platform(platform.as_deref().unwrap_or_default()).build();
     let mut steps = docker.create_image(Some(options), None, None);
     let mut progress = Progress::default();
-    let (mut said, mut limit) = (began, FIRST_STEP);
+    let mut said = began;
+    let mut limit = FIRST_STEP;
     loop {
         let step = tokio::time::timeout(limit, steps.next()).await;
         let step = step.map_err(|_| format!("nothing came for {} s", limit.as_secs()))?;

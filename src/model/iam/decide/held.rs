@@ -69,7 +69,8 @@ impl Holder<'_> {
         let size: usize = self.inline.values().map(|document| counted(document)).sum();
         let most = self.kind.max_inline();
         if size > most {
-            let (kind, name) = (self.kind.word(), self.name);
+            let kind = self.kind.word();
+            let name = self.name;
             return Err(limit(format!("Maximum policy size of {most} bytes exceeded for {kind} {name}")));
         }
         Ok(())

@@ -112,7 +112,8 @@ pub fn version_number(text: &str) -> Option<u32> {
 pub fn delete(state: &State, named: &PolicyRef) -> Result<Decision, ApiError> {
     let arn = parse(named)?;
     let policy = state.policy(&arn).ok_or_else(|| no_policy(&named.arn))?;
-    let (account, arn) = (&policy.key.account, policy.arn());
+    let account = &policy.key.account;
+    let arn = policy.arn();
     if state.attachments(account, &arn) > 0 || state.bounded(account, &arn) > 0 {
         return Err(conflict("Cannot delete a policy attached to entities."));
     }

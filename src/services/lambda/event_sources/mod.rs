@@ -88,7 +88,8 @@ async fn change(services: &Services, call: &Call, command: EventSourceCommand, k
 
 /// `GetEventSourceMapping`.
 pub async fn get(services: &Services, call: Call) -> Answer {
-    let (key, state) = (key(&call)?, services.ledger.state());
+    let key = key(&call)?;
+    let state = services.ledger.state();
     json(StatusCode::OK, &MappingConfiguration::new(found(&state, &key)?))
 }
 

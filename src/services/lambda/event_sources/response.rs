@@ -84,7 +84,8 @@ pub struct MappingList<'a> {
 
 impl<'a> MappingConfiguration<'a> {
     pub fn new(mapping: &'a EventSourceMapping) -> Self {
-        let (settings, kind) = (&mapping.settings, mapping.source.kind());
+        let settings = &mapping.settings;
+        let kind = mapping.source.kind();
         let origin = &settings.origin;
         let kafka = |of: SourceKind| settings.kafka.as_ref().filter(|_| kind == of).map(Into::into);
         Self {
@@ -144,7 +145,8 @@ fn destinations(mapping: &EventSourceMapping) -> Option<DestinationConfig> {
 /// Queues and streams show an empty list (queues recorded in `test_event_source_mapping_lifecycle`), Kafka only
 /// what was given.
 fn response_types(mapping: &EventSourceMapping) -> Option<Vec<String>> {
-    let (kind, types) = (mapping.source.kind(), mapping.settings.response_types.clone());
+    let kind = mapping.source.kind();
+    let types = mapping.settings.response_types.clone();
     if kind.is_sqs() || kind.is_stream() { Some(types) } else { filled(types) }
 }
 

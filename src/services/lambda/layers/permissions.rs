@@ -59,7 +59,8 @@ pub async fn remove(services: &Services, call: Call) -> Answer {
     let key = own_layer(&call, "RemoveLayerVersionPermission")?;
     let number = number(&call);
     let text = |name| call.text(name).map(str::to_owned);
-    let (sid, revision) = (text("StatementId").unwrap_or_default(), text("RevisionId"));
+    let sid = text("StatementId").unwrap_or_default();
+    let revision = text("RevisionId");
     let command = LayerCommand::RemoveLayerVersionPermission { key, number, sid, revision };
     services.commit(command, call.origin(), None).await?;
     no_content()

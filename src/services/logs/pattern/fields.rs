@@ -21,7 +21,8 @@ impl Fields {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let mut rest = Rest(text);
         rest.expect("[")?;
-        let (mut first, mut last) = (Vec::new(), None);
+        let mut first = Vec::new();
+        let mut last = None;
         loop {
             if rest.take("...") {
                 if last.replace(Vec::new()).is_some() {
@@ -63,7 +64,8 @@ impl Field {
         }
         let mut conditions = vec![vec![Comparison::parse(rest)?]];
         loop {
-            let (or, and) = (rest.take("||"), rest.take("&&"));
+            let or = rest.take("||");
+            let and = rest.take("&&");
             if !or && !and {
                 return Ok(Self(conditions));
             }

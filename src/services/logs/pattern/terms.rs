@@ -24,7 +24,8 @@ impl Terms {
     /// Reads terms. AWS refuses letters other than alphanumeric ones outside of quotation marks; which of them, its
     /// documentation leaves open, and so they are taken as they are.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let (mut terms, mut rest) = (Self::default(), Rest(text));
+        let mut terms = Self::default();
+        let mut rest = Rest(text);
         loop {
             rest.skip_space();
             let kind = match rest.0.chars().next() {
