@@ -124,12 +124,14 @@ pub fn read_at(path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = vec![0; length];
     let mut read = 0;
+
     while read < length {
         match file.read_at(&mut bytes[read..], offset + read as u64)? {
             0 => break,
             more => read += more,
         }
     }
+
     bytes.truncate(read);
     Ok(bytes)
 }
@@ -145,6 +147,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         rename(&new, path)
     };
     write().inspect_err(|_| drop(fs::remove_file(&new)))?;
+
     sync_folder(folder)
 }
 
@@ -230,6 +233,7 @@ pub fn is_the_systems(error: &io::Error) -> bool {
         let about_the_file = [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::INVAL];
         return !about_the_file.iter().any(|errno| errno.raw_os_error() == code);
     }
+
     let kinds = [
         Kind::StorageFull,
         Kind::QuotaExceeded,
@@ -257,6 +261,7 @@ mod tests {
             let cloned = io::Error::new(error.kind(), format!("{error:?}"));
             assert!(is_the_systems(&cloned), "{cloned}, as the engine says it again");
         }
+
         for kind in [io::ErrorKind::UnexpectedEof, io::ErrorKind::InvalidData, io::ErrorKind::NotFound] {
             assert!(!is_the_systems(&io::Error::from(kind)), "{kind}");
         }

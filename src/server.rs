@@ -131,6 +131,7 @@ impl Server {
         });
         let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
         let staging = console.staging.clone();
+
         Ok(Self {
             dispatch: Arc::new(Dispatch::new(Arc::clone(&services), options.pass_cloudformation)),
             delivery,
@@ -183,6 +184,7 @@ impl Server {
             Arc::clone(&self.services.invoker),
             stopping.clone(),
         ));
+
         tasks
     }
 
@@ -202,6 +204,7 @@ impl Server {
             return Apps { guarded: app.clone(), for_functions: app, owners };
         }
         let keep_out = from_fn_with_state(self.doors.function_users.clone(), functions::keep_out);
+
         Apps { guarded: app.layer(keep_out), for_functions: functions::closed().merge(served), owners }
     }
 
@@ -245,6 +248,7 @@ impl Server {
         link_stop.cancel();
         tasks.close();
         tasks.wait().await;
+
         // Nobody writes any more: what still waits is stored.
         delivery_stop.cancel();
         delivered.close();
@@ -253,6 +257,7 @@ impl Server {
         let ledger = self.ledger;
         let closed = tokio::task::spawn_blocking(move || ledger.close()).await;
         closed.map_err(|error| ServerError::Serve(error.into()))??;
+
         saved
     }
 }
@@ -267,6 +272,7 @@ async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, 
     let opening = tokio::task::spawn_blocking(move || {
         Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
     });
+
     Ok(opening.await.map_err(|error| ServerError::Serve(error.into()))??)
 }
 
@@ -368,6 +374,7 @@ fn install_init(settings: &Settings, other: Option<&Path>) -> Result<PathBuf, Se
         file.persist(&path).map(drop).map_err(|error| error.error)
     };
     install().map_err(|source| ServerError::Io { path: path.clone(), source })?;
+
     Ok(path)
 }
 

@@ -170,6 +170,7 @@ impl Upstream {
             Err(_) => format!("no answer within {} s", ANSWER.as_secs()),
         };
         self.reachability.failed(endpoint, &reason);
+
         Err(failed(reason))
     }
 }

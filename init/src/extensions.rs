@@ -243,6 +243,7 @@ impl Extensions {
         }
         extension.state = State::Registered;
         extension.subscriptions = subscriptions;
+
         Ok(extension.id.clone())
     }
 
@@ -309,6 +310,7 @@ fn subscriptions(events: &[String], external: bool) -> Result<Subscriptions, Ref
             _ => return Err(Refusal::UnknownEvent),
         }
     }
+
     Ok(subscriptions)
 }
 
@@ -328,6 +330,7 @@ fn executables(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> =
         entries.map(|entry| entry.path()).filter(|path| is_program(path).unwrap_or(false)).collect();
     paths.sort();
+
     paths
 }
 

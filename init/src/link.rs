@@ -350,6 +350,7 @@ pub fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, FrameError> {
     }
     let prefix = u32::try_from(length).map_err(|_| FrameError::TooLong(length))?;
     bytes[..PREFIX].copy_from_slice(&prefix.to_le_bytes());
+
     Ok(bytes)
 }
 
@@ -366,6 +367,7 @@ pub fn decode<T: DeserializeOwned>(buffer: &mut bytes::BytesMut) -> Result<Optio
         return Ok(None);
     }
     let body = buffer.split_to(PREFIX + length).freeze().slice(PREFIX..);
+
     Ok(Some(bincode::deserialize(&body)?))
 }
 
@@ -383,6 +385,7 @@ mod tests {
             buffer.extend_from_slice(&[*byte]);
             assert!(decode::<FromInit>(&mut buffer).expect("no error yet").is_none());
         }
+
         buffer.extend_from_slice(&bytes[bytes.len() - 1..]);
         assert_eq!(decode(&mut buffer).expect("whole"), Some(frame));
         assert!(buffer.is_empty());

@@ -16,5 +16,6 @@ pub fn unescaped(field: &[u8]) -> OsString {
             bytes.push(*first);
         }
     }
+
     OsString::from_vec(bytes)
 }

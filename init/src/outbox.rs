@@ -152,6 +152,7 @@ impl Outbox {
         };
         self.log_bytes -= parcel.log_cost();
         self.chunk_bytes -= parcel.chunk_cost();
+
         if parcel.kind == Kind::Finished {
             self.last_result = Some((parcel, Instant::now()));
         }
@@ -222,6 +223,7 @@ mod tests {
             Ok(bytes.len())
         });
         assert!(whole.is_ok());
+
         assert_eq!(sent, link::encode(&log(10)).expect("encodes"));
     }
 
@@ -235,6 +237,7 @@ mod tests {
         outbox.flush(|bytes| Ok(bytes.len())).expect("written");
         outbox.heard();
         outbox.reconnect();
+
         assert_eq!(results(&outbox), 0);
     }
 }

@@ -130,6 +130,7 @@ fn question(own: SocketAddr, other: SocketAddr) -> Vec<u8> {
     message.extend(length.to_ne_bytes());
     message.extend(BY_FAMILY.to_ne_bytes());
     message.extend(REQUEST.to_ne_bytes());
+
     // Sequence and sender: there is one question.
     message.extend([0; 8]);
     message.extend([family, protocol, 0, 0]);
@@ -138,6 +139,7 @@ fn question(own: SocketAddr, other: SocketAddr) -> Vec<u8> {
     message.extend(other.port().to_be_bytes());
     message.extend(address(own.ip()));
     message.extend(address(other.ip()));
+
     // Any device, any cookie.
     message.extend(0_u32.to_ne_bytes());
     message.extend([0xff; 8]);

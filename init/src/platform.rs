@@ -138,6 +138,7 @@ pub fn init_start(time_ms: u64, function: &FunctionFacts, phase: Phase) -> Platf
         record.insert("runtimeVersion".into(), function.runtime_version.as_str().into());
         record.insert("runtimeVersionArn".into(), function.runtime_version_arn.as_str().into());
     }
+
     let line = (has_version && phase == Phase::Init).then(|| {
         format!(
             "INIT_START Runtime Version: {}\tRuntime Version ARN: {}\n",
@@ -178,6 +179,7 @@ pub fn init_report(
     let line = (!on_demand || status != Status::Success)
         .then(|| format!("INIT_REPORT Init Duration: {ms:.2} ms\tPhase: {}{}\n", phase.word(), status.text()));
     let level = status.level(if on_demand { Level::Debug } else { Level::Info });
+
     PlatformEvent::new(time_ms, "initReport", level, &record.into(), line)
 }
 
@@ -307,10 +309,12 @@ pub fn report(
         "REPORT RequestId: {request_id}\tDuration: {ms:.2} ms\tBilled Duration: {billed} ms\t\
          Memory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
     );
+
     if let Some(init_us) = init_us {
         figures.insert("initDurationMs".into(), json!(milliseconds(init_us)));
         line = format!("{line}Init Duration: {:.2} ms\t", milliseconds(init_us));
     }
+
     if let Some(restore_us) = restore_us {
         let ms = milliseconds(restore_us);
         let billed = restore_us.div_ceil(1000);
@@ -318,6 +322,7 @@ pub fn report(
         figures.insert("billedRestoreDurationMs".into(), json!(billed));
         line = format!("{line}Restore Duration: {ms:.2} ms\tBilled Restore Duration: {billed} ms\t");
     }
+
     line.push_str(status.text().trim_start());
     line.push('\n');
     if let Some(trace) = trace.and_then(sampled) {
@@ -326,6 +331,7 @@ pub fn report(
     let mut record = fields(json!({ "requestId": request_id, "metrics": figures }));
     status.put(&mut record);
     put_trace(&mut record, trace);
+
     PlatformEvent::new(time_ms, "report", status.level(Level::Info), &record.into(), Some(line))
 }
 

@@ -93,6 +93,7 @@ pub fn spawn(
     raw::exec_directly(&mut command, &argv, &variables).map_err(|error| refusal(folder, program, &error.into()))?;
     let child = command.spawn().map_err(|error| refusal(folder, program, &error))?;
     let pid = i32::try_from(child.id()).map_err(|error| SpawnError::Pipe(io::Error::other(error)))?;
+
     Ok(Program { pid: Pid::from_raw(pid), output })
 }
 

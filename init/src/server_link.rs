@@ -151,6 +151,7 @@ impl ServerLink {
         if let Err(error) = self.outbox.greet(&hello) {
             eprintln!("larder-init: hello: {error}");
         }
+
         self.flush();
     }
 
@@ -167,6 +168,7 @@ impl ServerLink {
         let dial = Dial::new(self.settings.link.clone(), unreachable_since, self.settings.grace);
         self.state = State::Down(dial.after_pause());
         self.inbox.clear();
+
         self.outbox.reconnect();
     }
 
@@ -240,5 +242,6 @@ fn write_waiting(connection: &mut Connection, outbox: &mut Outbox) -> io::Result
     if taken > 0 || outbox.is_empty() {
         connection.progress = Instant::now();
     }
+
     result
 }

@@ -126,12 +126,14 @@ impl Subscriber {
             self.backlog.dropped_bytes.fetch_add(length as u64, Ordering::Relaxed);
             return;
         }
+
         let records = self.backlog.dropped_records.swap(0, Ordering::Relaxed);
         let bytes = self.backlog.dropped_bytes.swap(0, Ordering::Relaxed);
         if records > 0 {
             let reason = "The subscriber did not take its events fast enough";
             self.push(platform::logs_dropped(crate::supervisor::now_ms(), reason, records, bytes).json());
         }
+
         self.push(event);
     }
 
@@ -197,11 +199,13 @@ impl Telemetry {
         let backlog = Arc::new(Backlog::default());
         let delivery = deliver(queue, subscription.clone(), Arc::clone(&backlog), self.awake.subscribe());
         let subscriber = Subscriber { subscription, events, backlog, task: tokio::spawn(delivery) };
+
         for (stream, kind, event) in &self.early {
             if subscriber.subscription.wants(*stream, kind) {
                 subscriber.offer(event.clone());
             }
         }
+
         self.subscribers.push(subscriber);
     }
 
@@ -223,6 +227,7 @@ impl Telemetry {
         let record = if object { text.to_owned() } else { serde_json::Value::from(text).to_string() };
         let kind = if stream == Stream::Function { "function" } else { "extension" };
         let time = platform::rfc3339(time_ms);
+
         self.tell(stream, kind, format!("{{\"time\":\"{time}\",\"type\":\"{kind}\",\"record\":{record}}}"));
     }
 

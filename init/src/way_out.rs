@@ -63,6 +63,7 @@ mod tests {
             let zeros = "0".repeat(32);
             format!("{zeros} 00 {zeros} 00 {zeros} ffffffff 00000001 00000000 00200200       {device}\n")
         };
+
         assert!(!has_route(head, &six("lo")) && has_route(head, &six("eth0")));
     }
 }

@@ -71,6 +71,7 @@ impl CodeTrees {
             if tree.is_dir() { Ok(()) } else { self.make(&tree, make) }
         };
         self.making.lock().expect("no holder panics").remove(&tree);
+
         result.map(|()| tree)
     }
 
@@ -151,6 +152,7 @@ fn forget_trees_of_another_boot(folder: &Path) -> Result<(), BlobError> {
             fs::remove_dir_all(&path).map_err(io_error(&path))?;
         }
     }
+
     fs::write(&mark, boot).map_err(io_error(&mark))
 }
 

@@ -143,6 +143,7 @@ impl Trial {
         };
         let blobs = BlobStore::open(&self.data_dir().join("blobs"), ledger.small_blobs());
         self.open = Some((Arc::new(ledger), blobs.map_err(|error| error.to_string())?.into()));
+
         Ok(())
     }
 
@@ -271,6 +272,7 @@ impl Trial {
             let code = state.function(&key(*function)).and_then(|found| found.latest.code.content.zip_blob());
             assert!(may_be.contains(&code), "{after}: function {function} has {code:?} of {may_be:?}");
         }
+
         if faults::is_well(self.data_dir()) {
             self.waiting.check(ledger, after);
             for id in
@@ -290,6 +292,7 @@ impl Trial {
             let entries = std::fs::read_dir(self.data_dir().join(folder)).into_iter().flatten().flatten();
             files.extend(entries.map(|entry| entry.path()).filter(|path| path.is_file()));
         }
+
         files.sort();
         files
     }
@@ -302,6 +305,7 @@ impl Trial {
         let lost = files[which % files.len()].clone();
         std::fs::remove_file(&lost).expect("is removed");
         self.waiting.lose();
+
         match self.start() {
             // Refused: the reason names what is missing.
             Err(error) => assert!(error.contains("event") || error.contains("blob"), "{}: {error}", lost.display()),
@@ -370,10 +374,12 @@ fn a_failed_index_costs_nothing_and_is_made_anew() {
     trial.check("compact and gc without an index");
     heal_index(&trial.sled());
     let deadline = Instant::now() + Duration::from_secs(30);
+
     while !ledger.problems().is_empty() {
         assert!(Instant::now() < deadline, "{:?}", ledger.problems());
         std::thread::sleep(Duration::from_millis(20));
     }
+
     trial.check("a new index");
     trial.act(&Act::Restart);
 }
@@ -413,6 +419,7 @@ fn a_rewind_beside_a_compaction_has_its_code() {
     trial.stop();
     std::fs::remove_dir_all(trial.sled()).expect("is removed");
     trial.start().expect("the journal has it all");
+
     trial.check("an index made anew");
 }
 
@@ -431,6 +438,7 @@ fn a_start_without_room_sets_nothing_aside() {
     assert!(trial.sled().join("db").exists());
     trial.act(&Act::Restart);
     let (ledger, _) = trial.store();
+
     assert_eq!(ledger.problems(), []);
 }
 
@@ -442,6 +450,7 @@ fn a_damaged_blob_file_is_mended_by_an_upload() {
     let bytes = vec![7_u8; 50_000];
     let id = blobs.stage(bytes.clone().into()).expect("is stored").id;
     let path = trial.data_dir().join("blobs/sha256").join(id.hex());
+
     for round in 0..2 {
         let mut damaged = bytes.clone();
         damaged[100] ^= 1;
@@ -471,5 +480,6 @@ fn a_checkpoint_beyond_the_journal_says_that_events_are_lost() {
     std::fs::remove_dir_all(store.join("sled")).expect("is removed");
     let options = Options { path: store, durability: Durability::Always, limits: Limits::default() };
     let refused = Ledger::open(options).map(drop).expect_err("is refused");
+
     assert!(matches!(refused, LedgerError::LostEvents { from: 1, .. }), "{refused}");
 }

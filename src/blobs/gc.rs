@@ -62,6 +62,7 @@ fn small_blobs(ledger: &Ledger, uses: &BlobUses, collected: &mut Collected) -> R
         collected.blobs += u64::from(removed);
         collected.freed_bytes += if removed { size } else { 0 };
     }
+
     Ok(())
 }
 
@@ -80,6 +81,7 @@ fn files(folder: &Path, ledger: &Ledger, uses: &BlobUses, collected: &mut Collec
         collected.blobs += u64::from(removed);
         collected.freed_bytes += if removed { size } else { 0 };
     }
+
     Ok(())
 }
 
@@ -103,6 +105,7 @@ fn trees(folder: &Path, ledger: &Ledger, uses: &BlobUses, collected: &mut Collec
         collected.trees += 1;
         collected.freed_bytes += size;
     }
+
     Ok(())
 }
 

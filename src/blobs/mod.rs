@@ -96,6 +96,7 @@ impl BlobStore {
             self.write_file(&id, &bytes)?;
             return Ok(Staged { id, size, attachment: None });
         }
+
         let attachment = (!self.small.contains(&id)?).then_some((id, bytes));
         Ok(Staged { id, size, attachment })
     }
@@ -143,10 +144,12 @@ impl BlobStore {
         }
         self.small.held().hold(id);
         let path = self.path(&id);
+
         if !self.has_file(&id) {
             disk::sync_file(source).map_err(io_error(source))?;
             disk::move_file(source, &path).map_err(io_error(&path))?;
         }
+
         disk::sync_folder(&self.folder).map_err(io_error(&self.folder))?;
         Ok(Staged { id, size, attachment: None })
     }

@@ -121,6 +121,7 @@ pub fn unpack(zip: &[u8], limit: u64, folder: &Path) -> Result<(), PackageError>
             }
         }
     })?;
+
     for (path, to) in links {
         make_parent(&path).and_then(|()| symlink(to, &path)).map_err(|source| PackageError::Io { path, source })?;
     }
@@ -142,6 +143,7 @@ fn walk(
     }
     let mut tree = Tree::new();
     let mut left = limit;
+
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
         let path = place(file.name())?;
@@ -155,6 +157,7 @@ fn walk(
             return Err(PackageError::TooLarge { limit });
         }
     }
+
     Ok(())
 }
 
@@ -201,6 +204,7 @@ fn place(name: &str) -> Result<PathBuf, PackageError> {
             Component::RootDir | Component::Prefix(_) => return Err(escapes()),
         }
     }
+
     let path: PathBuf = parts.into_iter().collect();
     if path.as_os_str().len() > MAX_PATH {
         return Err(PackageError::Unreadable(format!("no file can have a path of {} bytes", path.as_os_str().len())));
@@ -219,6 +223,7 @@ fn entry<R: Read>(file: &mut ZipFile<'_, R>) -> Result<Entry, PackageError> {
         let mode = file.unix_mode().map_or(0o644, |mode| mode & 0o777);
         return Ok(Entry::File { mode: if mode == 0 { 0o644 } else { mode } });
     }
+
     let mut target = Vec::new();
     file.take(MAX_LINK + 1).read_to_end(&mut target)?;
     if target.is_empty() || target.len() as u64 > MAX_LINK || target.contains(&0) {
@@ -271,6 +276,7 @@ mod tests {
             zip.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755)).expect("starts");
             zip.write_all(bytes).expect("writes");
         }
+
         for (name, target) in links {
             zip.add_symlink(*name, *target, SimpleFileOptions::default()).expect("links");
         }
@@ -334,6 +340,7 @@ mod tests {
             let names: Vec<_> = entries.iter().map(|(name, _)| name.chars().take(9).collect::<String>()).collect();
             assert!(check(&zip_of(&entries, &[]), 100).is_err(), "{names:?}");
         }
+
         for top in [".", "a/.."] {
             assert!(check(&zip_of(&[], &[(top, "/tmp")]), 100).is_err(), "a link in the place of the tree");
         }

@@ -74,6 +74,7 @@ pub fn verify(
         let problem = format!("the events up to {until} do not make the state that the server has");
         found.damage.push(damage(&store, Some(until), problem));
     }
+
     references(&store, &mut found);
     let blobs = blobs(data_dir, &mut found, deep, &mut step);
     let logs = log_lines::inspect::inspect(&store, deep)?;
@@ -81,6 +82,7 @@ pub fn verify(
     let log_segments = logs.segments;
     let Inspected { begins, last, records, checkpoints, other_checkpoints, damage, .. } = found;
     let whole = damage.is_empty();
+
     Ok(Report { whole, deep, begins, last, records, checkpoints, other_checkpoints, blobs, log_segments, damage })
 }
 
@@ -109,6 +111,7 @@ fn references(store: &Path, found: &mut Inspected) {
         .map(|stream| format!("log stream {} is in no group", stream.name));
     let problems: Vec<_> = configs.chain(providers).chain(streams).collect();
     let last = found.last;
+
     found.damage.extend(problems.into_iter().map(|problem| damage(store, Some(last), problem)));
 }
 
@@ -178,6 +181,7 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
     disk::create_folder(&folder).map_err(io_error(&folder))?;
     let mut missing = Vec::new();
     let mut lacking = HashSet::new();
+
     for id in recovered.uses.blobs.iter().filter(|id| !recovered.small.contains(id)) {
         if let Some(problem) = missing_or_damaged(data_dir, id, true) {
             missing.push(problem);
@@ -187,6 +191,7 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
         let to = blob_path(into, id);
         disk::copy(&blob_path(data_dir, id), &to).map_err(io_error(&to))?;
     }
+
     disk::sync_folder(&folder).map_err(io_error(&folder))?;
     let store = data_dir.join("store");
     let new_store = into.join("store");

@@ -49,6 +49,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     };
     spinner.finish_and_clear();
     print(&if options.json { terminal::compact(&compaction) } else { summary(&compaction) });
+
     Ok(())
 }
 

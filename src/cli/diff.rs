@@ -54,6 +54,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
             print(&change_text(resource));
         }
     }
+
     Ok(())
 }
 
@@ -78,5 +79,6 @@ async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, CliError
     };
     let offline = Offline::open(folder)?;
     let sequence = history::sequence(&offline.ledger, text).map_err(|error| error.to_string())?;
+
     Ok(offline.ledger.state_at(sequence)?)
 }

@@ -57,6 +57,7 @@ pub fn change_text(difference: &Difference) -> String {
                 .map(|field| format!("        {}: {} → {}", plain(&field.path), value(&field.old), value(&field.new))),
         );
     }
+
     lines.join("\n")
 }
 

@@ -48,6 +48,7 @@ impl Ephemeral {
         let lock = File::create(&fresh)?;
         lock.try_lock()?;
         fs::rename(&fresh, folder.path().join(LOCK))?;
+
         Ok(Self { folder, _lock: lock })
     }
 
@@ -86,6 +87,7 @@ fn is_left(folder: &Path) -> bool {
         return lock.try_lock().is_ok();
     }
     let is_old = about.modified().ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > FORGOTTEN);
+
     is_old && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 

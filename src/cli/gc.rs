@@ -36,6 +36,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     };
     spinner.finish_and_clear();
     print(&if options.json { compact(&collected) } else { summary(&collected) });
+
     Ok(())
 }
 

@@ -33,6 +33,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         let Marked { mark, sequence } = put(target, &options.name).await?;
         print(&format!("mark:{mark} is at {sequence}"));
     }
+
     Ok(())
 }
 

@@ -28,6 +28,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&marks));
         return Ok(());
     }
+
     for mark in &marks.marks {
         print(&format!("mark:{:<24} {:>8}  {}", plain(&mark.mark), mark.sequence, plain(&mark.time)));
     }

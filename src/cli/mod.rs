@@ -105,6 +105,7 @@ pub fn main() -> ExitCode {
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();
+
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),

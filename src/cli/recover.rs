@@ -52,6 +52,7 @@ pub fn run(options: &Options) -> Result<(), CliError> {
     } else {
         summary(&recovery, &into)
     });
+
     match options.to {
         Some(to) if recovery.last < to => {
             let short = format!("there are whole events up to {} only, not {to}", recovery.last);
@@ -80,6 +81,7 @@ fn summary(recovery: &Recovery, into: &Path) -> String {
     if !names.is_empty() {
         lines.push(format!("{} functions lack their code or a layer: {}", names.len(), names.join(", ")));
     }
+
     lines.join("\n")
 }
 

@@ -44,6 +44,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&rewound));
         return Ok(());
     }
+
     let put = rewound.put.iter();
     let removed = rewound.removed.iter();
     for (sign, arn) in put.map(|arn| ("+", arn)).chain(removed.map(|arn| ("-", arn))) {
@@ -56,5 +57,6 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         rewound.removed.len(),
         rewound.sequence
     ));
+
     Ok(())
 }

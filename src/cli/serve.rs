@@ -30,6 +30,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     let listeners = Listeners::bind(&options.listen).await?;
     let server = Server::open(&options, &listeners).await?;
     server.load_pods(&options.pods).await?;
+
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
     let stop = async move {

@@ -36,6 +36,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         print(&pretty(&state));
         return Ok(());
     }
+
     print(&format!("sequence {}", state.sequence));
     for resource in &state.resources {
         print(&format!("{:<22} {}", plain(&resource.kind), plain(&resource.arn)));

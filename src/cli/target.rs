@@ -122,6 +122,7 @@ impl Offline {
             error => OpenError::Other(error.into()),
         })?;
         let ledger = Arc::new(open_free(&store).map_err(OpenError::Other)?);
+
         Ok(Self { ledger, data_dir: data_dir.to_owned(), _lock: lock })
     }
 }
@@ -193,6 +194,7 @@ impl Client {
         let folder = health["control"].as_str().map(Path::new).and_then(Path::parent);
         let Some(folder) = folder.filter(|folder| folder.join(control::SOCKET).exists()) else { return self };
         let Ok(owner) = Self::of_data_dir(folder) else { return self };
+
         match owner.get::<Value>("/_larder/health", &[]).await {
             // It may be another machine's path, which leads to another server here.
             Ok(there) if there["store"] == health["store"] => owner,

@@ -60,6 +60,7 @@ fn summary(report: &Report) -> String {
         0 => "the store is whole".to_owned(),
         count => format!("damaged in {count} places; `larder recover --data-dir DIR --into NEW` saves what is whole"),
     });
+
     lines.join("\n")
 }
 

@@ -103,6 +103,7 @@ async fn save(State(console): State<Arc<Console>>, Path(name): Path<String>, bod
         Ok(Err(error)) => return refuse(&error),
         Err(error) => return super::unavailable(&error),
     };
+
     match Location::Library(name).store(file, console.pods_dir.as_deref(), |_| {}).await {
         Ok(place) => Json(SavedPod { saved: Some(place), ..saved.into() }).into_response(),
         Err(error) => refuse(&error.into()),
@@ -195,6 +196,7 @@ fn remote(console: &Console, body: &[u8]) -> Result<Address, PodsError> {
         let text = "a folder is no remote here: `larder pod push` and `larder pod pull` take one".to_owned();
         return Err(PodsError::Invalid(text));
     }
+
     if !console.pod_remotes.iter().any(|allowed| address.is_below(allowed)) {
         let text = format!(
             "{address}: this server pushes to and pulls from the remotes only that it was started with, as its \
@@ -202,6 +204,7 @@ fn remote(console: &Console, body: &[u8]) -> Result<Address, PodsError> {
         );
         return Err(PodsError::Invalid(text));
     }
+
     Ok(address)
 }
 

@@ -82,6 +82,7 @@ async fn load(
     let ledger = &console.ledger;
     let blobs = &console.blobs;
     let origin = time_travel::origin(&headers);
+
     match load_from(ledger, blobs, std::io::BufReader::new(file), &console.staging, query, origin).await {
         Ok(loaded) => respond::long(loaded),
         Err(error) => refuse(&error),
@@ -105,6 +106,7 @@ pub async fn received(staging: &Path, body: Body) -> Result<std::fs::File, PodsE
         // A file of the page cache: it waits for no disk.
         file.write_all(&bytes)?;
     }
+
     file.rewind()?;
     Ok(file)
 }

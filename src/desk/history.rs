@@ -95,6 +95,7 @@ pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<LogPage, HistoryError> {
     let mut entries = Vec::new();
     let mut bytes = 0;
     let mut next = None;
+
     for recorded in ledger.events_from(before.sequence + 1) {
         let recorded = recorded?;
         if recorded.sequence > published {
@@ -114,6 +115,7 @@ pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<LogPage, HistoryError> {
         }
         before = after;
     }
+
     Ok(LogPage { entries, next, sequence: published })
 }
 
@@ -128,6 +130,7 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, Led
     let mut events = Vec::new();
     let mut bytes = 0;
     let mut next = from.max(1);
+
     for recorded in ledger.events_from(from).take(limit) {
         let recorded = recorded?;
         if recorded.sequence > published || bytes >= PAGE_BYTES {
@@ -138,6 +141,7 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, Led
         bytes += size_of(&event);
         events.push(event);
     }
+
     let next = Some(next).filter(|next| !events.is_empty() && *next <= published);
     Ok(EventPage { events, next })
 }
@@ -154,6 +158,7 @@ pub fn show(ledger: &Ledger, sequence: u64, show_secrets: bool) -> Result<Long<E
     after.apply(&recorded.event);
     let head = head_of(&recorded);
     drop(recorded);
+
     Ok(Long::new(head, "changes", changed(before, after.into(), secrets(show_secrets)))?)
 }
 
@@ -174,6 +179,7 @@ pub fn state(ledger: &Ledger, at: Option<&str>, show_secrets: bool) -> Result<Lo
             value: difference::shown(&resource, secrets),
         })
     });
+
     Ok(Long::new(json!({ "sequence": state.sequence }), "resources", items)?)
 }
 
@@ -282,6 +288,7 @@ fn summary(changes: &Changes, from: &State) -> Summary {
     for (change, kind) in put.chain(removed) {
         *counts.entry(change.to_owned()).or_default().entry(kind.to_owned()).or_default() += 1;
     }
+
     counts
 }
 

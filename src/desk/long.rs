@@ -52,6 +52,7 @@ impl<T> Long<T> {
             serde_json::to_writer(&mut out, value)?;
             out.write_all(b",")?;
         }
+
         serde_json::to_writer(&mut out, self.list)?;
         out.write_all(b":[")?;
         for (index, item) in self.items.enumerate() {
@@ -60,6 +61,7 @@ impl<T> Long<T> {
             }
             serde_json::to_writer(&mut out, &item)?;
         }
+
         out.write_all(b"]}")?;
         out.flush()
     }

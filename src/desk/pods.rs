@@ -71,6 +71,7 @@ impl LoadQuery {
         let renames = renames.ok_or_else(|| PodsError::Invalid("a name is changed by OLD=NEW".to_owned()))?;
         let account = self.account.clone().map(Into::into);
         let region = self.region.clone().map(Into::into);
+
         Ok(Mapping { account, region, renames })
     }
 }
@@ -130,6 +131,7 @@ pub async fn load_from(
     let mut pod = reading.await.map_err(std::io::Error::other)??;
     let mapped = mapping::map(&pod.resources, &query.mapping()?);
     let mut resources = mapped.map_err(|error| PodsError::Invalid(error.to_string()))?;
+
     // Whatever wrote the pod: no path of it reaches into this machine unless its user says so.
     PortableFolders::default().change(&mut resources);
     let needed = hot_folders::needed(&resources);
@@ -142,6 +144,7 @@ pub async fn load_from(
         let source = query.source.unwrap_or_default();
         transfer::load(ledger, blobs, pod, reception, source, origin).await?
     };
+
     Ok(told(loaded, strategy, query.dry_run, needed)?)
 }
 

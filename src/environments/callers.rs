@@ -109,6 +109,7 @@ mod tests {
         assert!(!is_environment(own, other, &users));
         drop(client);
         assert!(is_environment(own, other, &users), "it hung up");
+
         assert!(!is_environment(own, ([192, 0, 2, 1], 80).into(), &users), "another machine's");
     }
 

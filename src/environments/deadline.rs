@@ -55,6 +55,7 @@ mod tests {
         cold.begin();
         assert!(cold.due() < start + 6 * SECOND, "the init phase was short");
         let late = Deadline::new(3 * SECOND, Some(start));
+
         assert!(late.due() >= warm.due(), "an init phase that should be over has no time left");
     }
 

@@ -90,6 +90,7 @@ impl Environment {
         let code = LoadedCode::default();
         let gone = CancellationToken::new();
         let timed = Notify::new();
+
         Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone, timed }
     }
 
@@ -178,6 +179,7 @@ impl Environment {
             () = self.gone.cancelled() => Err(std::io::ErrorKind::BrokenPipe.into()),
         };
         let mut work = self.work();
+
         match sent {
             Ok(()) => self.begin(&mut work),
             Err(_) if work.expired => {}
@@ -187,6 +189,7 @@ impl Environment {
                 return Err(error);
             }
         }
+
         Ok(completed)
     }
 
@@ -209,6 +212,7 @@ impl Environment {
             report: Arc::clone(&invocation.report),
             started: false,
         });
+
         drop(work);
         self.timed.notify_one();
         Ok(completed)
@@ -308,6 +312,7 @@ impl Environment {
         let mut work = self.work();
         (work.initialised, work.initialised_by) = (true, None);
         self.begin(&mut work);
+
         if let Some(current) = work.current.as_mut() {
             current.output.clear();
             if let Some(notice) = self.notice.lock().expect("no holder panics").take() {
@@ -344,6 +349,7 @@ impl Environment {
                     | Outcome::TooLarge { .. }
                     | Outcome::Error { init: false, .. }
             );
+
         work.starts_anew(&finished.outcome);
         self.complete(
             current,
@@ -356,6 +362,7 @@ impl Environment {
                 output: Vec::new(),
             },
         );
+
         true
     }
 

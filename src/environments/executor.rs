@@ -204,6 +204,7 @@ impl FromStr for InitUser {
             "sbx_user1051" => return Ok(Self::Lambda),
             _ => {}
         }
+
         let (user, group) = text.trim().split_once(':').unwrap_or((text.trim(), text.trim()));
         match (user.parse(), group.parse()) {
             (Ok(user), Ok(group)) => Ok(Self::Numbers(user, group)),

@@ -108,6 +108,7 @@ impl FunctionLog {
             let text = String::from_utf8_lossy(&inner.open);
             self.sink.line(&self.stream, time, with_line_ends(&text));
         }
+
         inner.open.clear();
     }
 }
@@ -178,6 +179,7 @@ mod tests {
         log.end_line();
         let lines = kept.0.lock().expect("no holder panics");
         assert!(lines.iter().all(|(_, text)| text.len() <= LINE));
+
         assert_eq!(lines.iter().map(|(_, text)| text.len()).sum::<usize>(), 400_000 + 3 * LINE);
     }
 }

@@ -73,6 +73,7 @@ impl ImageMapping {
             let image = checked(PLACEHOLDER, value)?;
             return Ok(Self::Pattern(image));
         }
+
         let path = PathBuf::from(value);
         match std::fs::read_to_string(&path) {
             Ok(text) => table(&text, &format!("(file {value})")),
@@ -141,6 +142,7 @@ mod tests {
         ] {
             assert_eq!(images.image(runtime).as_deref(), Some(image));
         }
+
         assert_eq!(images.image("nodejs4.3"), None);
         assert_eq!(images.image("cobol"), None);
     }

@@ -53,6 +53,7 @@ pub fn bind_socket(path: &Path) -> std::io::Result<UnixListener> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+
     let mode = if nix::unistd::geteuid().is_root() { 0o600 } else { 0o666 };
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
@@ -113,6 +114,7 @@ impl LinkServer {
                 },
             }
         }
+
         connections.close();
         connections.wait().await;
     }
@@ -135,6 +137,7 @@ async fn serve(
         tracing::info!(environment = %hello.environment, "an environment of another data dir dialled");
         return;
     }
+
     drop(unknown);
     if let Some(assigned) = pool.standby_dialled(&hello) {
         // It waits for its function. Until then its init sends nothing: what can be read is its end.
@@ -144,6 +147,7 @@ async fn serve(
             _ = frames.next() => return pool.standby_lost(&hello),
         }
     }
+
     let environment = match pool.connected(&hello, writer).await {
         Ok(environment) => environment,
         Err((reason, mut writer)) => return refuse(&mut writer, &hello, reason).await,

@@ -58,6 +58,7 @@ pub fn take(data_dir: &Path, run_dir: &Path) -> io::Result<Uuid> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+
     let note = Note { id: Uuid::new_v4(), folder };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir)?;
     write(run_dir, &note)?;

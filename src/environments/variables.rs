@@ -37,6 +37,7 @@ pub fn of(
     variables.extend(reserved(target, id, credentials));
     let initialization = initialization_type(target, initialization);
     variables.insert("AWS_LAMBDA_INITIALIZATION_TYPE".into(), initialization.into());
+
     variables.into_iter().collect()
 }
 
@@ -79,6 +80,7 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
     if !is_image {
         reserved.insert("_HANDLER".into(), config.handler.clone());
     }
+
     // Recorded: the OS-only runtimes have none. That of an image is its own affair.
     if !is_image && runtimes::find(&config.runtime).is_none_or(|runtime| runtime.family != Family::Provided) {
         reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment);
@@ -88,6 +90,7 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
         let level: &str = config.logging.application_level.unwrap_or(LogLevel::Info).into();
         reserved.insert("AWS_LAMBDA_LOG_LEVEL".into(), level.into());
     }
+
     reserved
 }
 

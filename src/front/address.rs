@@ -34,6 +34,7 @@ impl ListenAddress {
             let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             return Ok(both.map(|ip| SocketAddr::new(ip, self.port)).to_vec());
         }
+
         let mut found: Vec<_> = tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect();
         found.sort();
         found.dedup();
@@ -56,6 +57,7 @@ impl FromStr for ListenAddress {
         let found = found.and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let (host, port) =
             found.ok_or_else(|| "write HOST:PORT, such as localhost:4566, 0.0.0.0:4566 or [::1]:4566".to_owned())?;
+
         Ok(Self { host: host.to_owned(), port })
     }
 }

@@ -115,6 +115,7 @@ impl Bodies {
         };
         let turn = if size > LARGE { self.turn(size).await } else { None };
         let arrival = Arrival { _turn: turn, ..arrival };
+
         (Ok(Request::from_parts(parts, body)), arrival)
     }
 
@@ -139,6 +140,7 @@ impl Bodies {
                 return Ok((Body::from_stream(kept.stream()?.chain(rest)), size));
             }
         }
+
         Ok((kept.into_body()?, size))
     }
 
@@ -298,10 +300,12 @@ impl HttpBody for Timed {
             self.sleep = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
+
         let patience = self.patience;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
         ready!(sleep.as_mut().poll(context));
         self.is_stalled.store(true, Ordering::Release);
+
         Poll::Ready(Some(Err(Stalled(patience).into())))
     }
 
@@ -354,11 +358,13 @@ mod tests {
                 pieces.push(Bytes::copy_from_slice(&[byte]));
             }
         }
+
         pieces.push(vec![7; PIECE].into());
         pieces.push(Bytes::from_static(b"end"));
         let whole = pieces.whole();
         assert_eq!(whole.len(), 256 * 300 / PIECE + 3);
         let expected = (0..=255_u8).flat_map(|byte| [byte; 300]).chain([7; PIECE]).chain(*b"end");
+
         assert!(whole.concat().into_iter().eq(expected));
     }
 

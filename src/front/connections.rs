@@ -150,6 +150,7 @@ impl Connections {
                 }
             }
         }
+
         drop(listener);
         tasks.close();
         tasks.wait().await;
@@ -188,6 +189,7 @@ impl Connections {
                 connection.await
             }
         };
+
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
@@ -285,6 +287,7 @@ mod tests {
         let (answer, took) = asking.await.expect("asked");
         assert!(answer.ends_with("slow"), "{answer} in {took} ms");
         tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("ends well");
+
         drop(silent);
     }
 
@@ -315,6 +318,7 @@ mod tests {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sends");
         tokio::time::sleep(Duration::from_millis(100)).await;
         stop.cancel();
+
         // The answer is dropped although the caller is still there.
         tokio::time::timeout(Duration::from_secs(5), serving).await.expect("ends").expect("ends well");
         assert!(seen.recv().await.is_none(), "nobody writes any more");

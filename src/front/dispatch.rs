@@ -176,6 +176,7 @@ impl Dispatch {
         };
         tracing::Span::current().record("operation", operation.request.name);
         let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
+
         logs::SERVICE.run(operation, &self.logs, received).await
     }
 
@@ -234,6 +235,7 @@ pub fn access_denied(message: String, parts: &Parts) -> Response<Body> {
             refusal::response(&ApiError::new(ErrorCode::QueryAccessDenied, message), protocol, &request_id)
         }
     };
+
     with_id(response, &request_id)
 }
 

@@ -63,10 +63,12 @@ impl Listeners {
             let error = |source| ListenError { address: address.to_string(), source };
             resolved.push((address, address.resolve().await.map_err(error)?));
         }
+
         let all: Vec<_> = resolved.iter().flat_map(|(_, addresses)| addresses.clone()).collect();
         let mut sockets = Vec::new();
         let mut addresses = Vec::new();
         let mut urls = Vec::new();
+
         for (name, group) in resolved {
             let new: Vec<_> = group.into_iter().filter(|address| !addresses.contains(address)).collect();
             let bound = bind_group(&new, &all).await;
@@ -78,6 +80,7 @@ impl Listeners {
             addresses.extend(found);
             sockets.extend(bound);
         }
+
         let hosts = wanted.iter().map(|address| address.host().to_owned()).collect();
         Ok(Self { sockets, addresses, hosts, urls })
     }
@@ -124,6 +127,7 @@ async fn bind_group(group: &[SocketAddr], all: &[SocketAddr]) -> Result<Vec<TcpL
             bound => return bound.map_err(|(address, error)| (address.to_string(), error)),
         }
     }
+
     let error = last.unwrap_or_else(|| ErrorKind::AddrInUse.into());
     Err((group.first().map(ToString::to_string).unwrap_or_default(), error))
 }
@@ -145,6 +149,7 @@ async fn bind_at_one_port(
             Err(error) => return Err((*wanted, error)),
         }
     }
+
     match (group.first(), missing) {
         (Some(first), Some(error)) if bound.is_empty() => Err((*first, error)),
         _ => Ok(bound),
@@ -175,6 +180,7 @@ fn open(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
+
     TcpListener::from_std(socket.into())
 }
 
@@ -214,6 +220,7 @@ mod tests {
         let both = bind(&[&first, &second]).await.expect("binds");
         assert_eq!(both.addresses().iter().filter(|address| address.is_ipv4()).count(), 1);
         let error = bind(&[&first]).await.expect_err("is in use").to_string();
+
         assert!(error.contains(&first) && error.contains("Is another server there?"), "{error}");
     }
 
@@ -227,6 +234,7 @@ mod tests {
         };
         let wanted = [address.as_str()];
         let (bound, ()) = tokio::join!(bind(&wanted), freed);
+
         assert!(bound.is_ok(), "{bound:?}");
     }
 

@@ -61,6 +61,7 @@ impl ServiceName {
         let form = Limited::new(body, MAX_FORM).collect().await.map(http_body_util::Collected::to_bytes);
         let form = form.unwrap_or_default();
         let service = of_form(&form).unwrap_or(Self::Lambda);
+
         (service, Request::from_parts(parts, Body::from(form)))
     }
 
@@ -171,6 +172,7 @@ fn of_form(form: &[u8]) -> Option<ServiceName> {
             _ => {}
         }
     }
+
     let service = match version.as_deref().filter(|_| has_action)? {
         "2011-06-15" => "sts",
         "2010-05-08" => "iam",
@@ -201,6 +203,7 @@ mod tests {
         let (service, request) = ServiceName::of(request).await;
         let kept = request.into_body().collect().await.expect("is whole").to_bytes();
         assert_eq!(kept, body, "looking at a request changes nothing");
+
         service.as_str().to_owned()
     }
 
@@ -214,6 +217,7 @@ mod tests {
             let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
             assert_eq!(told("POST", "/2015-03-31/functions", &headers, "").await, service);
         }
+
         let presigned = "/b/k?X-Amz-Algorithm=x&X-Amz-Credential=t%2F20260101%2Fus-east-1%2Fs3%2Faws4_request";
         assert_eq!(told("GET", presigned, &[], "").await, "s3");
         assert_eq!(told("GET", "/b/k?AWSAccessKeyId=t&Signature=x&Expires=1", &[], "").await, "s3");
@@ -230,6 +234,7 @@ mod tests {
         assert_eq!(told("GET", "/2015-03-31/functions", &[], "").await, "lambda");
         assert_eq!(told("POST", "/", &form, "Action=AssumeRoleWithWebIdentity&Version=2011-06-15").await, "sts");
         assert_eq!(told("GET", "/?Action=GetUser&Version=2010-05-08", &[], "").await, "iam");
+
         assert_eq!(told("POST", "/queue", &form, "Action=SendMessage&Version=2012-11-05").await, "sqs");
     }
 
@@ -251,6 +256,7 @@ mod tests {
         ] {
             assert_eq!(told("GET", "/2015-03-31/functions", &[("host", host)], "").await, service, "{host}");
         }
+
         let signed = "AWS4-HMAC-SHA256 Credential=t/20260101/us-east-1/sqs/aws4_request, Signature=0";
         let headers = [("host", "s3.amazonaws.com"), ("authorization", signed)];
         assert_eq!(told("GET", "/", &headers, "").await, "sqs", "a signature is asked first");

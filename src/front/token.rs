@@ -56,6 +56,7 @@ fn make(data_dir: &Path) -> io::Result<String> {
     file.as_file().sync_all()?;
     file.persist(data_dir.join(FILE)).map_err(|error| error.error)?;
     File::open(data_dir)?.sync_all()?;
+
     Ok(text)
 }
 

@@ -137,6 +137,7 @@ mod tests {
         for caller in [Caller::Local(54_321), Caller::Hidden] {
             assert!(!users(&[]).admit(caller) && users(&[LocalUser::Any]).admit(caller), "{caller}");
         }
+
         assert!(users(&[LocalUser::One(54_321)]).admit(Caller::Local(54_321)));
     }
 
@@ -160,6 +161,7 @@ mod tests {
         if let Some(outer) = outer_address() {
             assert_eq!(Caller::of(own, (outer, 1).into()), Caller::Hidden, "it hung up too, whatever address it had");
         }
+
         assert_eq!(Caller::of(own, ([192, 0, 2, 1], 4566).into()), Caller::Remote);
     }
 }

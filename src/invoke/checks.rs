@@ -35,6 +35,7 @@ pub fn payload(request: &InvokeRequest, limits: &Limits) -> Result<(), ApiError>
         let message = format!("Request must be smaller than {limit} bytes for the {operation} operation");
         return Err(ApiError::new(ErrorCode::RequestTooLarge, message));
     }
+
     if payload.is_empty() {
         return Ok(());
     }
@@ -69,6 +70,7 @@ pub fn request(request: &InvokeRequest, version: &FunctionVersion) -> Result<(),
         }
         _ => {}
     }
+
     let Some(durable) = &version.config.durable else {
         // The text is a guess.
         return match request.durable_execution_name {
@@ -86,6 +88,7 @@ pub fn request(request: &InvokeRequest, version: &FunctionVersion) -> Result<(),
             "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.",
         ));
     }
+
     Ok(())
 }
 

@@ -26,6 +26,7 @@ impl Invoker {
         if version.state != FunctionState::Pending {
             checks::state(&version)?;
         }
+
         // Times and size are set when it is decided.
         let event = WaitingEvent {
             qualifier: request.reference.qualifier,
@@ -54,6 +55,7 @@ impl Invoker {
             durable_execution_name: event.durable_execution_name,
             payload,
         };
+
         match self.invoke(request).await {
             Ok(invoked) if invoked.function_error => {
                 tracing::warn!(request_id, function, "a function failed on an asynchronous event, which is dropped");

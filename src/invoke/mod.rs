@@ -182,6 +182,7 @@ impl Invoker {
             awaits_log: request.wants_log,
             report: Arc::new(lines),
         };
+
         Ok(Prepared { target, invocation, trace, began })
     }
 
@@ -215,6 +216,7 @@ impl Invoker {
             &self.limits,
             invocation.stream.is_some(),
         );
+
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
     }
 

@@ -109,6 +109,7 @@ pub fn log(completed: &Completed, report: &dyn Report, format: LogFormat) -> Vec
         log.extend_from_slice(line.as_bytes());
     }
     let start = log.len().saturating_sub(TAIL);
+
     log.split_off(start)
 }
 
@@ -135,6 +136,7 @@ mod tests {
         let trace = "Root=1-0-0;Parent=0;Sampled=0".to_owned();
         let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace };
         let log = String::from_utf8(log(&completed, &lines, LogFormat::TEXT)).expect("is text");
+
         assert_eq!(
             log,
             "START RequestId: id Version: $LATEST\nhello\nEND RequestId: id\n\

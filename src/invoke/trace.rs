@@ -69,6 +69,7 @@ impl Trace {
                 Some(_) => trace.rest.push(part.to_owned()),
             }
         }
+
         trace.sampled = decision.unwrap_or_else(|| active && sampler.takes());
         trace
     }
@@ -84,6 +85,7 @@ impl Trace {
             header.push(';');
             header.push_str(part);
         }
+
         header
     }
 
@@ -98,10 +100,12 @@ impl Trace {
         let work = completed.duration.as_secs_f64();
         let start = seconds(of.began);
         let mut subsegments = vec![];
+
         if let Some(init) = completed.init {
             let length = init.as_secs_f64();
             subsegments.push(part("Initialization", (end - work - length).max(start), end - work));
         }
+
         subsegments.push(part("Invocation", end - work, end));
         let mut service = json!({
             "trace_id": self.root, "id": self.service, "name": of.name, "origin": "AWS::Lambda",
@@ -119,6 +123,7 @@ impl Trace {
         if error {
             function["fault"] = true.into();
         }
+
         [service, function]
     }
 }

@@ -69,6 +69,7 @@ impl Catalog {
             // The segment was mended, or taken away by a compaction, and its blobs lie elsewhere.
             *read = Read::default();
         }
+
         Ok(None)
     }
 
@@ -105,6 +106,7 @@ impl Catalog {
                 read.offset = after;
             }
         }
+
         Ok(())
     }
 

@@ -96,6 +96,7 @@ impl<C: Checkpoint> Folder<C> {
                 }
             }
         }
+
         Ok(None)
     }
 
@@ -137,6 +138,7 @@ impl<C: Checkpoint> Folder<C> {
                 found.push((sequence, path));
             }
         }
+
         found.sort();
         Ok(found)
     }
@@ -177,6 +179,7 @@ mod tests {
             assert!(there.len() <= State::KEPT && there.ends_with(&[sequence]), "{there:?}");
             assert!(sequence < 20_000 || there.contains(&(sequence - 10_000)), "{there:?}");
         }
+
         assert!(there[0] < 1_500_000, "one is far behind: {there:?}");
     }
 

@@ -60,6 +60,7 @@ impl Cleaner {
         let covered = covered(files)?;
         // What is done and stays: its end has to stay, too.
         let mut stays = HashSet::new();
+
         for pair in segments.windows(2) {
             let [(name, path), _] = pair else { continue };
             if self.clean.contains(name) {
@@ -87,6 +88,7 @@ impl Cleaner {
                 files.replace(path, inode, &bytes, false)?;
             }
         }
+
         Ok(())
     }
 }
@@ -125,6 +127,7 @@ fn look(records: &[Record], runs: &Runs, stays: &HashSet<RunId>) -> Result<Found
             }
         }
     }
+
     Ok(found)
 }
 
@@ -254,15 +257,18 @@ mod tests {
         let full = files(folder.path()).len();
         assert!(full > 10, "{full}");
         end_most((&ledger, &runtime));
+
         // Sealing a segment has the others looked at.
         accept((&ledger, &runtime), 1000..1040);
         end_most((&ledger, &runtime));
         accept((&ledger, &runtime), 2000..2040);
         let deadline = Instant::now() + Duration::from_secs(20);
+
         while files(folder.path()).len() > 8 {
             assert!(Instant::now() < deadline, "{} segments", files(folder.path()).len());
             std::thread::sleep(Duration::from_millis(10));
         }
+
         let there = waiting(&ledger);
         assert_eq!(
             (there.len(), there.iter().take(5).map(String::as_str).collect::<Vec<_>>()),

@@ -69,6 +69,7 @@ mod tests {
             ("MarkDeleted", frame(142, 1, &(head(), "m"))),
             ("HistoryCompacted", frame(143, 2, &(head(), none(), vec![("m", (4_u64, 6_u64))]))),
         ];
+
         for (name, bytes) in stored {
             let recorded = decode(9, &bytes.expect("encodes")).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(
@@ -78,6 +79,7 @@ mod tests {
             // Written anew it says the same.
             assert_eq!(decode(9, &encode(&recorded).expect("encodes")).expect("decodes"), recorded, "{name}");
         }
+
         assert!(decode(9, &frame(7, 1, &()).expect("encodes")).is_err());
         assert!(matches!(
             decode(9, &frame(7, 2, &(head(), function(), 3_u64)).expect("encodes")),

@@ -91,6 +91,7 @@ pub fn compact(
     let freed = checkpoints.remove_before(begins)?;
     switch::finish(path, switch::Why::Compaction)?;
     let freed_bytes = (old_size + freed).saturating_sub(size(folder)?);
+
     Ok(Compaction { begins, dropped: begins - was, freed_bytes })
 }
 
@@ -108,6 +109,7 @@ fn proven(beside: &Path, begins: u64, old: &Proven, has_file: &dyn Fn(&BlobId) -
     if missing.is_empty() {
         return Ok(new);
     }
+
     Err(not_proven(format!(
         "the blobs {} are missing or damaged, and something that is kept needs them: `larder verify --deep` names          them; delete or update what needs them, or load a pod that has them",
         proof::named(&missing)
@@ -156,6 +158,7 @@ fn switch_over(log: &Log, beside: &Path, old: &Proven, new: &mut Proven) -> Resu
         beside.sync()?;
         new.small.extend(late);
     }
+
     match journal.switch(path, switch::Why::Compaction) {
         Ok(()) => Ok(index.suspend()),
         Err(error) => {
@@ -184,6 +187,7 @@ fn write_beside(log: &Log, folder: &Path, at: &State, runs: &Runs) -> Result<(),
     for recorded in log.events_from(begins + 1) {
         kept.add_event(&recorded?.event);
     }
+
     // Times never run back: it has the time of the event whose place it takes.
     let time = log.events_from(begins).next().transpose()?.map(|recorded| recorded.time).unwrap_or_default();
     beside.append(&Record::of_events(vec![(begins, stand_in(at, time)?)]))?;
@@ -191,6 +195,7 @@ fn write_beside(log: &Log, folder: &Path, at: &State, runs: &Runs) -> Result<(),
     copy_blobs(journal.folder(), &beside, |id| kept.blobs.contains(id))?;
     copy_runs(journal, &beside, runs)?;
     copy_events(journal, &beside, begins + 1..=last)?;
+
     beside.sync()
 }
 
@@ -212,6 +217,7 @@ fn copy_events(from: &Journal, to: &Journal, wanted: RangeInclusive<u64>) -> Res
             bytes = 0;
         }
     }
+
     to.append(&Record::of_events(batch)).map(drop)
 }
 
@@ -233,6 +239,7 @@ pub fn copy_runs(from: &Journal, to: &Journal, runs: &Runs) -> Result<(), Ledger
             bytes = 0;
         }
     }
+
     to.append(&batch).map(drop)
 }
 
@@ -251,6 +258,7 @@ fn copy_blobs(from: &Path, to: &Journal, is_wanted: impl Fn(&BlobId) -> bool) ->
             bytes = 0;
         }
     }
+
     to.append_blobs(batch)
 }
 
@@ -268,6 +276,7 @@ fn drop_old(index: &Index, engine: &Engine, journal: &Journal, new: &Proven) -> 
     for id in unused.collect::<Result<Vec<_>, _>>()? {
         index.held().unless_held(&id, || engine.remove_blob(&id))?;
     }
+
     engine.sync()
 }
 

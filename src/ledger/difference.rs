@@ -88,6 +88,7 @@ fn difference(key: &ResourceKey, old: Option<&Resource>, new: Option<&Resource>,
         fields.iter_mut().for_each(Field::mask);
     }
     let arn = new.or(old).map_or_else(|| key.arn(), Resource::arn);
+
     Difference { change, kind: key.kind().name().to_owned(), arn, name: key.name(), fields }
 }
 

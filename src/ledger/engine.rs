@@ -120,6 +120,7 @@ impl Engine {
             opened.unwrap_or_else(|_| Err(sled::Error::Unsupported("the engine panicked on its files".into())));
         let engine = opened.map_err(|source| LedgerError::Engine { path: path.to_owned(), source })?;
         check_schema(&engine.meta, path)?;
+
         Ok(engine)
     }
 
@@ -190,6 +191,7 @@ impl Engine {
             }
             self.events.apply_batch(batch).map_err(|source| self.error(source))?;
         }
+
         self.insert_runs(record.runs)?;
         for (id, bytes) in &record.blobs {
             self.blobs.insert(id.0, &bytes[..]).map_err(|source| self.error(source))?;
@@ -210,6 +212,7 @@ impl Engine {
                 _ => {}
             }
         }
+
         let Some(newest) = newest else { return Ok(()) };
         batch.insert(NEWEST_RUN, &newest.to_be_bytes());
         self.runs.apply_batch(batch).map_err(|source| self.error(source))

@@ -43,6 +43,7 @@ impl Iterator for Events {
             // What is behind an error is not told.
             Err(_) => self.next = self.last + 1,
         }
+
         Some(read)
     }
 }

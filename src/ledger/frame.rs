@@ -99,6 +99,7 @@ pub fn framed(
     let checksum = crc32fast::hash(&bytes[8..]);
     bytes[..4].copy_from_slice(&announced.to_le_bytes());
     bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+
     Ok(bytes)
 }
 
@@ -116,6 +117,7 @@ pub fn unframe(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
     if found != word(4) {
         return Err(FrameError::Checksum { expected: word(4), found });
     }
+
     Ok(Frame { kind: short(10), version: short(8), payload })
 }
 

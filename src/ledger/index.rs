@@ -98,6 +98,7 @@ impl Index {
             *lock(&self.damaged) = true;
             *lock(&self.unreadable) |= matches!(error, LedgerError::Engine { .. });
         }
+
         let right_to = self.right_to.load(Ordering::Acquire);
         if was.is_some() {
             tracing::error!(%error, right_to, "the index of the journal failed; reads go to the journal until it is made anew");

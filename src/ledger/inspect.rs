@@ -73,14 +73,17 @@ pub fn inspect(store: &Path, until: u64, deep: bool, mut seen: impl FnMut(u64)) 
         checkpoints.clear();
     }
     let folder = journal_folder(store);
+
     if !folder.is_dir() {
         found.report(&folder, None, "there is no journal; a start makes it anew from the engine, if that is whole");
         return Ok(found);
     }
+
     if until == u64::MAX {
         let lost = list::losses(&folder)?;
         found.damage.extend(lost.iter().map(|loss| place(&loss.file, &loss.refusal("nothing is there"))));
     }
+
     for (path, record) in journal::scan(&folder)? {
         match record {
             // The server is writing there.
@@ -92,6 +95,7 @@ pub fn inspect(store: &Path, until: u64, deep: bool, mut seen: impl FnMut(u64)) 
             Err(error) => found.damage.push(place(&path, &error)),
         }
     }
+
     found.expect_sequences(&checkpoints);
     Ok(found)
 }
@@ -112,6 +116,7 @@ fn checkpoints(store: &Path, found: &mut Inspected) -> Result<Checkpoints, Ledge
             Err(error) => found.report(&path, Some(sequence), &error.to_string()),
         }
     }
+
     Ok(whole)
 }
 
@@ -139,6 +144,7 @@ impl Inspected {
                 self.report(path, Some(record.first), &format!("blob {id} in the record of this event is damaged"));
             }
         }
+
         for frame in &record.runs {
             match codec::decode_run(frame) {
                 Ok((sequence, event)) => self.runs.apply(sequence, &event),
@@ -147,6 +153,7 @@ impl Inspected {
                 }
             }
         }
+
         for (sequence, frame) in (record.first..).zip(&record.frames) {
             if sequence > until {
                 return;
@@ -176,6 +183,7 @@ impl Inspected {
                 self.report(path, Some(sequence), "event 1 was expected here, or one that stands for all before it");
             }
         }
+
         self.uses.add_event(&recorded.event);
         self.state.sequence = sequence - 1;
         self.state.apply(&recorded.event);

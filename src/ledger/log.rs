@@ -72,12 +72,14 @@ impl Log {
         let opened = open_engine(&engine_folder)?;
         let (identity, opened) = whose(written, opened, had_engine)?;
         let engine = opened.as_ref().ok();
+
         if let Some(problem) = mend::problem(&journal_folder)? {
             let Some(engine) = engine else { return Err(problem) };
             mend::write_anew(path, &identity, engine, &problem)?;
             switch::commit(path, switch::Why::Mending)?;
             switched = switch::redo(path)?;
         }
+
         let first = engine.map_or(Ok(None), Engine::first)?.unwrap_or(1);
         let journal = Arc::new(Journal::open(&journal_folder, durability, identity, first)?);
         if let Some(engine) = engine {
@@ -87,6 +89,7 @@ impl Log {
             switch::finish(path, why)?;
         }
         let log = Self::of(path, durability, journal)?;
+
         Ok(log.with_index(opened, switched))
     }
 
@@ -98,6 +101,7 @@ impl Log {
             Durability::Interval(interval) => Some(Syncer::start(Arc::clone(&journal), interval)),
         };
         let health = Arc::<Health>::default();
+
         Ok(Self {
             path: path.to_owned(),
             index: Arc::new(Index::new(Arc::clone(&journal), Arc::clone(&health))),
@@ -139,6 +143,7 @@ impl Log {
                 engine::set_aside(&self.path.join("sled"));
             }
         }
+
         self
     }
 
@@ -154,6 +159,7 @@ impl Log {
             stop: Arc::default(),
             set_aside: AtomicBool::new(false),
         }));
+
         self.scrubber = Some(Scrubber::start(scrub::Store {
             journal: Arc::clone(&self.journal),
             index: Arc::clone(&self.index),
@@ -174,6 +180,7 @@ impl Log {
         self.journal.switch(&self.path, switch::Why::Mending)?;
         switch::finish(&self.path, switch::Why::Mending)?;
         self.index_is_current();
+
         Ok(())
     }
 
@@ -217,6 +224,7 @@ impl Log {
         let stored = self.journal.append(&record);
         self.health.note(PART, &stored);
         let bytes = stored?;
+
         if self.generation.swap(self.journal.generation(), Ordering::AcqRel) != self.journal.generation() {
             // The index has blobs that this journal has not.
             self.index.give_up(&LedgerError::DamagedMeta("another journal took the place of the one it is of"));
@@ -250,6 +258,7 @@ impl Log {
                 }
             }
         }
+
         Ok(found)
     }
 
@@ -313,6 +322,7 @@ impl Log {
         if from > to {
             return Ok(Vec::new());
         }
+
         match self.index.events(from, to) {
             Some(events) => Ok(events),
             None => self.events_from(from).take(limit).collect(),
@@ -336,6 +346,7 @@ impl Log {
                 _ => high = middle,
             }
         }
+
         Ok(if low == first { 0 } else { low - 1 })
     }
 
@@ -356,11 +367,13 @@ fn follow(journal: &Journal, engine: &Engine, was_switched: bool) -> Result<(), 
     engine.set_identity(journal.identity())?;
     engine.reopen()?;
     let from = (engine.last()? + 1).max(begins);
+
     if from <= journal.last() {
         tracing::info!(from, to = journal.last(), "the index follows the journal");
         reindex::follow(journal, engine, from, || true)?;
         engine.flush()?;
     }
+
     Ok(())
 }
 
@@ -411,6 +424,7 @@ fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
         return Ok(());
     }
     tracing::warn!(from, last, "events that only the index has are written to the journal");
+
     // All of them or none.
     for (expected, entry) in (from..=last).zip(engine.frames_from(from)) {
         let (found, frame) = entry?;
@@ -419,6 +433,7 @@ fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
         }
         codec::decode(found, &frame).map_err(|source| LedgerError::DamagedEvent { sequence: found, source })?;
     }
+
     let mut blobs = engine.all_blobs().collect::<Result<Vec<_>, _>>()?;
     blobs.retain(|(id, bytes)| Sha256::digest(bytes)[..] == id.0);
     let mut batch = Vec::with_capacity(COPY);
@@ -430,6 +445,7 @@ fn extend(journal: &Journal, engine: &Engine) -> Result<(), LedgerError> {
             journal.append(&record)?;
         }
     }
+
     journal.sync()
 }
 

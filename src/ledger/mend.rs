@@ -138,6 +138,7 @@ impl<'a> Anew<'a> {
                 self.take(record)?;
             }
         }
+
         let last = self.engine.last()?;
         self.fill(last)?;
         for blob in self.engine.all_blobs() {
@@ -147,6 +148,7 @@ impl<'a> Anew<'a> {
                 self.blobs(vec![(id, bytes)])?;
             }
         }
+
         self.lost_runs()?;
         self.journal.sync()?;
         Ok(self.journal.last())
@@ -167,6 +169,7 @@ impl<'a> Anew<'a> {
                 self.journal.append(&Record { runs: vec![frame], ..Record::default() })?;
             }
         }
+
         Ok(())
     }
 
@@ -178,11 +181,13 @@ impl<'a> Anew<'a> {
         record.leave_out_before(self.next);
         self.next += record.frames.len() as u64;
         self.blobs(std::mem::take(&mut record.blobs))?;
+
         for frame in &record.runs {
             let (head, _) = run_frame::read(frame).map_err(|source| LedgerError::DamagedRun { source })?;
             self.runs.insert(head.id);
             self.newest_run = self.newest_run.max(head.sequence);
         }
+
         self.journal.append(&record).map(drop)
     }
 
@@ -210,11 +215,13 @@ impl<'a> Anew<'a> {
                 bytes = 0;
             }
         }
+
         self.journal.append(&Record::of_events(batch))?;
         if self.next <= last {
             let why = format!("the index has no event {}", self.next);
             return Err(with_reason(self.problem, &why));
         }
+
         Ok(())
     }
 }

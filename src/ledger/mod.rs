@@ -191,6 +191,7 @@ impl Ledger {
             replayed.progress,
         );
         let thread = writer.spawn(receiver);
+
         Ok(Self {
             log,
             log_lines,
@@ -366,11 +367,13 @@ impl Ledger {
         let mut uses = BlobUses::default();
         published.resources().for_each(|resource| uses.add_resource(&resource));
         let mut last = from.saturating_sub(1);
+
         for recorded in self.log.events_from(from) {
             let recorded = recorded.map_err(|error| self.unless_compacted(from, error))?;
             last = recorded.sequence;
             uses.add_event(&recorded.event);
         }
+
         if last < published.sequence {
             return Err(LedgerError::MissingEvent { expected: last + 1, found: published.sequence + 1 });
         }

@@ -45,6 +45,7 @@ impl LeftAlone {
                 self.0.fetch_sub(1, Ordering::AcqRel);
             }
         });
+
         if let Ok(done) = told.recv_timeout(patience) {
             return Some(done);
         }
@@ -92,6 +93,7 @@ mod tests {
         assert!(LEFT.is_some());
         join(thread::spawn(endless), SHORT);
         join(thread::spawn(|| {}), PATIENCE);
+
         assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     }
 }

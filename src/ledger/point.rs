@@ -40,6 +40,7 @@ impl FromStr for Point {
             return Ok(Self::Time(Timestamp(u64::try_from(time.timestamp_millis()).unwrap_or_default())));
         }
         let ago = humantime::parse_duration(text).ok().and_then(|ago| u64::try_from(ago.as_millis()).ok());
+
         ago.map(Self::Ago).ok_or_else(|| {
             format!(
                 "`{text}` is no point of history: write a sequence (42), a time (2026-01-31T12:00:00Z), how long ago \

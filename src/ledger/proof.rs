@@ -46,6 +46,7 @@ pub fn prove(folder: &Path, last: u64, go_on: impl Fn() -> bool) -> Result<Prove
         }
         proven.take(&path, &record?, last)?;
     }
+
     if proven.state.sequence < last {
         return Err(LedgerError::MissingEvent { expected: proven.state.sequence + 1, found: last + 1 });
     }
@@ -61,10 +62,12 @@ impl Proven {
             }
             self.small.insert(*id);
         }
+
         for frame in &record.runs {
             let (sequence, event) = codec::decode_run(frame).map_err(|source| LedgerError::DamagedRun { source })?;
             self.runs.apply(sequence, &event);
         }
+
         for (sequence, frame) in (record.first..).zip(&record.frames).take_while(|(sequence, _)| *sequence <= last) {
             let recorded =
                 codec::decode(sequence, frame).map_err(|source| LedgerError::DamagedEvent { sequence, source })?;
@@ -81,6 +84,7 @@ impl Proven {
             self.state.sequence = sequence - 1;
             self.state.apply(&recorded.event);
         }
+
         Ok(())
     }
 

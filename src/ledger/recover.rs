@@ -81,6 +81,7 @@ fn recover_with(store: &Path, to: u64, into: &Path, engine: Option<&Engine>) -> 
     if let Some(journal) = &work.journal {
         journal.sync()?;
     }
+
     Ok(work.found)
 }
 
@@ -142,12 +143,14 @@ impl Work<'_> {
                 return Ok(());
             }
         }
+
         let last = self.engine.and_then(|engine| engine.last().ok()).unwrap_or(0);
         let newest = self.checkpoints.last().map_or(0, |(sequence, _)| *sequence);
         let path = segments.last().map_or_else(|| self.new.clone(), |(_, path)| path.clone());
         if last.max(newest).min(self.to) > self.found.last {
             self.bridge(last.max(newest), &path)?;
         }
+
         Ok(())
     }
 
@@ -162,6 +165,7 @@ impl Work<'_> {
             self.take(frames, path)?;
             self.found.from_index += self.found.last - before;
         }
+
         if self.found.last >= last {
             return Ok(());
         }
@@ -171,6 +175,7 @@ impl Work<'_> {
             self.lose(path, from, &format!("the events {from} to {last} are gone; what is behind them needs them"));
             return Ok(());
         };
+
         let problem = format!(
             "the events {from} to {last} are gone: what they made was taken from the checkpoint of event {sequence}, \
              history begins there"
@@ -196,6 +201,7 @@ impl Work<'_> {
             lost: std::mem::take(&mut self.found.lost),
             ..Recovered::default()
         };
+
         self.take([(sequence, frame)].into_iter(), &self.new.clone()).map(drop)
     }
 
@@ -230,6 +236,7 @@ impl Work<'_> {
             self.found.last = sequence;
             batch.push((sequence, frame));
         }
+
         if !batch.is_empty() {
             self.journal()?.append(&Record::of_events(batch))?;
         }
@@ -256,6 +263,7 @@ impl Work<'_> {
                 runs.apply(sequence, &event);
             }
         }
+
         let known: HashSet<_> = frames().filter_map(|frame| Some(run_frame::read(&frame).ok()?.0.id)).collect();
         let of_engine = self.engine.into_iter().flat_map(|engine| engine.all_begins().map_while(Result::ok));
         let is_lost = |frame: &Vec<u8>| run_frame::read(frame).is_ok_and(|(head, _)| !known.contains(&head.id));
@@ -267,6 +275,7 @@ impl Work<'_> {
         for frame in frames().filter(is_needed).chain(of_engine.filter(is_lost)) {
             self.journal()?.append(&Record { runs: vec![frame], ..Record::default() })?;
         }
+
         Ok(())
     }
 
@@ -276,15 +285,18 @@ impl Work<'_> {
         let mut found: HashMap<BlobId, Bytes> = HashMap::new();
         let of_journal = whole_records(segments).flat_map(|(_, record)| record.blobs);
         let of_engine = self.engine.into_iter().flat_map(|engine| engine.all_blobs().map_while(Result::ok));
+
         for (id, bytes) in of_journal.chain(of_engine) {
             if needed.contains(&id) && Sha256::digest(&bytes)[..] == id.0 {
                 found.insert(id, bytes);
             }
         }
+
         for (id, bytes) in found {
             self.journal()?.append_blobs(vec![(id, bytes)])?;
             self.found.small.insert(id);
         }
+
         Ok(())
     }
 }

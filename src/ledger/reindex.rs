@@ -66,6 +66,7 @@ impl Reindexer {
                 work.until_there_is_one(&woken);
             }
         };
+
         // Without it reads go to the journal: slower, and as right.
         let thread = std::thread::Builder::new().name("reindex".into()).spawn(run).ok();
         Self { wake: Some(wake), stop, index, thread }
@@ -117,6 +118,7 @@ impl Reindex {
             // One that did not close: it has its files, and nobody else gets them.
             self.index.give_up(&LedgerError::DamagedMeta("a former index does not let go of its files"));
         }
+
         if !self.index.is_damaged() {
             match Engine::open(&folder) {
                 // What it had is right; what it did not get comes now.
@@ -125,15 +127,18 @@ impl Reindex {
                 Err(error) => self.index.give_up(&error),
             }
         }
+
         // What the engine has may be all there is of a damaged journal: it goes only when it is not needed.
         let proven = proof::prove(self.journal.folder(), self.journal.last(), || !self.stopped())?;
         let missing = proven.missing(|id| proof::blob_file(&self.store, id).is_file());
         self.set_aside(&folder)?;
         self.bring_up(Engine::open(&folder)?, generation)?;
+
         if missing.is_empty() && !self.index.is_unreadable() {
             let aside = self.aside();
             disk::remove_folder(&aside).map_err(io_error(&aside))?;
         }
+
         Ok(())
     }
 
@@ -160,11 +165,13 @@ impl Reindex {
             self.index.give_up(&error);
             return Err(error);
         }
+
         engine.set_identity(self.journal.identity())?;
         engine.reopen()?;
         let next = self.follow(&engine, (engine.last()? + 1).max(self.journal.begins()))?;
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.follow(&engine, next)?;
+
         if engine.newest_run()? < self.index.newest_run() {
             // It missed some, nobody knows where.
             index::insert_runs(&engine, &self.journal, Name::default())?;
@@ -175,6 +182,7 @@ impl Reindex {
             self.index.give_up(&error);
             return Err(error);
         }
+
         self.set_aside.store(false, Ordering::Relaxed);
         self.index.install(engine, self.journal.last());
         Ok(())
@@ -205,6 +213,7 @@ pub fn follow(journal: &Journal, engine: &Engine, from: u64, go_on: impl Fn() ->
         expected += record.frames.len() as u64;
         engine.insert(record)?;
     }
+
     if expected <= last {
         return Err(LedgerError::MissingEvent { expected, found: last + 1 });
     }
@@ -221,5 +230,6 @@ fn is_free(folder: &Path) -> bool {
             Err(_) => return false,
         }
     }
+
     true
 }

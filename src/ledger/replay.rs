@@ -48,6 +48,7 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
             reason: "a checkpoint says that they were there".to_owned(),
         });
     }
+
     let state = base(checkpoint, log);
     let (_, journal, _) = log.parts();
     let runs = checkpoints.runs.newest()?.filter(|checkpoint| checkpoint.folder == journal.inode());
@@ -59,6 +60,7 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
     tracing::debug!("what is under way is read from the whole journal");
     let replayed = from(log, state, RunsCheckpoint::default())?;
     let replayed = replayed.ok_or(LedgerError::DamagedMeta("what is under way cannot be told"))?;
+
     Ok(replayed)
 }
 
@@ -70,11 +72,13 @@ fn from(log: &Log, state: State, runs: RunsCheckpoint) -> Result<Option<Replayed
     let progress = Progress { model: state.sequence, runs: runs.sequence, time: log.last_time()? };
     let runs = Arc::unwrap_or_clone(runs);
     let mut replayed = Replayed { state, runs, runs_since: segment, progress };
+
     for record in log.parts().1.records_since(segment, replayed.state.sequence + 1)? {
         if !replayed.take(record?)? {
             return Ok(None);
         }
     }
+
     let last = log.last();
     if replayed.state.sequence < last {
         return Err(LedgerError::MissingEvent { expected: replayed.state.sequence + 1, found: last + 1 });
@@ -97,6 +101,7 @@ impl Replayed {
             self.state.apply(&recorded.event);
             self.progress.time = recorded.time;
         }
+
         for frame in record.runs {
             let (sequence, event) = codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
             if matches!(event, RunEvent::Cleaned(to) if to > self.progress.runs && self.progress.runs > 0) {
@@ -106,6 +111,7 @@ impl Replayed {
                 self.runs.apply(sequence, &event);
             }
         }
+
         Ok(true)
     }
 }
@@ -118,6 +124,7 @@ pub fn at(log: &Log, checkpoints: &Folder<State>, sequence: u64) -> Result<State
         let recorded = recorded?;
         state.apply(&recorded.event);
     }
+
     if state.sequence != sequence {
         return Err(LedgerError::MissingEvent { expected: state.sequence + 1, found: sequence });
     }

@@ -51,6 +51,7 @@ pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
         BEGINS | ENDS | CLEANED => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
         kind => return Err(FrameError::UnknownKind(kind)),
     }
+
     let number = |at: usize| frame.payload.get(at..at + 8)?.try_into().map(u64::from_le_bytes).ok();
     let (sequence, id) = number(0).zip(number(8)).ok_or(FrameError::NoHeader(frame.payload.len()))?;
     let members = &frame.payload[HEAD..];

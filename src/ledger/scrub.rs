@@ -76,6 +76,7 @@ impl Scrubber {
                 cleaner.clean(&scrub.files, &scrub.stop);
             }
         };
+
         // Without it the journal is as good, only larger.
         let thread = std::thread::Builder::new().name("scrub".into()).spawn(run).ok();
         Self { wake: Some(wake), stop, journal, thread }
@@ -139,6 +140,7 @@ impl Scrub {
                 disk::remove_file(&path.with_extension("")).map_err(io_error(path))?;
             }
         }
+
         Ok(())
     }
 
@@ -148,6 +150,7 @@ impl Scrub {
         let engine = self.index.engine().ok_or(unusable)?;
         let mut records: Vec<Record> = Vec::new();
         let mut uses = BlobUses::default();
+
         for (expected, entry) in (first..next).zip(engine.frames_from(first)) {
             let (found, frame) = entry?;
             if found != expected {
@@ -158,6 +161,7 @@ impl Scrub {
             uses.add_event(&recorded.event);
             records.push(Record { first: found, frames: vec![frame], ..Record::default() });
         }
+
         if let Some(missing) = (first + records.len() as u64..next).next() {
             return Err(LedgerError::MissingEvent { expected: missing, found: next });
         }
@@ -170,6 +174,7 @@ impl Scrub {
                 there.insert(id);
             }
         }
+
         let store = self.journal.folder().parent().unwrap_or(path);
         let is_file = |id: &&BlobId| proof::blob_file(store, id).is_file();
         let missing: Vec<_> = uses.blobs.iter().filter(|id| !there.contains(id) && !is_file(id)).copied().collect();
@@ -177,6 +182,7 @@ impl Scrub {
             let problem = format!("the blobs {} are gone", proof::named(&missing));
             return Err(LedgerError::NotProven { what: "mending a segment", problem });
         }
+
         let runs = self.runs_of(path, &engine)?;
         if !runs.is_empty() {
             records.push(Record { first: next, runs, ..Record::default() });
@@ -191,18 +197,21 @@ impl Scrub {
         let others = others.flat_map(|(_, other)| super::journal::records(other).map_while(Result::ok));
         let mut known: HashSet<_> = others.flat_map(|record| record.runs).filter_map(|frame| id_of(&frame)).collect();
         let mut runs = Vec::new();
+
         for segment in segments.iter().filter(|(_, other)| other == path) {
             for (_, record) in whole_records(segment)? {
                 known.extend(record.runs.iter().filter_map(|frame| id_of(frame)));
                 runs.extend(record.runs);
             }
         }
+
         for frame in engine.all_begins() {
             let frame = frame?;
             if id_of(&frame).is_some_and(|id| known.insert(id)) {
                 runs.push(frame);
             }
         }
+
         Ok(runs)
     }
 

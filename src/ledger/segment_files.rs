@@ -28,6 +28,7 @@ impl SegmentFiles {
             let problem = format!("{} reads otherwise than it was written", new.display());
             return Err(LedgerError::NotProven { what: "compressing a segment", problem });
         }
+
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if fs::metadata(path).is_ok_and(|now| now.ino() == inode) {
             if keep_aside {
@@ -43,6 +44,7 @@ impl SegmentFiles {
         } else {
             disk::remove_file(&new).map_err(io_error(&new))?;
         }
+
         Ok(())
     }
 
@@ -58,6 +60,7 @@ impl SegmentFiles {
                 disk::remove_file(&form).map_err(io_error(&form))?;
             }
         }
+
         Ok(())
     }
 }

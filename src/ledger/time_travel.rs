@@ -83,6 +83,7 @@ impl Ledger {
         let state = replay::at(&self.log, &self.checkpoints, sequence);
         let state = state.map(Arc::new).map_err(|error| self.unless_compacted(sequence, error))?;
         self.memory.keep(sequence, Arc::clone(&state));
+
         Ok(state)
     }
 
@@ -137,6 +138,7 @@ impl Ledger {
         let mark = if let Point::Mark(name) = &to { Some(name.to_string()) } else { None };
         let cause = Cause::Rewind { to: sequence, mark, only: only.iter().map(ToString::to_string).collect() };
         let command = HistoryCommand::Restore { target, only: keys, cause };
+
         // Events that wait for functions that are not there any more would never be run.
         let committed = self.commit_both(command.into(), RunCommand::DropOrphans, origin, Vec::new()).await?;
         if only.is_empty() {
@@ -144,6 +146,7 @@ impl Ledger {
             let target = State { sequence, ..(*committed.state).clone() };
             self.memory.keep(sequence, Arc::new(target));
         }
+
         let changes = before.changes_to(&committed.state);
         Ok(Rewound { to: sequence, sequence: committed.state.sequence, changes })
     }
@@ -161,6 +164,7 @@ fn chosen(before: &State, target: &State, only: &[ResourcePattern]) -> Result<Op
         let mut all = before.resources().chain(target.resources());
         changing.iter().any(|key| pattern.matches(key)) || all.any(|resource| pattern.matches(&resource.key()))
     };
+
     match only.iter().find(|pattern| !is_there(pattern)) {
         Some(missing) => Err(RewindError::NoResource(missing.clone())),
         None => Ok(Some(changing)),

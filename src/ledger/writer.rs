@@ -92,6 +92,7 @@ fn plan<M: Machine>(
         planned.frames.push(frame.map_err(|error| CommitError::Storage(Arc::new(error.into())))?);
         M::apply(&mut planned.state, sequence, &event);
     }
+
     Ok(planned)
 }
 
@@ -154,6 +155,7 @@ impl Writer {
             }
             batch.answers.push((job.reply, answer));
         }
+
         // What is attached to a command that changed nothing is not needed.
         if batch.record.frames.is_empty() && batch.record.runs.is_empty() {
             batch.record.blobs.clear();
@@ -175,10 +177,12 @@ impl Writer {
             (batch.model, shows) = (planned.state, planned.shows);
             batch.record.frames.extend(planned.frames);
         }
+
         if let Some(planned) = runs {
             batch.runs = planned.state;
             batch.record.runs.extend(planned.frames);
         }
+
         Ok(Committed { state: Arc::new(batch.model.clone()), shows, stamp: *stamp })
     }
 
@@ -193,6 +197,7 @@ impl Writer {
         }
         self.bytes = 0;
         (self.progress.model, self.progress.runs) = (model.sequence, runs.sequence);
+
         // What comes behind these states is written to this segment, or to a later one.
         let (segment, folder) = self.log.newest_segment();
         let runs = RunsCheckpoint { state: runs, segment, folder };
@@ -209,6 +214,7 @@ impl Writer {
                 tracing::warn!(%error, sequence = model.sequence, "a checkpoint could not be written; the log is not affected");
             }
         };
+
         self.checkpointer = std::thread::Builder::new().name("checkpoint".into()).spawn(write).ok();
     }
 }

@@ -26,6 +26,7 @@ impl BlobId {
         for (index, byte) in digest.iter_mut().enumerate() {
             *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
         }
+
         Some(Self(digest))
     }
 }

@@ -65,6 +65,7 @@ pub fn account_of(access_key: &str) -> Option<AccountId> {
     let mut head = [0; 8];
     head[2..].copy_from_slice(&bytes[..6]);
     let number = (u64::from_be_bytes(head) & !TOP) >> ACCOUNT_SHIFT;
+
     (number < 1_000_000_000_000).then(|| format!("{number:012}").into())
 }
 
@@ -213,6 +214,7 @@ impl RoleSession {
         let role_name = parts.next()?;
         let role_id = parts.next()?;
         let session_name = parts.next()?;
+
         Some(Self {
             transitive_tags: parts.map(decoded).collect::<Option<_>>()?,
             account: account.into(),

@@ -84,6 +84,7 @@ impl HotFolder {
         if named && (rest.is_empty() || rest.starts_with('/')) {
             return Ok(Some((name, rest)));
         }
+
         Err(HotFolderError::NoVariable(text.to_owned()))
     }
 
@@ -111,6 +112,7 @@ impl HotFolder {
         if !is_for_folders(&variable) {
             return Err(HotFolderError::NotForFolders { folder, variable });
         }
+
         match lookup(&variable).filter(|value| !value.is_empty()) {
             Some(value) if value.starts_with('/') => Ok(format!("{}{rest}", value.trim_end_matches('/'))),
             Some(_) => Err(HotFolderError::RelativeVariable { folder, variable }),

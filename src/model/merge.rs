@@ -89,6 +89,7 @@ pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy, trus
         let resource = if strategy.keeps_others() { with_free_id(state, &resource) } else { resource };
         result.insert(resource.key(), resource);
     }
+
     let places: BTreeSet<Place> = result.keys().map(place).collect();
     let mut removed = Vec::new();
     for old in state.resources() {
@@ -104,6 +105,7 @@ pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy, trus
             (None, false) => {}
         }
     }
+
     free_urls(state, &mut result, &removed);
     for resource in result.values_mut() {
         match resource {
@@ -112,6 +114,7 @@ pub fn merge(state: &State, incoming: &[Resource], strategy: MergeStrategy, trus
             _ => {}
         }
     }
+
     let changed = |resource: &Resource| state.resource(&resource.key()).as_ref() != Some(resource);
     Changes { put: result.into_values().filter(changed).collect(), removed }
 }
@@ -141,6 +144,7 @@ fn make_inert(there: Option<&Function>, function: &mut Arc<Function>) {
             ProvisionedConcurrency { status: ProvisionedStatus::InProgress, allocated: 0, ..provisioned.clone() };
         (qualifier.clone(), waits)
     });
+
     function.provisioned_concurrency = waiting.collect();
 }
 
@@ -174,6 +178,7 @@ fn with_free_id(state: &State, resource: &Resource) -> Resource {
     bytes.copy_from_slice(&digest[..16]);
     let id = MappingId(uuid::Builder::from_random_bytes(bytes).into_uuid());
     let key = MappingKey { scope: key.scope.clone(), id };
+
     Resource::EventSourceMapping(key.clone(), Arc::new(EventSourceMapping { key, ..(**mapping).clone() }))
 }
 
@@ -190,6 +195,7 @@ fn free_urls(state: &State, result: &mut BTreeMap<ResourceKey, Resource>, remove
             taken.insert(id.clone());
         }
     }
+
     for resource in result.values_mut() {
         let Resource::Function(key, function) = resource else { continue };
         for (alias, url) in function.urls.clone() {
@@ -282,6 +288,7 @@ fn unite_functions(old: &Function, new: &mut Function) {
     add(&mut new.urls, &old.urls);
     add(&mut new.event_invoke, &old.event_invoke);
     add(&mut new.runtime_management, &old.runtime_management);
+
     for (target, policy) in &old.policies {
         let united = match new.policies.get(target) {
             Some(wins) => Arc::new(unite_statements(policy, wins)),
@@ -289,6 +296,7 @@ fn unite_functions(old: &Function, new: &mut Function) {
         };
         new.policies.insert(target.clone(), united);
     }
+
     for (name, value) in &old.tags {
         new.tags.entry(name.clone()).or_insert_with(|| value.clone());
     }

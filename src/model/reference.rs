@@ -31,6 +31,7 @@ impl FunctionReference {
                 "The derived qualifier from the function name does not match the specified qualifier.",
             ));
         }
+
         let account = parts.account.map_or_else(|| scope.account.clone(), Into::into);
         let scope = Scope { account, region: scope.region.clone() };
         let key = FunctionKey { scope, name: parts.name.into() };
@@ -71,6 +72,7 @@ impl<'a> Parts<'a> {
         if has_more(&rest) && looks_like_region(rest[0]) {
             parts.region = Some(rest.remove(0));
         }
+
         // As the pattern reads it: twelve digits before anything are an account, never a name.
         if has_more(&rest) && is_account(rest[0]) {
             parts.account = Some(rest.remove(0));
@@ -80,6 +82,7 @@ impl<'a> Parts<'a> {
         }
         parts.name = rest.first().copied().unwrap_or(text);
         parts.qualifier = rest.get(1).copied();
+
         parts
     }
 

@@ -69,6 +69,7 @@ pub fn is_like(text: &str, pattern: &str) -> bool {
         let Some(place) = text.find(part) else { return false };
         text = &text[place + part.len()..];
     }
+
     text.ends_with(end)
 }
 

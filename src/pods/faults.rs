@@ -61,6 +61,7 @@ fn tried(bytes: &[u8], of_pod: &BTreeMap<u8, BlobId>, at: u8, fault: Fault, end:
     assert!(load(&trial, &pod), "{what}: it can be loaded when the disk is well");
     trial.expect(of_pod, true);
     trial.check(&what);
+
     had_fault
 }
 

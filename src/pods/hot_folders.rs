@@ -54,6 +54,7 @@ pub fn needed(resources: &[Resource]) -> Vec<NeededVariable> {
             Some(NeededVariable { variable, folder: folder.to_string(), resource: resource.arn() })
         }));
     }
+
     needed.into_iter().collect()
 }
 
@@ -114,6 +115,7 @@ impl PortableFolders {
             self.version(scope, &name, Arc::make_mut(published));
         }
         let numbers: Vec<u64> = function.versions.keys().copied().collect();
+
         for number in numbers {
             if let Some(version) = function.versions.get_mut(&number) {
                 self.version(scope, &name, Arc::make_mut(version));
@@ -198,6 +200,7 @@ mod tests {
         let code = Content::Folder(HotFolder(folder.to_owned())).into();
         let revision = crate::model::names::RevisionId(uuid::Uuid::nil());
         let modified = crate::model::time::Timestamp(0);
+
         FunctionEvent::FunctionCodeUpdated { key, code, config: Arc::new(config), revision, modified }.into()
     }
 

@@ -48,6 +48,7 @@ pub fn keep(library: &Path, name: &str, pod: &Pod) -> Result<u64, PodError> {
         }
         store_new(&target, &mut File::open(pod.blob(&part.digest())).map_err(path_error(&target))?)?;
     }
+
     add_version(library, name, &pod.manifest.to_bytes()?)
 }
 
@@ -185,6 +186,7 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         Err(TryLockError::WouldBlock) => return Err(PodError::Busy(library.to_owned())),
         Err(TryLockError::Error(error)) => return Err(path_error(library)(error)),
     }
+
     let mut deleted = Vec::new();
     for (number, manifest) in versions {
         if version.is_none_or(|version| version == number) {
@@ -193,6 +195,7 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
             deleted.push(manifest);
         }
     }
+
     if deleted.is_empty() {
         return Err(PodError::Library(format!("the pod {name} has no version {}", version.unwrap_or_default())));
     }
@@ -200,6 +203,7 @@ pub fn delete(library: &Path, name: &str, version: Option<u64>) -> Result<Freed,
         let folder = library.join("names").join(name);
         fs::remove_dir_all(&folder).map_err(path_error(&folder))?;
     }
+
     let parts = deleted.into_iter().flat_map(|manifest| manifest.parts).map(|part| part.sha256).collect();
     drop_unnamed(library, &parts)
 }
@@ -215,6 +219,7 @@ pub fn sweep(library: &Path) {
         return;
     }
     let names = entries(&library.join("names")).unwrap_or_default();
+
     for folder in names.into_iter().chain([library.join("parts/sha256")]) {
         for path in entries(&folder).unwrap_or_default() {
             if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(RECEIVING.as_bytes())) {
@@ -233,6 +238,7 @@ fn drop_unnamed(library: &Path, parts: &BTreeSet<String>) -> Result<Freed, PodEr
             named.extend(manifest(library, &name, number)?.1.parts.into_iter().map(|part| part.sha256));
         }
     }
+
     let mut freed = Freed::default();
     for digest in parts.difference(&named) {
         let path = part_file(library, digest);
@@ -241,6 +247,7 @@ fn drop_unnamed(library: &Path, parts: &BTreeSet<String>) -> Result<Freed, PodEr
             freed = Freed { parts: freed.parts + 1, bytes: freed.bytes + metadata.len() };
         }
     }
+
     Ok(freed)
 }
 
@@ -294,11 +301,13 @@ fn store_new(target: &Path, source: &mut impl Read) -> Result<bool, PodError> {
     fs::create_dir_all(folder).map_err(path_error(folder))?;
     let mut file = tempfile::Builder::new().prefix(RECEIVING).tempfile_in(folder).map_err(path_error(folder))?;
     io::copy(source, &mut file).and_then(|_| file.as_file().sync_all()).map_err(path_error(target))?;
+
     match file.persist_noclobber(target) {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(error) => return Err(path_error(target)(error.error)),
     }
+
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(path_error(folder))?;
     Ok(true)
 }

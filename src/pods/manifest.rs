@@ -75,6 +75,7 @@ impl Manifest {
             format: u32,
             schema: u32,
         }
+
         let broken = |error: serde_json::Error| PodError::Broken(format!("{MANIFEST}: {error}"));
         // The rest of a later one may have another shape.
         let Versions { format, schema } = serde_json::from_slice(bytes).map_err(broken)?;
@@ -83,6 +84,7 @@ impl Manifest {
                 return Err(PodError::Newer { what, found, known });
             }
         }
+
         let manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
         manifest.check()?;
         Ok(manifest)
@@ -103,6 +105,7 @@ impl Manifest {
                 return refused(format!("its manifest names {:?} twice", part.path));
             }
         }
+
         if names.iter().any(|name| *name == STATE) { Ok(()) } else { refused(format!("it has no {STATE}")) }
     }
 

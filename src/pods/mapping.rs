@@ -51,6 +51,7 @@ pub fn map(resources: &[Resource], mapping: &Mapping) -> Result<Vec<Resource>, M
     let walk = Walk { mapping, accounts };
     let mut places = BTreeSet::new();
     let mut mapped = Vec::with_capacity(resources.len());
+
     for resource in resources {
         let mut json = portable::to_json(resource)?;
         walk.value(&mut json);
@@ -60,6 +61,7 @@ pub fn map(resources: &[Resource], mapping: &Mapping) -> Result<Vec<Resource>, M
         }
         mapped.push(resource);
     }
+
     mapped.sort_by_key(Resource::key);
     Ok(mapped)
 }
@@ -124,6 +126,7 @@ impl Walk<'_> {
             self.rename(inner);
             return;
         }
+
         if let Some(Value::Object(at)) = inner.get_mut("at") {
             self.rename(at);
         }
@@ -160,12 +163,14 @@ impl Walk<'_> {
             result.push_str(&self.arn(&arn[..end]));
             rest = &arn[end..];
         }
+
         result.push_str(rest);
         if let Some(account) = &self.mapping.account {
             for own in &self.accounts {
                 result = result.replace(&format!("\"{own}\""), &format!("\"{account}\""));
             }
         }
+
         result
     }
 
@@ -186,6 +191,7 @@ impl Walk<'_> {
         if let Some(region) = self.mapping.region.as_ref().filter(|_| !old.region.is_empty()) {
             (new.partition, new.region) = (partition(region), region.as_str());
         }
+
         new.to_string()
     }
 

@@ -81,6 +81,7 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
         let how = "`larder pod load` decrypts it, with LARDER_POD_PASSPHRASE or --identity";
         return Err(PodError::Refused(format!("it is encrypted; {how}")));
     }
+
     let mut unpacked = zstd::Decoder::with_buffer(source).map_err(io_error("the pod cannot be read"))?;
     unpacked.window_log_max(WINDOW).map_err(io_error("the pod cannot be read"))?;
     let mut archive = Archive::new(unpacked);
@@ -104,6 +105,7 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
     };
     drain(&mut archive.into_inner())?;
     let resources = state_file::resources(&manifest, folder.path())?;
+
     Ok(Pod { digest: digest(&bytes), manifest, resources, folder })
 }
 
@@ -143,6 +145,7 @@ fn next<'a, R: Read>(entries: &mut Entries<'a, R>, path: &str) -> Result<Entry<'
         let name = String::from_utf8_lossy(&name).into_owned();
         return Err(PodError::Refused(format!("it holds {name:?} where {path:?} must come")));
     }
+
     if entry.header().entry_type() != EntryType::Regular {
         return Err(PodError::Refused(format!("{path} is no plain file in it")));
     }
@@ -166,12 +169,14 @@ fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Resul
         let size = part.size;
         return Err(PodError::Refused(format!("{} has {found} bytes, where its manifest says {size}", part.path)));
     }
+
     let expected = part.digest();
     let path = folder.join(expected.hex());
     let mut file = File::create(&path).map_err(path_error(&path))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut left = part.size;
+
     while left > 0 {
         let read = entry.read(&mut buffer).map_err(broken)?;
         if read == 0 {
@@ -181,6 +186,7 @@ fn unpack<R: Read>(mut entry: Entry<'_, R>, part: &Part, folder: &Path) -> Resul
         file.write_all(&buffer[..read]).map_err(path_error(&path))?;
         left = left.saturating_sub(read as u64);
     }
+
     let found = BlobId(hash.finalize().into());
     if found == expected { Ok(()) } else { Err(PodError::Digest { path: part.path.clone(), expected, found }) }
 }

@@ -81,6 +81,7 @@ pub fn redact(resources: &mut [Resource], rules: &[Rule]) -> Redacted {
             }
         }
     }
+
     redacted
 }
 
@@ -108,6 +109,7 @@ fn redact_function(function: &mut Arc<Function>, rules: &[Rule]) -> Vec<String> 
         return names;
     }
     let function = Arc::make_mut(function);
+
     for version in changed {
         match version.version {
             Version::Latest => function.latest = version,
@@ -115,6 +117,7 @@ fn redact_function(function: &mut Arc<Function>, rules: &[Rule]) -> Vec<String> 
             Version::Number(number) => drop(function.versions.insert(number, version)),
         }
     }
+
     names.sort();
     names.dedup();
     names

@@ -40,6 +40,7 @@ pub fn select(state: &State, patterns: &[ResourcePattern]) -> Result<Selection, 
         }
         open.extend(matching.into_iter().map(|key| (key.clone(), None)));
     }
+
     let mut taken_along = Vec::new();
     while let Some((key, because)) = open.pop_front() {
         if chosen.contains_key(&key) {
@@ -50,6 +51,7 @@ pub fn select(state: &State, patterns: &[ResourcePattern]) -> Result<Selection, 
         taken_along.extend(because.map(|because| (key.clone(), because)));
         chosen.insert(key, resource);
     }
+
     Ok(Selection { resources: chosen.into_values().collect(), taken_along })
 }
 
@@ -89,6 +91,7 @@ fn function_needs(function: &Function) -> Vec<ResourceKey> {
         let name = config.logging.group.as_str().into();
         needed.push(ResourceKey::LogGroup(LogGroupKey { scope: scope.clone(), name }));
     }
+
     needed
 }
 
@@ -116,5 +119,6 @@ fn nothing(pattern: &ResourcePattern, keys: &[ResourceKey]) -> String {
     if near.is_empty() {
         return format!("`{text}` matches no resource: `larder state` lists what there is");
     }
+
     format!("`{text}` matches no resource; near it there are {}", near.join(", "))
 }

@@ -31,11 +31,13 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
     let path = folder.join(part.digest().hex());
     let bytes = fs::read(&path).map_err(path_error(&path))?;
     let state: State = serde_json::from_slice(&bytes).map_err(|error| refused(&error))?;
+
     if state.schema != manifest.schema {
         let found = state.schema;
         let expected = manifest.schema;
         return Err(PodError::Refused(format!("{STATE} has schema {found}, its manifest {expected}")));
     }
+
     let blobs = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest);
     let blobs: BTreeSet<_> = blobs.collect();
     for resource in &state.resources {
@@ -44,6 +46,7 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
             return Err(PodError::Refused(format!("{arn} in {STATE} needs {missing}, which the pod has not")));
         }
     }
+
     Ok(state.resources)
 }
 
@@ -114,5 +117,6 @@ pub(super) fn is_named_well(key: &ResourceKey) -> bool {
         _ => letter.is_ascii_alphanumeric() || "-_".contains(letter),
     };
     let name = key.name();
+
     is_account && is_region && !name.is_empty() && name.len() <= 1100 && name.chars().all(allows)
 }

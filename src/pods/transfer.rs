@@ -79,6 +79,7 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         history: choice.with_history.then(|| history(ledger, state.sequence, choice, &mut folders)).transpose()?,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
+
     Ok(Saved { digest, manifest, taken_along, suspects })
 }
 
@@ -102,6 +103,7 @@ fn history(
             _ => {}
         }
     }
+
     Ok(events)
 }
 
@@ -194,5 +196,6 @@ pub async fn load(
     let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
     let committed = ledger.commit_both(command.into(), RunCommand::DropOrphans, origin, attachments).await?;
     let inert = inert(&committed.state, &pod);
+
     Ok(Loaded { digest: pod.digest, before, after: committed.state, inert })
 }

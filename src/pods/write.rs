@@ -46,10 +46,12 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
     let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
     parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
+
     for id in &needed {
         let (size, _) = blobs.open_blob(id)?;
         parts.push(Part::new(format!("{BLOBS}{}", id.hex()), id, size));
     }
+
     let manifest = Manifest {
         format: FORMAT,
         schema: SCHEMA,
@@ -70,6 +72,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
             _ => blobs.open_blob(&part.digest())?.1,
         })
     })?;
+
     Ok((digest(&bytes), manifest))
 }
 
@@ -97,6 +100,7 @@ pub fn pack<R: Read>(
     packed.include_checksum(true).map_err(wrong())?;
     let mut archive = tar::Builder::new(packed);
     append(&mut archive, MANIFEST, bytes.len() as u64, bytes)?;
+
     for part in &manifest.parts {
         let mut hashed = Hashed { reader: open(part)?.take(part.size), hash: Sha256::new() };
         append(&mut archive, &part.path, part.size, &mut hashed)?;
@@ -106,6 +110,7 @@ pub fn pack<R: Read>(
             return Err(PodError::Digest { path: part.path.clone(), expected, found });
         }
     }
+
     let packed = archive.into_inner().map_err(wrong())?;
     packed.finish().and_then(|mut target| target.flush()).map_err(wrong())
 }
@@ -146,6 +151,7 @@ fn history_lines(events: &[Recorded]) -> Result<Vec<u8>, PodError> {
         lines.extend_from_slice(line.to_string().as_bytes());
         lines.push(b'\n');
     }
+
     Ok(lines)
 }
 
@@ -166,6 +172,7 @@ fn append<W: Write>(archive: &mut tar::Builder<W>, path: &str, size: u64, bytes:
     let wrong = || io_error(format!("{path} cannot be written to the pod"));
     header.set_path(path).map_err(wrong())?;
     header.set_cksum();
+
     archive.append(&header, bytes).map_err(wrong())
 }
 

@@ -126,6 +126,7 @@ impl Codec {
                 response.headers_mut().insert(SMITHY_PROTOCOL, HeaderValue::from_static(RPC_V2_CBOR));
             }
         }
+
         response
     }
 
@@ -153,6 +154,7 @@ impl Codec {
             Self::Cbor(_) => ciborium::into_writer(body, &mut bytes)?,
             _ => serde_json::to_writer(&mut bytes, body)?,
         }
+
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;
         self.mark(&mut response);

@@ -24,6 +24,7 @@ pub fn response(error: &ApiError) -> Response<Body> {
     *response.status_mut() = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code.name()));
+
     response
 }
 

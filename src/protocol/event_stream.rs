@@ -25,6 +25,7 @@ pub fn event(event_type: &str, content_type: &str, payload: &[u8]) -> Vec<u8> {
     frame.extend_from_slice(&headers);
     frame.extend_from_slice(payload);
     frame.extend(crc32fast::hash(&frame).to_be_bytes());
+
     frame
 }
 

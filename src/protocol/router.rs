@@ -66,6 +66,7 @@ impl<S> Router<S> {
         let asked = |wanted: &str| query.split('&').any(|pair| pair == wanted);
         let (_, operation) = operations.iter().find(|(query, _)| query.is_none_or(asked)).ok_or_else(unknown)?;
         let params = matched.params.iter().map(|(name, value)| (name.to_owned(), decoded(value))).collect();
+
         Ok((operation, params))
     }
 }

@@ -94,6 +94,7 @@ impl Wire {
             Self::Cbor => format!("{NAMESPACE}#{}", error.code.name()),
         };
         let body = json!({ "__type": name, "message": error.message });
+
         self.response(status, &body).unwrap_or_else(|_| {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = status;
@@ -107,6 +108,7 @@ impl Wire {
             Self::Json => serde_json::to_writer(&mut bytes, body)?,
             Self::Cbor => ciborium::into_writer(body, &mut bytes)?,
         }
+
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = status;
         self.mark(&mut response, true);

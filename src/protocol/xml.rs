@@ -55,6 +55,7 @@ pub fn answer(
         "<{operation}Response xmlns=\"{namespace}\">{body}<ResponseMetadata><RequestId>{request_id}</RequestId>\
          </ResponseMetadata></{operation}Response>"
     );
+
     Ok(response(StatusCode::OK, body))
 }
 

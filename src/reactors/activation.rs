@@ -61,6 +61,7 @@ impl Reactor {
         let Some(found) = function.version(version) else { return };
         let base = Base::of(found);
         let failure = self.pool.executor().supports(&base).err();
+
         // Of what nobody vouched for no image is fetched, and nothing runs.
         let may_run = failure.is_none() && !function.is_inert();
         let is_prepared = self.prepared.lock().expect("no holder panics").contains(&base);
@@ -68,10 +69,12 @@ impl Reactor {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.prepare(base, target, deployment);
         }
+
         if may_run && needs_snapshot(found) {
             let target = Target { function: key, version: Arc::clone(found), tenant: None };
             return self.make_snapshot(target, deployment);
         }
+
         let failure = failure.as_ref().map(failure_of);
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
         self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
@@ -98,6 +101,7 @@ impl Reactor {
         let ledger = Arc::clone(&self.ledger);
         let pool = Arc::clone(&self.pool);
         let prepared = Arc::clone(&self.prepared);
+
         self.tasks.spawn(async move {
             // At the server's end it stays as it is, for the next one.
             let Some(outcome) = pool.prepare(&base).await else { return };

@@ -78,6 +78,7 @@ impl Reactor {
                 self.start(function, *id);
             }
         }
+
         next
     }
 
@@ -88,6 +89,7 @@ impl Reactor {
         let invoker = Arc::clone(&self.invoker);
         let ended = self.ended.clone();
         let function = Arc::clone(function);
+
         self.invoker.spawn(async move {
             run_one(&ledger, &invoker, id).await;
             // Nobody may listen any more.

@@ -73,6 +73,7 @@ pub async fn run(ledger: Arc<Ledger>, pool: Arc<Pool>, delay: Duration, stop: Ca
             break;
         }
     }
+
     reactor.tasks.close();
     reactor.tasks.wait().await;
 }
@@ -121,6 +122,7 @@ impl Reactor {
         for wanted in wanted.iter().filter(runs) {
             due = due.min(self.bring_on(wanted).await);
         }
+
         due
     }
 
@@ -140,6 +142,7 @@ impl Reactor {
             FunctionState::Failed(failure) => Some(failure.reason.clone()),
             FunctionState::Active => (allocation.failures >= ATTEMPTS).then(|| allocation.reason.clone()),
         };
+
         if in_progress && (failure.is_some() || there >= provisioned.requested) {
             if now < settles_at {
                 return settles_at;
@@ -147,6 +150,7 @@ impl Reactor {
             self.settle(wanted, failure).await;
             return far;
         }
+
         if failure.is_some() && version.state != FunctionState::Active {
             return far;
         }
@@ -157,6 +161,7 @@ impl Reactor {
         if now < allocation.next {
             return allocation.next;
         }
+
         // After a failure one after the other.
         let at_once = if allocation.failures == 0 { AT_ONCE } else { 1 };
         let starts = missing.min(at_once.saturating_sub(allocation.starting));
@@ -164,6 +169,7 @@ impl Reactor {
         for _ in 0..starts {
             self.start(wanted);
         }
+
         far
     }
 
@@ -173,6 +179,7 @@ impl Reactor {
         let key = wanted.key.clone();
         let name = wanted.provisioned.allocation;
         let target = wanted.target.clone();
+
         self.tasks.spawn(async move {
             let outcome = pool.provision(&target).await;
             // Nobody listens at the end of the server.
@@ -196,6 +203,7 @@ impl Reactor {
             ProvisionError::Init(_) => INIT_FAILURE.to_owned(),
             ProvisionError::Run(error) => error.to_string(),
         };
+
         allocation.failures += 1;
         let pause = FIRST_PAUSE * 2_u32.saturating_pow(allocation.failures.min(16));
         allocation.next = Instant::now() + pause.min(LONGEST_PAUSE);

@@ -64,6 +64,7 @@ fn front_door(
     let users = LocalUsers::new(&options.local_users, function_users.all());
     let hosts = Hosts::new(listeners.addresses(), names);
     let guard = Guard::new(users, hosts, CorsOrigins::new(&options.cors_origins), token);
+
     Ok((control, guard))
 }
 

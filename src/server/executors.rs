@@ -36,6 +36,7 @@ pub(super) async fn find_executor(
     let init = init.to_owned();
     let made = tokio::task::spawn_blocking(move || sandbox(&options, &settings, init, address)).await;
     let (sandbox, network) = made.map_err(|error| ServerError::Serve(error.into()))??;
+
     Ok(Found::Sandbox(sandbox, network))
 }
 
@@ -120,6 +121,7 @@ fn sandbox(
     sandbox.probe().map_err(|reason| ServerError::Executor { name: "sandbox", reason })?;
     let network = sandbox.network();
     tracing::info!("functions in sandboxes: {network}");
+
     Ok((Arc::new(sandbox), network))
 }
 

@@ -41,5 +41,6 @@ fn roots(given: &[OsString]) -> Result<Vec<PathBuf>, ServerError> {
         // One that cannot be found is none: nobody asked for it.
         return Ok(here.and_then(|here| here.canonicalize().ok()).into_iter().collect());
     }
+
     given.iter().filter(|path| !path.is_empty()).map(|path| found(Path::new(path))).collect()
 }

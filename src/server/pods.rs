@@ -51,6 +51,7 @@ impl SaveOnExit {
         let stored = location.store(file, self.pods_dir.as_deref(), |_| {}).await;
         let place = stored.map_err(|error| wrong(&error))?;
         tracing::info!(pod = %place, "the pod is saved");
+
         Ok(())
     }
 }

@@ -51,6 +51,7 @@ pub fn narrow(data_dir: &Path) -> Result<(), ServerError> {
         };
         result.map_err(|source| ServerError::Io { path: folder, source })?;
     }
+
     Ok(())
 }
 
@@ -76,6 +77,7 @@ pub fn sweep(data_dir: &Path, pods_dir: Option<&Path>) {
             }
         }
     }
+
     if removed > 0 {
         tracing::info!(removed, "what a kill left half done is gone");
     }

@@ -54,6 +54,7 @@ pub async fn look_into(upstream: &Upstream, parts: &Parts, body: Body) -> Result
         (None, None) => return Ok(body),
     };
     check(&template)?;
+
     Ok(body)
 }
 
@@ -66,6 +67,7 @@ fn check(template: &str) -> Result<(), ApiError> {
              Lambda's and IAM's own API (Terraform, AWS CLI, an SDK)."
         )));
     }
+
     if types.iter().any(|kind| kind == "AWS::CloudFormation::Stack") {
         return Err(unseen("it has nested stacks"));
     }
@@ -115,6 +117,7 @@ mod tests {
             let message = error.message.expect("a message");
             assert!(message.contains(kind) && message.contains("--pass-cloudformation"), "{message}");
         }
+
         let nested = check(&one("AWS::CloudFormation::Stack")).expect_err("cannot be looked into");
         assert!(nested.message.expect("a message").contains("nested stacks"));
         for kind in ["AWS::S3::Bucket", "AWS::SQS::Queue", "Custom::Lambda"] {

@@ -153,6 +153,7 @@ async fn get_caller_identity(services: &Services, call: Call) -> Answer {
         let user_id = user.id.clone();
         return call.answer(&CallerIdentity { arn, user_id, account: account.to_string() });
     }
+
     let session = call.session.as_ref().filter(|session| session.account == *account);
     call.answer(&CallerIdentity {
         arn: session.map_or_else(|| format!("arn:aws:iam::{account}:root"), RoleSession::arn),
@@ -174,6 +175,7 @@ async fn assume_role(services: &Services, mut call: Call) -> Answer {
              the calling session.",
         ));
     }
+
     request.transitive_tag_keys.extend(handed_on);
     let assumed = assumed(&services.ledger.state(), &request)?;
     call.answer(&assumed)
@@ -193,6 +195,7 @@ async fn assume_role_with_web_identity(services: &Services, mut call: Call) -> A
     assumed.subject_from_web_identity_token = claim("sub");
     assumed.provider = request.provider_id.or_else(|| claim("iss"));
     assumed.audience = claim("aud");
+
     call.answer(&assumed)
 }
 
@@ -203,11 +206,13 @@ async fn get_session_token(_services: &Services, mut call: Call) -> Answer {
     struct Request {
         duration_seconds: Option<u64>,
     }
+
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Result {
         credentials: Credentials,
     }
+
     let request: Request = call.parse()?;
     let credentials = credentials(call.account(), None, request.duration_seconds.unwrap_or(SESSION_S));
     call.answer(&Result { credentials })
@@ -230,6 +235,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
     let (account, name) = credentials::role(role_arn)
         .ok_or_else(|| ApiError::new(ErrorCode::ValidationError, format!("{role_arn} is invalid")))?;
     let role = state.role(&account, name);
+
     // A role that Larder was never told of may be assumed too: functions run with such roles.
     let longest = role.map_or(u64::MAX, |role| u64::from(role.max_session_duration_s));
     if duration_s > longest {
@@ -238,6 +244,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
+
     let role_id = role.map_or_else(|| credentials::derived_role_id(&account, name), |role| role.id.clone());
     let session = RoleSession {
         role_name: name.to_owned(),
@@ -274,6 +281,7 @@ fn check_tags(request: &AssumeRoleRequest) -> Result<(), ApiError> {
     if (1..keys.len()).any(|place| keys[..place].contains(&keys[place])) {
         return refused("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
     }
+
     Ok(())
 }
 

@@ -44,6 +44,7 @@ impl<T> Cached<T> {
         }
         let made = Arc::new(read(self.path.as_deref())?);
         *value = Some((changed, Arc::clone(&made)));
+
         Ok(made)
     }
 }

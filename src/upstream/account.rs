@@ -27,6 +27,7 @@ pub(super) fn translate(headers: &mut HeaderMap, uri: Uri) -> Uri {
     let Some(whole) = translated.and_then(|whole| PathAndQuery::try_from(whole).ok()) else { return uri };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(whole);
+
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
@@ -57,6 +58,7 @@ mod tests {
             assert_eq!(uri.to_string(), wanted);
             assert_eq!(plain(sent), passed_on);
         }
+
         assert_eq!(translate(&mut HeaderMap::new(), Uri::from_static("/b")), Uri::from_static("/b"));
     }
 }

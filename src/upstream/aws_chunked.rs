@@ -78,6 +78,7 @@ impl Parts {
             self.left -= length;
             return Ok(Next::Bytes(self.buffer.split_to(length).freeze()));
         }
+
         if self.left == 2 {
             if self.buffer.len() < 2 {
                 return Ok(Next::More);
@@ -88,6 +89,7 @@ impl Parts {
             self.buffer.advance(2);
             self.left = 0;
         }
+
         self.head()
     }
 
@@ -99,6 +101,7 @@ impl Parts {
         let line = self.buffer.split_to(end + 2);
         let size = line[..].split(|byte| *byte == b';' || *byte == b'\r').next().unwrap_or_default();
         let size = std::str::from_utf8(size).ok().and_then(|text| usize::from_str_radix(text, 16).ok());
+
         match size.ok_or_else(|| broken("a part has no size"))? {
             // Trailers may follow, which are not the body.
             0 => Ok(Next::Over),

@@ -37,6 +37,7 @@ pub fn new(ca: Option<&Path>) -> Result<HttpClient, AccessError> {
     connector.enforce_http(false);
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(connector);
+
     // A connection for each request: a kept one may be closed by the endpoint in the moment that
     // a request is sent, which cannot be sent again once its body has streamed.
     Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))

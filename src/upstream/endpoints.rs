@@ -57,6 +57,7 @@ impl FromStr for Endpoint {
             let address = format!("https://127.0.0.1:{}", Self::EMULATOR_PORT);
             return Ok(Self { is_emulator: true, ..address.parse()? });
         }
+
         let uri: Uri = text.parse().map_err(|error| format!("{text} is no URL: {error}"))?;
         let scheme = uri.scheme().filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS).cloned();
         let scheme = scheme.ok_or_else(|| format!("{text} is no URL; write http://HOST:PORT, or https://"))?;
@@ -65,6 +66,7 @@ impl FromStr for Endpoint {
         }
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
         let authority = authority.cloned().ok_or_else(|| format!("{text}: write http://HOST:PORT"))?;
+
         Ok(Self { scheme, authority, is_emulator: false })
     }
 }
@@ -91,6 +93,7 @@ impl FromStr for UpstreamOption {
                 "{service:?} is no service; write its name in small letters, such as s3=http://HOST:PORT"
             ));
         }
+
         if service == OWN {
             return Err(format!("{OWN} is what Larder serves itself"));
         }
@@ -121,6 +124,7 @@ impl Endpoints {
                 return Err(format!("--upstream names two endpoints for {what}: {before} and {endpoint}"));
             }
         }
+
         Ok(endpoints)
     }
 
@@ -183,6 +187,7 @@ mod tests {
             let error = text.parse::<UpstreamOption>().expect_err(text);
             assert!(error.contains(says), "{text}: {error}");
         }
+
         let error = endpoints(&["s3=http://a", "s3=http://b"]).expect_err("are two");
         assert_eq!(error, "--upstream names two endpoints for s3: http://a and http://b");
     }

@@ -36,6 +36,7 @@ pub fn read(path: &Path, profile: &str) -> Result<Keys, AccessError> {
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     let members = members_of(&text, profile);
     let member = |name: &str| members.get(name).map(|value| (*value).to_owned()).filter(|value| !value.is_empty());
+
     match (member("aws_access_key_id"), member("aws_secret_access_key")) {
         (Some(access_key_id), Some(secret)) => {
             Ok(Keys { access_key_id, secret, session_token: member("aws_session_token") })
@@ -60,6 +61,7 @@ fn members_of<'a>(text: &'a str, profile: &str) -> HashMap<&'a str, &'a str> {
             members.insert(name.trim(), value.trim());
         }
     }
+
     members
 }
 

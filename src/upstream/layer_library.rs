@@ -80,6 +80,7 @@ impl LayerLibrary {
             return Ok(None);
         }
         let place = format!("{account}/{name}/{number}.zip");
+
         match self {
             Self::Folder(folder) => read(folder.join(place), limit).await,
             Self::Endpoint(base) => get(format!("{base}/{place}"), limit).await,
@@ -97,6 +98,7 @@ async fn read(path: PathBuf, limit: u64) -> Result<Option<Bytes>, LayerLibraryEr
         }
         Ok(_) => {}
     }
+
     Ok(Some(tokio::fs::read(&path).await.map_err(failed)?.into()))
 }
 
@@ -112,12 +114,14 @@ async fn get(url: String, limit: u64) -> Result<Option<Bytes>, LayerLibraryError
         return Err(failed(format!("it answers {}", answer.status())));
     }
     let mut zip = BytesMut::new();
+
     while let Some(part) = answer.chunk().await.map_err(|error| failed(error.to_string()))? {
         zip.extend_from_slice(&part);
         if zip.len() as u64 > limit {
             return Err(LayerLibraryError::TooLarge { place: url, limit });
         }
     }
+
     Ok(Some(zip.freeze()))
 }
 

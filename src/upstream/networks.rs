@@ -94,6 +94,7 @@ fn request(endpoint: &Endpoint, action: &str, (name, ids): (&str, &[String]), si
     let content = HeaderValue::from_static("application/x-www-form-urlencoded");
     request.headers_mut().insert(header::CONTENT_TYPE, content);
     signer.sign(EC2, request.headers_mut());
+
     request
 }
 
@@ -119,6 +120,7 @@ mod tests {
             refusal(StatusCode::BAD_REQUEST, body).to_string(),
             "InvalidSubnetID.NotFound: The subnet ID 'x' does not exist"
         );
+
         assert_eq!(refusal(StatusCode::BAD_GATEWAY, "no XML").to_string(), "502: Bad Gateway");
     }
 }

@@ -57,6 +57,7 @@ impl Signer {
             "AWS4-HMAC-SHA256 Credential={access_key_id}/{day}/{region}/{service}/aws4_request, \
              SignedHeaders=host;x-amz-date, Signature={signature}"
         );
+
         for (name, value) in [("x-amz-date", format!("{day}T000000Z")), ("authorization", authorization)] {
             // An access key id that is no header's text cannot have come in a header.
             if let Ok(value) = HeaderValue::from_str(&value) {
@@ -102,6 +103,7 @@ impl Upstream {
         if length.is_some_and(|length: u64| length > limit) {
             return Err(ObjectError::TooLarge(limit));
         }
+
         read(response.into_body(), limit).await
     }
 }
@@ -118,6 +120,7 @@ fn request(endpoint: &Endpoint, object: &Object, signer: &Signer) -> Request<Bod
     let unsigned = HeaderValue::from_static(UNSIGNED);
     request.headers_mut().insert("x-amz-content-sha256", unsigned);
     signer.sign(S3, request.headers_mut());
+
     request
 }
 
@@ -132,6 +135,7 @@ async fn read(mut body: Body, limit: u64) -> Result<Bytes, ObjectError> {
         }
         bytes.extend_from_slice(&data);
     }
+
     Ok(bytes.freeze())
 }
 

@@ -105,6 +105,7 @@ mod tests {
         assert_eq!(known.all()[0].contact, Contact::Away { since, reason }, "the first time counts");
         known.answered(&one);
         assert_eq!(known.all()[0].contact, Contact::Answers);
+
         assert_eq!(known.all()[1].contact, Contact::NotAsked);
     }
 }

@@ -93,6 +93,7 @@ fn scope(request: &Request<Body>) -> Option<(String, String)> {
     let _ = parts.next()?;
     let service = parts.next()?;
     let region = parts.next()?;
+
     Some((service.to_owned(), region.to_owned()))
 }
 
@@ -105,6 +106,7 @@ fn presigned(uri: &Uri, now: SystemTime) -> Option<String> {
         // The second version says no region, and is taken in the oldest ones only.
         return (now <= ends).then(|| format!("{key}/day/us-east-1/s3/aws4_request"));
     }
+
     let begins = NaiveDateTime::parse_from_str(of("X-Amz-Date")?, "%Y%m%dT%H%M%SZ").ok()?.and_utc();
     let ends = SystemTime::from(begins) + Duration::from_secs(of("X-Amz-Expires")?.parse().ok()?);
     of("X-Amz-Credential").filter(|_| now <= ends).map(str::to_owned)
@@ -187,6 +189,7 @@ fn signed(
     let signable = signable.map_err(|error| failed(&error))?;
     let (instructions, _) = sign(signable, &params.into()).map_err(|error| failed(&error))?.into_parts();
     instructions.apply_to_request_http1x(&mut request);
+
     Ok(request)
 }
 

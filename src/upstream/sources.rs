@@ -56,6 +56,7 @@ impl Upstream {
         if response.status() == StatusCode::OK {
             return Ok(());
         }
+
         Err(SourceError::Refused(text(service, endpoint, response).await?))
     }
 }

@@ -137,11 +137,13 @@ impl Event {
         for (name, value) in required {
             set(headers, name, value);
         }
+
         for (name, value) in optional {
             if let Some(value) = value {
                 set(headers, name, value);
             }
         }
+
         response
     }
 }
@@ -155,6 +157,7 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: String) {
             *byte = b' ';
         }
     }
+
     if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(bytes)) {
         headers.insert(HeaderName::from_static(name), value);
     }

@@ -40,6 +40,7 @@ pub async fn collect(mut body: Incoming, limit: u64) -> Collected {
     }
     let mut pieces = Pieces::new(announced);
     let mut trailers = None;
+
     while let Some(frame) = body.frame().await {
         match frame.map(hyper::body::Frame::into_data) {
             Ok(Ok(data)) => {
@@ -52,6 +53,7 @@ pub async fn collect(mut body: Incoming, limit: u64) -> Collected {
             Err(_) => return Collected::Broken,
         }
     }
+
     Collected::Whole { body: pieces.join(), trailers }
 }
 
@@ -65,6 +67,7 @@ pub async fn discard(mut body: Incoming) -> bool {
             return false;
         }
     }
+
     true
 }
 
@@ -90,10 +93,12 @@ impl Pieces {
             self.first = data;
             return;
         }
+
         if self.joined.is_empty() {
             self.joined.reserve(self.announced.max(FIRST_ROOM));
             self.joined.extend_from_slice(&self.first);
         }
+
         self.joined.extend_from_slice(&data);
     }
 
@@ -109,6 +114,7 @@ pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut bits = 0_u32;
     let mut held = 0;
     let mut bytes = Vec::with_capacity(end * 3 / 4);
+
     for byte in &text[..end] {
         bits = (bits << 6) | u32::from(sextet(*byte)?);
         held += 6;
@@ -118,6 +124,7 @@ pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
         }
         bits &= 0xff;
     }
+
     Some(bytes)
 }
 

@@ -106,6 +106,7 @@ fn registration(headers: &HeaderMap, body: &[u8]) -> Result<ExtensionRequest, An
         return Err(refused("configurationKeys are deprecated; use environment variables instead"));
     }
     let account = text(headers, FEATURES).is_some_and(|list| list.split(',').any(|one| one.trim() == "accountId"));
+
     Ok(ExtensionRequest::Register { name, events: registration.events.unwrap_or_default(), account })
 }
 

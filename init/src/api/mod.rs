@@ -113,6 +113,7 @@ impl ApiServer {
         let Door { guard, generation, body_limit } = door;
         let shared = Shared { guard, generation, body_limit, bodies: Semaphore::new(BODIES), calls };
         let task = tokio::spawn(accept(listener, Arc::new(shared)));
+
         Ok(Self { address, task })
     }
 
@@ -157,6 +158,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         return;
     }
     let service = service_fn(|request| route(request, &shared));
+
     // The end of a connection is of no interest, whatever it was.
     let _ = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_LIMIT)

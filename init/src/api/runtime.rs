@@ -135,6 +135,7 @@ pub(super) async fn serve(request: Request<Incoming>, shared: &Shared) -> Result
         },
         Route::Error(_) | Route::InitError | Route::RestoreError => {}
     }
+
     take(&route, &head.headers, body, shared).await
 }
 
@@ -153,6 +154,7 @@ async fn take(
     };
     drop(permit);
     let answer = ask(shared, call(route, posted)).await?;
+
     // A client that is still writing would not see an answer: let it finish first.
     let keep = match rest {
         Some(rest) => body::discard(rest).await,
@@ -200,6 +202,7 @@ async fn stream(id: &str, mut body: Incoming, shared: &Shared) -> Result<Respons
             }
         }
     }
+
     let request = RuntimeRequest::Result { request_id: id.to_owned(), posted: end };
     Ok(ask(shared, runtime(request)).await?.into_response())
 }

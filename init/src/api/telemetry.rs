@@ -116,6 +116,7 @@ fn buffering(body: &BufferingBody) -> Result<Buffering, String> {
     let items = within("maxItems", body.max_items.unwrap_or(10_000) as u64, 1000, 10_000)?;
     let bytes = within("maxBytes", body.max_bytes.unwrap_or(262_144) as u64, 262_144, 1_048_576)?;
     let timeout = within("timeoutMs", body.timeout_ms.unwrap_or(1000), 25, 30_000)?;
+
     Ok(Buffering {
         // Both are within 1 MiB.
         items: usize::try_from(items).unwrap_or(10_000),

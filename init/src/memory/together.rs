@@ -64,6 +64,7 @@ impl Unmapped {
             return Some(own);
         }
         let maps = fs::File::open(format!("/proc/{process}/smaps")).ok()?;
+
         Some(own + self.shared(BufReader::new(maps)))
     }
 
@@ -81,6 +82,7 @@ impl Unmapped {
                 sum += bytes;
             }
         }
+
         sum
     }
 }
@@ -98,6 +100,7 @@ fn mapping(line: &str) -> Option<(File, &str)> {
     let name = fields.next().unwrap_or_default().trim_start();
     let (major, minor) = device.split_once(':')?;
     let number = |text: &str| u64::from_str_radix(text, 16).ok();
+
     Some(((nix::sys::stat::makedev(number(major)?, number(minor)?), inode), name))
 }
 

@@ -54,6 +54,7 @@ impl Group {
         let folder = File::open(parent)?;
         fs::create_dir(&path)?;
         let made = set_limit(&path, limit).and_then(|()| File::options().write(true).open(path.join("cgroup.procs")));
+
         match made {
             Ok(processes) => Ok(Self { path, parent: folder, name: name.to_owned(), processes }),
             Err(error) => {

@@ -77,6 +77,7 @@ fn fresh_proc(network: &Network) -> Result<(), Fault> {
     let limit = proc.join("sys/user/max_user_namespaces");
     std::fs::write(&limit, "0").map_err(|error| Fault::io("write", &limit, error))?;
     network::set_up(network)?;
+
     // Segments of System V end with the last process that has them attached: what a killed function leaves would count
     // against the next one, and nobody inside may remove it. An old kernel does not let an ordinary user say so.
     let _ = std::fs::write(proc.join("sys/kernel/shm_rmid_forced"), "1");
@@ -85,6 +86,7 @@ fn fresh_proc(network: &Network) -> Result<(), Fault> {
         let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
         view::change("make read-only", place, read_only | flags)?;
     }
+
     Ok(())
 }
 

@@ -58,12 +58,14 @@ impl Rights {
                 Err(error) => return Err(Fault::new("make a mount namespace", error)),
             }
         }
+
         let user = geteuid();
         let group = getegid();
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(refused)?;
         write("/proc/self/setgroups", "deny")?;
         write("/proc/self/uid_map", &format!("{USER} {user} 1\n"))?;
         write("/proc/self/gid_map", &format!("{GROUP_ID} {group} 1\n"))?;
+
         // The new rights shut this process, and the child to come, to others of its own user: the program that opens
         // the way out of the network has to find them.
         set_dumpable(true).map_err(|error| Fault::new("be found by the way out", error))?;
@@ -120,6 +122,7 @@ fn refused(error: Errno) -> Fault {
     } else {
         "this kernel, or the container around it, allows no user namespaces"
     };
+
     Fault::new(format!("make a user namespace ({hint})"), error)
 }
 

@@ -89,6 +89,7 @@ fn start(path: &Path) -> Result<ExitCode, Fault> {
     let sandbox = Sandbox::make(&read_spec(path)?)?;
     let Sandbox { child, start_time, rights, .. } = &sandbox;
     say(&format!("started {child} {start_time} {}", rights.word()));
+
     // The reader waits for the end of the output, not of the environment.
     dup2_stdout(&null).map_err(|error| Fault::new("close the output", error))?;
     Ok(ExitCode::from(sandbox.wait()))
@@ -162,6 +163,7 @@ impl Sandbox {
             way_out.opened(child)?;
         }
         wires.release()?;
+
         Ok(Sandbox { child, start_time, rights, _way_out: way_out, group: None })
     }
 
@@ -210,6 +212,7 @@ fn fork(rights: Rights, spec: &SpawnSpec) -> Result<(Pid, Wires), Fault> {
     })
     .map_err(|error| Fault::new("make the namespaces", error))?;
     let ours = ours.ok_or_else(|| Fault::new("make the namespaces", "this is not the child"))?;
+
     Ok((child, ours))
 }
 

@@ -52,6 +52,7 @@ impl Waiter {
         let mut command = Command::new(own);
         command.args(["sandbox", "--way-out", kind.word()]).arg(program);
         command.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
+
         // What it says later is of no interest, and nobody would read it.
         command.stderr(if is_trial { Stdio::piped() } else { Stdio::null() });
         command.spawn().map(|child| Self(Some(child), kind.word())).map_err(fault)
@@ -77,6 +78,7 @@ impl Waiter {
             }
             sleep(Duration::from_millis(1));
         }
+
         Ok(())
     }
 
@@ -152,6 +154,7 @@ fn pasta(pid: &str) -> Vec<String> {
         arguments.extend(["--runas".to_owned(), "0".to_owned()]);
     }
     arguments.push(pid.to_owned());
+
     arguments
 }
 

@@ -100,6 +100,7 @@ pub fn exec_directly(command: &mut Command, argv: &[String], variables: &[(&str,
     };
     // SAFETY: see the head of this file.
     unsafe { command.pre_exec(run) };
+
     Ok(())
 }
 
@@ -125,11 +126,13 @@ pub fn set_up_loopback(address: Ipv4Addr) -> nix::Result<()> {
     let mut up = request("lo");
     up.ifr_ifru.ifru_flags = UP;
     configure(&socket, SET_FLAGS, &up)?;
+
     // The second name makes it an address beside the first.
     let mut second = request("lo:1");
     second.ifr_ifru.ifru_addr = socket_address(address);
     configure(&socket, SET_ADDRESS, &second)?;
     second.ifr_ifru.ifru_netmask = socket_address(Ipv4Addr::BROADCAST);
+
     configure(&socket, SET_NETMASK, &second)
 }
 

@@ -22,6 +22,7 @@ pub fn read_only(root: &Path, except: &[PathBuf]) -> Result<(), Fault> {
             view::change("make read-only", &place, flags | hardened | kept)?;
         }
     }
+
     Ok(())
 }
 

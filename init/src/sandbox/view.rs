@@ -55,12 +55,14 @@ pub fn enter(spec: &SpawnSpec, group: Option<&Path>) -> Result<(), Fault> {
     view.skeleton(spec.tmp_mib)?;
     view.system()?;
     view.resolvers(&spec.network)?;
+
     for bind in &spec.binds {
         match bind.identity {
             Some(identity) => view.bind_known(&bind.from, identity, &bind.to)?,
             None => view.bind(&bind.from, &bind.to)?,
         }
     }
+
     if let Some(group) = group {
         view.bind(group, Path::new("/run/larder/cgroup"))?;
     }
@@ -141,6 +143,7 @@ impl View {
                 Err(_) => {}
             }
         }
+
         for place in EXTRAS.map(Path::new).into_iter().filter(|place| place.is_dir()) {
             self.bind(place, place)?;
         }
@@ -150,6 +153,7 @@ impl View {
                 _ => {}
             }
         }
+
         self.hosts()?;
         self.accounts()
     }

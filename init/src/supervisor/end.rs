@@ -99,6 +99,7 @@ impl Supervisor {
         if over {
             return self.end_over().await;
         }
+
         if let Some(pid) = self.runtime_pid() {
             // After a timeout the runtime hears no signal that could be handled.
             let signal = if reason == Reason::Spindown { Signal::SIGTERM } else { Signal::SIGKILL };
@@ -121,6 +122,7 @@ impl Supervisor {
         let event = json!({
             "eventType": "SHUTDOWN", "shutdownReason": ending.reason.word(), "deadlineMs": deadline_ms,
         });
+
         for extension in run.extensions.all.iter_mut().filter(|extension| extension.is_external()) {
             if extension.subscriptions.shutdown {
                 extension.tell(event.to_string());
@@ -167,6 +169,7 @@ impl Supervisor {
         }
         self.stop_all().await;
         self.ending = None;
+
         if self.invocation.is_some() {
             Box::pin(self.begin_for_invocation()).await;
         } else if reason == Reason::Timeout {
@@ -200,6 +203,7 @@ impl Supervisor {
             self.tell_shutdown();
             return self.check_ended().await;
         }
+
         let init = self.run.as_ref().is_some_and(|run| !run.initialised);
         let outcome = self.end_of_runtime(status, init);
         if init {
@@ -207,12 +211,14 @@ impl Supervisor {
         }
         self.drain_output();
         let handed = self.invocation.as_ref().is_some_and(|invocation| invocation.handed.is_some());
+
         if handed {
             self.note_memory();
             self.finish(outcome);
             self.forget_runtime();
             return self.reset(Reason::Failure).await;
         }
+
         // It ended between two events: the pending one gets a fresh runtime.
         self.stop_all().await;
         if self.invocation.is_some() {
@@ -292,6 +298,7 @@ impl Supervisor {
         self.telemetry.awake(true);
         self.drain_output();
         self.end_lines();
+
         // The next start of the runtime may have to listen at the same address.
         if let Some(run) = self.run.take() {
             run.api.close().await;

@@ -58,6 +58,7 @@ impl Supervisor {
             let _ = reply.send(wrong_state(extension, "Ready", id));
             return;
         }
+
         extension.state = State::Ready(reply);
         if let Some(event) = shutdown.filter(|_| extension.subscriptions.shutdown) {
             return extension.tell(event);
@@ -65,10 +66,12 @@ impl Supervisor {
         self.check_initialised().await;
         let works = self.run.as_ref().is_some_and(|run| run.extensions.working());
         let answered = self.invocation.as_ref().is_some_and(|invocation| invocation.answered);
+
         if answered && !works {
             self.drain_output();
             self.finish(larder_init::link::Outcome::Answered);
         }
+
         self.rest();
     }
 
@@ -121,6 +124,7 @@ impl Supervisor {
             let _ = reply.send(Answer::forbidden(&format!("{kind}.SubscriptionClosed"), &message));
             return;
         }
+
         let event = platform::subscription(now_ms(), subscription.logs_api, &name, &subscription.types());
         self.telemetry.subscribe(subscription);
         let _ = reply.send(Answer::Subscribed);

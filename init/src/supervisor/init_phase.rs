@@ -30,6 +30,7 @@ impl Supervisor {
             eprintln!("larder-init: link: a second Start is ignored");
             return;
         }
+
         if self.network == Network::Opens {
             way_out::wait().await;
         }
@@ -40,10 +41,12 @@ impl Supervisor {
             }
             Err(error) => eprintln!("larder-init: listen for traces at {}: {error}", start.xray_daemon),
         }
+
         self.function = Arc::new(start.function.clone());
         self.memory_look = start.memory_limit_bytes.map(|_| Instant::now());
         self.start = Some(start);
         self.changes.begin();
+
         self.begin(Phase::Init).await;
     }
 
@@ -114,6 +117,7 @@ impl Supervisor {
         let argv = if start.argv.is_empty() { program::bootstrap() } else { Ok(start.argv.clone()) };
         let started =
             argv.and_then(|argv| program::spawn(&argv, &start.variables, (api.0, &api.1), &start.working_dir, start));
+
         match started {
             Ok(runtime) => {
                 run.runtime = Some(runtime);
@@ -160,6 +164,7 @@ impl Supervisor {
         self.send(&FromInit::Ready { init_us: duration });
         self.note_loaded();
         self.go_on();
+
         self.rest();
     }
 
@@ -181,6 +186,7 @@ impl Supervisor {
             return self.hand_over();
         };
         run.stage = Stage::Restoring(Instant::now());
+
         // A runtime that hung up is found out by the deadline.
         let _ = reply.send(Answer::Restored);
         self.start_timeout();
@@ -195,6 +201,7 @@ impl Supervisor {
         self.init_us = None;
         self.tell(&platform::restore_runtime_done(now_ms(), Status::Success));
         self.tell(&platform::restore_report(now_ms(), Status::Success, duration));
+
         if let Some(invocation) = &mut self.invocation {
             invocation.deadline = None;
         }
@@ -210,6 +217,7 @@ impl Supervisor {
         self.tell_init_failure(status_of(&outcome));
         self.stop_all().await;
         self.note_loaded();
+
         match (&self.invocation, again) {
             (Some(_), true) => Box::pin(self.begin_for_invocation()).await,
             (Some(_), false) => self.finish(outcome),
@@ -235,6 +243,7 @@ impl Supervisor {
         self.drain_output();
         self.tell_extensions();
         self.tell(&platform::init_runtime_done(now_ms(), &self.facts(), phase, status));
+
         self.tell(&platform::init_report(now_ms(), &self.facts(), phase, status, duration));
     }
 }

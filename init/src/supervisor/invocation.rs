@@ -33,6 +33,7 @@ impl Supervisor {
             eprintln!("larder-init: link: an Invoke while {id} runs is ignored");
             return;
         }
+
         self.thaw();
         self.invocation = Some(Invocation { invoke, handed: None, deadline: None, streamed: 0, answered: false });
         if self.ending.is_some() {
@@ -43,6 +44,7 @@ impl Supervisor {
         if overdue {
             return self.restart_within_invocation(Status::Timeout).await;
         }
+
         match self.run.as_ref().map(|run| &run.stage) {
             None => self.begin_for_invocation().await,
             Some(Stage::Waiting(_) | Stage::Checkpointed(_)) => self.go_on(),
@@ -67,6 +69,7 @@ impl Supervisor {
         }
         let deadline_ms = deadline_ms(invocation);
         let event = Event { invoke: invocation.invoke.clone(), deadline_ms };
+
         // Where the client gave up, the event waits for its next call.
         if reply.send(Answer::Event(Box::new(event))).is_ok() && invocation.handed.is_none() {
             invocation.handed = Some(Instant::now());
@@ -92,6 +95,7 @@ impl Supervisor {
                 extension.tell(event.to_string());
             }
         }
+
         if self.telemetry.is_wanted()
             && let Some(start) = &self.start
         {
@@ -139,6 +143,7 @@ impl Supervisor {
         invocation.answered = true;
         let request_id = invocation.invoke.request_id.clone();
         self.tell_runtime_done(&outcome);
+
         self.send(&FromInit::Answered { request_id, outcome });
     }
 
@@ -158,6 +163,7 @@ impl Supervisor {
         let id = &invocation.invoke.request_id;
         let trace = invocation.invoke.trace_id.as_deref();
         let event = platform::runtime_done(now_ms(), id, status_of(outcome), trace, (duration, produced));
+
         self.telemetry.platform(&event);
     }
 
@@ -179,6 +185,7 @@ impl Supervisor {
         self.tell_report(&invocation, &outcome, (duration_us, max_memory_bytes), (init_us, restore_us));
         let request_id = invocation.invoke.request_id;
         let finished = Finished { request_id, outcome, duration_us, init_us, restore_us, max_memory_bytes };
+
         self.send(&FromInit::Finished(finished));
     }
 
@@ -198,6 +205,7 @@ impl Supervisor {
         let id = &invocation.invoke.request_id;
         let trace = invocation.invoke.trace_id.as_deref();
         self.telemetry.platform(&platform::end(now_ms(), id));
+
         self.telemetry.platform(&platform::report(now_ms(), id, status_of(outcome), trace, metrics));
     }
 
@@ -210,10 +218,12 @@ impl Supervisor {
         };
         invocation.streamed += data.len() as u64;
         let bytes = invocation.streamed;
+
         if bytes > limit {
             let _ = reply.send(Answer::TooLarge { limit });
             return self.answered(Outcome::TooLarge { bytes });
         }
+
         self.send(&FromInit::Chunk { request_id: request_id.to_owned(), data });
         self.waiting_chunk = Some(reply);
         self.on_link_changed();

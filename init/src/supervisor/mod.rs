@@ -223,6 +223,7 @@ impl Supervisor {
         let reads = self.link.takes_logs();
         let output = self.run.as_ref().filter(|_| reads);
         let xray = self.xray.as_mut();
+
         tokio::select! {
             biased;
             () = sleep_until(wake.unwrap_or_else(|| Instant::now() + FAR)), if wake.is_some() => Event::Clock,
@@ -246,6 +247,7 @@ impl Supervisor {
         let ending = self.ending.as_ref().map(Ending::wake_at);
         let freeze = self.freeze_at.filter(|_| !self.frozen);
         let memory = self.memory_look.filter(|_| self.is_working());
+
         // A stall that is over already woke us: it must not do so again and again.
         let stall = self.link.stalled_at().filter(|at| *at > Instant::now());
         [limit, ending, freeze, memory, stall].into_iter().flatten().min()
@@ -265,6 +267,7 @@ impl Supervisor {
         let Some(invocation) = &self.invocation else {
             return;
         };
+
         match (invocation.deadline, self.run.as_ref().and_then(Run::init_due)) {
             (Some(deadline), _) if deadline <= now => self.time_out().await,
             (None, Some(limit)) if limit <= now => {
@@ -301,6 +304,7 @@ impl Supervisor {
         let exceeded = limit.is_some_and(|limit| self.memory.exceeds(limit, first, runtime));
         let after = Instant::now();
         self.memory_look = Some(after + MEMORY_PAUSE.max((after - now) * MEMORY_SHARE));
+
         if exceeded {
             self.out_of_memory().await;
         }
@@ -333,11 +337,13 @@ impl Supervisor {
             self.freeze_at = Some(Instant::now() + FREEZE_AFTER);
             return;
         }
+
         self.freeze_at = None;
         self.frozen = true;
         self.drain_output();
         let groups = self.groups();
         self.reaper.stop(&groups);
+
         self.telemetry.awake(false);
     }
 }

@@ -60,6 +60,7 @@ impl Supervisor {
         }
         self.check_initialised().await;
         self.go_on();
+
         self.rest();
     }
 
@@ -72,6 +73,7 @@ impl Supervisor {
             let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "RuntimeRestoreReady" });
             return;
         }
+
         run.stage = Stage::Checkpointed(reply);
         self.check_initialised().await;
         self.rest();

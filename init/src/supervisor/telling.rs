@@ -62,6 +62,7 @@ impl Supervisor {
                 self.extension_output(piece, &mut extension.lines);
             }
         }
+
         self.run = Some(run);
     }
 
@@ -80,6 +81,7 @@ impl Supervisor {
                 drain(output, |piece| self.extension_output(piece, lines));
             }
         }
+
         self.run = Some(run);
     }
 
@@ -97,6 +99,7 @@ impl Supervisor {
                 self.extension_line(line);
             }
         }
+
         self.run = Some(run);
     }
 

@@ -58,6 +58,7 @@ async fn collect(
     let end = Instant::now() + limits.timeout;
     let mut bytes = first.len();
     let mut batch = vec![first];
+
     while batch.len() < limits.items && bytes < limits.bytes {
         match timeout_at(end, queue.recv()).await {
             Ok(Some(event)) => {
@@ -67,6 +68,7 @@ async fn collect(
             Ok(None) | Err(_) => break,
         }
     }
+
     batch
 }
 
@@ -91,6 +93,7 @@ async fn post(batch: &[String], host: &str, port: u16, path: &str) -> io::Result
         .body(Full::new(Bytes::from(format!("[{}]", batch.join(",")))))
         .map_err(io::Error::other)?;
     let exchange = async { sender.send_request(request).await.map_err(io::Error::other) };
+
     tokio::select! {
         answer = exchange => {
             let status = answer?.status();

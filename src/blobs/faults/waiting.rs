@@ -41,6 +41,7 @@ impl Waiting {
             Err(CommitError::Refused(_)) => return,
             Err(_) => Known::Unsure,
         };
+
         self.events.insert(request_id, (known, length));
     }
 
@@ -72,6 +73,7 @@ impl Waiting {
             let first = there.insert(event.request_id, payload);
             assert!(first.is_none(), "{after}: none is there twice");
         }
+
         for (request_id, (known, length)) in &self.events {
             match (known, there.get(request_id)) {
                 (Known::Waits, None) | (Known::Done, Some(_)) => panic!("{after}: {request_id} is {known:?}"),

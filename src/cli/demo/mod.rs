@@ -51,6 +51,7 @@ pub async fn run(options: Options) -> ExitCode {
         Some(server) => show.step("clean up", server.end()).await,
         None => Ok(()),
     };
+
     match outcome.and(ended) {
         Ok(()) => {
             line("\nEverything above ran for real. Now: larder serve");

@@ -29,6 +29,7 @@ pub async fn run(options: &Options) -> Result<(), CliError> {
         print(&pretty(&difference));
         return Ok(());
     }
+
     for resource in &difference.resources {
         print(&change_text(resource));
     }

@@ -25,6 +25,7 @@ pub async fn inspect(options: &Options) -> Result<(), CliError> {
         print(&pretty(&inspected(&pod)));
         return Ok(());
     }
+
     let manifest = &pod.manifest;
     print(&format!("{:<9} {}", "digest", pod.digest));
     print(&format!("{:<9} {}", "store", plain(&manifest.store)));
@@ -36,6 +37,7 @@ pub async fn inspect(options: &Options) -> Result<(), CliError> {
         print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn())));
     }
     print_needed(&inspected(&pod).needed_variables);
+
     Ok(())
 }
 
@@ -51,5 +53,6 @@ pub async fn verify(options: &Options) -> Result<(), CliError> {
     } else {
         print(&format!("{} is whole: {parts} parts, {resources} resources ({})", options.source, pod.digest));
     }
+
     Ok(())
 }

@@ -55,15 +55,18 @@ impl Unseal {
             let message = format!("{} is no whole pod: it does not begin as one", path.display());
             return Err(CliError::new(Kind::Damaged, message));
         }
+
         if !is_sealed(beginning) {
             file.rewind().map_err(problem)?;
             return Ok(file.into_inner());
         }
+
         let refused = |error: crate::pods::PodError| format!("{}: {error}", path.display());
         let mut reader = self.keys()?.unseal(file).map_err(refused)?;
         let mut plain = tempfile::tempfile().map_err(problem)?;
         io::copy(&mut reader, &mut plain).map_err(problem)?;
         plain.rewind().map_err(problem)?;
+
         Ok(plain)
     }
 
@@ -74,6 +77,7 @@ impl Unseal {
             let file = File::open(path).map_err(|error| problem(&error))?;
             keys.add_identities(BufReader::new(file)).map_err(|error| problem(&error))?;
         }
+
         if self.identity.is_empty() {
             keys.add_passphrase(passphrase(false)?);
         }

@@ -54,10 +54,12 @@ pub fn list(options: &List) -> Result<(), CliError> {
         print(&pretty(&json!({ "pods": pods })));
         return Ok(());
     }
+
     for (name, versions) in pods {
         let newest = versions.last().copied().unwrap_or_default();
         print(&format!("{name:<32} {} versions, the newest is {newest}", versions.len()));
     }
+
     Ok(())
 }
 
@@ -71,10 +73,12 @@ pub fn versions(options: &Versions) -> Result<(), CliError> {
         print(&pretty(&json!({ "name": options.name, "versions": versions })));
         return Ok(());
     }
+
     for (version, manifest) in found {
         let message = manifest.message.unwrap_or_default();
         print(&format!("{}:{version:<5} sequence {:<8} {}", options.name, manifest.sequence, message.escape_debug()));
     }
+
     Ok(())
 }
 
@@ -91,5 +95,6 @@ pub fn delete(options: &Delete) -> Result<(), CliError> {
     } else {
         print(&format!("deleted {}: {} parts, {} bytes freed", options.pod, freed.parts, freed.bytes));
     }
+
     Ok(())
 }

@@ -64,10 +64,12 @@ pub async fn run(options: Options) -> Result<(), CliError> {
         Target::Server(client) => upload(&client, file, &query).await?,
         Target::Folder(offline) => load_offline(*offline, file, query).await?,
     };
+
     if reading.json {
         print(&pretty(&loaded));
         return Ok(());
     }
+
     for resource in &loaded.resources {
         print(&change_text(resource));
     }
@@ -76,6 +78,7 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded.merge), plain(&loaded.digest)));
     transfers::print_needed(&loaded.needed_variables);
     print_inert(loaded.inert);
+
     Ok(())
 }
 

@@ -34,10 +34,12 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let pulled = remotes::pull(&address, &library, &name, |progress| transfers::show(&bar, progress)).await;
     bar.finish_and_clear();
     let pulled = pulled.map_err(|error| error.to_string())?;
+
     if options.json {
         print(&pretty(&json!(pulled)));
         return Ok(());
     }
+
     let remotes::Pulled { version, downloaded, skipped, bytes, from } = pulled;
     print(&format!(
         "pulled version {from} of {address} as {name}:{version}: {downloaded} parts received ({bytes} bytes), {skipped} were here"

@@ -34,10 +34,12 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let pushed = remotes::push(&library, &name, version, &address, |progress| transfers::show(&bar, progress)).await;
     bar.finish_and_clear();
     let pushed = pushed.map_err(|error| error.to_string())?;
+
     if options.json {
         print(&pretty(&json!(pushed)));
         return Ok(());
     }
+
     let remotes::Pushed { uploaded, skipped, bytes, version: there } = pushed;
     print(&format!(
         "pushed {name}:{version} to {address} as version {there}: {uploaded} parts sent ({bytes} bytes), {skipped} were there"

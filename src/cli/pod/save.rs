@@ -51,12 +51,14 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let request = SaveRequest { message, at, only, with_history, redact };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;
+
     if lock.is_some() && !location.takes_any_file() {
         return Err(format!(
             "pods in parts are not encrypted, as their versions share them: give a file, as {target}.pod"
         )
         .into());
     }
+
     let problem = |error: std::io::Error| format!("{target}: {error}");
     let mut file = tempfile::NamedTempFile::new_in(location.workshop()).map_err(problem)?;
     let bar = transfers::bar();
@@ -73,11 +75,13 @@ pub async fn run(options: Options) -> Result<(), CliError> {
     let stored = location.store(file, library.chosen(), |progress| transfers::show(&bar, progress)).await;
     bar.finish_and_clear();
     let place = stored.map_err(|error| error.to_string())?;
+
     if json {
         print(&pretty(&saved));
     } else {
         print(&summary(&saved, &place, size));
     }
+
     Ok(())
 }
 
@@ -101,6 +105,7 @@ fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
             plain(resource)
         );
     }
+
     if counts.suspects > SHOWN {
         eprintln!("larder: {} more variables look like secrets", counts.suspects - SHOWN);
     }
@@ -124,5 +129,6 @@ async fn download(
     while let Some(bytes) = stream.next().await {
         target.write_all(&bytes.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     }
+
     Ok(says)
 }

@@ -160,11 +160,13 @@ impl DockerExecutor {
             }
             created = self.try_create(spec, &image).await?;
         }
+
         if created.as_ref().is_err_and(is_missing) {
             self.images.forget(&wanted);
             image = self.ensure(&spec.base).await?;
             created = self.try_create(spec, &image).await?;
         }
+
         created.map_err(|error| {
             let name = container::name(spec);
             self.engine.failed(&format!("create container {name} of image {}", wanted.image), &error)
@@ -196,6 +198,7 @@ impl DockerExecutor {
             let connected = self.engine.quick(self.engine.docker.connect_network(network, request)).await;
             connected.map_err(|error| self.engine.failed(&format!("connect a container to {network}"), &error))?;
         }
+
         let started = self.engine.slow(self.engine.docker.start_container(id, None::<StartContainerOptions>)).await;
         started.map_err(|error| self.engine.failed(&format!("start container {}", container::name(spec)), &error))
     }
@@ -211,6 +214,7 @@ impl DockerExecutor {
                 _ => Ok(()),
             };
         }
+
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.engine.slow(self.engine.docker.remove_container(container, Some(options))).await {
             Err(error) if !is_going(&error) => {
@@ -262,6 +266,7 @@ impl Executor for DockerExecutor {
                 tracing::warn!(environment = %spec.id, %error, "a container that did not start stays");
             }
         }
+
         begun
     }
 
@@ -284,6 +289,7 @@ impl Executor for DockerExecutor {
                 self.remove(&container.id.unwrap_or_default()).await?;
             }
         }
+
         self.slots.remove(id).await
     }
 
@@ -329,6 +335,7 @@ fn furnish(link_folder: &Path, init: &Path) -> Result<PathBuf, ExecutorError> {
     let fresh = folder.join(format!(".{INIT_NAME}.{}", std::process::id()));
     fs::copy(init, &fresh).map_err(|error| failed(&fresh, &error))?;
     fs::rename(&fresh, &target).map_err(|error| failed(&target, &error))?;
+
     Ok(folder)
 }
 

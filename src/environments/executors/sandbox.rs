@@ -119,10 +119,12 @@ impl SandboxExecutor {
                 "LAMBDA_INIT_USER: a sandbox has no user {user}; it has root and sbx_user1051"
             )));
         }
+
         if !config.init_binary.is_file() {
             let path = config.init_binary.display();
             return Err(ExecutorError::Failed(format!("there is no init at {path}")));
         }
+
         let folder = |name: &str| {
             let path = config.run_dir.join(name);
             create_private(&path).map_err(|error| failed("create", &path, &error))?;
@@ -168,6 +170,7 @@ impl SandboxExecutor {
                 Err(why) => refusals.push(why),
             }
         }
+
         Err(format!("functions get no network of their own (--sandbox-network private): {}", why_none(&refusals)))
     }
 
@@ -227,11 +230,13 @@ impl SandboxExecutor {
         }
         let prefixes = installation.iter().flat_map(|found| &found.prefixes);
         binds.extend(prefixes.map(|prefix| Bind::new(prefix, prefix)));
+
         for bind in &mut binds {
             let known = spec.known_folders.iter().find(|known| known.path == bind.from);
             bind.identity = known.map(|known| (known.device, known.inode));
             bind.from = fs::canonicalize(&bind.from).map_err(|error| failed("find", &bind.from, &error))?;
         }
+
         let hidden = self.config.hidden.iter().chain([&self.config.run_dir]);
         Ok(SpawnSpec {
             folder: self.folder(&spec.id),
@@ -266,6 +271,7 @@ impl SandboxExecutor {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
+
         Ok(command)
     }
 
@@ -348,6 +354,7 @@ impl Executor for SandboxExecutor {
         let warning = installation.as_ref().filter(|found| !found.is_exact(language));
         let mut variables = variables(&spec.base.runtime, installation.as_deref());
         variables.extend(endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
+
         Ok(Launch {
             argv: argv(language, installation.as_deref()),
             wrapped_by: client_of(language).map(|_| format!("{RUNTIME_DIR}/bootstrap")),
@@ -378,6 +385,7 @@ impl Executor for SandboxExecutor {
                 self.compile(&python, &folder).await;
             }
         }
+
         Ok(())
     }
 
@@ -413,6 +421,7 @@ impl Executor for SandboxExecutor {
                 ended.push(id);
             }
         }
+
         Ok(ended)
     }
 }
@@ -457,11 +466,13 @@ fn variables(runtime: &str, installation: Option<&Installation>) -> Vec<(String,
     ];
     let mut variables: Vec<_> = own.map(|(name, value)| (name.to_owned(), value)).into();
     variables.extend(variables::module_path(runtime));
+
     if runtimes::family(runtime) != Family::Provided {
         // What the shell leaves that starts a managed runtime on AWS.
         variables
             .extend([("PWD", "/var/task"), ("SHLVL", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
+
     variables
 }
 

@@ -120,6 +120,7 @@ fn copy_folder(folder: BorrowedFd<'_>, entry: &rustix::fs::DirEntry, to: &Path) 
         clear(to)?;
         fs::create_dir(to).map_err(io_error(to))?;
     }
+
     copy_over(inner.as_fd(), to)
 }
 
@@ -132,6 +133,7 @@ fn copy_file(folder: BorrowedFd<'_>, entry: &rustix::fs::DirEntry, to: &Path) ->
         Err(error) => return Err(failed(error)),
     };
     let mode = fstat(&file).map_err(failed)?.st_mode;
+
     // It may be another thing since it was listed.
     if FileType::from_raw_mode(mode) != FileType::RegularFile {
         return Ok(());
@@ -142,6 +144,7 @@ fn copy_file(folder: BorrowedFd<'_>, entry: &rustix::fs::DirEntry, to: &Path) ->
     let mut copy = options.open(to).map_err(io_error(to))?;
     io::copy(&mut File::from(file), &mut copy).map_err(io_error(to))?;
     let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(permissions(mode));
+
     copy.set_permissions(mode).map_err(io_error(to))
 }
 
@@ -196,6 +199,7 @@ mod tests {
         fs::remove_file(folder.path().join("a/b/agent")).expect("removed");
         pipe(&folder.path().join("pipe"));
         let found = first_special(open.as_fd()).expect("is read").expect("is found");
+
         assert_eq!(found, Special { place: "pipe".into(), kind: "a named pipe" });
     }
 

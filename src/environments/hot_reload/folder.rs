@@ -168,6 +168,7 @@ impl Folders {
         if self.other_user && about.permissions().mode() & OTHERS != OTHERS {
             return Err(FolderError::Unreadable(name()));
         }
+
         Ok(Found { path, root: root(&about), handle: held.into() })
     }
 
@@ -183,6 +184,7 @@ impl Folders {
         if self.data_dir.starts_with(path) || path.starts_with(&self.data_dir) {
             return Err(FolderError::HoldsData(name()));
         }
+
         Ok(())
     }
 

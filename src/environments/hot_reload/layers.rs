@@ -52,14 +52,17 @@ impl MergedLayers {
         }
         fs::create_dir_all(merged).map_err(io_error(merged))?;
         make_readable(merged)?;
+
         for entry in entries(merged)? {
             let kind = entry.symlink_metadata().ok().map(|about| about.file_type());
             remove(&entry, kind)?;
         }
+
         for entry in entries(fresh.path())? {
             let place = merged.join(entry.file_name().unwrap_or_default());
             fs::rename(&entry, &place).map_err(io_error(&place))?;
         }
+
         Ok(())
     }
 }

@@ -83,6 +83,7 @@ impl HotReload {
             Folders::refuse_contents(folder, &found)?;
             self.walked.lock().unwrap_or_else(PoisonError::into_inner).insert(found.path.clone(), seen);
         }
+
         Ok(found)
     }
 
@@ -165,6 +166,7 @@ fn look(watcher: &Watcher, rules: &Folders, folders: &[HotFolder]) -> Result<(Ve
         paths.push(found.path);
         roots.push(found.root);
     }
+
     Ok((paths, Settled { change, roots, quiet: true }))
 }
 

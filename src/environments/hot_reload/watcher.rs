@@ -85,6 +85,7 @@ impl Watcher {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => std::fs::create_dir_all(own)?,
         }
+
         let own = own.canonicalize()?;
         // Later than every number of a former server: an environment that is adopted knows older ones.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -92,6 +93,7 @@ impl Watcher {
         let news = Arc::new(News { last_number, ..News::default() });
         let inotify = inotify(&news, &own);
         let inotify = inotify.map_err(|error| tracing::warn!(%error, "hot-reload folders are polled: no inotify"));
+
         Ok(Self { inotify: inotify.ok().map(Mutex::new), polls: Mutex::default(), own, news })
     }
 
@@ -108,6 +110,7 @@ impl Watcher {
         if !heard {
             self.poll(path);
         }
+
         // Somebody may be in the middle of writing.
         let change = self.news.next_number();
         let watched = Watched { root, polled: !heard, change, at: Instant::now() };
@@ -139,6 +142,7 @@ impl Watcher {
         let known = made.is_ok() && tokio::time::timeout(OWN_FILE, hearing).await.is_ok_and(|heard| heard.is_ok());
         lock(&self.news.own).remove(&name);
         let _ = std::fs::remove_file(&file);
+
         if !known {
             tracing::warn!(file = %file.display(), "changes of hot-reload folders are not told: all count as changed");
             self.news.all_changed();
@@ -183,6 +187,7 @@ impl Watcher {
             folders.remove(path);
         }
         let kept: Vec<PathBuf> = folders.keys().cloned().collect();
+
         // The watcher's thread may be waiting for it, and is waited for below.
         drop(folders);
         for path in gone {
@@ -234,6 +239,7 @@ impl News {
                 watched.root = Root::default();
             }
         }
+
         if any {
             self.changed.notify_one();
         }
@@ -343,6 +349,7 @@ mod tests {
         fs::write(code.join(".git/index.lock"), "x").expect("written");
         fs::create_dir(code.join("pkg/__pycache__")).expect("made");
         watcher.catch_up().await;
+
         assert_eq!(watcher.change(&code), change);
     }
 
@@ -359,6 +366,7 @@ mod tests {
         watcher.catch_up().await;
         assert!(watcher.change(&code) > second);
         watcher.keep(&[]);
+
         assert_eq!(watcher.change(&code), 0, "it is watched no more");
     }
 

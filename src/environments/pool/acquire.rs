@@ -40,6 +40,7 @@ impl Pool {
         let mut running = None;
         let mut starts = 0;
         let mut start_by = None;
+
         loop {
             let freed = self.freed.notified();
             match self.look(target, &deployment, &mut running, deadline)? {
@@ -76,6 +77,7 @@ impl Pool {
             *running = None;
             return Ok(Found::Environment(environment));
         }
+
         if running.is_none() {
             let state = self.makers.ledger.state();
             let provisioned = placement.provisioned.of_function(&state, &target.function);
@@ -86,6 +88,7 @@ impl Pool {
                 provisioned,
             )?);
         }
+
         if let Some(environment) = placement.idle.take(deployment) {
             return Ok(Found::Environment(environment));
         }
@@ -120,6 +123,7 @@ impl Pool {
             tracing::info!(environment = %environment.id, %function, "ended to make room");
             self.retire(environment);
         }
+
         found
     }
 

@@ -96,6 +96,7 @@ impl Pool {
         placement.starting.remove(&id);
         drop(placement);
         self.end(id);
+
         if let Some(base) = base {
             self.stand_by(&base, AGAIN_AFTER);
         }
@@ -117,6 +118,7 @@ impl Pool {
         }
         let base = Base::of(&target.version);
         let (standby, wake) = self.placement().standby.take(&base)?;
+
         // A task of its own: a caller that goes away must not leave half an environment.
         let pool = Arc::clone(self);
         let owned = target.clone();
@@ -130,6 +132,7 @@ impl Pool {
         let begun = tokio::time::timeout_at(by.into(), begun).await;
         let begun = begun.unwrap_or_else(|_| Err("it does not begin in time".to_owned()));
         self.stand_by(&base, REPLACE_AFTER);
+
         match begun {
             Ok(environment) => Some(environment),
             Err(reason) => {
@@ -160,11 +163,13 @@ impl Pool {
             placement.budget.give_back(room);
             placement.budget.take(standby, target.version.config.memory_mib);
         }
+
         let spec = self.makers.spec(target, standby.clone()).await.map_err(|error| error.to_string())?;
         self.makers.executor.assign(&spec).await.map_err(|error| error.to_string())?;
         let dialled = self.announce(target, initialization, standby);
         self.placement().standby.assigning.remove(standby);
         wake.send(()).map_err(|()| "it has ended".to_owned())?;
+
         Ok(dialled)
     }
 }

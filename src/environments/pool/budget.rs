@@ -128,6 +128,7 @@ mod tests {
         assert_eq!(budget.room(128), Room::Soon);
         budget.give_back(&id("a"));
         budget.give_back(&id("a"));
+
         assert_eq!(budget.room(128), Room::Free);
     }
 

@@ -61,6 +61,7 @@ impl Concurrency {
             }
             *counts.unreserved.entry(function.scope.clone()).or_default() += 1;
         }
+
         *counts.functions.entry(function.clone()).or_default() += 1;
         Ok(Running { concurrency: self.clone(), function: function.clone(), unreserved: reserved.is_none() })
     }

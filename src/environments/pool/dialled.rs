@@ -62,6 +62,7 @@ impl Pool {
             Phase::Fresh | Phase::Idle => false,
         };
         self.settle(&environment, target.version.config.memory_mib, waiter, busy);
+
         Ok(environment)
     }
 
@@ -100,15 +101,18 @@ impl Pool {
         if adopted && environment.initialization == Initialization::Provisioned {
             placement.provisioned.add(environment);
         }
+
         if !given && !busy {
             environment.rest();
             placement.rest(environment);
         }
+
         drop(placement);
         if adopted {
             tracing::info!(environment = %environment.id, function = %environment.deployment.function.name, busy, "adopted an environment");
             self.provisioned_changed.notify_one();
         }
+
         self.recent.changed();
         self.freed.notify_waiters();
     }

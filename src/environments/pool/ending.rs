@@ -31,6 +31,7 @@ impl Pool {
             environment.rest();
             placement.rest(environment);
         }
+
         drop(placement);
         if !wanted {
             self.retire(environment);
@@ -139,6 +140,7 @@ impl Pool {
             self.end(id);
         }
         self.tasks.close();
+
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!("some environments did not end in time; they end by themselves");
         }

@@ -114,6 +114,7 @@ impl Pool {
             }
             settled = now;
         }
+
         Ok(true)
     }
 
@@ -145,6 +146,7 @@ impl Pool {
         let hot_reload = Arc::clone(&self.makers.hot_reload);
         let merged = Arc::clone(&self.makers.merged_layers);
         let merging = tokio::task::spawn_blocking(move || making::layers(&version, &trees, &hot_reload, &merged));
+
         merging.await.map_err(|_| RunError::Closing)?.map(drop)
     }
 

@@ -71,6 +71,7 @@ impl Idle {
                 self.by_deployment.remove(&environment.deployment);
             }
         }
+
         Some(environment)
     }
 }
@@ -95,12 +96,14 @@ mod tests {
         assert_eq!(id(idle.take_oldest()), Some("a".into()));
         assert_eq!(id(idle.take(&deployment("f"))), None);
         assert_eq!(idle.deployments().count(), 1, "nothing is kept of what has none");
+
         // Used again, it is the youngest.
         let b = idle.take(&deployment("g")).expect("is there");
         idle.put(&environment("d", "g"));
         idle.put(&b);
         assert_eq!(idle.oldest().map(|oldest| oldest.id.0.as_str()), Some("d"));
         assert!(idle.remove(&b.id) && !idle.remove(&b.id));
+
         assert_eq!(idle.len(), 1);
     }
 }

@@ -108,6 +108,7 @@ impl Makers {
         making.is_at(Step::Starting);
         self.executor.start(&spec).await?;
         making.is_at(Step::Dialling);
+
         // An engine mounts what is at a path when it looks there.
         match spec.known_folders.iter().find(|known| !known.is_there()) {
             Some(known) => {
@@ -158,6 +159,7 @@ impl Makers {
             let layer_tree = layers.map(|layers| layers.path);
             Ok(Unpacked { code_tree: Some(code.path), layer_tree, known_folders })
         });
+
         unpacking.await.map_err(|_| RunError::Closing)?
     }
 
@@ -169,6 +171,7 @@ impl Makers {
             tracing::warn!(function = %spec.function_name, "{warning}");
             environment.notice(warning);
         }
+
         let credentials = self.credentials(target, &environment.id);
         let variables = variables::of(target, &launch, &environment.id, &credentials, environment.initialization);
         let wrapped_by = launch.wrapped_by.filter(|_| variables::names_wrapper(&variables));
@@ -186,6 +189,7 @@ impl Makers {
             memory_limit_bytes: launch.watch_memory.then(|| u64::from(spec.memory_mib) << 20),
             function: facts(target, environment.initialization),
         };
+
         environment.start(start).await.map_err(|error| error.to_string())
     }
 
@@ -200,6 +204,7 @@ impl Makers {
             session.role_id.clone_from(&role.id);
         }
         let seed = token::credentials_seed(self.ledger.secret(), id);
+
         Credentials::of(&target.function.scope.account, session.as_ref(), &seed)
     }
 }
@@ -258,6 +263,7 @@ pub(super) fn layers(
         let blobs: Vec<_> = layers.iter().filter_map(|layer| layer.blob).collect();
         return Ok(trees.layers(&blobs)?.map(Tree::made));
     }
+
     // Numbered before they are looked at: what is made meanwhile is a later change.
     let change = hot_reload.change(&folders_of(version));
     let folders = layers.iter().filter_map(|layer| match (&layer.folder, &layer.blob) {
@@ -270,6 +276,7 @@ pub(super) fn layers(
         return Ok(folders.pop());
     }
     let folders: Vec<OwnedFd> = folders.into_iter().map(Tree::open).collect::<Result<_, _>>()?;
+
     Ok(Some(Tree::made(merged.merge(&version.deployment.to_string(), change, &folders)?)))
 }
 

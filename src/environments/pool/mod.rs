@@ -134,6 +134,7 @@ impl Pool {
         {
             return Err(FolderError::Inert(target.function.name.to_string()).into());
         }
+
         for delivery in 1..=DELIVERIES {
             let (environment, _running) = if folders.is_empty() {
                 self.acquire(target).await?
@@ -153,6 +154,7 @@ impl Pool {
                 }
             }
         }
+
         Err(RunError::Undelivered)
     }
 

@@ -110,6 +110,7 @@ impl Placement {
         for deployment in outdated {
             taken.extend(std::iter::from_fn(|| self.idle.take(&deployment)));
         }
+
         taken
     }
 

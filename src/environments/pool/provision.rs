@@ -53,6 +53,7 @@ impl Pool {
                 placement.rest(&environment);
             }
         }
+
         self.freed.notify_waiters();
         Ok(())
     }
@@ -80,6 +81,7 @@ impl Pool {
             Ok(initialised) => initialised,
             Err(_) => Err(format!("it took longer than {} s", limit.as_secs())),
         };
+
         match initialised {
             Ok(()) => Ok(environment),
             Err(reason) => {

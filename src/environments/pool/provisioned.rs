@@ -99,6 +99,7 @@ impl ProvisionedPool {
                 taken.push(environment);
             }
         }
+
         taken
     }
 }

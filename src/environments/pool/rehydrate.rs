@@ -36,6 +36,7 @@ impl Pool {
         let mut seen = HashSet::new();
         let used: Vec<_> =
             used.chain(before.iter().cloned()).filter(|used| seen.insert(used.clone())).take(BOUND).collect();
+
         if used != before {
             self.recent.write(&used);
         }
@@ -52,6 +53,7 @@ impl Pool {
         if self.makers.settings.rehydrate != Rehydrate::Recent {
             return;
         }
+
         for target in targets {
             let function = target.function.name.clone();
             let deployment = target.deployment();

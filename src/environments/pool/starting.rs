@@ -40,6 +40,7 @@ impl Pool {
             self.placement().budget.give_back(&id);
             return Err(RunError::Closing);
         }
+
         let environment = self.announce(target, initialization, &id);
         let making = Making::default();
         // A task of its own: a caller that goes away must not leave half an environment.
@@ -52,6 +53,7 @@ impl Pool {
             Ok(outcome) => outcome,
             Err(_) => Err(RunError::StartTimeout { limit: self.makers.settings.start_timeout, step: making.step() }),
         };
+
         if outcome.is_ok() {
             self.stand_by(&Base::of(&target.version), REPLACE_AFTER);
         } else {
@@ -60,6 +62,7 @@ impl Pool {
             self.end(id);
             self.sweep_soon();
         }
+
         outcome
     }
 

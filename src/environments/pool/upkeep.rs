@@ -85,6 +85,7 @@ impl Pool {
         for environment in self.placement().take_beyond_budget() {
             self.retire(&environment);
         }
+
         self.sweep_unknown().await;
     }
 

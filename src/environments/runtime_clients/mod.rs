@@ -68,6 +68,7 @@ impl Client {
             std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(mode))?;
             std::fs::rename(&fresh, &path)?;
         }
+
         Ok(folder)
     }
 }

@@ -157,6 +157,7 @@ impl<S> Watched<S> {
             self.waiting = Waiting::Nothing;
             return;
         }
+
         let goes_on = self.since == answered && (self.waiting == Waiting::Head || self.waiting == what);
         if !goes_on {
             (self.waiting, self.since) = (what, answered);
@@ -170,10 +171,12 @@ impl<S> Watched<S> {
             self.is_stuck = false;
             return written;
         }
+
         if !self.is_stuck {
             self.is_stuck = true;
             self.writing.set(self.patience.answer);
         }
+
         ready!(self.writing.poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

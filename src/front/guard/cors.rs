@@ -41,6 +41,7 @@ impl FromStr for CorsOrigin {
         let is_origin = uri.is_some_and(|uri| {
             uri.scheme().is_some() && uri.path() == "/" && uri.query().is_none() && !whole.contains('@')
         });
+
         if is_origin { Ok(Self::One(whole)) } else { Err("write SCHEME://HOST[:PORT], or *".to_owned()) }
     }
 }
@@ -90,6 +91,7 @@ impl Allowed {
                 headers.insert(answer, value.clone());
             }
         }
+
         headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         if asked.contains_key("access-control-request-private-network") {
             headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
@@ -129,6 +131,7 @@ mod tests {
         let origins = CorsOrigins::new(&[one("http://localhost:3000").expect("one")]);
         let allow = |origin: &'static str| origins.allow(&HeaderValue::from_static(origin), true).is_some();
         assert!(allow("http://localhost:3000"));
+
         for other in ["http://localhost", "https://localhost:3000", "http://localhost:30000", "null", ""] {
             assert!(!allow(other), "{other}");
         }

@@ -51,6 +51,7 @@ impl Hosts {
             hosts.any_address |= address.ip().is_unspecified();
             hosts.addresses.push(address.ip());
         }
+
         for name in names {
             match parse(&name) {
                 Some(Host::Name(name)) => hosts.names.push(name),
@@ -58,6 +59,7 @@ impl Hosts {
                 None => {}
             }
         }
+
         hosts
     }
 
@@ -98,6 +100,7 @@ fn parse(host: &str) -> Option<Host> {
         return Some(Host::Address(address));
     }
     let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+
     (!name.is_empty() && !name.contains('[')).then_some(Host::Name(name))
 }
 

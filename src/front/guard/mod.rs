@@ -66,23 +66,27 @@ impl Guard {
         }
         let host = host(request)?;
         let headers = request.headers();
+
         match host.map_or(Owner::Ours, |host| self.hosts.owner(host)) {
             Owner::Ours => {}
             Owner::Aws if !is_of_browser(headers) => {}
             Owner::Aws => return Err(Refusal::Borrowed(shown(host.unwrap_or_default()))),
             Owner::Foreign => return Err(Refusal::Host(shown(host.unwrap_or_default()))),
         }
+
         if let Some(action) = action_of_a_link(request) {
             return Err(Refusal::Link(shown(&action)));
         }
         let larders_own = is_larders_own(request.uri().path());
         let origin = self.site(headers, host.unwrap_or_default(), larders_own)?;
         let is_trusted = larders_own && token(headers).is_some_and(|given| self.token.is(given));
+
         if larders_own && !is_safe(request.method()) && !is_trusted && !headers.contains_key(REQUEST_HEADER) {
             let method = request.method().to_string();
             let path = shown(request.uri().path());
             return Err(Refusal::NoHeader { method, path });
         }
+
         Ok(Admitted { origin, is_trusted })
     }
 
@@ -102,6 +106,7 @@ impl Guard {
         if allowed.is_none() && origin == "null" {
             return Err(Refusal::Site);
         }
+
         allowed.map(Some).ok_or_else(|| Refusal::Origin(shown(&String::from_utf8_lossy(origin.as_bytes()))))
     }
 
@@ -134,6 +139,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request<Body>, 
     if let Some(origin) = origin {
         origin.mark(&mut response);
     }
+
     response
 }
 
@@ -151,6 +157,7 @@ fn host(request: &Request<Body>) -> Result<Option<&str>, Refusal> {
     if header.is_none() && request.version() != Version::HTTP_10 {
         return Err(Refusal::NoHost);
     }
+
     Ok(header)
 }
 
@@ -285,6 +292,7 @@ mod tests {
         assert!(with("/_larder/pods/save", TOKEN_HEADER, &token));
         assert!(with("/_larder/pods/save", "authorization", &format!("Bearer {token}")));
         assert!(!with("/_larder/pods/save", TOKEN_HEADER, "0"));
+
         assert!(!with("/2015-03-31/functions", TOKEN_HEADER, &token));
     }
 

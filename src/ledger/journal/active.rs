@@ -91,6 +91,7 @@ pub fn begin(folder: &Path, identity: &Identity, name: Name, next: u64) -> Resul
     };
     let file = make().inspect_err(|_| drop(disk::remove_file(&new))).map_err(io_error(&path))?;
     let end = segment::HEADER as u64;
+
     Ok(Active { file, path, name, end, filled: AHEAD, next, broken: None, moved: false, sealed: false })
 }
 
@@ -118,16 +119,19 @@ pub fn reopen(name: Name, path: PathBuf, identity: &Identity) -> Result<Active, 
         return Err(LedgerError::DamagedJournal { path, offset: offset as u64, sequence: next, reason });
     }
     let file = DiskFile::open(&path).map_err(io_error(&path))?;
+
     if segment::read_header(&bytes).is_none() {
         // What it says is known; the records behind it have checksums of their own.
         tracing::warn!(journal = %path.display(), offset = 0, "the header of a segment is damaged; it is written anew");
         let header = segment::header(identity, name.first);
         file.write_all_at(&header, 0).and_then(|()| file.sync_data()).map_err(io_error(&path))?;
     }
+
     if let Some(reason) = damage {
         tracing::warn!(journal = %path.display(), offset, reason, next, "the journal ends in bytes that are no record; they are cut");
         file.write_all_at(&vec![0; bytes.len() - offset], offset as u64).map_err(io_error(&path))?;
     }
+
     // What is told from here on is on disk: a kill may have come between its write and its sync.
     file.sync_data().map_err(io_error(&path))?;
     let filled = bytes.len().max(segment::HEADER);

@@ -66,6 +66,7 @@ pub fn losses(folder: &Path) -> Result<Vec<Loss>, LedgerError> {
     let listed = read(folder);
     let names: Vec<Name> = found.iter().map(|(name, _)| *name).collect();
     let mut losses = Vec::new();
+
     if let Some((name, path)) = found.first()
         && name.first > 1
         && listed.as_ref().and_then(|listed| listed.first()) != Some(name)
@@ -75,6 +76,7 @@ pub fn losses(folder: &Path) -> Result<Vec<Loss>, LedgerError> {
         let from = first.min(name.first - 1);
         losses.push(Loss { file: Name::first(from).path(folder), from, to: Some(name.first - 1) });
     }
+
     if listed.as_ref() == Some(&names) {
         return Ok(losses);
     }
@@ -85,12 +87,14 @@ pub fn losses(folder: &Path) -> Result<Vec<Loss>, LedgerError> {
     let (lost, newer): (Vec<Name>, Vec<Name>) =
         listed.into_iter().flatten().filter(|name| !names.contains(name)).partition(|name| *name < newest);
     let gone = |name: Name, to| Loss { file: name.path(folder), from: name.first, to };
+
     // Where no event is missing there were blobs in it, or what was under way.
     let is_told =
         |name: &Name| losses.iter().any(|loss| loss.from <= name.first && loss.to.is_none_or(|to| to >= name.first));
     let without_events: Vec<_> = lost.into_iter().filter(|name| !is_told(name)).collect();
     losses.extend(without_events.into_iter().map(|name| gone(name, Some(name.first))));
     losses.extend(newer.first().map(|name| gone(*name, None)));
+
     Ok(losses)
 }
 

@@ -60,6 +60,7 @@ pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
             Err(error) => return Err(error),
         }
     }
+
     damage.map_or(Ok(None), Err)
 }
 
@@ -97,6 +98,7 @@ pub fn segments(folder: &Path) -> Result<Vec<Segment>, LedgerError> {
             found.push((of, path));
         }
     }
+
     // A crash may leave both forms of a segment. The compressed one was synced whole before it had its name; the plain
     // one may be what it was mended from.
     found.sort_by_key(|(name, path)| (*name, !sealed::is_compressed(path)));
@@ -132,6 +134,7 @@ impl Journal {
             generation: AtomicU64::new(0),
         };
         journal.write_list();
+
         Ok(journal)
     }
 
@@ -190,6 +193,7 @@ impl Journal {
         let active = reopen(name, path, &self.identity)?;
         self.begins.store(oldest(&self.folder)?, Ordering::Release);
         self.generation.fetch_add(1, Ordering::AcqRel);
+
         Ok(active)
     }
 
@@ -222,6 +226,7 @@ impl Journal {
             if record.frames.is_empty() { (active.next, active.next) } else { (record.first, record.next()) };
         let bytes = segment::write(record, first);
         self.write(&mut active, &bytes, next)?;
+
         Ok(bytes.len() as u64)
     }
 
@@ -257,10 +262,12 @@ impl Journal {
             *active = self.next_segment(active)?;
         }
         let wait = self.durability == Durability::Always;
+
         if let Err(error) = active.write(record, wait) {
             active.take_back(record.len());
             return Err(io_error(&active.path)(error));
         }
+
         active.end += record.len() as u64;
         active.next = next;
         Ok(())
@@ -271,6 +278,7 @@ impl Journal {
         active.file.set_len(active.end).and_then(|()| active.file.sync_all()).map_err(io_error(&active.path))?;
         let next = begin(&self.folder, &self.identity, active.name.next(active.next), active.next)?;
         self.write_list();
+
         if let Some(told) = &*self.on_seal.lock().expect("no holder of this lock panics") {
             // Nobody may listen any more.
             let _ = told.send(());
@@ -301,6 +309,7 @@ impl Journal {
         let last = segments.iter().rev().find(|(name, _)| name.first <= from).map_or(0, |(name, _)| name.first);
         let skipped = segments.iter().position(|(name, _)| name.first >= last).unwrap_or(0);
         let records = segments.split_off(skipped).into_iter().flat_map(|(_, path)| records(&path));
+
         Ok(records.filter(move |record| {
             // A record of blobs only has the sequence of the event behind it.
             record.as_ref().map_or(true, |record| record.next().max(record.first + 1) > from)
@@ -377,6 +386,7 @@ pub fn records(path: &Path) -> impl Iterator<Item = Result<Record, LedgerError>>
     };
     let mut offset = segment::HEADER;
     let mut next = first_of(&path);
+
     std::iter::from_fn(move || {
         if let Some(error) = failure.take() {
             return Some(Err(error));

@@ -94,6 +94,7 @@ pub fn damage(path: &Path, next: u64) -> Result<Option<LedgerError>, LedgerError
             Err(error) => return Ok(Some(error)),
         }
     }
+
     let ends = LedgerError::MissingEvent { expected, found: next };
     Ok((expected != next).then_some(ends))
 }

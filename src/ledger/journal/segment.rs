@@ -99,6 +99,7 @@ pub fn header(identity: &Identity, first: u64) -> Vec<u8> {
     bytes.extend_from_slice(&first.to_le_bytes());
     let checksum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
+
     bytes
 }
 
@@ -119,6 +120,7 @@ pub fn read_header(bytes: &[u8]) -> Option<(Identity, u32, u64)> {
     let store_id = take(&mut rest, 32)?.to_vec();
     let secret = take(&mut rest, 64)?.to_vec();
     let first = take(&mut rest, 8)?.try_into().map(u64::from_le_bytes).ok()?;
+
     Some((Identity { store_id, secret }, schema, first))
 }
 
@@ -130,15 +132,18 @@ pub fn write(record: &Record, first: u64) -> Vec<u8> {
         bytes.extend_from_slice(&length(frame));
         bytes.extend_from_slice(frame);
     }
+
     for (id, blob) in &record.blobs {
         bytes.extend_from_slice(&id.0);
         bytes.extend_from_slice(&length(blob));
         bytes.extend_from_slice(blob);
     }
+
     for frame in &record.runs {
         bytes.extend_from_slice(&length(frame));
         bytes.extend_from_slice(frame);
     }
+
     let body = length(&bytes[RECORD..]);
     bytes[..4].copy_from_slice(&body);
     bytes[8..16].copy_from_slice(&first.to_le_bytes());
@@ -146,6 +151,7 @@ pub fn write(record: &Record, first: u64) -> Vec<u8> {
     bytes[20..24].copy_from_slice(&count(record.blobs.len()));
     let checksum = crc32fast::hash(&bytes[8..]);
     bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
+
     bytes
 }
 
@@ -167,6 +173,7 @@ pub fn read(bytes: &[u8], offset: usize) -> Found {
     if crc32fast::hash(checked) != word(4) {
         return Found::Damage("the checksum is not that of the bytes");
     }
+
     match parse(checked, word(16), word(20)) {
         Some(record) => Found::Record(record, offset + 8 + checked.len()),
         None => Found::Damage("the record's sequence or counts do not fit its bytes"),
@@ -190,6 +197,7 @@ pub fn last_behind(bytes: &[u8], offset: usize, next: u64) -> Option<u64> {
             _ => at += 1,
         }
     }
+
     last
 }
 
@@ -239,19 +247,23 @@ fn parse(bytes: &[u8], events: u32, blobs: u32) -> Option<Record> {
     }
     let mut rest = &bytes[16..];
     let mut record = Record { first, ..Record::default() };
+
     for _ in 0..events {
         let length = usize::try_from(number(&mut rest)?).ok()?;
         record.frames.push(take(&mut rest, length)?.to_vec());
     }
+
     for _ in 0..blobs {
         let digest = take(&mut rest, 32)?.try_into().ok()?;
         let length = usize::try_from(number(&mut rest)?).ok()?;
         record.blobs.push((BlobId(digest), Bytes::copy_from_slice(take(&mut rest, length)?)));
     }
+
     while !rest.is_empty() {
         let length = usize::try_from(number(&mut rest)?).ok()?;
         record.runs.push(take(&mut rest, length)?.to_vec());
     }
+
     Some(record)
 }
 
@@ -358,6 +370,7 @@ mod tests {
                 let length = bytes.len();
                 bytes[place % length] = byte;
             }
+
             if let Found::Record(record, next) = read(&bytes, at) {
                 assert!(next <= bytes.len() && record.frames.iter().map(Vec::len).sum::<usize>() <= bytes.len());
             }
@@ -372,11 +385,13 @@ mod tests {
         let length = bytes.len();
         bytes.extend_from_slice(&event(9, b"three", &[]));
         bytes.extend_from_slice(&[0; 100]);
+
         for at in 0..length {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
             assert_eq!(last_behind(&damaged, 0, 7), Some(9), "flip at {at}");
         }
+
         assert_eq!(last_behind(&bytes, length, 9), None, "nothing follows the last");
     }
 

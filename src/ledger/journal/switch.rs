@@ -63,6 +63,7 @@ pub fn redo(store: &Path) -> Result<Option<Why>, LedgerError> {
         // The new one is lost: what it was made from is not.
         disk::rename(&old, &folder).map_err(io_error(&old))?;
     }
+
     disk::sync_folder(store).map_err(io_error(store))?;
     // It has its name only when it is whole: one that cannot be read was damaged since.
     let why = disk::read(&marker).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -80,6 +81,7 @@ pub fn finish(store: &Path, why: Why) -> Result<(), LedgerError> {
         disk::remove_folder(&aside).and_then(|()| disk::rename(&old, &aside)).map_err(io_error(&aside))?;
     }
     disk::remove_folder(&old).map_err(io_error(&old))?;
+
     disk::remove_file(&marker).and_then(|()| disk::sync_folder(store)).map_err(io_error(&marker))
 }
 
@@ -89,6 +91,7 @@ pub fn settle(store: &Path) -> Result<Option<Why>, LedgerError> {
         tracing::info!(?why, "a new journal takes the place of the old one");
         return Ok(Some(why));
     }
+
     let [folder, new, old] = ["journal", "journal.new", "journal.old"].map(|name| store.join(name));
     // Without a marker, what was written beside is not proven.
     disk::remove_folder(&new).map_err(io_error(&new))?;

@@ -106,6 +106,7 @@ impl Packer {
         };
         let mut bytes = frame::frame(LINES, VERSION, &head).map_err(io::Error::other)?;
         bytes.extend_from_slice(&body);
+
         Ok((head, bytes))
     }
 }
@@ -142,6 +143,7 @@ fn columns(lines: &[Line]) -> Vec<u8> {
         put(&mut raw, line.position.time_ms.wrapping_sub(before));
         before = line.position.time_ms;
     }
+
     differences(&mut raw, lines.iter().map(|line| line.position.number));
     differences(&mut raw, lines.iter().map(|line| line.ingested.0));
     for line in lines {
@@ -150,6 +152,7 @@ fn columns(lines: &[Line]) -> Vec<u8> {
     for line in lines {
         raw.extend_from_slice(line.text.as_bytes());
     }
+
     raw
 }
 
@@ -166,6 +169,7 @@ fn read_columns(head: &Head, mut raw: &[u8]) -> Option<Vec<Line>> {
     let mut time_ms = head.first_ms;
     let mut number = 0_u64;
     let mut arrival = 0_u64;
+
     // A line has at least four numbers of a byte each.
     let mut lines = Vec::with_capacity(count.min(raw.len() / 4));
     let empty = Line { position: LinePosition::start_of(0), ingested: Timestamp(0), text: String::new() };
@@ -173,14 +177,17 @@ fn read_columns(head: &Head, mut raw: &[u8]) -> Option<Vec<Line>> {
         time_ms = time_ms.wrapping_add(take(&mut raw)?);
         lines.push(Line { position: LinePosition { time_ms, number: 0 }, ..empty.clone() });
     }
+
     for line in &mut lines {
         number = number.wrapping_add(signed(take(&mut raw)?));
         line.position.number = number;
     }
+
     for line in &mut lines {
         arrival = arrival.wrapping_add(signed(take(&mut raw)?));
         line.ingested = Timestamp(arrival);
     }
+
     let lengths = (0..count).map(|_| take(&mut raw).and_then(|length| usize::try_from(length).ok()));
     let lengths = lengths.collect::<Option<Vec<_>>>()?;
     for (line, length) in lines.iter_mut().zip(lengths) {
@@ -188,6 +195,7 @@ fn read_columns(head: &Head, mut raw: &[u8]) -> Option<Vec<Line>> {
         str::from_utf8(text).ok()?.clone_into(&mut line.text);
         raw = rest;
     }
+
     raw.is_empty().then_some(lines)
 }
 

@@ -26,18 +26,21 @@ impl Store {
         if disk <= allowed {
             return;
         }
+
         if !std::mem::replace(&mut self.over_budget, true) {
             tracing::warn!(
                 budget,
                 "log lines take more disk than --log-budget: those of the streams that wrote least recently are removed; this is said once"
             );
         }
+
         for (place, before_ms) in self.oldest(disk.saturating_sub(dead).saturating_sub(allowed / 10 * KEPT)) {
             if let Err(error) = self.cut(place, before_ms) {
                 tracing::warn!(%error, "log lines could not be removed for --log-budget");
                 return;
             }
         }
+
         self.free(allowed);
     }
 
@@ -47,6 +50,7 @@ impl Store {
         let mut streams: Vec<_> = self.index.streams.keys().map(|place| (last(place), *place)).collect();
         streams.sort_unstable();
         let mut cuts = Vec::new();
+
         for (_, place) in streams {
             let mut parts: Vec<_> = self.index.streams[&place].iter().map(|part| part.run).collect();
             parts.sort_by_key(|run| run.last_ms);
@@ -65,6 +69,7 @@ impl Store {
                 break;
             }
         }
+
         cuts
     }
 

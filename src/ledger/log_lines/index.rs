@@ -107,6 +107,7 @@ impl Index {
             }
             !gone
         });
+
         if parts.is_empty() {
             self.streams.remove(&place);
         }
@@ -141,6 +142,7 @@ impl Index {
             counters.last_ms = counters.last_ms.max(run.last_ms);
             counters.ingested_ms = counters.ingested_ms.max(run.ingested_ms);
         }
+
         Some(counters)
     }
 
@@ -169,6 +171,7 @@ impl Index {
         for (place, run) in written.runs {
             self.streams.entry(place).or_default().push(Part { segment: id, run, from_ms: 0, cut: false });
         }
+
         self.streams.retain(|_, parts| {
             parts.sort_by_key(|part| part.segment);
             !parts.is_empty()

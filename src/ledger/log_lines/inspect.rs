@@ -37,6 +37,7 @@ pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
             Err(error) => return Err(io_error(&path)(error)),
         }
     }
+
     Ok(found)
 }
 
@@ -52,11 +53,13 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
         return Ok(());
     }
     disk::create_folder(&to).map_err(io_error(&to))?;
+
     for name in segments {
         let old = from.join(name.file());
         let new = to.join(name.file());
         disk::copy(&old, &new).map_err(io_error(&new))?;
     }
+
     disk::sync_folder(&to).map_err(io_error(&to))
 }
 
@@ -80,6 +83,7 @@ fn damaged(path: &Path, name: Name, deep: bool) -> io::Result<Vec<Damage>> {
     }
     let bytes = disk::read(path)?;
     let Scanned { end, mut damaged, .. } = segment::scan(&bytes);
+
     // An open segment may end in what was being written.
     if is_sealed && end < bytes.len() as u64 {
         damaged.push((end, bytes.len() as u64));

@@ -55,6 +55,7 @@ pub fn run(path: &Path, durability: Durability, engine: Option<&Engine>) -> Resu
     let limits = Limits::default();
     let Some(engine) = engine else { return Store::open(&folder, durability, limits) };
     let moved = folder.join(MOVED);
+
     if engine.has_old_lines() && !moved.exists() {
         if folder.exists() {
             // Written by an older Larder after a newer one had the store.
@@ -66,10 +67,12 @@ pub fn run(path: &Path, durability: Durability, engine: Option<&Engine>) -> Resu
             make(path, engine, limits)?;
         }
     }
+
     if moved.exists() {
         engine.drop_old_lines()?;
         disk::remove_file(&moved).map_err(io_error(&moved))?;
     }
+
     Store::open(&folder, durability, limits)
 }
 
@@ -85,6 +88,7 @@ fn make(path: &Path, engine: &Engine, limits: Limits) -> Result<(), LedgerError>
     let moved = unfinished.join(MOVED);
     disk::write_whole(&moved, b"").map_err(io_error(&moved))?;
     disk::rename(&unfinished, &folder).map_err(io_error(&folder))?;
+
     disk::sync_folder(path).map_err(io_error(path))
 }
 
@@ -95,6 +99,7 @@ fn fill(store: &mut Store, engine: &Engine) -> Result<(), LedgerError> {
     let mut last = None;
     let mut moved = 0_u64;
     let mut damaged = 0_u64;
+
     for entry in engine.old_lines()? {
         let Ok((key, frame)) = entry else {
             // What the engine cannot read any more is lost; what it gave is not.
@@ -116,6 +121,7 @@ fn fill(store: &mut Store, engine: &Engine) -> Result<(), LedgerError> {
         (last, bytes, moved) = (Some(place), bytes + line.text.len(), moved + 1);
         batch.push(line);
     }
+
     if let Some(place) = last {
         store.import(place, batch)?;
     }
@@ -157,6 +163,7 @@ mod tests {
             let key = [&[1], &place[..], &number.to_be_bytes(), &number.to_be_bytes()].concat();
             tree.insert(key, frame).expect("written");
         }
+
         tree.flush().expect("flushed");
     }
 

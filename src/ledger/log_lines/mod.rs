@@ -230,6 +230,7 @@ impl LogLines {
                 _ => {}
             }
         }
+
         store.roll_dead();
         store.keep_budget();
         Ok(())

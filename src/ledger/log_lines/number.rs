@@ -20,6 +20,7 @@ pub fn take(bytes: &mut &[u8]) -> Option<u64> {
             return Some(number);
         }
     }
+
     None
 }
 

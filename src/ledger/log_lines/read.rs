@@ -143,6 +143,7 @@ impl Lines {
         let Some(((_, at), line)) = next else { return Ok(None) };
         let stream = self.opened[at].as_ref().map_or(0, |opened| opened.stream);
         self.pull(at)?;
+
         Ok(Some((stream, line)))
     }
 }

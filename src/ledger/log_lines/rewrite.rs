@@ -49,6 +49,7 @@ impl Rewrite<'_> {
             }
             return Ok(());
         }
+
         let folder = self.folder;
         let unfinished = self.folder.join(UNFINISHED);
         let segment = Segment::new(folder, name);
@@ -58,6 +59,7 @@ impl Rewrite<'_> {
         disk::rename(&unfinished, segment.path()).map_err(io_error(segment.path()))?;
         disk::sync_folder(folder).map_err(io_error(folder))?;
         index.replace(ids, segment, size, written);
+
         Ok(())
     }
 
@@ -70,10 +72,12 @@ impl Rewrite<'_> {
         for (place, before_ms) in &written.cuts {
             output.write(&segment::cut(*place, *before_ms)?).map_err(failed())?;
         }
+
         for (place, parts) in streams {
             let run = copy(&mut output, path, self.packer, self.limits, place, parts)?;
             written.runs.extend(run.map(|run| (place, run)));
         }
+
         output.write(&segment::contents(self.newest, &written.cuts, &written.runs)?).map_err(failed())?;
         let file = output.file.into_inner().map_err(io::IntoInnerError::into_error).map_err(failed())?;
         if self.sync {
@@ -118,6 +122,7 @@ fn copy(
     };
     let mut lines = Vec::new();
     let mut bytes = 0;
+
     for line in Lines::of_parts(parts.into_iter()) {
         let (_, line) = line?;
         bytes += line.text.len();
@@ -127,6 +132,7 @@ fn copy(
             bytes = 0;
         }
     }
+
     if !lines.is_empty() {
         block(&mut lines).map_err(io_error(path))?;
     }
@@ -161,9 +167,11 @@ fn kept_cuts(index: &Index, ids: &[u64]) -> Vec<(LogPlace, u64)> {
     let is_needed = older.any(is_needed);
     let shelves = ids.iter().filter_map(|id| index.shelves.get(id)).filter(|_| is_needed);
     let mut kept = std::collections::BTreeMap::new();
+
     for (place, before_ms) in shelves.flat_map(|shelf| &shelf.cuts) {
         let stored: &mut u64 = kept.entry(*place).or_default();
         *stored = (*stored).max(*before_ms);
     }
+
     kept.into_iter().collect()
 }

@@ -16,6 +16,7 @@ pub fn count_from(run: &Run, segment: &Segment, from_ms: u64) -> Result<(u64, u6
     let mut bytes = 0;
     let mut first = None;
     let mut blocks = Blocks::of(segment, run, |head| head.last_ms >= from_ms)?;
+
     while let Some(block) = blocks.take(segment, false)? {
         for line in block.iter().filter(|line| line.position.time_ms >= from_ms) {
             lines += 1;
@@ -23,6 +24,7 @@ pub fn count_from(run: &Run, segment: &Segment, from_ms: u64) -> Result<(u64, u6
             first = first.or(Some(line.position.time_ms));
         }
     }
+
     Ok((lines, bytes, first))
 }
 
@@ -76,6 +78,7 @@ fn heads(file: &File, segment: &Segment, run: &Run) -> Result<Vec<(u64, Head)>, 
             },
         }
     }
+
     Ok(heads)
 }
 

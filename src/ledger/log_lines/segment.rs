@@ -234,6 +234,7 @@ pub fn scan(bytes: &[u8]) -> Scanned {
         scanned.end = (at + found.length()) as u64;
         scanned.take(at as u64, found);
     }
+
     scanned
 }
 

@@ -48,6 +48,7 @@ impl Store {
         let mut newest = 0;
         let mut open = None;
         let names = names(folder)?;
+
         for name in &names {
             let segment = Segment::new(folder, *name);
             let scanned = segment.read()?;
@@ -57,6 +58,7 @@ impl Store {
             }
             index.add_segment(segment, scanned.end, scanned.entries);
         }
+
         index.settle()?;
         let next = names.last().map_or(1, |name| name.last + 1);
         let open = match open {
@@ -68,6 +70,7 @@ impl Store {
         let mut store =
             Self { folder, durability, limits, index, budget: None, over_budget: false, open, packer, newest };
         store.tend();
+
         Ok(store)
     }
 
@@ -92,6 +95,7 @@ impl Store {
             bytes.extend_from_slice(&block);
             self.newest = self.newest.max(head.newest);
         }
+
         self.write(&bytes)?;
         for run in runs {
             self.index.add(place, self.open.id, run);
@@ -109,6 +113,7 @@ impl Store {
             let _ = file.set_len(*end);
             return Err(io_error(path)(error));
         }
+
         *end += bytes.len() as u64;
         if let Some(shelf) = self.index.shelves.get_mut(&self.open.id) {
             shelf.size = self.open.end;
@@ -192,6 +197,7 @@ impl Store {
         let sizes: Vec<_> = sealed().map(|(id, shelf)| (*id, shelf.size - shelf.dead.min(shelf.size))).collect();
         let small = |some: &&[(u64, u64)]| some.iter().map(|(_, size)| size).sum::<u64>() <= self.limits.sealed;
         let small = sizes.windows(SMALL).find(small);
+
         small.map(|some| some.iter().map(|(id, _)| *id).collect())
     }
 }
@@ -207,6 +213,7 @@ impl Open {
         disk::sync_folder(folder).map_err(io_error(folder))?;
         let end = beginning.len() as u64;
         index.add_segment(segment, end, Vec::new());
+
         Ok(Self { id, file, path, end })
     }
 
@@ -219,12 +226,14 @@ impl Open {
             tracing::warn!(path = %path.display(), offset = end, bytes = length - end, "the log lines end in bytes that are no lines; they are cut");
             file.set_len(end).map_err(io_error(&path))?;
         }
+
         let mut open = Self { id: segment.name.first, file, path, end };
         if end < segment::BEGINNING as u64 {
             let beginning = segment::beginning(0)?;
             open.file.write_all_at(&beginning, 0).map_err(io_error(&open.path))?;
             open.end = beginning.len() as u64;
         }
+
         Ok(open)
     }
 }
@@ -239,6 +248,7 @@ fn names(folder: &Path) -> Result<Vec<Name>, LedgerError> {
             disk::remove_file(&path).map_err(io_error(folder))?;
         }
     }
+
     names.sort();
     let (old, current) = segment::current(&names);
     for name in old {

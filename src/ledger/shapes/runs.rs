@@ -94,6 +94,7 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
         (CHECKPOINT, version) => return Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),
         (kind, _) => return Err(FrameError::UnknownKind(kind)),
     }
+
     let Checkpoint { sequence, segment, folder, events } = frame::large_named_payload(frame.payload)?;
     let mut runs = Runs { sequence, ..Runs::default() };
     for (function, entries) in events {
@@ -102,6 +103,7 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
             runs.put(RunId(id), &function, Timestamp(due));
         }
     }
+
     // One whose segment cannot be told is as good from the journal's beginning.
     let segment = segment.parse::<Name>().unwrap_or_default();
     Ok(RunsCheckpoint { state: Arc::new(runs), segment, folder })

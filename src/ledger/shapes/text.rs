@@ -135,6 +135,7 @@ impl<'de, K: MapKey, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
             }
             entries.push((key, value));
         }
+
         Ok(Map(entries))
     }
 }

@@ -44,12 +44,14 @@ fn create(state: &State, create: &CreateCapacityProvider, stamp: &Stamp) -> Resu
     if state.capacity_provider(key).is_some() {
         return Err(ApiError::conflict(format!("Capacity provider already exists: {}", key.name)));
     }
+
     if state.capacity_providers_after(&key.scope, None).take(MAX_PROVIDERS).count() == MAX_PROVIDERS {
         return Err(ApiError::new(
             ErrorCode::CapacityProviderLimitExceeded,
             format!("The maximum number of capacity providers ({MAX_PROVIDERS}) for your account has been exceeded."),
         ));
     }
+
     Ok(put(CapacityProvider {
         key: key.clone(),
         state: ProviderState::Pending,
@@ -87,6 +89,7 @@ fn update(state: &State, update: &UpdateCapacityProvider, stamp: &Stamp) -> Resu
     }
     updated.modified = stamp.time;
     updated.revision = stamp.revision(0);
+
     Ok(put(updated))
 }
 
@@ -99,12 +102,14 @@ fn delete(state: &State, key: &CapacityProviderKey, stamp: &Stamp) -> Result<Dec
         ProviderState::Pending => return Err(capacity_providers::busy(key, provider.state)),
         ProviderState::Active => {}
     }
+
     if state.versions_on_provider(key, None).next().is_some() {
         return Err(ApiError::conflict(format!(
             "The capacity provider cannot be deleted because function versions use it: {}",
             key.arn()
         )));
     }
+
     let deleting = ProviderState::Deleting;
     Ok(put(CapacityProvider { state: deleting, revision: stamp.revision(0), ..provider.clone() }))
 }
@@ -164,6 +169,7 @@ fn scaling(old: Option<&Scaling>, patch: &ScalingPatch) -> Result<Scaling, ApiEr
             "A scaling policy must be specified when the scalingMode is set to Manual",
         ));
     }
+
     let max_vcpus = patch.max_vcpus.or(old.map(|old| old.max_vcpus)).unwrap_or(DEFAULT_MAX_VCPUS);
     Ok(Scaling { max_vcpus, mode, policies })
 }

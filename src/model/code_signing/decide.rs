@@ -78,6 +78,7 @@ fn delete(state: &State, key: &CodeSigningKey) -> Result<Decision, ApiError> {
             key.arn()
         )));
     }
+
     Ok(CodeSigningEvent::CodeSigningConfigDeleted { key: key.clone() }.into())
 }
 
@@ -130,5 +131,6 @@ pub fn check_deployment(
             ),
         ));
     }
+
     Ok(())
 }

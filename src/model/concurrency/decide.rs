@@ -57,6 +57,7 @@ fn reserve(state: &State, key: &FunctionKey, reserved: u32, limits: &Limits) -> 
         return Err(below_minimum("ReservedConcurrentExecutions", limits));
     }
     let provisioned = function.provisioned();
+
     if provisioned > wanted {
         // The blanks are AWS's.
         return Err(ApiError::invalid_parameter(format!(
@@ -65,6 +66,7 @@ fn reserve(state: &State, key: &FunctionKey, reserved: u32, limits: &Limits) -> 
         ))
         .without_type());
     }
+
     Ok(ConcurrencyEvent::FunctionConcurrencyPut { key: key.clone(), reserved }.into())
 }
 
@@ -82,6 +84,7 @@ fn provision(
         Qualifier::Alias(name) => check_alias(function, function.aliases.get(name).map(|alias| &**alias))?,
         Qualifier::Version(version) => check_version(function, *version)?,
     }
+
     let before = function.provisioned_concurrency.get(qualifier);
     let provisioned = ProvisionedConcurrency {
         requested,
@@ -92,6 +95,7 @@ fn provision(
     };
     let key = key.clone();
     let qualifier = qualifier.clone();
+
     Ok(ConcurrencyEvent::ProvisionedConcurrencyPut { key, qualifier, provisioned }.into())
 }
 
@@ -115,6 +119,7 @@ fn check_room(
         // What is provisioned is part of what is reserved, which the account has given already.
         return Ok(());
     }
+
     let available = available(state, function, limits).saturating_sub(others);
     if wanted > available {
         return Err(ApiError::invalid_parameter(format!(
@@ -122,6 +127,7 @@ fn check_room(
         ))
         .without_type());
     }
+
     if available - wanted < u64::from(limits.minimum_unreserved_concurrency) {
         return Err(below_minimum("ConcurrentExecutions", limits));
     }
@@ -186,6 +192,7 @@ pub fn alias_moved(
         allocation: stamp.revision(1),
         ..provisioned.clone()
     };
+
     Ok(Some(ConcurrencyEvent::ProvisionedConcurrencyPut { key: function.key.clone(), qualifier, provisioned }))
 }
 
@@ -209,6 +216,7 @@ fn settle(
     };
     let key = key.clone();
     let qualifier = qualifier.clone();
+
     ConcurrencyEvent::ProvisionedConcurrencySettled { key, qualifier, failure }.into()
 }
 
@@ -227,6 +235,7 @@ fn scale(
             "Function scaling configuration is only supported for functions with a capacity provider configuration.",
         ));
     }
+
     if let Some(Scaling { least: Some(least), most: Some(most) }) = scaling
         && least > most
     {
@@ -234,6 +243,7 @@ fn scale(
             "MinExecutionEnvironments must be less than or equal to MaxExecutionEnvironments.",
         ));
     }
+
     let key = key.clone();
     let qualifier = qualifier.clone();
     Ok(ConcurrencyEvent::FunctionScalingPut { key, qualifier, scaling }.into())

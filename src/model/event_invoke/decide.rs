@@ -175,6 +175,7 @@ fn check_destinations(state: &State, set: &SetEventInvoke) -> Result<(), ApiErro
         Destination::Bucket => bucket_too,
         _ => false,
     };
+
     if success.is_some_and(|arn| cannot_be(arn, true)) || failure.is_some_and(|arn| cannot_be(arn, false)) {
         return Err(ApiError::invalid_parameter(format!(
             "The provided destination config DestinationConfig(onSuccess={}, onFailure={}) is invalid.",
@@ -182,6 +183,7 @@ fn check_destinations(state: &State, set: &SetEventInvoke) -> Result<(), ApiErro
             java("OnFailure", failure)
         )));
     }
+
     [failure, success].into_iter().flatten().try_for_each(|arn| check_arn(state, &set.key, arn))
 }
 
@@ -198,6 +200,7 @@ fn check_arn(state: &State, own: &FunctionKey, arn: &str) -> Result<(), ApiError
     if key == *own {
         return Err(ApiError::invalid_parameter("You can't specify the function as a destination for itself."));
     }
+
     found.resolve(qualifier.as_ref()).map(|_| ()).ok_or_else(invalid)
 }
 

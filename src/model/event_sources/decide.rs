@@ -58,6 +58,7 @@ fn create_mapping(state: &State, create: &CreateMapping, stamp: &Stamp) -> Resul
         tags: create.tags.clone(),
     };
     check_unique(state, &mapping)?;
+
     Ok(put(mapping))
 }
 
@@ -69,10 +70,12 @@ fn update_mapping(state: &State, update: &UpdateMapping, stamp: &Stamp) -> Resul
     let mut mapping = before.clone();
     mapping.settings.apply(&update.settings, kind);
     check_settings(kind, &mapping.settings)?;
+
     if let Some(target) = &update.target {
         check_target(state, target)?;
         mapping.target = target.clone();
     }
+
     check_unique(state, &mapping)?;
     mapping.enabled = update.enabled.unwrap_or(before.enabled);
     mapping.state = match (before.enabled, mapping.enabled) {
@@ -80,6 +83,7 @@ fn update_mapping(state: &State, update: &UpdateMapping, stamp: &Stamp) -> Resul
         (true, false) => MappingState::Disabling,
         _ => MappingState::Updating,
     };
+
     mapping.modified = stamp.time;
     mapping.revision = stamp.revision(REVISION);
     Ok(put(mapping))
@@ -156,6 +160,7 @@ fn already_exists(mapping: &EventSourceMapping, other: &EventSourceMapping) -> S
     let function = &mapping.target.function.name;
     let id = other.key.id;
     let advice = format!("already exists. Please update or delete the existing mapping with UUID {id}");
+
     match mapping.source.kind() {
         SourceKind::Sqs | SourceKind::SqsFifo => {
             format!("An event source mapping with SQS arn (\" {source} \") and function (\" {function} \") {advice}")

@@ -73,6 +73,7 @@ impl State {
                 self.unindex(&index, key.id);
             }
         }
+
         let Some(mapping) = after else { return };
         if mapping.state.is_transition() {
             self.unsettled_mappings.insert(key.clone(), mapping.revision);

@@ -88,6 +88,7 @@ fn check_destination(kind: SourceKind, patch: &SettingsPatch) -> Result<(), ApiE
     if is_topic || matches!(service, "sqs" | "sns" | "s3") {
         return Ok(());
     }
+
     refuse(format!(
         "The provided destination config DestinationConfig(onSuccess=null, onFailure=OnFailure(destination={arn})) \
          is invalid."
@@ -130,6 +131,7 @@ pub fn check_origin(source: &Source, origin: &Origin, patch: &SettingsPatch, now
         }
         _ => &[],
     };
+
     match required.iter().find(|(_, is_missing)| *is_missing) {
         Some((member, _)) => missing(member),
         None => check_share_group(origin, patch),
@@ -195,6 +197,7 @@ pub fn check_unchangeable(settings: &Settings, patch: &SettingsPatch) -> Result<
             return refuse("ConsumptionMode cannot be updated.");
         }
     }
+
     if patch.access.iter().flatten().any(|access| access.kind == "VIRTUAL_HOST") {
         return refuse("VIRTUAL_HOST cannot be updated.");
     }
@@ -220,6 +223,7 @@ pub fn check_settings(kind: SourceKind, settings: &Settings) -> Result<(), ApiEr
     {
         return refuse(format!("Unsupported metric {metric} for given event source mapping type."));
     }
+
     if let Some(pollers) = &settings.pollers {
         check_pollers(kind, pollers)?;
         // <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>: one or the other.
@@ -227,6 +231,7 @@ pub fn check_settings(kind: SourceKind, settings: &Settings) -> Result<(), ApiEr
             return refuse("ScalingConfig and ProvisionedPollerConfig cannot be used together.");
         }
     }
+
     check_access(kind, &settings.access)
 }
 
@@ -241,6 +246,7 @@ fn check_batches(kind: SourceKind, settings: &Settings) -> Result<(), ApiError> 
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         );
     }
+
     Ok(())
 }
 
@@ -256,6 +262,7 @@ fn check_pollers(kind: SourceKind, pollers: &ProvisionedPollers) -> Result<(), A
     if pollers.least > pollers.most {
         return refuse("MinimumPollers must be less than or equal to MaximumPollers.");
     }
+
     match &pollers.group {
         Some(_) if !kind.is_kafka() => unsupported("pollerGroupName"),
         _ => Ok(()),
@@ -279,6 +286,7 @@ fn check_access(kind: SourceKind, access: &[SourceAccess]) -> Result<(), ApiErro
     }
     // Only what Lambda's own role signs needs no secret.
     let needs_uri = |access: &&SourceAccess| !matches!(access.kind.as_str(), "IAM_AUTH" | "IAM_OAUTHBEARER_AUTH");
+
     match access.iter().find(|access| needs_uri(access) && access.uri.is_none()) {
         Some(access) => refuse(format!("Source access configuration of type {} must have a URI.", access.kind)),
         None => Ok(()),

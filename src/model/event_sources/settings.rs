@@ -228,6 +228,7 @@ impl Settings {
             consumption_mode: None,
         };
         let position = origin.position.clone().or_else(|| default_position(kind).map(str::to_owned));
+
         Self {
             batch_size: if kind.is_sqs() { 10 } else { 100 },
             batching_window_s: shows_window.then_some(0),
@@ -271,6 +272,7 @@ impl Settings {
         if let Some(patch) = &patch.document_db {
             self.apply_document_db(patch);
         }
+
         if let Some(patch) = &patch.pollers {
             self.pollers = patch.on(self.pollers.as_ref(), kind);
         }
@@ -339,6 +341,7 @@ impl PollersPatch {
         let least = self.least.unwrap_or(least);
         let most = before.map_or(200, |before| before.most);
         let group = self.group.clone().or_else(|| before.and_then(|before| before.group.clone()));
+
         Some(ProvisionedPollers {
             least,
             most: self.most.unwrap_or_else(|| most.max(least)),

@@ -119,6 +119,7 @@ mod tests {
         assert_eq!(kind("kafka:us-east-1:000000000000:cluster/c/1-2-3"), Some(SourceKind::Msk));
         assert_eq!(kind("mq:us-east-1:000000000000:broker:b:b-1"), Some(SourceKind::Mq));
         assert_eq!(kind("rds:us-east-1:000000000000:cluster:d"), Some(SourceKind::DocumentDb));
+
         assert_eq!(kind("s3:::bucket"), None);
     }
 }

@@ -198,6 +198,7 @@ fn detach(function: &mut Function, qualifier: &Qualifier) {
             function.runtime_management.remove(version);
         }
     }
+
     function.policies.remove(&Target::of(Some(qualifier)));
 }
 
@@ -207,6 +208,7 @@ fn update(latest: &mut FunctionVersion, config: &Arc<FunctionConfig>, revision: 
     latest.deployment = revision;
     latest.modified = modified;
     latest.last_update = Some(UpdateStatus::InProgress);
+
     // A function that could not run gets another chance with its new code or configuration.
     if matches!(latest.state, FunctionState::Failed(_)) {
         latest.state = FunctionState::Active;
@@ -245,6 +247,7 @@ impl FunctionVersion {
             Some(failure) if created => self.state = FunctionState::Failed(failure.clone()),
             Some(failure) => self.last_update = Some(UpdateStatus::Failed(failure.clone())),
         }
+
         self
     }
 }

@@ -148,6 +148,7 @@ fn replace_user(state: &mut State, key: &EntityKey, after: Option<&Arc<User>>) {
     for gone in old.flat_map(|user| &user.access_keys) {
         state.iam_access_keys.remove(&(gone.id.clone(), key.clone()));
     }
+
     for made in new.flat_map(|user| &user.access_keys) {
         state.iam_access_keys.insert((made.id.clone(), key.clone()));
     }

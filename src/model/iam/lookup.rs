@@ -20,6 +20,7 @@ pub fn rederive(state: &mut State) {
         let key = user.key.clone();
         user.access_keys.iter().map(move |access_key| (access_key.id.clone(), key.clone())).collect::<Vec<_>>()
     };
+
     state.iam_access_keys = state.iam_users.values().flat_map(keys).collect();
 }
 

@@ -112,6 +112,7 @@ fn remove_permission(
     let policy = version.policy.as_deref().ok_or_else(no_layer_policy)?;
     check_revision(given, Some(policy))?;
     let key = key.clone();
+
     Ok(match policy.without(sid, stamp.revision(0))? {
         Some(policy) => LayerEvent::LayerPolicyPut { key, number, policy },
         None => LayerEvent::LayerPolicyDeleted { key, number },
@@ -160,6 +161,7 @@ pub fn resolve_layers(
         };
         resolved.push((named.key, reference));
     }
+
     Ok(resolved.into_iter().map(|(_, reference)| reference).collect())
 }
 
@@ -171,6 +173,7 @@ fn usable<'a>(state: &'a State, scope: &Scope, named: &LayerArn, arn: &str) -> R
             "Layers are not in the same region as the function. Layers are expected to be in region {region}."
         )));
     }
+
     let version = named.number.and_then(|number| state.layer_version(&named.key, number));
     match version {
         Some(version) if own || layer_allowed(scope, &named.key, version) => Ok(version),

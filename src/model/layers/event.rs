@@ -83,6 +83,7 @@ pub fn apply(state: &mut State, event: &LayerEvent) {
         LayerEvent::LayerPolicyPut { number, policy, .. } => set_policy(&mut layer, *number, Some(policy)),
         LayerEvent::LayerPolicyDeleted { number, .. } => set_policy(&mut layer, *number, None),
     }
+
     state.replace_layer(key, layer.into());
 }
 

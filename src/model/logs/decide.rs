@@ -104,6 +104,7 @@ fn ensure_stream(state: &State, key: &LogStreamKey, stamp: &Stamp) -> Decision {
         };
         events.push(LogsEvent::LogGroupPut { group: Arc::new(new_group(&create, stamp)) }.into());
     }
+
     if !state.log_streams.contains_key(key) {
         events.push(created(key, stamp).into());
     }
@@ -127,6 +128,7 @@ fn change_group(state: &State, key: &LogGroupKey, change: &GroupChange) -> Resul
         }
         GroupChange::Untag(keys) => group.tags.retain(|name, _| !keys.contains(name)),
     }
+
     if group == **before {
         return Ok(Decision::default());
     }

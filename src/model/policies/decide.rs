@@ -46,12 +46,14 @@ fn remove(state: &State, place: &Place, sid: &str, stamp: &Stamp) -> Result<Deci
         let message = format!("No policy found for: {}", arn::function(&place.key));
         return Err(ApiError::new(ErrorCode::ResourceNotFound, message));
     }
+
     let (function, target) = found(state, place)?;
     let policy = function.policies.get(&target).ok_or_else(no_policy)?;
     let revision = stamp.revision(0);
     let left = policy.without(sid, revision)?;
     check_revision(function, &target, place.revision.as_ref())?;
     let key = place.key.clone();
+
     Ok(match left {
         Some(policy) => PolicyEvent::PolicyPut { key, target, policy },
         None => PolicyEvent::PolicyDeleted { key, target, revision },
@@ -111,6 +113,7 @@ fn check_revision(function: &Function, target: &Target, given: Option<&String>) 
     if known.into_iter().flatten().any(|revision| revision.to_string() == *given) {
         return Ok(());
     }
+
     Err(ApiError::new(
         ErrorCode::PreconditionFailed,
         "The Revision Id provided does not match the latest Revision Id. \

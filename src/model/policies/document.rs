@@ -62,6 +62,7 @@ impl Document {
         if let Some(sid) = statements.iter().filter_map(|one| one.sid.as_deref()).find(|sid| !sids.insert(*sid)) {
             return Err(malformed(&format!("the statement id {sid} is there twice")));
         }
+
         Ok(Self { version: version.to_owned(), id: id.transpose()?.map(str::to_owned), statements })
     }
 
@@ -82,6 +83,7 @@ fn parse_statement(value: &Value, resource: &str) -> Result<Statement, ApiError>
             return Err(malformed(&format!("a statement has either {member} or {negated}")));
         }
     }
+
     if !texts(statement.get("Resource")).all(|named| is_about(named, resource)) {
         return Err(malformed(&format!("a Resource is not {resource}")));
     }
@@ -92,6 +94,7 @@ fn parse_statement(value: &Value, resource: &str) -> Result<Statement, ApiError>
              isn't allowed.",
         ));
     }
+
     let sid = match statement.get("Sid") {
         None => None,
         Some(Value::String(sid)) => Some(sid.clone()),
@@ -137,6 +140,7 @@ fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
             },
         }
     }
+
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 

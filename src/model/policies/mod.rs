@@ -104,6 +104,7 @@ impl Policy {
                  existing statement."
             )));
         }
+
         let mut policy = Self { revision, ..self.clone() };
         policy.statements.push(statement);
         policy.check_size()?;
@@ -216,6 +217,7 @@ impl Grant {
         if let Some(arn) = &self.source_arn {
             conditions.insert("ArnLike".into(), json!({ "AWS:SourceArn": arn }));
         }
+
         conditions
     }
 }
@@ -238,6 +240,7 @@ fn principal(text: &str, region: &Region) -> Result<Value, ApiError> {
     if Arn::parse(text).is_some_and(|arn| is_somebody(&arn)) {
         return Ok(json!({ "AWS": text }));
     }
+
     Err(ApiError::invalid_parameter("The provided principal was invalid. Please check the principal and try again."))
 }
 

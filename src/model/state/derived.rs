@@ -47,6 +47,7 @@ fn entries(function: &Function) -> impl Iterator<Item = Entry> + '_ {
         .iter()
         .map(|(alias, url)| Entry::Url(url.id.clone(), UrlOwner { key: key.clone(), alias: alias.clone() }));
     let on_provider = function.all_versions().filter_map(|version| on_provider(key, version));
+
     unsettled.chain(provisioning).chain(provisioned).chain(signed).chain(urls).chain(on_provider)
 }
 
@@ -148,6 +149,7 @@ impl State {
                 Entry::OnProvider(provider, version) => drop(self.provider_versions.remove(&(provider, version))),
             }
         }
+
         let scope = &function.key.scope;
         self.set_usage(scope, self.usage(scope).minus(Usage::of(function)));
     }
@@ -164,6 +166,7 @@ impl State {
                 Entry::OnProvider(provider, version) => drop(self.provider_versions.insert((provider, version))),
             }
         }
+
         let scope = &function.key.scope;
         self.set_usage(scope, self.usage(scope).plus(Usage::of(function)));
     }
@@ -194,6 +197,7 @@ impl State {
         self.rederive_providers();
         self.rederive_mappings();
         iam::lookup::rederive(&mut self);
+
         self
     }
 }

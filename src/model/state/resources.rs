@@ -44,6 +44,7 @@ macro_rules! maps {
                         DiffItem::Remove(key, _) => changes.removed.push(ResourceKey::$kind(key.clone())),
                     }
                 })*
+
                 changes
             }
         }

@@ -33,6 +33,7 @@ fn create(state: &State, create: &CreateUrl, stamp: &Stamp) -> Result<Decision, 
              for this Lambda function"
         )));
     }
+
     let url = FunctionUrl {
         id: url_id(stamp),
         auth_type: create.auth_type.clone(),
@@ -108,6 +109,7 @@ fn url_id(stamp: &Stamp) -> UrlId {
             random /= 36;
         }
     }
+
     id.into()
 }
 

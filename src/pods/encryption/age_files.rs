@@ -63,6 +63,7 @@ impl Lock {
         let one = by_passphrase.iter().map(|recipient| recipient as &dyn Recipient);
         let all = one.chain(listed.iter().map(|recipient| recipient as &dyn Recipient));
         let encryptor = Encryptor::with_recipients(all).map_err(|error| PodError::Encryption(error.to_string()))?;
+
         encryptor.wrap_output(target).map_err(io_error("the encrypted pod cannot be written"))
     }
 }
@@ -157,6 +158,7 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(opened(&bytes[..end], &keys(&own)).is_err(), "cut at {end}");
         }
+
         assert!(Lock::for_recipients(&["age1x".into()]).is_err_and(|error| error.to_string().contains("age1x")));
     }
 
@@ -176,6 +178,7 @@ mod tests {
         let greedy = line.strip_suffix('2').expect("the work is the last").to_owned() + "40";
         let at = MARK.len();
         let bytes = [&bytes[..at], greedy.as_bytes(), &bytes[at + line.len()..]].concat();
+
         assert!(opened(&bytes, &keys).is_err());
     }
 }

@@ -99,6 +99,7 @@ impl Address {
         let (Some(ours), Some(theirs)) = (segments(self), segments(within)) else { return false };
         let mut parts = ours.split('/').filter(|part| !part.is_empty());
         let is_first = theirs.split('/').filter(|part| !part.is_empty()).all(|part| parts.next() == Some(part));
+
         same_store && is_first && !ours.split('/').any(|part| part == "." || part == "..")
     }
 
@@ -120,6 +121,7 @@ impl Address {
                 "{text}: write {scheme}://BUCKET/NAME or {scheme}://BUCKET/PREFIX/NAME:VERSION"
             )));
         }
+
         let (prefix, last) = key.rsplit_once('/').unwrap_or(("", key));
         let prefix = prefix.trim_matches('/').to_owned();
         Self::with_last(text, last, Place::Objects { scheme: scheme.to_owned(), bucket: bucket.to_owned(), prefix })
@@ -132,11 +134,13 @@ impl Address {
         let repository = if before.is_empty() { name.to_owned() } else { format!("{before}/{name}") };
         let is_letter =
             |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-/".contains(letter);
+
         if host.is_empty() || !repository.chars().all(is_letter) || repository.split('/').any(str::is_empty) {
             return Err(RemoteError::new(format!(
                 "{text}: write oci://HOST/REPOSITORY:TAG; a repository has small letters, digits, '.', '_', '-' and '/'"
             )));
         }
+
         let name = name.to_owned();
         Ok(Self { place: Place::Registry { host: host.to_owned(), repository }, name, version, text: text.to_owned() })
     }
@@ -202,6 +206,7 @@ fn refuse_credentials(scheme: &str, rest: &str) -> Result<(), RemoteError> {
         "oci" => "set LARDER_OCI_USERNAME and LARDER_OCI_PASSWORD, or use docker login",
         _ => "download the file with a client that takes credentials, and load the file",
     };
+
     Err(RemoteError::new(format!("{scheme}://…: an address holds no credentials and no options; {instead}")))
 }
 
@@ -223,6 +228,7 @@ mod tests {
         assert_eq!((address.place(), address.name(), address.version()), (&place, "orders", None));
         let address = Address::parse("file:///mnt/pods/orders:2").expect("an address");
         assert_eq!(address.place(), &Place::Folder("/mnt/pods".into()));
+
         assert!(Address::parse("gs://bucket/x.pod").expect("an address").is_file());
     }
 
@@ -235,6 +241,7 @@ mod tests {
         assert!(below("s3://bucket/team/orders:3", "s3://bucket/team"));
         assert!(below("s3://bucket/team/pods/orders", "s3://bucket/team/pods/orders"));
         assert!(below("oci://host:5000/team/orders:3", "oci://HOST:5000/team"));
+
         for (text, within) in [
             ("s3://bucket/teammate/orders", "s3://bucket/team"),
             ("s3://other/team/orders", "s3://bucket/team"),

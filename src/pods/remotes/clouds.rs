@@ -32,6 +32,7 @@ pub(super) fn open(address: &Address) -> Result<Objects, RemoteError> {
             Arc::new(store.build().map_err(refused)?)
         }
     };
+
     Ok(Objects::with(store, prefix, address))
 }
 

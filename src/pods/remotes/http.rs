@@ -18,5 +18,6 @@ pub(super) async fn read(url: &str, address: &Address) -> Result<(Option<u64>, S
     let size = response.content_length();
     let address = address.clone();
     let stream = response.bytes_stream().map_err(move |error| address.refused(error.without_url()));
+
     Ok((size, stream.boxed()))
 }

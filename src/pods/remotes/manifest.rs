@@ -41,6 +41,7 @@ impl Part {
         if self.path.is_empty() || !Path::new(&self.path).components().all(is_plain) {
             return Err(format!("the part {:?} has a path that leaves the pod", self.path));
         }
+
         Ok(())
     }
 }
@@ -61,6 +62,7 @@ pub(super) fn parts(manifest: &[u8], of: &str) -> Result<Vec<Part>, RemoteError>
             return Err(refused(format!("the part {} has two sizes", part.sha256)));
         }
     }
+
     Ok(manifest.parts)
 }
 

@@ -61,6 +61,7 @@ impl Objects {
             // The store drops unfinished uploads by its own rules where this fails.
             let _ = writer.abort().await;
         }
+
         copied
     }
 

@@ -35,6 +35,7 @@ pub(super) async fn checked_copy(
         size += read as u64;
         to.write_all(&chunk[..read]).await?;
     }
+
     compare(part, digest, size).map_err(io::Error::other)
 }
 
@@ -47,6 +48,7 @@ fn compare(part: &Part, digest: Sha256, size: u64) -> Result<(), String> {
     if found != *sha256 {
         return Err(format!("the part {path} has the SHA-256 {found}, where the manifest says {sha256}"));
     }
+
     Ok(())
 }
 
@@ -67,6 +69,7 @@ pub(super) async fn receive_part(
             seen,
         )
         .await?;
+
     compare(part, written.digest.clone(), written.size).map_err(RemoteError::new)?;
     written.end(to).await
 }

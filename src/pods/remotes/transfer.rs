@@ -86,6 +86,7 @@ pub async fn push(
     let total = distinct.iter().map(|part| part.size).sum();
     let mut pushed = Pushed { version: remote_version, uploaded: 0, skipped: 0, bytes: 0 };
     let mut done = 0;
+
     for part in distinct {
         if remote.has_part(part).await? {
             pushed.skipped += 1;
@@ -97,6 +98,7 @@ pub async fn push(
         done += part.size;
         progress(Progress { done, total });
     }
+
     remote.put_manifest(&pushed.version, &manifest, &parts).await?;
     Ok(pushed)
 }
@@ -151,6 +153,7 @@ pub async fn pull(
     if total > MAX_SIZE {
         return Err(from.refused(format!("its parts have {total} bytes, more than the limit of {MAX_SIZE}")));
     }
+
     // What came in is not deleted before the manifest names it.
     let _held = library::hold(library).map_err(|error| from.refused(error))?;
     let mut pulled = Pulled { from: version, version: 0, downloaded: 0, skipped: 0, bytes: 0 };
@@ -159,6 +162,7 @@ pub async fn pull(
         let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         progress(Progress { done, total });
     };
+
     for part in distinct {
         let path = part.file(library);
         if is_here(part, &path).await? {
@@ -171,6 +175,7 @@ pub async fn pull(
         pulled.downloaded += 1;
         pulled.bytes += part.size;
     }
+
     pulled.version = add_version(library, name, &manifest).map_err(|error| from.refused(error))?;
     Ok(pulled)
 }
@@ -227,6 +232,7 @@ pub async fn fetch(
         progress(Progress { done, total: size.unwrap_or(0) });
     };
     let received = receive_file(stream, options.limit, to, &seen).await.map_err(|error| from.refused(error))?;
+
     match size {
         Some(size) if size != received => {
             let _ = std::fs::remove_file(to);

@@ -22,6 +22,7 @@ pub fn check(members: &[Member], input: &Map<String, Value>) -> Result<(), ApiEr
     let count = violations.len();
     let plural = if violations.len() == 1 { "" } else { "s" };
     let message = format!("{count} validation error{plural} detected: {}", violations.join("; "));
+
     Err(ApiError::new(ErrorCode::Validation, message))
 }
 
@@ -197,6 +198,7 @@ fn all_constraints(kind: &Kind, not_null: bool) -> String {
         Kind::Float(least, most) => all.extend([at_most(&decimal(*most)), at_least(&decimal(*least))]),
         _ => {}
     }
+
     all.extend(not_null.then(|| "Member must not be null".to_owned()));
     format!("[{}]", all.join(", "))
 }
@@ -308,6 +310,7 @@ fn matches(pattern: &'static str, text: &str) -> bool {
     let regex = fancy_regex::Regex::new(&format!("^(?:{pattern})$")).expect("a pattern of the model compiles");
     let matched = regex.is_match(text).unwrap_or(false);
     COMPILED.write().expect("no holder panics").insert(pattern, regex);
+
     matched
 }
 

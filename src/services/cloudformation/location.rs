@@ -20,6 +20,7 @@ pub fn object(url: &str) -> Option<Object> {
     let version = form_urlencoded::parse(query).find(|(name, _)| name == "versionId").map(|(_, id)| id.into_owned());
     let is_bucket =
         !bucket.is_empty() && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+
     (is_bucket && !key.is_empty()).then_some(Object { bucket, key, version })
 }
 
@@ -47,6 +48,7 @@ mod tests {
             let found = object(url).expect(url);
             assert_eq!((found.bucket.as_str(), found.key.as_str(), found.version), (bucket, key, None), "{url}");
         }
+
         let versioned = object("https://b.s3.amazonaws.com/k?versionId=v%2F1").expect("is one");
         assert_eq!(versioned.version.as_deref(), Some("v/1"));
         for url in

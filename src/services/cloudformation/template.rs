@@ -18,6 +18,7 @@ pub fn types(template: &str) -> Result<Vec<String>, String> {
         Value::Array(transforms) => found.extend(transforms.iter().filter_map(name_of_transform)),
         transform => found.extend(name_of_transform(transform)),
     }
+
     if let Value::Object(resources) = &read["Resources"] {
         of_resources(resources, &mut found);
     }
@@ -98,6 +99,7 @@ fn yaml(text: &str) -> Result<Value, String> {
             (None, _) => {}
         }
     }
+
     Err("it is empty".to_owned())
 }
 

@@ -68,6 +68,7 @@ fn user_name(services: &Services, call: &Call) -> Result<String, ApiError> {
         let message = "Must specify userName: the account's owner has no access keys of its own here.";
         ApiError::new(ErrorCode::ValidationError, message)
     })?;
+
     Ok(user.name.clone())
 }
 
@@ -78,10 +79,12 @@ async fn create(services: &Services, call: Call) -> Answer {
     struct Result {
         access_key: KeyShown,
     }
+
     let name = user_name(services, &call)?;
     let command = IamCommand::ChangeUser(named(&call, name.clone()), UserChange::AddKey);
     let state = commit(services, &call, command).await?;
     let user = existing(&state, call.account(), &name)?;
+
     // Its newest is the one that was just made.
     let made = user.access_keys.last().ok_or_else(|| no_access_key(""))?;
     let secret_access_key = Some(STANDARD.encode(rand::random::<[u8; 30]>()));
@@ -97,6 +100,7 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let name = call.text_or_empty("UserName").to_owned();
     let state = services.ledger.state();
     let user = match name.as_str() {
@@ -110,6 +114,7 @@ async fn list(services: &Services, call: Call) -> Answer {
     let shown = |(name, key): &(&String, &AccessKey)| KeyShown::new(name, key);
     let (access_key_metadata, end) =
         listed(page.take_sorted(keys.into_iter(), |(_, key)| key.id.clone(), Order::Ascending), shown);
+
     call.answer(&Result { access_key_metadata, end })
 }
 
@@ -135,15 +140,18 @@ async fn last_used(services: &Services, call: Call) -> Answer {
         service_name: &'static str,
         region: &'static str,
     }
+
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Result {
         user_name: String,
         access_key_last_used: LastUsed,
     }
+
     let id = call.text_or_empty("AccessKeyId");
     let state = services.ledger.state();
     let user = state.user_of_key(id).filter(|user| user.key.account == *call.account());
     let user_name = user.ok_or_else(|| no_access_key(id))?.name.clone();
+
     call.answer(&Result { user_name, access_key_last_used: LastUsed { service_name: "N/A", region: "N/A" } })
 }

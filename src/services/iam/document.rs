@@ -87,11 +87,13 @@ pub fn check(document: &str) -> Result<(), ApiError> {
         }
         Some(_) => return Err(syntax()),
     }
+
     for statement in &statements {
         if statement.contains_key("Principal") || statement.contains_key("NotPrincipal") {
             return Err(malformed("Policy document should not specify a principal."));
         }
     }
+
     check_content(&statements)
 }
 
@@ -119,6 +121,7 @@ fn check_content(statements: &[&Map<String, Value>]) -> Result<(), ApiError> {
     if sids.iter().enumerate().any(|(place, sid)| !sid.is_empty() && sids[..place].contains(sid)) {
         return Err(malformed("Statement IDs (SID) in a single policy must be unique."));
     }
+
     Ok(())
 }
 
@@ -140,6 +143,7 @@ pub fn check_trust(document: &str) -> Result<(), ApiError> {
             return Err(malformed("AssumeRole policy may only specify STS AssumeRole actions."));
         }
     }
+
     Ok(())
 }
 
@@ -157,6 +161,7 @@ fn statements(document: &Map<String, Value>) -> Result<Vec<&Map<String, Value>>,
         }
         _ => return Err(syntax()),
     };
+
     if statements.iter().all(|statement| is_well_formed(statement)) { Ok(statements) } else { Err(syntax()) }
 }
 
@@ -232,6 +237,7 @@ fn check_resource(resource: &str) -> Result<(), ApiError> {
         let resource = parts.join(":");
         return Err(malformed(format!("Partition \"{partition}\" is not valid for resource \"{resource}\".")));
     }
+
     let [_, _, service, region, _, path] = parts[..] else {
         return Err(malformed("Resource vendor must be fully qualified and cannot contain regexes."));
     };
@@ -265,6 +271,7 @@ fn check_action(action: &str) -> Result<(), ApiError> {
     if vendor.is_empty() || !vendor.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
         return Err(malformed(format!("Vendor {vendor} is not valid")));
     }
+
     Ok(())
 }
 
@@ -321,6 +328,7 @@ mod tests {
         let arn = |resource: &str| format!("Resource {resource} must be in ARN format or \"*\".");
         let partition = |name: &str, arn: &str| format!("Partition \"{name}\" is not valid for resource \"{arn}\".");
         let vendor = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
+
         for (field, value, says) in [
             ("More", json!("x"), syntax),
             ("Effect", json!("invalid"), syntax),
@@ -348,6 +356,7 @@ mod tests {
         ] {
             assert_eq!(refused(&statement(field, &value)), says, "{field} {value}");
         }
+
         assert_eq!(refused(&with(&json!([whole, whole]))), "Statement IDs (SID) in a single policy must be unique.");
     }
 
@@ -364,6 +373,7 @@ mod tests {
         let actions = "AssumeRole policy may only specify STS AssumeRole actions.";
         assert_eq!(refused(changed("Action", "s3:Get")).as_deref(), Some(actions));
         let message = check_trust("{").expect_err("is refused").message;
+
         assert_eq!(message.as_deref(), Some("This policy contains invalid Json"));
     }
 

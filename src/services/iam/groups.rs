@@ -82,11 +82,13 @@ async fn create(services: &Services, call: Call) -> Answer {
     struct Result {
         group: GroupShown,
     }
+
     let [name, path] = texts(&call, ["GroupName", "Path"]);
     check_name("groupName", &name)?;
     let path = if path.is_empty() { "/".to_owned() } else { path };
     let command = IamCommand::CreateGroup { group: named(&call, name.clone()), path };
     let state = commit(services, &call, command).await?;
+
     call.answer(&Result { group: GroupShown::new(existing(&state, call.account(), &name)?) })
 }
 
@@ -100,6 +102,7 @@ async fn get(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let [name] = texts(&call, ["GroupName"]);
     let page = Page::of(&call, &PAGING)?;
     let state = services.ledger.state();
@@ -108,6 +111,7 @@ async fn get(services: &Services, call: Call) -> Answer {
     let names = state.users_of(account, &Used::Group(group.key.name.clone()), page.after().unwrap_or_default());
     let users = names.filter_map(|name| state.user(account, name.as_str()));
     let (users, end) = listed(page.take(users, |user| user.key.name.to_string()), |user| UserShown::listed(user));
+
     call.answer(&Result { group: GroupShown::new(group), users, end })
 }
 
@@ -134,6 +138,7 @@ async fn list_of_user(services: &Services, call: Call) -> Answer {
         listed(page.take_sorted(groups, |group| group.key.name.to_string(), Order::Ascending), |group| {
             GroupShown::new(group)
         });
+
     call.answer(&Groups { groups, end })
 }
 

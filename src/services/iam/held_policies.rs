@@ -136,6 +136,7 @@ async fn get(services: &Services, call: Call) -> Answer {
         policy_name: String,
         policy_document: String,
     }
+
     let [policy_name] = texts(&call, ["PolicyName"]);
     let state = services.ledger.state();
     let holder = Holder::of(&call);
@@ -149,6 +150,7 @@ async fn get(services: &Services, call: Call) -> Answer {
         HolderKind::Group => &mut result.group_name,
     };
     *name = Some(held.name.to_owned());
+
     call.answer(&result)
 }
 
@@ -167,12 +169,14 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let state = services.ledger.state();
     let holder = Holder::of(&call);
     let page = Page::of(&call, &PAGING)?;
     let held = holder.found(&state, &call)?;
     let (policy_names, end) =
         listed(page.take_sorted(held.inline.keys(), ToString::to_string, Order::Ascending), ToString::to_string);
+
     call.answer(&Result { policy_names, end })
 }
 
@@ -196,6 +200,7 @@ async fn list_attached(services: &Services, call: Call) -> Answer {
         policy_name: String,
         policy_arn: String,
     }
+
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Result {
@@ -203,6 +208,7 @@ async fn list_attached(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let state = services.ledger.state();
     let holder = Holder::of(&call);
     let page = Page::of(&call, &PAGING)?;
@@ -215,5 +221,6 @@ async fn list_attached(services: &Services, call: Call) -> Answer {
             policy_name: parsed.name.to_owned(),
             policy_arn: (*arn).clone(),
         });
+
     call.answer(&Result { attached_policies, end })
 }

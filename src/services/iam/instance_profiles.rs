@@ -109,6 +109,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
     let state = commit(services, &call, command).await?;
     let made = profile_of(&state, call.account(), &profile.name)?;
     let shown = ProfileShown::listed(&state, made);
+
     call.answer(&ProfileResult { instance_profile: ProfileShown { tags: tags::shown_if_any(&made.tags), ..shown } })
 }
 
@@ -136,6 +137,7 @@ async fn list(services: &Services, call: Call) -> Answer {
     let (instance_profiles, end) = listed(page.take(profiles, |profile| profile.key.name.to_string()), |profile| {
         ProfileShown::listed(&state, profile)
     });
+
     call.answer(&ProfileList { instance_profiles, end })
 }
 
@@ -152,6 +154,7 @@ async fn list_for_role(services: &Services, call: Call) -> Answer {
     let (instance_profiles, end) = listed(page.take(profiles, |profile| profile.key.name.to_string()), |profile| {
         ProfileShown::listed(&state, profile)
     });
+
     call.answer(&ProfileList { instance_profiles, end })
 }
 

@@ -102,6 +102,7 @@ fn role_name(service: &str, suffix: Option<&str>) -> String {
     };
     let name = known.unwrap_or_else(|| short.split(['.', '-']).map(capital).collect());
     let suffix = suffix.map(|suffix| format!("_{suffix}")).unwrap_or_default();
+
     format!("AWSServiceRoleFor{name}{suffix}")
 }
 
@@ -148,10 +149,12 @@ async fn delete(services: &Services, call: Call) -> Answer {
     struct Result {
         deletion_task_id: String,
     }
+
     let role = named(&call, call.text_or_empty("RoleName").to_owned());
     let path = existing(&services.ledger.state(), call.account(), &role.name)?.path.clone();
     let deletion_task_id = format!("task{path}{}/{}", role.name, uuid::Uuid::new_v4());
     services.commit(IamCommand::DeleteLinkedRole(role), call.origin(), None).await?;
+
     call.answer(&Result { deletion_task_id })
 }
 

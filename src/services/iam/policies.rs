@@ -98,6 +98,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
     let state = commit(services, &call, IamCommand::CreatePolicy(Box::new(create))).await?;
     let made = state.iam_policies.get(&policy.key()).ok_or_else(|| no_policy(&policy.name))?;
     let shown = Found::Customers(made).listed(&state, call.account());
+
     call.answer(&PolicyResult { policy: PolicyShown { tags: tags::shown_if_any(&made.tags), ..shown } })
 }
 
@@ -128,11 +129,13 @@ async fn list(services: &Services, mut call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let page = Page::of(&call, &PAGING)?;
     let request: ListRequest = call.parse()?;
     let state = services.ledger.state();
     let account = call.account();
     let scope = request.scope.as_deref().unwrap_or("All");
+
     // First the customer's by name, then AWS's: a marker tells where in which of them.
     let (in_own, in_aws) = match page.after().unwrap_or_default().split_at_checked(1) {
         Some(("0", name)) => (Some(name), ""),
@@ -156,6 +159,7 @@ async fn list(services: &Services, mut call: Call) -> Answer {
     let shown = own.chain(of_aws.map(Found::Known)).map(|found| (found.key(), found.listed(&state, account)));
     let wanted = shown.filter(|(_, shown)| wanted(shown));
     let (policies, end) = listed(page.take(wanted, |(key, _)| key.clone()), |(_, shown)| shown.clone());
+
     call.answer(&Result { policies, end })
 }
 

@@ -95,6 +95,7 @@ async fn list(services: &Services, mut call: Call) -> Answer {
     let (found, next) =
         page.take_sorted(found, |entity| format!("{}{}", entity.kind as u8, entity.key), Order::Ascending);
     let mut entities = (Vec::new(), Vec::new(), Vec::new());
+
     for Entity { kind, name, id, .. } in found {
         match kind {
             HolderKind::Group => entities.0.push(PolicyGroup { group_name: name, group_id: id }),
@@ -102,6 +103,7 @@ async fn list(services: &Services, mut call: Call) -> Answer {
             HolderKind::Role => entities.2.push(PolicyRole { role_name: name, role_id: id }),
         }
     }
+
     let policy_groups = entities.0.into();
     let policy_users = entities.1.into();
     let policy_roles = entities.2.into();
@@ -124,6 +126,7 @@ fn names<'a>(
         .collect();
     names.sort();
     names.dedup();
+
     names
 }
 

@@ -76,6 +76,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
     let state = commit(services, &call, changed(&call, policy_arn.clone(), change)).await?;
     let found = Found::find(&state, call.account(), &policy_arn)?;
     let newest = found.versions().first().and_then(|number| shown(&found, *number));
+
     // A commit that adds a version leaves it in the state.
     let policy_version = newest.ok_or_else(|| no_policy_version(&policy_arn, "(new)"))?;
     call.answer(&VersionResult { policy_version })
@@ -92,6 +93,7 @@ async fn get(services: &Services, call: Call) -> Answer {
     let number = version_number(version).ok_or_else(missing)?;
     let (document, _) = found.version(number).ok_or_else(missing)?;
     let shown = shown(&found, number).ok_or_else(missing)?;
+
     call.answer(&VersionResult {
         policy_version: VersionShown { document: Some(document::encoded(document)), ..shown },
     })
@@ -106,15 +108,18 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let [arn] = texts(&call, ["PolicyArn"]);
     let page = Page::of(&call, &PAGING)?;
     let state = services.ledger.state();
     let found = Found::find(&state, call.account(), &arn)?;
+
     // The newest is first: the next page begins below the last number shown.
     let below = page.after().unwrap_or_default().parse().unwrap_or(u32::MAX);
     let numbers = found.versions().into_iter().filter(|number| *number < below);
     let all = numbers.filter_map(|number| shown(&found, number).map(|shown| (number, shown)));
     let (versions, end) = listed(page.take(all, |(number, _)| number.to_string()), |(_, shown)| shown.clone());
+
     call.answer(&Result { versions, end })
 }
 

@@ -190,6 +190,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
         let message = format!("Path prefix '{LINKED_PATH}' can only be used for AWS Service linked Roles");
         return Err(ApiError::new(ErrorCode::InvalidInput, message));
     }
+
     document::check_trust(&request.assume_role_policy_document)?;
     let role = named(&call, request.role_name);
     let create = CreateRole {
@@ -203,6 +204,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
         attached: Vec::new(),
     };
     let state = commit(services, &call, IamCommand::CreateRole(Box::new(create))).await?;
+
     call.answer(&RoleShown::created(existing(&state, &role.account, &role.name)?))
 }
 
@@ -227,12 +229,14 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let page = Page::of(&call, &PAGING)?;
     let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let roles = entities_after(&state.iam_roles, call.account(), page.after().unwrap_or_default())
         .filter(|role| is_below(&role.path, prefix));
     let (roles, end) = listed(page.take(roles, |role| role.key.name.to_string()), |role| RoleShown::listed(role));
+
     call.answer(&Result { roles, end })
 }
 

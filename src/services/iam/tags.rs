@@ -70,6 +70,7 @@ pub fn given(tags: Vec<Tag>, keys: Keys) -> Result<Tags, ApiError> {
         }
         given.insert(key, value);
     }
+
     Ok(given)
 }
 
@@ -102,6 +103,7 @@ pub fn list(call: &Call, tags: &Tags) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let page = Page::of(call, &PAGING)?;
     let show = |(key, value): &(&String, &String)| Tag { key: (*key).clone(), value: (*value).clone() };
     let (tags, end) = listed(page.take_sorted(tags.iter(), |(key, _)| (*key).clone(), Order::Ascending), show);

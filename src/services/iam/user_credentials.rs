@@ -41,6 +41,7 @@ async fn none(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     check_user(services, &call)?;
     let operation = call.operation;
     let (_, end) = listed(
@@ -48,6 +49,7 @@ async fn none(services: &Services, call: Call) -> Answer {
         Clone::clone,
     );
     let empty = |name: &str| operation.ends_with(name).then(|| List::from(Vec::new()));
+
     call.answer(&Result {
         mfa_devices: empty("MFADevices"),
         ssh_public_keys: empty("SSHPublicKeys"),

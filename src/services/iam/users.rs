@@ -140,6 +140,7 @@ async fn create(services: &Services, mut call: Call) -> Answer {
         tags: tags::given(request.tags, Keys::AnyCase)?,
     };
     let state = commit(services, &call, IamCommand::CreateUser(Box::new(create))).await?;
+
     call.answer(&UserResult { user: UserShown::whole(existing(&state, &user.account, &user.name)?) })
 }
 
@@ -183,12 +184,14 @@ async fn list(services: &Services, call: Call) -> Answer {
         #[serde(flatten)]
         end: PageEnd,
     }
+
     let page = Page::of(&call, &PAGING)?;
     let prefix = call.text("PathPrefix");
     let state = services.ledger.state();
     let users = entities_after(&state.iam_users, call.account(), page.after().unwrap_or_default())
         .filter(|user| is_below(&user.path, prefix));
     let (users, end) = listed(page.take(users, |user| user.key.name.to_string()), |user| UserShown::listed(user));
+
     call.answer(&Result { users, end })
 }
 

@@ -95,6 +95,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
         description: request.description.unwrap_or_default(),
         routing: routing(request.routing_config.unwrap_or_default()),
     });
+
     put(services, &call, command, &key, &name, StatusCode::CREATED).await
 }
 
@@ -111,6 +112,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
         routing: request.routing_config.map(routing),
         revision: request.revision_id,
     });
+
     put(services, &call, command, &key, &name, StatusCode::OK).await
 }
 
@@ -160,6 +162,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         .filter(|alias| of_version.is_none_or(|version| alias.version.to_string() == version));
     let (aliases, next_marker) = page.take(aliases, |alias| alias.name.to_string());
     let aliases = aliases.into_iter().map(|alias| AliasConfiguration::new(&reference.key, alias)).collect();
+
     json(StatusCode::OK, &AliasList { aliases, next_marker })
 }
 

@@ -34,6 +34,7 @@ pub async fn locate(services: &Services, call: &Call, vpc: &mut Vpc) -> Result<(
     if !vpc.security_groups.is_empty() {
         known(upstream.find_security_groups(&vpc.security_groups, &signer).await, "DescribeSecurityGroups")?;
     }
+
     Ok(())
 }
 
@@ -67,6 +68,7 @@ pub async fn find_source(services: &Services, call: &Call, source: &Source) -> R
         SourceKind::DynamoDb => upstream.find_table_stream(arn, &signer).await,
         _ => return Ok(()),
     };
+
     match found {
         Ok(()) | Err(SourceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
         // Nothing is known of the source then.

@@ -118,6 +118,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         .filter(|provider| wanted.is_none_or(|wanted| provider.state.as_str() == wanted));
     let (providers, next_marker) = page.take(providers, |provider| provider.key.name.to_string());
     let capacity_providers = providers.into_iter().map(|provider| ShownProvider::new(provider)).collect();
+
     json(StatusCode::OK, &ProviderList { capacity_providers, next_marker })
 }
 

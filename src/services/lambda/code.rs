@@ -189,6 +189,7 @@ fn image(uri: String) -> Code {
     let repository = &name[..tag.unwrap_or(name.len())];
     let digest = digest.unwrap_or_else(|| BlobId(Sha256::digest(uri.as_bytes()).into()));
     let resolved_uri = format!("{repository}@sha256:{}", digest.hex());
+
     Content::Image(Image { uri, resolved_uri, digest }).into()
 }
 
@@ -248,5 +249,6 @@ pub async fn download(services: &Services, hex: &str) -> Answer {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+
     Ok(response)
 }

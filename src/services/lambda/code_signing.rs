@@ -171,6 +171,7 @@ pub async fn list_functions(services: &Services, call: Call) -> Answer {
     let functions = state.functions_signed_by(&key, page.after());
     let (functions, next_marker) = page.take(functions, |function| function.name.to_string());
     let function_arns = functions.into_iter().map(arn::function).collect();
+
     answer_json(StatusCode::OK, &FunctionArnList { function_arns, next_marker })
 }
 
@@ -193,6 +194,7 @@ pub async fn get_of_function(services: &Services, call: Call) -> Answer {
         Some(config) => json!({ "CodeSigningConfigArn": config.arn(), "FunctionName": key.name.as_str() }),
         None => json!({}),
     };
+
     answer_json(StatusCode::OK, &answer)
 }
 

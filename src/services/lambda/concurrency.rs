@@ -145,6 +145,7 @@ pub async fn put_provisioned(services: &Services, call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let function = provisionable(&committed.state, &function, &name)?;
     let put = function.provisioned_concurrency.get(&name).ok_or_else(provisioned_not_found)?;
+
     // Those that a former allocation left, which may just be ending, are not this one's.
     answer_json(StatusCode::ACCEPTED, &Provisioned::new(put, put.allocated))
 }
@@ -182,6 +183,7 @@ pub async fn list_provisioned(services: &Services, call: Call) -> Answer {
             Provisioned::new(provisioned, there).listed(&key, qualifier)
         })
         .collect();
+
     answer_json(StatusCode::OK, &ProvisionedList { provisioned_concurrency_configs, next_marker })
 }
 

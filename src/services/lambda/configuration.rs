@@ -368,6 +368,7 @@ mod tests {
         let shown = FunctionConfiguration::new(&key, &version, Shown::Unqualified);
         let golden = include_str!("../../../fixtures/wire/function_configuration.json");
         let shown = serde_json::to_value(&shown).expect("is JSON");
+
         assert_eq!(shown, serde_json::from_str::<serde_json::Value>(golden).expect("is JSON"), "{shown:#}");
     }
 }

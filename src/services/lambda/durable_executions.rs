@@ -59,6 +59,7 @@ pub async fn callback(_services: &Services, call: Call) -> Answer {
         );
         return Err(ApiError::new(ErrorCode::Validation, message));
     }
+
     Err(ApiError::invalid_parameter("Invalid callback id"))
 }
 

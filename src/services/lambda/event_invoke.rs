@@ -122,6 +122,7 @@ async fn set(services: &Services, mut call: Call, command: fn(SetEventInvoke) ->
     let committed = services.commit(command, call.origin(), None).await?;
     let config = committed.state.function(&key).and_then(|function| function.event_invoke.get(&qualifier));
     let config = config.ok_or_else(|| not_found(&key, &qualifier))?;
+
     json(StatusCode::OK, &FunctionEventInvokeConfig::new(&key, &qualifier, config))
 }
 

@@ -179,6 +179,7 @@ impl CreateRequest {
         } else {
             check_zip(&patch, &self.code)?;
         }
+
         let runtime = patch.runtime.clone().unwrap_or_default();
         let handler = patch.handler.clone().unwrap_or_default();
         let role = patch.role.clone().unwrap_or_default();
@@ -191,6 +192,7 @@ impl CreateRequest {
             config.architecture = architecture;
         }
         config.tenant_isolation = self.tenancy_config.map(|tenancy| tenancy.tenant_isolation_mode);
+
         Ok((config, self.code))
     }
 }
@@ -203,11 +205,13 @@ fn check_image(patch: &ConfigPatch, code: &CodeSource) -> Result<(), ApiError> {
             "Please don't provide Handler or Runtime or Layer when the intent is to create with container image.",
         ));
     }
+
     if code.image_uri.is_none() {
         return Err(ApiError::invalid_parameter(
             "Please provide ImageUri when creating a function with packageType Image.",
         ));
     }
+
     Ok(())
 }
 
@@ -218,16 +222,19 @@ fn check_zip(patch: &ConfigPatch, code: &CodeSource) -> Result<(), ApiError> {
             "Please don't provide ImageUri when creating a function with packageType Zip.",
         ));
     }
+
     if patch.image_config.is_some() {
         return Err(ApiError::invalid_parameter(
             "Please don't provide ImageConfig when creating a function with packageType Zip.",
         ));
     }
+
     if patch.runtime.is_none() || patch.handler.is_none() {
         return Err(ApiError::invalid_parameter(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
     }
+
     Ok(())
 }
 

@@ -78,6 +78,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let committed = settled(services, committed, &key).await;
     let version = shown_version(&committed, &key)?;
     let shown = FunctionConfiguration::new(&key, version, Shown::Unqualified).with_function_arn(&key);
+
     json(StatusCode::CREATED, &shown)
 }
 
@@ -119,6 +120,7 @@ pub async fn update_code(services: &Services, mut call: Call) -> Answer {
         return show(&services.ledger.preview(&command.into())?, &key, StatusCode::OK);
     }
     let committed = services.commit(command, call.origin(), attachment).await?;
+
     show(&settled(services, committed, &key).await, &key, StatusCode::OK)
 }
 
@@ -132,10 +134,12 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
         asked::locate(services, &call, vpc).await?;
     }
     let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
+
     if let (Some(code), Some(layers)) = (code, &patch.layers) {
         layers::import(services, &call, layers).await?;
         check_size(services, &code, None, layers::zips(services, &key.scope, layers)).await?;
     }
+
     let update = UpdateFunctionConfiguration { key: key.clone(), patch, revision };
     let command = FunctionCommand::UpdateFunctionConfiguration(Box::new(update));
     let committed = services.commit(command, call.origin(), None).await?;
@@ -198,6 +202,7 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     if let Some(reserved) = function.reserved_concurrency {
         answer["Concurrency"] = serde_json::json!({ "ReservedConcurrentExecutions": reserved });
     }
+
     json(StatusCode::OK, &answer)
 }
 
@@ -235,6 +240,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         .into_iter()
         .map(|function| FunctionConfiguration::new(&function.key, &function.latest, Shown::Unqualified).listed())
         .collect();
+
     json(StatusCode::OK, &FunctionList { functions, next_marker })
 }
 
@@ -261,6 +267,7 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
         .into_iter()
         .map(|(function, version)| FunctionConfiguration::new(&function.key, version, Shown::Versioned).listed())
         .collect();
+
     json(StatusCode::OK, &FunctionList { functions, next_marker })
 }
 

@@ -77,6 +77,7 @@ pub async fn invoke_stream(services: &Services, call: Call) -> Answer {
         services.invoker.check(&request)?;
         return no_content();
     }
+
     let tail = request.wants_log;
     let (sender, mut parts) = mpsc::channel(PARTS);
     let prepared = services.invoker.prepare(request, Some(sender)).await?;
@@ -98,6 +99,7 @@ pub async fn invoke_stream(services: &Services, call: Call) -> Answer {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(event_stream::CONTENT_TYPE));
     executed_version(headers, version);
+
     Ok(response)
 }
 

@@ -80,6 +80,7 @@ pub async fn add(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.function(&key).and_then(|function| function.policies.get(&target));
     let (statement, _) = added(policy.map(|policy| &**policy), &sid)?;
+
     answer_json(StatusCode::CREATED, &json!({ "Statement": statement }))
 }
 

@@ -48,6 +48,7 @@ pub async fn put(services: &Services, mut call: Call) -> Answer {
     let command = PolicyCommand::PutResourcePolicy { place, document };
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.function(&key).and_then(|function| function.policies.get(&target));
+
     // A commit of a policy leaves it in the state.
     json(StatusCode::OK, &ShownPolicy::new(policy.ok_or_else(|| fault(&ApiError::no_such_resource()))?))
 }
@@ -71,5 +72,6 @@ fn resource(services: &Services, call: &Call) -> Result<FunctionReference, ApiEr
     if reference.key.scope.account != call.scope.account && !known() {
         return Err(ApiError::silent(ErrorCode::AccessDenied));
     }
+
     Ok(reference)
 }

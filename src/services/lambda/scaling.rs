@@ -45,6 +45,7 @@ pub async fn put(services: &Services, mut call: Call) -> Answer {
         FunctionState::Active => "Active",
         FunctionState::Failed(_) => "Failed",
     };
+
     answer_json(StatusCode::ACCEPTED, &json!({ "FunctionState": state }))
 }
 
@@ -60,5 +61,6 @@ pub async fn get(services: &Services, call: Call) -> Answer {
     if let Some(Scaling { least, most }) = scaling.copied() {
         answer["AppliedFunctionScalingConfig"] = json!(ScalingConfig { least, most });
     }
+
     answer_json(StatusCode::OK, &answer)
 }

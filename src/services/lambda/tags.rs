@@ -38,6 +38,7 @@ pub async fn tag(services: &Services, mut call: Call) -> Answer {
     }
     let resource = resource(&call, &services.ledger.state())?;
     services.commit(TagCommand::Tag { resource, tags }, call.origin(), None).await?;
+
     no_content()
 }
 
@@ -63,6 +64,7 @@ fn resource(call: &Call, state: &State) -> Result<TaggedResource, ApiError> {
             _ => resource.not_found(),
         });
     }
+
     if other.account != own.account && resource.tags(state).is_none() {
         return Err(ApiError::silent(ErrorCode::AccessDenied));
     }

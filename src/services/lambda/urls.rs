@@ -137,6 +137,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let function = committed.state.function(&key).ok_or_else(function_not_found)?;
     let url = function.urls.get(&alias).ok_or_else(ApiError::no_such_resource)?;
     let shown = FunctionUrlConfig::new(&call, &key, alias.as_ref(), url).changed(url);
+
     json(StatusCode::CREATED, &FunctionUrlConfig { last_modified_time: None, ..shown })
 }
 
@@ -154,6 +155,7 @@ pub async fn update(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let function = committed.state.function(&key).ok_or_else(function_not_found)?;
     let url = function.urls.get(&alias).ok_or_else(ApiError::no_such_resource)?;
+
     json(StatusCode::OK, &FunctionUrlConfig::new(&call, &key, alias.as_ref(), url).changed(url))
 }
 

@@ -48,6 +48,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
         revision: request.revision_id,
     });
     let committed = services.commit(command, call.origin(), None).await?;
+
     functions::show(&committed, &key, StatusCode::CREATED)
 }
 
@@ -63,5 +64,6 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     let shown = versions
         .into_iter()
         .map(|version| FunctionConfiguration::new(&reference.key, version, Shown::Versioned).listed());
+
     json(StatusCode::OK, &VersionList { versions: shown.collect(), next_marker })
 }

@@ -81,6 +81,7 @@ impl LogSink for Sender {
             self.room.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
+
         let line = NewLine { time_ms: time.0, text };
         // A queue without a far end: the server is about to be gone.
         let _ = self.queue.send(Waiting { stream: Arc::clone(stream), line });
@@ -114,6 +115,7 @@ impl Delivery {
                 }
             }
         }
+
         self.queue.close();
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
             self.store(std::mem::take(&mut batch)).await;
@@ -129,6 +131,7 @@ impl Delivery {
             last = Some((Arc::clone(&stream), line.time_ms));
             streams.entry(stream).or_default().push(line);
         }
+
         if let Some((stream, time_ms)) = last
             && let Some(text) = self.lost()
         {
@@ -139,6 +142,7 @@ impl Delivery {
             placed.extend(self.place(&stream).await.map(|place| (place, lines)));
         }
         self.append(placed).await;
+
         self.room.bytes.fetch_sub(freed, Ordering::Relaxed);
     }
 

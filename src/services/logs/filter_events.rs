@@ -71,10 +71,12 @@ pub async fn filter(logs: &Logs, call: Call) -> Answer {
         // Empty since May 2020 (the model's documentation).
         "searchedLogStreams": [],
     });
+
     if let Some(next) = found.next {
         let direction = if forward { "forward" } else { "backward" };
         answer["nextToken"] = token(&format!("{direction}/{}", digits(next))).into();
     }
+
     call.answer(&answer)
 }
 
@@ -93,6 +95,7 @@ impl Search {
         let end = call.number("endTime").map_or(u64::MAX, |end| end.saturating_add(1));
         let token = call.text("nextToken").map(read_next).transpose()?;
         let forward = token.map_or(call.flag("startFromHead").unwrap_or(true), |(forward, _)| forward);
+
         if !forward && start < BACKWARDS_SINCE_MS {
             // The rule is in the model's documentation; the text is a guess.
             return Err(invalid("startFromHead can be false only if startTime is on or after January 1, 2024."));
@@ -104,6 +107,7 @@ impl Search {
             Some((false, position)) => to = to.min(position),
             None => {}
         }
+
         let limit = usize::try_from(call.number("limit").unwrap_or(PAGE_LINES)).unwrap_or(usize::MAX);
         Ok(Self { streams: streams(call, state, group)?, from, to, forward, limit, pattern })
     }
@@ -115,6 +119,7 @@ impl Search {
         let mut found = Vec::new();
         let mut bytes = 0;
         let mut last = None;
+
         for _ in 0..SCANNED {
             let Some((stream, line)) = merged.next().transpose()? else {
                 return Ok(Found { lines: found, next: None });
@@ -133,6 +138,7 @@ impl Search {
                 last = Some(line.position);
             }
         }
+
         Ok(Found { lines: found, next: last.filter(|_| merged.peek().is_some()) })
     }
 }
@@ -154,6 +160,7 @@ fn streams(call: &Call, state: &State, group: &LogGroup) -> Result<Vec<(String, 
         }
         return Ok(found.into_iter().collect());
     }
+
     let prefix = prefix.unwrap_or_default();
     let streams = state.log_streams_from(&group.key, prefix);
     let streams = streams.take_while(|stream| stream.key.name.as_str().starts_with(prefix));

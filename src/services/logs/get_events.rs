@@ -70,6 +70,7 @@ pub async fn get(logs: &Logs, call: Call) -> Answer {
     let limit = call.number("limit").unwrap_or(PAGE_LINES);
     let lines = logs.on_lines(move |lines| page(lines, place, &times, from, limit)).await?;
     let (forward, backward) = next(&lines, from, token.is_some());
+
     call.answer(&json!({
         "events": lines.iter().map(shown).collect::<Vec<_>>(),
         "nextForwardToken": format!("f/{}/s", digits(forward)),
@@ -111,6 +112,7 @@ fn fill(lines: impl Iterator<Item = Result<Line, LedgerError>>, limit: u64) -> R
         }
         page.push(line);
     }
+
     Ok(page)
 }
 
@@ -166,6 +168,7 @@ mod tests {
         assert_eq!(read_digits(&digits(highest)), Some(highest));
         assert!(read_token("not-existing-token").is_err());
         assert!(read_token(&format!("n/{}", digits(position))).is_err());
+
         assert!(read_token("f/99999999999999999999000000000000000000000000000000000001").is_err());
     }
 }

@@ -58,6 +58,7 @@ pub async fn create(logs: &Logs, call: Call) -> Answer {
         tags,
     };
     logs.commit(LogsCommand::CreateGroup(create), call.origin()).await?;
+
     call.done()
 }
 
@@ -71,6 +72,7 @@ pub async fn delete(logs: &Logs, call: Call) -> Answer {
         Ok(())
     })
     .await?;
+
     call.done()
 }
 

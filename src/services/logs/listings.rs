@@ -92,6 +92,7 @@ pub async fn describe_groups(logs: &Logs, call: Call) -> Answer {
     let groups = state.log_groups_from(&call.scope, from).filter(wanted);
     let (groups, next) = page.take_sorted(groups, |group| group.key.name.to_string(), Order::Ascending);
     let groups = groups.into_iter().map(|group| described(logs, group, part.is_some())).collect();
+
     call.answer(&listing("logGroups", groups, next))
 }
 
@@ -118,6 +119,7 @@ fn described(logs: &Logs, group: &LogGroup, short: bool) -> Value {
         described["storedBytes"] = stored_bytes(logs, group).into();
         described["deletionProtectionEnabled"] = group.protected.into();
     }
+
     if let Some(days) = group.retention_days {
         described["retentionInDays"] = days.into();
     }
@@ -147,6 +149,7 @@ pub async fn list_groups(logs: &Logs, call: Call) -> Answer {
             "logGroupName": group.key.name.as_str(), "logGroupArn": group.key.arn(), "logGroupClass": group.class,
         })
     };
+
     call.answer(&listing("logGroups", groups.into_iter().map(|group| shown(group)).collect(), next))
 }
 

@@ -63,6 +63,7 @@ pub async fn put(logs: &Logs, mut call: Call) -> Answer {
         lines.settle()
     })
     .await?;
+
     let mut answer = Map::new();
     answer.insert("nextSequenceToken".into(), SEQUENCE_TOKEN.into());
     if let Some(rejected) = window.rejected() {
@@ -89,6 +90,7 @@ fn check_size(events: &[NewLine]) -> Result<(), ApiError> {
     if total > MAX_BYTES {
         return Err(invalid(format!("Upload too large: {total} bytes exceeds limit of {MAX_BYTES}")));
     }
+
     Ok(())
 }
 
@@ -118,11 +120,13 @@ impl Window {
         };
         let valid = window.valid();
         let span = events[valid].first().zip(events[window.valid()].last());
+
         if span.is_some_and(|(first, last)| last.time_ms - first.time_ms > MAX_SPAN_MS) {
             return Err(invalid(
                 "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
             ));
         }
+
         Ok(window)
     }
 
@@ -149,6 +153,7 @@ impl Window {
         if self.expired_end > self.too_old_end {
             rejected.insert("expiredLogEventEndIndex".into(), json!(self.expired_end));
         }
+
         (!rejected.is_empty()).then(|| rejected.into())
     }
 }
@@ -195,6 +200,7 @@ mod tests {
         let (accepted, rejected) = window(&[expired, fine], Some(1)).expect("fine");
         assert_eq!((accepted, rejected), (vec![fine], Some(json!({ "expiredLogEventEndIndex": 1 }))));
         assert_eq!(window(&[new, new], None).expect("fine").0, [0; 0]);
+
         assert_eq!(window(&[old, new], None).expect("fine").0, [0; 0]);
     }
 

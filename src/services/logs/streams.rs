@@ -48,6 +48,7 @@ pub async fn delete(logs: &Logs, call: Call) -> Answer {
         })
         .await?;
     }
+
     call.done()
 }
 
@@ -80,6 +81,7 @@ pub async fn describe(logs: &Logs, call: Call) -> Answer {
     }
     let (streams, next) = page.take_sorted(streams.into_iter(), |(key, ..)| key.clone(), order);
     let streams = streams.into_iter().map(|(_, stream, counters)| described(stream, counters)).collect();
+
     call.answer(&listing("logStreams", streams, next))
 }
 
@@ -112,5 +114,6 @@ fn described(stream: &LogStream, counters: Option<Counters>) -> Value {
         described["lastIngestionTime"] = counters.ingested_ms.into();
         described["uploadSequenceToken"] = SEQUENCE_TOKEN.into();
     }
+
     described
 }

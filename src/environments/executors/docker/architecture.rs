@@ -80,6 +80,7 @@ mod tests {
             let text = engine.check(Architecture::Arm64).expect_err("foreign").to_string();
             assert!(text.contains("arm64") && text.contains("LAMBDA_IGNORE_ARCHITECTURE=1"), "{text}");
         }
+
         Architectures::new("riscv64", false, false).check(Architecture::Arm64).expect("a remote engine may");
         let ignored = Architectures::new("amd64", true, true);
         assert_eq!(ignored.platform(Architecture::Arm64), None);

@@ -183,6 +183,7 @@ pub(super) fn body(
         ..ContainerCreateBody::default()
     };
     options.flags.apply(&mut body);
+
     Ok(body)
 }
 

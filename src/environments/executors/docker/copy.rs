@@ -62,6 +62,7 @@ fn pack(
     for (place, tree) in trees {
         archive.append_dir_all(inside(place), &tree).map_err(|error| at(&tree, &error))?;
     }
+
     archive.into_inner()?.shutdown()
 }
 

@@ -122,6 +122,7 @@ impl Engine {
                 self.address
             ));
         }
+
         let text = format!("Docker: cannot {step}: {reason}");
         if is_broken_off(&reason) { ExecutorError::BrokenOff(text) } else { ExecutorError::Failed(text) }
     }
@@ -216,6 +217,7 @@ mod tests {
         assert!(is_broken_off(unsaid));
         let refused = "OCI runtime create failed: runc create failed: unable to start container process: error during \
                        container init: exec: \"/nothing\": no such file or directory: unknown";
+
         assert!(!is_broken_off(refused));
     }
 

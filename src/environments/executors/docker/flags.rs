@@ -97,6 +97,7 @@ impl ContainerFlags {
         if !self.publish.is_empty() {
             body.exposed_ports = Some(self.publish.iter().map(|publish| publish.port.clone()).collect());
         }
+
         self.apply_to_host(body.host_config.get_or_insert_default());
     }
 
@@ -119,10 +120,12 @@ impl ContainerFlags {
             (host.shm_size, host.ipc_mode) = (Some(size.0), None);
         }
         let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+
         for publish in &self.publish {
             let of_port = bindings.entry(publish.port.clone()).or_default();
             of_port.get_or_insert_default().push(publish.binding.clone());
         }
+
         host.port_bindings = (!bindings.is_empty()).then_some(bindings);
     }
 }
@@ -163,6 +166,7 @@ impl FromStr for Publish {
         }
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let binding = PortBinding { host_ip: some(ip), host_port: some(outside) };
+
         Ok(Self { port: format!("{inside}/{protocol}"), binding })
     }
 }
@@ -239,6 +243,7 @@ mod tests {
         let labels = Some([("larder.store".to_owned(), "s".to_owned())].into());
         let mut body = ContainerCreateBody { host_config, labels, ..ContainerCreateBody::default() };
         flags.apply(&mut body);
+
         (flags, body)
     }
 
@@ -262,6 +267,7 @@ mod tests {
         let limits: Vec<_> = host.ulimits.expect("limits").into_iter().map(|limit| (limit.name, limit.hard)).collect();
         assert_eq!(limits, [(Some("memlock".into()), Some(65_536)), (Some("nofile".into()), Some(4096))]);
         let published = host.port_bindings.expect("ports")["80/tcp"].clone().expect("a binding");
+
         assert_eq!(published[0].host_port.as_deref(), Some("8080"));
     }
 

@@ -50,6 +50,7 @@ impl DockerExecutor {
         launch.user = self.options.user().numbers();
         launch.variables.extend(self.options.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         launch.variables.extend(self.options.flags.variables());
+
         Ok(launch)
     }
 }

@@ -26,6 +26,7 @@ impl DockerExecutor {
                 networks[0]
             )));
         }
+
         let known = |name: &&str| BUILT_IN.contains(name) || name.starts_with(SHARED_NETWORK);
         for name in networks.into_iter().filter(|name| !known(name)) {
             let looking = self.engine.docker.inspect_network(name, None::<InspectNetworkOptions>);
@@ -35,6 +36,7 @@ impl DockerExecutor {
                 Err(error) => return Err(self.engine.failed(&format!("look for the network {name}"), &error)),
             }
         }
+
         Ok(())
     }
 
@@ -43,6 +45,7 @@ impl DockerExecutor {
         let listed = self.engine.quick(listing).await.unwrap_or_default();
         let mut there: Vec<String> = listed.into_iter().filter_map(|network| network.name).collect();
         there.sort();
+
         ExecutorError::Failed(format!(
             "LAMBDA_DOCKER_NETWORK: the engine has no network {name}; it has {}. Make it with `docker network create \
              {name}`, or name another one",

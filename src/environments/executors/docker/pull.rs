@@ -105,6 +105,7 @@ impl Images {
         };
         let present = Arc::new(Present::new(wanted, inspected));
         lock(&self.seen).insert(wanted.clone(), (Instant::now(), Arc::clone(&present)));
+
         Ok(present)
     }
 
@@ -123,6 +124,7 @@ impl Images {
         if pulls.get(wanted).is_some_and(|current| current.ptr_eq(&pull)) {
             pulls.remove(wanted);
         }
+
         outcome.map_err(|reason| unpulled(wanted, &reason))
     }
 }
@@ -151,6 +153,7 @@ async fn download(docker: Docker, Wanted { image, platform }: Wanted) -> Result<
     let mut progress = Progress::default();
     let mut said = began;
     let mut limit = FIRST_STEP;
+
     loop {
         let step = tokio::time::timeout(limit, steps.next()).await;
         let step = step.map_err(|_| format!("nothing came for {} s", limit.as_secs()))?;
@@ -163,6 +166,7 @@ async fn download(docker: Docker, Wanted { image, platform }: Wanted) -> Result<
             tracing::info!(image, done_mib, total_mib, "pulling the image");
         }
     }
+
     tracing::info!(image, seconds = began.elapsed().as_secs(), "pulled the image");
     Ok(())
 }
@@ -261,6 +265,7 @@ mod tests {
                 error_detail: None,
             });
         }
+
         assert_eq!(progress.mib(), (5, 8));
     }
 }

@@ -136,6 +136,7 @@ impl DockerExecutor {
             ..ContainerUpdateBody::default()
         };
         let updated = self.engine.quick(self.engine.docker.update_container(container, limits)).await;
+
         updated.map_err(|error| self.engine.failed(&format!("set the limits of container {container}"), &error))
     }
 

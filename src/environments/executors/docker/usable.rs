@@ -36,6 +36,7 @@ impl DockerExecutor {
         if names().filter_map(|name| self.mapping.image(name)).any(|image| here(&image)) {
             return Ok(());
         }
+
         // Podman cannot ask without pulling.
         if images.iter().any(|image| here(image)) || self.engine.is_podman {
             return Ok(());
@@ -48,6 +49,7 @@ impl DockerExecutor {
             Ok(asked) => asked.map(drop).map_err(|error| reason(&error)),
             Err(_) => Err(format!("no answer within {} s", TRY.as_secs())),
         };
+
         asked.map_err(|reason| format!("it has no image of a runtime, and {sample} cannot be pulled now: {reason}"))
     }
 }

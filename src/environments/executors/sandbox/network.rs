@@ -77,6 +77,7 @@ mod tests {
         let tried = ["pasta: no".to_owned()];
         assert_eq!(host(SandboxNetwork::Auto, &tried), "network: this machine's, as pasta: no");
         assert_eq!(SandboxNetwork::Auto.candidates().last(), Some(&Network::Host));
+
         assert_eq!(SandboxNetwork::None.candidates(), [Network::Closed]);
     }
 }

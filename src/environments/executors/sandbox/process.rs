@@ -44,6 +44,7 @@ pub async fn kill(folder: &Path) -> Result<(), String> {
         Err(rustix::io::Errno::SRCH) => return Ok(()),
         Err(error) => return Err(format!("cannot kill process {pid}: {error}")),
     }
+
     let wait = tokio::task::spawn_blocking(move || {
         let limit = Timespec::try_from(END).unwrap_or_default();
         poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit))
@@ -75,6 +76,7 @@ pub async fn remove_group(folder: &Path) {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+
     tracing::warn!(%group, "a control group of an environment that ended is still in use");
 }
 
@@ -135,6 +137,7 @@ mod tests {
         }
         assert!(!is_running(folder.path()), "nobody has collected it yet");
         child.wait().expect("our child");
+
         assert!(!is_running(folder.path()));
     }
 

@@ -136,6 +136,7 @@ impl FunctionConfig {
         if let Some(durable) = &patch.durable {
             new.durable = Some(durable.over(self.durable.as_ref()));
         }
+
         new
     }
 }

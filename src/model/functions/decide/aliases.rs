@@ -25,6 +25,7 @@ pub fn create(state: &State, create: &PutAlias, stamp: &Stamp) -> Result<Decisio
         let arn = arn::qualified(&create.key, &create.name);
         return Err(ApiError::conflict(format!("Alias already exists: {arn}")));
     }
+
     let alias = Alias {
         name: create.name.clone(),
         version: create.version,
@@ -59,6 +60,7 @@ pub fn update(state: &State, update: &UpdateAlias, stamp: &Stamp) -> Result<Deci
     let moved = concurrency::decide::alias_moved(function, before, &alias, stamp)?;
     let mut decision = Decision::from(FunctionEvent::AliasPut { key: update.key.clone(), alias });
     decision.events.extend(moved.map(Into::into));
+
     Ok(decision)
 }
 
@@ -84,6 +86,7 @@ fn check_routing(version: Version, routing: &[Routing]) -> Result<(), ApiError> 
             "Number of items in AdditionalVersionWeights cannot be greater than 1",
         ));
     }
+
     match version {
         Version::Number(number) if number == additional.version => Err(ApiError::invalid_parameter(format!(
             "Invalid function version {number}. Function version {number} is already included in routing configuration."

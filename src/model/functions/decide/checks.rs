@@ -17,11 +17,13 @@ pub fn check_settled(function: &Function) -> Result<(), ApiError> {
              for resource: {arn}"
         )));
     }
+
     if latest.last_update == Some(UpdateStatus::InProgress) {
         return Err(ApiError::conflict(format!(
             "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
         )));
     }
+
     Ok(())
 }
 

@@ -46,6 +46,7 @@ pub fn check(config: &FunctionConfig, code: &Code, limits: &Limits) -> Result<()
         check_runtime(&config.runtime)?;
         check_snap_start(config)?;
     }
+
     check_variables(config, limits)?;
     super::modes::check(config)?;
     if config.layers.len() > MAX_LAYERS {
@@ -99,6 +100,7 @@ fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiEr
             reserved.join(", ")
         )));
     }
+
     let measured = compact_json(&variables.0);
     if measured.len() as u64 > limits.environment_size {
         let limit_kb = limits.environment_size / 1024;
@@ -107,6 +109,7 @@ fn check_variables(config: &FunctionConfig, limits: &Limits) -> Result<(), ApiEr
              provided exceeded the {limit_kb}KB limit. String measured: {measured}"
         )));
     }
+
     Ok(())
 }
 

@@ -25,19 +25,23 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     let mut config = create.config.clone();
     config.layers = resolve_layers(state, &create.key.scope, &config.layers)?;
     configuration::check_lifecycle(&create.config.runtime, &stamp.time.date(), limits)?;
+
     // A configuration that is refused is told before a name that is taken (`test_layer_function_exceptions`).
     if state.function(&create.key).is_some() {
         let name = &create.key.name;
         return Err(ApiError::conflict(format!("Function already exist: {name}")));
     }
+
     modes::check_provider(state, &create.key.scope, &create.config, 1)?;
     check_storage(state, &create.key.scope, create.code.content.size(), limits)?;
     let attachable = |arn: &String| code_signing::decide::attachable(state, arn, &create.key.scope);
     let code_signing = create.code_signing_config.as_ref().map(attachable).transpose()?;
+
     if code_signing.is_some() {
         code_signing::decide::check_signable(&create.code)?;
         code_signing::decide::check_deployment(state, code_signing.as_ref(), create.signed, &create.key.name)?;
     }
+
     let latest = FunctionVersion {
         version: Version::Latest,
         code: create.code.clone(),
@@ -55,6 +59,7 @@ pub fn create(state: &State, create: &CreateFunction, stamp: &Stamp, limits: &Li
     let attached = code_signing
         .map(|config| CodeSigningEvent::FunctionCodeSigningConfigPut { function: create.key.clone(), config });
     decision.events.extend(attached.map(Into::into));
+
     Ok(decision)
 }
 
@@ -73,6 +78,7 @@ pub fn update_code(
         update.signed,
         &update.key.name,
     )?;
+
     let growth = update.code.content.size().saturating_sub(function.latest.code.content.size());
     check_storage(state, &update.key.scope, growth, limits)?;
     let mut config = Arc::clone(&function.latest.config);
@@ -86,6 +92,7 @@ pub fn update_code(
         revision: stamp.revision(0),
         modified: stamp.time,
     };
+
     with_version(state, updated, update.publish, &update.key, stamp, limits)
 }
 
@@ -119,6 +126,7 @@ fn with_version(
         decision.events.extend(published.events);
         decision.shows = published.shows;
     }
+
     Ok(decision)
 }
 
@@ -133,6 +141,7 @@ pub fn update_configuration(
     modes::check_update(&function.latest.config, &update.patch)?;
     let mut config = function.latest.config.patched(&update.patch);
     configuration::check(&config, &function.latest.code, limits)?;
+
     if update.patch.environment.as_ref().is_some_and(|variables| variables.0.is_empty()) {
         // Terraform takes the variables away so, and then looks for no environment at all; a creation with an empty
         // one keeps it.
@@ -147,6 +156,7 @@ pub fn update_configuration(
     if let Some(runtime) = &update.patch.runtime {
         configuration::check_lifecycle(runtime, &stamp.time.date(), limits)?;
     }
+
     Ok(FunctionEvent::FunctionConfigurationUpdated {
         key: update.key.clone(),
         config: Arc::new(config),

@@ -59,11 +59,13 @@ pub fn check_update(config: &FunctionConfig, patch: &ConfigPatch) -> Result<(), 
              configuration",
         ));
     }
+
     if patch.capacity_provider.is_some() && config.capacity_provider.is_none() {
         return Err(ApiError::invalid_parameter(
             "CapacityProviderConfig isn't supported for Lambda Default functions.",
         ));
     }
+
     Ok(())
 }
 
@@ -81,11 +83,13 @@ pub fn check(config: &FunctionConfig) -> Result<(), ApiError> {
     let has_s3_settings = |file_system: &crate::model::functions::FileSystem| {
         file_system.direct_s3_read.is_some() && !file_system.arn.contains(":s3files:")
     };
+
     if config.file_systems.iter().any(has_s3_settings) {
         return Err(ApiError::invalid_parameter(
             "S3FilesConfig is valid only when the file system access point is an Amazon S3 Files access point.",
         ));
     }
+
     Ok(())
 }
 
@@ -125,17 +129,20 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
             ),
         ));
     }
+
     if config.vpc.as_ref().is_some_and(|vpc| !vpc.subnets.is_empty()) {
         return Err(ApiError::invalid_parameter(
             "You can't use Lambda Managed Instance functions with VPC configurations.",
         ));
     }
+
     if config.logging.format == LogFormat::Text {
         return Err(ApiError::invalid_parameter(
             "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change \
              the LogFormat to \"JSON\" and try again.",
         ));
     }
+
     // Both rules: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html>; the texts are
     // guesses.
     if config.has_snapshots() {
@@ -147,6 +154,7 @@ fn check_managed(config: &FunctionConfig) -> Result<(), ApiError> {
             config.runtime
         )));
     }
+
     Ok(())
 }
 
@@ -188,5 +196,6 @@ pub fn check_provider(state: &State, scope: &Scope, config: &FunctionConfig, ver
             ),
         ));
     }
+
     Ok(())
 }

@@ -51,6 +51,7 @@ pub fn publish_latest(
         state: function.latest.state.clone(),
         ..(*function.latest).clone()
     };
+
     // Versions of managed instances, and those with a snapshot, are made when they are published; others are there
     // with `$LATEST`.
     let config = &function.latest.config;
@@ -61,6 +62,7 @@ pub fn publish_latest(
         version: Box::new(version),
         latest_revision: stamp.revision(2),
     };
+
     Ok(Decision { events: vec![event.into()], shows: Some(number) })
 }
 
@@ -119,5 +121,6 @@ pub fn delete(function: &Function, number: u64) -> Result<Decision, ApiError> {
             aliases.join(", ")
         )));
     }
+
     Ok(FunctionEvent::VersionDeleted { key: function.key.clone(), number }.into())
 }

@@ -48,6 +48,7 @@ pub fn change(state: &State, named: &Named, change: &GroupChange) -> Result<Deci
             Holder { kind: HolderKind::Group, account: &key.account, name, inline, attached }.change(state, change)?;
         }
     }
+
     Ok(if changed == *group { Decision::default() } else { replaced(state, group, changed) })
 }
 
@@ -74,6 +75,7 @@ fn replaced(state: &State, before: &Group, after: Group) -> Decision {
         user.groups.insert(after.key.name.clone());
         events.push(IamEvent::UserPut { user: Box::new(user) }.into());
     }
+
     events.push(put(after).into());
     Decision { events, shows: None }
 }

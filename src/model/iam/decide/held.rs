@@ -73,6 +73,7 @@ impl Holder<'_> {
             let name = self.name;
             return Err(limit(format!("Maximum policy size of {most} bytes exceeded for {kind} {name}")));
         }
+
         Ok(())
     }
 
@@ -87,6 +88,7 @@ impl Holder<'_> {
         if self.attached.len() > MAX_ATTACHED {
             return Err(limit(format!("Cannot exceed quota for {}: {MAX_ATTACHED}", self.kind.quota())));
         }
+
         Ok(())
     }
 }

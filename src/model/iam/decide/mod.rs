@@ -119,6 +119,7 @@ fn tag(tags: &mut Tags, added: &Tags, by_case: bool) -> Result<(), ApiError> {
         }
         tags.insert(key.clone(), value.clone());
     }
+
     if tags.len() > MAX_TAGS {
         return Err(limit(format!("The number of tags has reached the maximum limit. Maximum: {MAX_TAGS}.")));
     }

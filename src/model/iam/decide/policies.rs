@@ -28,6 +28,7 @@ pub fn create(state: &State, create: &CreatePolicy, stamp: &Stamp) -> Result<Dec
         let message = format!("A policy called {name} already exists. Duplicate names are not allowed.");
         return Err(exists(message));
     }
+
     check_size(&create.document)?;
     let first = PolicyVersion { document: create.document.clone(), created: stamp.time };
     let policy = Policy {
@@ -58,6 +59,7 @@ pub fn change(state: &State, named: &PolicyRef, change: &PolicyChange, stamp: &S
     let policy = state.policy(&arn).ok_or(missing)?;
     let mut changed = (**policy).clone();
     apply(&mut changed, named, change, stamp)?;
+
     Ok(if changed == **policy { Decision::default() } else { put(changed) })
 }
 
@@ -117,12 +119,14 @@ pub fn delete(state: &State, named: &PolicyRef) -> Result<Decision, ApiError> {
     if state.attachments(account, &arn) > 0 || state.bounded(account, &arn) > 0 {
         return Err(conflict("Cannot delete a policy attached to entities."));
     }
+
     if policy.versions.len() > 1 {
         return Err(conflict(
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. \
              The default version is deleted with the policy.",
         ));
     }
+
     Ok(IamEvent::PolicyDeleted { key: policy.key.clone() }.into())
 }
 
@@ -133,6 +137,7 @@ fn parse(named: &PolicyRef) -> Result<PolicyArn<'_>, ApiError> {
         let message = format!("Policy {} is managed by AWS and cannot be changed.", named.arn);
         return Err(ApiError::new(ErrorCode::QueryAccessDenied, message));
     }
+
     if arn.owner != named.account.as_str() {
         return Err(no_policy(&named.arn));
     }

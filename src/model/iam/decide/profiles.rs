@@ -51,6 +51,7 @@ pub fn change(state: &State, named: &Named, change: &InstanceProfileChange) -> R
         InstanceProfileChange::Tag(tags) => tag(&mut changed.tags, tags, true)?,
         InstanceProfileChange::Untag(keys) => untag(&mut changed.tags, keys, true),
     }
+
     Ok(if changed == *profile { Decision::default() } else { put(changed) })
 }
 

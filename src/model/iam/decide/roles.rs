@@ -37,6 +37,7 @@ pub fn create(state: &State, create: &CreateRole, stamp: &Stamp) -> Result<Decis
         inline: std::collections::BTreeMap::new(),
         attached: create.attached.iter().cloned().collect(),
     };
+
     Ok(put(role))
 }
 
@@ -52,6 +53,7 @@ pub fn change(state: &State, named: &Named, change: &RoleChange) -> Result<Decis
     }
     let mut changed = role.clone();
     apply(state, &mut changed, change)?;
+
     Ok(if changed == *role { Decision::default() } else { put(changed) })
 }
 

@@ -41,6 +41,7 @@ pub fn create(state: &State, create: &CreateUser, stamp: &Stamp) -> Result<Decis
         groups: std::collections::BTreeSet::new(),
         access_keys: Vec::new(),
     };
+
     Ok(put(user).into())
 }
 
@@ -57,6 +58,7 @@ pub fn change(state: &State, named: &Named, change: &UserChange, stamp: &Stamp) 
         events.push(IamEvent::UserDeleted { key: user.key.clone() }.into());
     }
     events.push(put(changed).into());
+
     Ok(Decision { events, shows: None })
 }
 
@@ -133,6 +135,7 @@ fn add_key(state: &State, user: &mut User, stamp: &Stamp) -> Result<(), ApiError
     let free = ids.into_iter().find(|id| state.user_of_key(id).is_none());
     let id = free.ok_or_else(|| limit("No free access key id was found; try again."))?;
     user.access_keys.push(AccessKey { id, created: stamp.time, active: true });
+
     Ok(())
 }
 
@@ -146,6 +149,7 @@ pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
     if !user.access_keys.is_empty() {
         return Err(conflict("Cannot delete entity, must delete access keys first."));
     }
+
     Ok(IamEvent::UserDeleted { key: user.key.clone() }.into())
 }
 

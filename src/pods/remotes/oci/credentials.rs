@@ -58,6 +58,7 @@ mod tests {
         assert_eq!(of_variables("host:5000", with(Some("host:5000"))), ours);
         assert_eq!(of_variables("host:5000", with(Some("host"))), None);
         assert_eq!(of_variables("elsewhere", with(Some("host"))), None);
+
         assert_eq!(of_variables("host", with(None)), ours, "whoever gave them names the registry too");
     }
 

@@ -85,6 +85,7 @@ impl Registry {
                 self.host
             ));
         }
+
         RemoteError::new(format!("{at}: {error}"))
     }
 
@@ -100,6 +101,7 @@ impl Registry {
         if artifact.config.media_type != MANIFEST_TYPE {
             return Err(self.no_pod(tag, &format!("its config is {}", artifact.config.media_type)));
         }
+
         Ok(Some(artifact.config))
     }
 
@@ -139,12 +141,14 @@ impl Remote for Registry {
         let Some(config) = self.descriptor_of_manifest(version).await? else { return Ok(None) };
         let mut stream = self.blob(&reference, &config.digest).await?;
         let mut body = Vec::new();
+
         while let Some(chunk) = stream.next().await {
             body.extend_from_slice(&chunk?);
             if body.len() as u64 > MAXIMUM_MANIFEST {
                 return Err(self.no_pod(version, &format!("its manifest has more than {MAXIMUM_MANIFEST} bytes")));
             }
         }
+
         if digest_of(&format!("{:x}", Sha256::digest(&body))) != config.digest {
             return Err(self.no_pod(version, "its manifest is not the one that its digest names"));
         }

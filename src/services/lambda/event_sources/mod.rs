@@ -56,11 +56,13 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     };
     let source = create.source.clone();
     let command = EventSourceCommand::CreateMapping(Box::new(create)).into();
+
     // On AWS the source is looked for after all that can be told without it.
     services.ledger.preview(&command)?;
     asked::find_source(services, &call, &source).await?;
     let committed = services.commit(command, call.origin(), None).await?;
     let key = MappingKey { scope: call.scope.clone(), id: MappingId::of(&committed.stamp) };
+
     json(StatusCode::ACCEPTED, &MappingConfiguration::new(found(&committed.state, &key)?))
 }
 
@@ -109,6 +111,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         None => page.take(state.mappings_after(&call.scope, after), key),
     };
     let event_source_mappings = mappings.into_iter().map(MappingConfiguration::listed).collect();
+
     json(StatusCode::OK, &MappingList { next_marker, event_source_mappings })
 }
 

@@ -88,6 +88,7 @@ impl<'a> MappingConfiguration<'a> {
         let kind = mapping.source.kind();
         let origin = &settings.origin;
         let kafka = |of: SourceKind| settings.kafka.as_ref().filter(|_| kind == of).map(Into::into);
+
         Self {
             uuid: mapping.key.id.to_string(),
             event_source_mapping_arn: mapping.key.arn(),

@@ -39,5 +39,6 @@ pub async fn import(services: &Services, call: &Call, arns: &[String]) -> Result
         };
         services.commit(command, call.origin(), package.attachment).await?;
     }
+
     Ok(())
 }

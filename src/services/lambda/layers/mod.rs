@@ -158,6 +158,7 @@ pub async fn publish(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), attachment).await?;
     let layer = committed.state.layers.get(&key);
     let version = layer.and_then(|layer| layer.versions.get(&layer.last_version));
+
     // A commit of a version leaves it in the state.
     let version = version.ok_or_else(|| fault(&ApiError::no_such_resource()))?;
     json(StatusCode::CREATED, &ShownVersion::new(&call, &key, version))
@@ -201,6 +202,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         layer_arn: arn::layer(key),
         latest_matching_version: ListItem::new(key, version),
     });
+
     json(StatusCode::OK, &LayerList { layers: layers.collect(), next_marker })
 }
 
@@ -215,6 +217,7 @@ pub async fn list_versions(services: &Services, call: Call) -> Answer {
     let versions = versions.filter(|version| version.number < before && matches(&call, version));
     let (versions, next_marker) = page.take(versions, |version| version.number.to_string());
     let layer_versions = versions.into_iter().map(|version| ListItem::new(&key, version)).collect();
+
     json(StatusCode::OK, &VersionList { layer_versions, next_marker })
 }
 

@@ -41,6 +41,7 @@ pub async fn add(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let policy = committed.state.layer_version(&key, number).and_then(|version| version.policy.as_ref());
     let (statement, revision) = added(policy.map(|policy| &**policy), &sid)?;
+
     answer_json(StatusCode::CREATED, &json!({ "Statement": statement, "RevisionId": revision }))
 }
 

@@ -41,6 +41,7 @@ pub async fn check_size(
         let message = format!("Layers consume more than the available size of {limit} bytes");
         return Err(ApiError::invalid_parameter(message));
     }
+
     let of_code = match attachment {
         Some((_, bytes)) => size(bytes)?,
         None => unpacked_size(services, vec![zip]).await?,
@@ -52,6 +53,7 @@ pub async fn check_size(
              {actual} bytes."
         )));
     }
+
     Ok(())
 }
 

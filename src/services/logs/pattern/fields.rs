@@ -23,6 +23,7 @@ impl Fields {
         rest.expect("[")?;
         let mut first = Vec::new();
         let mut last = None;
+
         loop {
             if rest.take("...") {
                 if last.replace(Vec::new()).is_some() {
@@ -35,6 +36,7 @@ impl Fields {
                 break;
             }
         }
+
         rest.expect("]")?;
         rest.skip_space();
         if rest.0.is_empty() { Ok(Self { first, last }) } else { Err(Invalid) }
@@ -63,6 +65,7 @@ impl Field {
             return Ok(Self(Vec::new()));
         }
         let mut conditions = vec![vec![Comparison::parse(rest)?]];
+
         loop {
             let or = rest.take("||");
             let and = rest.take("&&");
@@ -109,5 +112,6 @@ fn words(line: &str) -> Vec<&str> {
         words.push(word);
         rest = rest[length..].trim_start();
     }
+
     words
 }

@@ -176,6 +176,7 @@ fn test(rest: &mut Rest<'_>) -> Result<Test, Invalid> {
         }
         return Err(Invalid);
     }
+
     if rest.take("NOT") {
         return rest.expect("EXISTS").map(|()| Test::IsMissing);
     }

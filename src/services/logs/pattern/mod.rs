@@ -91,6 +91,7 @@ impl<'a> Rest<'a> {
                 letter => text.push(letter),
             }
         }
+
         Err(Invalid)
     }
 }

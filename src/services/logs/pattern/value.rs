@@ -97,6 +97,7 @@ impl Value {
             return regex(&rest.take_quoted('%')?).map(Self::Regex);
         }
         let word = rest.take_while(|letter| !letter.is_whitespace() && !"(){}[],&|\"".contains(letter));
+
         match word.parse::<f64>() {
             _ if word.is_empty() => Err(Invalid),
             Ok(number) if number.is_finite() => Ok(Self::Number(number, word.to_owned())),
@@ -129,11 +130,13 @@ fn is_like(text: &str, pattern: &str) -> bool {
     let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
     let end = parts.pop().unwrap_or_default();
+
     for part in parts {
         match text.find(part) {
             Some(at) => text = &text[at + part.len()..],
             None => return false,
         }
     }
+
     text.ends_with(end)
 }
