@@ -39,7 +39,7 @@ use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::Dispatch;
 use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
 use crate::invoke::Invoker;
-use crate::ledger::{CheckpointPolicy, Ledger, Options};
+use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::reactors;
 use crate::services::Services;
 use crate::services::lambda::code;
@@ -266,7 +266,7 @@ impl Server {
 async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, ServerError> {
     let durability = options.durability.0;
     let limits = options.limits.limits();
-    let store = Options { path: data_dir.join("store"), durability, limits };
+    let store = LedgerOptions { path: data_dir.join("store"), durability, limits };
     let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
     let log_budget = options.log_budget;
     let opening = tokio::task::spawn_blocking(move || {

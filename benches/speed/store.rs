@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use larder::blobs;
-use larder::ledger::{Attachment, Durability, Ledger, Options};
+use larder::ledger::{Attachment, Durability, Ledger, LedgerOptions};
 use larder::model::event::Origin;
 use larder::model::functions::command::{CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
 use larder::model::functions::{ConfigPatch, Content, FunctionConfig};
@@ -20,10 +20,10 @@ use crate::{Outcome, package};
 /// Functions that are on their way to the writer at once.
 const AT_ONCE: usize = 500;
 
-/// Options of a store in `folder`. Preparing one need not wait for the disk.
-pub fn options(folder: &Path) -> Options {
+/// LedgerOptions of a store in `folder`. Preparing one need not wait for the disk.
+pub fn options(folder: &Path) -> LedgerOptions {
     let durability = Durability::Interval(Duration::from_millis(500));
-    Options { path: folder.to_owned(), durability, limits: Limits::default() }
+    LedgerOptions { path: folder.to_owned(), durability, limits: Limits::default() }
 }
 
 /// Makes a store with `functions` active functions. Each has 2 + 2 × `updates` events: created,

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::api::Answer;
+use crate::api::ApiAnswer;
 use crate::lines::Lines;
 use crate::output::Output;
 use crate::program;
@@ -67,7 +67,7 @@ pub enum State {
     /// It registered, and has not asked for an event.
     Registered,
     /// It waits for an event.
-    Ready(oneshot::Sender<Answer>),
+    Ready(oneshot::Sender<ApiAnswer>),
     /// It works on an event.
     Running,
     /// It said that it cannot begin.
@@ -150,7 +150,7 @@ impl Extension {
         {
             let id = self.id.clone();
             // One that hung up asks again, or is found out by the deadline.
-            let _ = reply.send(Answer::ExtensionEvent { id, event });
+            let _ = reply.send(ApiAnswer::ExtensionEvent { id, event });
         }
     }
 }

@@ -18,7 +18,7 @@ use self::waiting::Waiting;
 use super::{BlobStore, gc, upkeep};
 use crate::disk::faults::{self, Fault};
 use crate::ledger::compact::Keep;
-use crate::ledger::{CheckpointPolicy, Durability, Ledger, LedgerError, Options, fail_index, heal_index};
+use crate::ledger::{CheckpointPolicy, Durability, Ledger, LedgerError, LedgerOptions, fail_index, heal_index};
 use crate::model::blob::BlobId;
 use crate::model::event::Origin;
 use crate::model::functions::command::{CreateFunction, FunctionCommand, UpdateFunctionCode};
@@ -133,7 +133,7 @@ impl Trial {
         let ledger = loop {
             let path = self.data_dir().join("store");
             let limits = Limits::default();
-            let options = Options { path, durability: Durability::Always, limits };
+            let options = LedgerOptions { path, durability: Durability::Always, limits };
             match Ledger::open_with(options, CheckpointPolicy { events: 7, bytes: u64::MAX }) {
                 Err(error) if error.is_held() && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
@@ -478,7 +478,7 @@ fn a_checkpoint_beyond_the_journal_says_that_events_are_lost() {
     assert!(std::fs::read_dir(store.join("checkpoints")).expect("reads").count() > 0);
     std::fs::remove_dir_all(store.join("journal")).expect("is removed");
     std::fs::remove_dir_all(store.join("sled")).expect("is removed");
-    let options = Options { path: store, durability: Durability::Always, limits: Limits::default() };
+    let options = LedgerOptions { path: store, durability: Durability::Always, limits: Limits::default() };
     let refused = Ledger::open(options).map(drop).expect_err("is refused");
 
     assert!(matches!(refused, LedgerError::LostEvents { from: 1, .. }), "{refused}");

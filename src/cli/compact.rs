@@ -12,7 +12,7 @@ use crate::ledger::compact::{Compaction, Keep};
 
 /// Drop history: one event that holds everything takes the place of all events before it.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct CompactOptions {
     #[command(flatten)]
     target: TargetOptions,
     /// Keep the events of the last days [default: keep nothing before now]
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// Compacts, and says what was freed.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: CompactOptions) -> Result<(), CliError> {
     let target = options.target.open()?;
     let spinner = spinner("compacting");
     let compaction: Compaction = match target {

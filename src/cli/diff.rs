@@ -13,9 +13,9 @@ use crate::desk::answers::Differences;
 use crate::desk::history;
 use crate::model::state::State;
 
-/// Options of `larder diff`.
+/// DiffOptions of `larder diff`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct DiffOptions {
     /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs
     #[arg(value_name = "A..B")]
     range: String,
@@ -24,7 +24,7 @@ pub struct Options {
 }
 
 /// Prints what differs.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: DiffOptions) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
     let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or_else(|| {
         "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`".to_owned()

@@ -11,7 +11,7 @@ use crate::blobs::gc::{self, Collected};
 
 /// Remove blobs and code trees that no kept event refers to.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct GcOptions {
     #[command(flatten)]
     target: TargetOptions,
     /// Only say what would be removed
@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// Collects, and says what was freed.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: GcOptions) -> Result<(), CliError> {
     let target = options.target.open()?;
     let spinner = spinner("collecting");
     let collected: Collected = match target {

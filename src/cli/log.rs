@@ -15,9 +15,9 @@ use crate::desk::history::LogQuery;
 /// How often `--follow` looks.
 const FOLLOW: Duration = Duration::from_millis(500);
 
-/// Options of `larder log`.
+/// LogOptions of `larder log`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct LogOptions {
     /// Only what changed a function; `*` and `?` stand for anything and for one character
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
@@ -44,7 +44,7 @@ pub struct Options {
 }
 
 /// Prints the log, page by page.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: LogOptions) -> Result<(), CliError> {
     let mut query = LogQuery {
         since: options.since,
         function: options.function,

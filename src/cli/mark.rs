@@ -10,9 +10,9 @@ use crate::desk::answers::{Marked, Unmarked};
 use crate::desk::history;
 use crate::model::history::MarkName;
 
-/// Options of `larder mark`.
+/// MarkOptions of `larder mark`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct MarkOptions {
     /// The mark's name; one that is taken moves here
     name: String,
     /// Forget the mark instead
@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// Puts or forgets the mark.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: MarkOptions) -> Result<(), CliError> {
     MarkName::parse(&options.name)?;
     let target = options.target.open()?;
     if options.delete {

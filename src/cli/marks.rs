@@ -8,9 +8,9 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Marks;
 use crate::desk::history;
 
-/// Options of `larder marks`.
+/// MarksOptions of `larder marks`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct MarksOptions {
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 /// Prints the marks.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: MarksOptions) -> Result<(), CliError> {
     let marks: Marks = match options.target.open()? {
         Target::Server(client) => client.get("/_larder/marks", &[]).await?,
         Target::Folder(offline) => history::marks(&offline.ledger),

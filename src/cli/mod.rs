@@ -50,32 +50,32 @@ enum Command {
     /// Serve the Lambda API
     Serve(Box<crate::config::ServeOptions>),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
-    Demo(demo::Options),
+    Demo(demo::DemoOptions),
     /// Show history: who changed what, when, field by field
-    Log(log::Options),
+    Log(log::LogOptions),
     /// Show one event
-    Show(show::Options),
+    Show(show::ShowOptions),
     /// Show all resources, now or at any point of history
-    State(state::Options),
+    State(state::StateOptions),
     /// Show what differs between two points of history, or two data dirs
-    Diff(diff::Options),
+    Diff(diff::DiffOptions),
     /// Bring the state back to what it was, by a new event
-    Rewind(rewind::Options),
+    Rewind(rewind::RewindOptions),
     /// Name this point of history
-    Mark(mark::Options),
+    Mark(mark::MarkOptions),
     /// List the marks
-    Marks(marks::Options),
+    Marks(marks::MarksOptions),
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
     /// Check every record, event, checkpoint, blob and reference of a store
-    Verify(verify::Options),
+    Verify(verify::VerifyOptions),
     /// Write what is whole of a damaged data dir into a new one
-    Recover(recover::Options),
+    Recover(recover::RecoverOptions),
     /// Drop history
-    Compact(compact::Options),
+    Compact(compact::CompactOptions),
     /// Remove blobs and code trees that nothing refers to
-    Gc(gc::Options),
+    Gc(gc::GcOptions),
 }
 
 /// Parses the command line, runs it, turns its end into an exit code.

@@ -13,7 +13,7 @@ use crate::server::{self, ServerError};
 
 /// Write what is whole of a data dir into a new one; the old one is only read.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RecoverOptions {
     /// Data dir to recover; no server may have it
     #[arg(long, value_name = "DIR", default_value = ".larder")]
     data_dir: PathBuf,
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Recovers, and says how far.
-pub fn run(options: &Options) -> Result<(), CliError> {
+pub fn run(options: &RecoverOptions) -> Result<(), CliError> {
     let from = &options.data_dir;
     if !from.join("store").is_dir() {
         return Err(no_data_dir(from));

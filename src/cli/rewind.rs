@@ -11,9 +11,9 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Rewound;
 use crate::desk::history;
 
-/// Options of `larder rewind`.
+/// RewindOptions of `larder rewind`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RewindOptions {
     /// To a sequence, a time, how long ago, or mark:NAME
     #[arg(long, value_name = "SEQ|TIME")]
     to: String,
@@ -28,7 +28,7 @@ pub struct Options {
 }
 
 /// Rewinds, and says what that changed.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: RewindOptions) -> Result<(), CliError> {
     let rewound: Rewound = match options.target.open()? {
         Target::Server(client) => {
             client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?

@@ -9,9 +9,9 @@ use super::terminal::{pretty, print};
 use crate::desk::answers::Entry;
 use crate::desk::history;
 
-/// Options of `larder show`.
+/// ShowOptions of `larder show`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct ShowOptions {
     /// The event's sequence
     sequence: u64,
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 /// Prints one event.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: ShowOptions) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
     let entry: Entry = match target.open_for(show_secrets).await? {
         Target::Server(client) => {

@@ -8,9 +8,9 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Resources;
 use crate::desk::history;
 
-/// Options of `larder state`.
+/// StateOptions of `larder state`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct StateOptions {
     /// As it was at a point: a sequence, a time, how long ago, or mark:NAME
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 /// Prints the resources.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: StateOptions) -> Result<(), CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
     let state: Resources = match target.open_for(show_secrets).await? {
         Target::Server(client) => {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::error::{CliError, Kind, no_data_dir};
 use crate::front::control::{self, ShortPath};
 use crate::front::guard::{REQUEST_HEADER, TOKEN_HEADER};
-use crate::ledger::{Durability, Ledger, Options};
+use crate::ledger::{Durability, Ledger, LedgerOptions};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::server::{self, ServerError};
@@ -141,7 +141,8 @@ const LET_GO: Duration = Duration::from_secs(5);
 fn open_free(store: &Path) -> Result<Ledger, CliError> {
     let started = Instant::now();
     loop {
-        let options = Options { path: store.to_owned(), durability: Durability::Always, limits: Limits::default() };
+        let options =
+            LedgerOptions { path: store.to_owned(), durability: Durability::Always, limits: Limits::default() };
         match Ledger::open(options) {
             Err(error) if error.is_held() && started.elapsed() < LET_GO => {
                 std::thread::sleep(Duration::from_millis(10));

@@ -13,7 +13,7 @@ use crate::ledger::inspect::Damage;
 
 /// Check every record, event, checkpoint, blob and reference, and the log lines; exit code 1 on damage.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct VerifyOptions {
     #[command(flatten)]
     target: TargetOptions,
     /// Compare the blobs and the log lines with their digests and the checkpoints with the events too
@@ -25,7 +25,7 @@ pub struct Options {
 }
 
 /// Verifies; a data dir is only read, also one that is damaged or that a server has.
-pub async fn run(options: Options) -> Result<ExitCode, CliError> {
+pub async fn run(options: VerifyOptions) -> Result<ExitCode, CliError> {
     let report: Report = match &options.target.data_dir {
         None => {
             let client = options.target.client()?;

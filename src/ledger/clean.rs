@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::ledger::compact::Keep;
     use crate::ledger::journal::Segment;
-    use crate::ledger::{CheckpointPolicy, Durability, Ledger, Options};
+    use crate::ledger::{CheckpointPolicy, Durability, Ledger, LedgerOptions};
     use crate::model::blob::BlobId;
     use crate::model::event::Origin;
     use crate::model::functions::command::{CreateFunction, FunctionCommand};
@@ -178,7 +178,8 @@ mod tests {
     fn open(folder: &Path) -> Ledger {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let options = Options { path: folder.into(), durability: Durability::Always, limits: Limits::default() };
+            let options =
+                LedgerOptions { path: folder.into(), durability: Durability::Always, limits: Limits::default() };
             let often = CheckpointPolicy { events: 50, bytes: u64::MAX };
             match Ledger::open_with(options, often) {
                 Err(error) if error.is_held() && Instant::now() < deadline => {

@@ -91,7 +91,7 @@ pub enum Durability {
 
 /// How to open a ledger.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LedgerOptions {
     /// The store's folder.
     pub path: PathBuf,
     /// When a commit counts as done.
@@ -155,12 +155,12 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens (or makes) the store in `options.path`, replays it, and starts the writer.
-    pub fn open(options: Options) -> Result<Self, LedgerError> {
+    pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         Self::open_with(options, CheckpointPolicy::default())
     }
 
     /// Opens as [`Ledger::open`] does, with checkpoints by `policy`.
-    pub fn open_with(options: Options, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
+    pub fn open_with(options: LedgerOptions, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
         let log = log::Log::open(&options.path, options.durability)?;
         let checkpoints = machine::Checkpoints {
             model: checkpoint::Folder::open(&options.path.join("checkpoints"))?,

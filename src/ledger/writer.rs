@@ -63,11 +63,11 @@ struct Decided {
     model: State,
     runs: Runs,
     record: Record,
-    answers: Vec<Answer>,
+    answers: Vec<Answered>,
 }
 
 /// What a job's caller will be told, and where.
-type Answer = (oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>);
+type Answered = (oneshot::Sender<Result<Committed, CommitError>>, Result<Committed, CommitError>);
 
 /// What a command leads to on one machine.
 struct Planned<M: Machine> {
@@ -220,7 +220,7 @@ impl Writer {
 }
 
 /// Tells every caller of a batch that it was not stored.
-fn fail(answers: Vec<Answer>, error: LedgerError) {
+fn fail(answers: Vec<Answered>, error: LedgerError) {
     tracing::error!(%error, "a batch of changes could not be stored");
     let error = Arc::new(error);
     for (reply, answer) in answers {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use larder::ledger::{CheckpointPolicy, Durability, Ledger, Options as Store};
+use larder::ledger::{CheckpointPolicy, Durability, Ledger, LedgerOptions};
 use larder::model::blob::BlobId;
 use larder::model::event::Origin;
 use larder::model::functions::command::{CreateFunction, FunctionCommand};
@@ -30,7 +30,7 @@ fn filled(checkpoint_events: u64) -> Server {
     server.stop();
     let store = server.data_dir().join("store");
     std::fs::remove_dir_all(&store).expect("is removed");
-    let options = Store { path: store, durability: Durability::Never, limits: Limits::default() };
+    let options = LedgerOptions { path: store, durability: Durability::Never, limits: Limits::default() };
     let policy = CheckpointPolicy { events: checkpoint_events, bytes: u64::MAX };
     let ledger = Ledger::open_with(options, policy).expect("opens");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

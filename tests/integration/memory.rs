@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use larder::blobs::BlobStore;
 use larder::desk::pods::{LoadQuery, load_from};
-use larder::ledger::{Durability, Ledger, Options as Store};
+use larder::ledger::{Durability, Ledger, LedgerOptions};
 use larder::model::event::Origin;
 use larder::model::limits::Limits;
 use larder::model::resource::Resource;
@@ -27,7 +27,8 @@ fn peak_mb(server: &Server) -> u64 {
 /// A pod of as many functions as wanted, that all are the function of `server`.
 async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
     let saved = Request::new("POST", "/_larder/pods/save").by_owner(server).send(server.port());
-    let options = Store { path: folder.join("store"), durability: Durability::Never, limits: Limits::default() };
+    let options =
+        LedgerOptions { path: folder.join("store"), durability: Durability::Never, limits: Limits::default() };
     let ledger = Arc::new(Ledger::open(options).expect("opens"));
     let blobs = Arc::new(BlobStore::open(&folder.join("blobs"), ledger.small_blobs()).expect("opens"));
     let (query, source) = (LoadQuery::default(), Cursor::new(saved.body));

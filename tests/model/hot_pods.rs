@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use larder::blobs::BlobStore;
 use larder::desk::pods::{LoadQuery, load_from};
-use larder::ledger::{Durability, Ledger, Options};
+use larder::ledger::{Durability, Ledger, LedgerOptions};
 use larder::model::event::Origin;
 use larder::model::functions::Content;
 use larder::model::hot_folder::HotFolder;
@@ -37,7 +37,8 @@ fn function(folder: &str) -> Resource {
 }
 
 fn store(folder: &Path) -> (Arc<Ledger>, Arc<BlobStore>) {
-    let options = Options { path: folder.join("store"), durability: Durability::Always, limits: Limits::default() };
+    let options =
+        LedgerOptions { path: folder.join("store"), durability: Durability::Always, limits: Limits::default() };
     let ledger = Arc::new(Ledger::open(options).expect("opens"));
     let blobs = Arc::new(BlobStore::open(&folder.join("blobs"), ledger.small_blobs()).expect("opens"));
     (ledger, blobs)

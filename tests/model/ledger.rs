@@ -6,7 +6,7 @@ use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
 use larder::ledger::portable;
-use larder::ledger::{Durability, Ledger, LedgerError, Options, inspect};
+use larder::ledger::{Durability, Ledger, LedgerError, LedgerOptions, inspect};
 use larder::model::event::{Origin, Recorded};
 use larder::model::functions::command::FunctionCommand;
 use larder::model::limits::Limits;
@@ -22,8 +22,8 @@ use serde_json::json;
 
 use crate::commands::{functions, steps};
 
-fn options(folder: &Path) -> Options {
-    Options { path: folder.to_owned(), durability: Durability::Always, limits: Limits::default() }
+fn options(folder: &Path) -> LedgerOptions {
+    LedgerOptions { path: folder.to_owned(), durability: Durability::Always, limits: Limits::default() }
 }
 
 fn open(folder: &Path) -> Ledger {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use larder::ledger::{Durability, Ledger, LedgerError, Options, inspect};
+use larder::ledger::{Durability, Ledger, LedgerError, LedgerOptions, inspect};
 use larder::model::blob::BlobId;
 use larder::model::event::{Origin, Recorded};
 use larder::model::history::MarkName;
@@ -20,8 +20,13 @@ const EVENTS: u64 = 620;
 const BLOB: usize = 30_000;
 
 fn open(folder: &Path) -> Result<Ledger, LedgerError> {
-    let open =
-        || Ledger::open(Options { path: folder.to_owned(), durability: Durability::Never, limits: Limits::default() });
+    let open = || {
+        Ledger::open(LedgerOptions {
+            path: folder.to_owned(),
+            durability: Durability::Never,
+            limits: Limits::default(),
+        })
+    };
     when_free(open, |error: &LedgerError| error.to_string().contains("could not acquire lock"))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use larder::ledger::{Durability, Ledger, Options};
+use larder::ledger::{Durability, Ledger, LedgerOptions};
 use larder::runs::WaitingEvent;
 use larder::runs::command::RunCommand;
 
@@ -26,7 +26,7 @@ pub fn run(context: &Context) -> Outcome {
     let folder = tempfile::tempdir()?;
     store::prepare(folder.path(), 1, 0)?;
     let append = floors::synced_append(folder.path())?;
-    let options = Options { durability: Durability::Always, ..store::options(folder.path()) };
+    let options = LedgerOptions { durability: Durability::Always, ..store::options(folder.path()) };
     let ledger = Ledger::open(options.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let alone = Samples::of(SEQUENTIAL, |number| runtime.block_on(accept(&ledger, number)))?;

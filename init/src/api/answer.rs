@@ -13,7 +13,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The supervisor's decision on a call.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ApiAnswer {
     /// The next event.
     Event(Box<Event>),
     /// The result was taken.
@@ -74,7 +74,7 @@ pub struct Event {
     pub deadline_ms: u64,
 }
 
-impl Answer {
+impl ApiAnswer {
     /// A refusal of one who may not ask this, or not now.
     pub fn forbidden(error_type: &str, message: &str) -> Self {
         Self::refused(StatusCode::FORBIDDEN, error_type, message)

@@ -10,7 +10,7 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response};
 use serde::Deserialize;
 
-use super::answer::{self, Answer};
+use super::answer::{self, ApiAnswer};
 use super::body::{self, Collected};
 use super::{ApiRequest, Gone, Shared, ask};
 
@@ -97,10 +97,10 @@ pub(super) async fn serve(request: Request<Incoming>, shared: &Shared) -> Result
     }
 }
 
-fn registration(headers: &HeaderMap, body: &[u8]) -> Result<ExtensionRequest, Answer> {
+fn registration(headers: &HeaderMap, body: &[u8]) -> Result<ExtensionRequest, ApiAnswer> {
     let name = text(headers, NAME)
-        .ok_or_else(|| Answer::forbidden("Extension.InvalidExtensionName", "Empty extension name"))?;
-    let refused = |message: &str| Answer::forbidden("InvalidRequestFormat", message);
+        .ok_or_else(|| ApiAnswer::forbidden("Extension.InvalidExtensionName", "Empty extension name"))?;
+    let refused = |message: &str| ApiAnswer::forbidden("InvalidRequestFormat", message);
     let registration: Registration = serde_json::from_slice(body).map_err(|error| refused(&error.to_string()))?;
     if !registration.configuration_keys.is_empty() {
         return Err(refused("configurationKeys are deprecated; use environment variables instead"));
@@ -111,12 +111,15 @@ fn registration(headers: &HeaderMap, body: &[u8]) -> Result<ExtensionRequest, An
 }
 
 /// The identifier of the extension that calls.
-pub(super) fn identifier(headers: &HeaderMap) -> Result<String, Answer> {
+pub(super) fn identifier(headers: &HeaderMap) -> Result<String, ApiAnswer> {
     let id = text(headers, IDENTIFIER).ok_or_else(|| {
-        Answer::forbidden("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
+        ApiAnswer::forbidden("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
     })?;
     if uuid::Uuid::try_parse(&id).is_err() {
-        return Err(Answer::forbidden("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier"));
+        return Err(ApiAnswer::forbidden(
+            "Extension.InvalidExtensionIdentifier",
+            "Invalid Lambda-Extension-Identifier",
+        ));
     }
     Ok(id)
 }

@@ -30,7 +30,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::guard::Guard;
 
-pub use answer::{Answer, Event};
+pub use answer::{ApiAnswer, Event};
 pub use extensions::ExtensionRequest;
 pub use runtime::{Posted, RuntimeRequest};
 pub use telemetry::SubscribeRequest;
@@ -55,7 +55,7 @@ pub struct Call {
     /// What is asked.
     pub request: ApiRequest,
     /// Where the answer goes; dropping it closes the connection.
-    pub reply: oneshot::Sender<Answer>,
+    pub reply: oneshot::Sender<ApiAnswer>,
 }
 
 /// What is asked, by whom.
@@ -181,7 +181,7 @@ async fn route(request: Request<Incoming>, shared: &Shared) -> Result<Response<F
 }
 
 /// Asks the supervisor.
-async fn ask(shared: &Shared, request: ApiRequest) -> Result<Answer, Gone> {
+async fn ask(shared: &Shared, request: ApiRequest) -> Result<ApiAnswer, Gone> {
     let (reply, answer) = oneshot::channel();
     let call = Call { generation: shared.generation, request, reply };
     shared.calls.send(call).await.map_err(|_| Gone)?;

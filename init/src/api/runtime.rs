@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response};
 
-use super::answer::{self, Answer};
+use super::answer::{self, ApiAnswer};
 use super::body::{self, Collected};
 use super::{ApiRequest, Gone, Shared, ask};
 
@@ -126,8 +126,8 @@ pub(super) async fn serve(request: Request<Incoming>, shared: &Shared) -> Result
             Ok(Mode::Streaming) => {
                 let request = RuntimeRequest::Stream { request_id: id.to_owned() };
                 match ask(shared, runtime(request)).await? {
-                    Answer::Stream => return stream(id, body, shared).await,
-                    Answer::Collect => {}
+                    ApiAnswer::Stream => return stream(id, body, shared).await,
+                    ApiAnswer::Collect => {}
                     refusal => return Ok(refusal.into_response()),
                 }
             }
@@ -169,11 +169,13 @@ enum Mode {
     Streaming,
 }
 
-fn mode(headers: &HeaderMap) -> Result<Mode, Answer> {
+fn mode(headers: &HeaderMap) -> Result<Mode, ApiAnswer> {
     match text(headers, RESPONSE_MODE).as_str() {
         "" => Ok(Mode::Buffered),
         mode if mode.eq_ignore_ascii_case("streaming") => Ok(Mode::Streaming),
-        _ => Err(Answer::bad_request("InvalidFunctionResponseMode", "Invalid Lambda-Runtime-Function-Response-Mode")),
+        _ => {
+            Err(ApiAnswer::bad_request("InvalidFunctionResponseMode", "Invalid Lambda-Runtime-Function-Response-Mode"))
+        }
     }
 }
 
@@ -185,7 +187,7 @@ async fn stream(id: &str, mut body: Incoming, shared: &Shared) -> Result<Respons
             Ok(Ok(data)) => {
                 let request = RuntimeRequest::Chunk { request_id: id.to_owned(), data };
                 match ask(shared, runtime(request)).await? {
-                    Answer::Stream => {}
+                    ApiAnswer::Stream => {}
                     refusal => return Ok(finish(refusal, body::discard(body).await)),
                 }
             }
@@ -212,7 +214,7 @@ fn runtime(request: RuntimeRequest) -> ApiRequest {
 }
 
 /// Shapes the answer, and hangs up where the request was not read to its end.
-fn finish(answer: Answer, keep_alive: bool) -> Response<Full<Bytes>> {
+fn finish(answer: ApiAnswer, keep_alive: bool) -> Response<Full<Bytes>> {
     let mut response = answer.into_response();
     if !keep_alive {
         response.headers_mut().insert(hyper::header::CONNECTION, answer::CLOSE);

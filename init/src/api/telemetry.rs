@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde::Deserialize;
 
-use super::answer::{self, Answer};
+use super::answer::{self, ApiAnswer};
 use super::body::{self, Collected};
 use super::{ApiRequest, Gone, Shared, ask, extensions};
 use crate::telemetry::{Buffering, Destination, Stream, Subscription};
@@ -81,7 +81,7 @@ pub(super) async fn serve(
             let request = ApiRequest::Subscribe(SubscribeRequest { id, subscription });
             Ok(ask(shared, request).await?.into_response())
         }
-        Err(message) => Ok(Answer::bad_request("ValidationError", &message).into_response()),
+        Err(message) => Ok(ApiAnswer::bad_request("ValidationError", &message).into_response()),
     }
 }
 

@@ -5,11 +5,11 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{Supervisor, now_ms};
-use crate::api::{Answer, ExtensionRequest, SubscribeRequest};
+use crate::api::{ApiAnswer, ExtensionRequest, SubscribeRequest};
 use crate::extensions::{Extension, LIMIT, Refusal, Refused, State};
 
 impl Supervisor {
-    pub(super) async fn on_extension_call(&mut self, request: ExtensionRequest, reply: oneshot::Sender<Answer>) {
+    pub(super) async fn on_extension_call(&mut self, request: ExtensionRequest, reply: oneshot::Sender<ApiAnswer>) {
         match request {
             ExtensionRequest::Register { name, events, account } => {
                 let answer = self.register(&name, &events, account);
@@ -25,9 +25,9 @@ impl Supervisor {
         }
     }
 
-    fn register(&mut self, name: &str, events: &[String], account: bool) -> Answer {
+    fn register(&mut self, name: &str, events: &[String], account: bool) -> ApiAnswer {
         let (Some(start), Some(run)) = (&self.start, &mut self.run) else {
-            return Answer::forbidden("Extension.RegistrationClosed", "Extension registration closed already");
+            return ApiAnswer::forbidden("Extension.RegistrationClosed", "Extension registration closed already");
         };
         match run.extensions.register(name, events, run.initialised) {
             Ok(id) => {
@@ -40,14 +40,14 @@ impl Supervisor {
                 if account {
                     body["accountId"] = function.account_id.as_str().into();
                 }
-                Answer::Registered { id, body: body.to_string() }
+                ApiAnswer::Registered { id, body: body.to_string() }
             }
             Err(refused) => refusal(&refused, events),
         }
     }
 
     /// An extension is done with its event, and asks for the next one.
-    async fn on_extension_next(&mut self, id: &str, reply: oneshot::Sender<Answer>) {
+    async fn on_extension_next(&mut self, id: &str, reply: oneshot::Sender<ApiAnswer>) {
         let shutting = self.is_telling_shutdown();
         let shutdown = shutting.then(|| self.shutdown_event());
         let Some(extension) = self.run.as_mut().and_then(|run| run.extensions.find(id)) else {
@@ -81,15 +81,15 @@ impl Supervisor {
         id: &str,
         init: bool,
         error_type: Option<String>,
-        reply: oneshot::Sender<Answer>,
+        reply: oneshot::Sender<ApiAnswer>,
     ) {
         let Some(error_type) = error_type else {
             let header = "Lambda-Extension-Function-Error-Type not found";
-            let _ = reply.send(Answer::forbidden("Extension.MissingHeader", header));
+            let _ = reply.send(ApiAnswer::forbidden("Extension.MissingHeader", header));
             return;
         };
         let Some(extension) = self.run.as_mut().and_then(|run| run.extensions.find(id)) else {
-            let _ = reply.send(Answer::forbidden(UNKNOWN, "Unknown Lambda-Extension-Identifier"));
+            let _ = reply.send(ApiAnswer::forbidden(UNKNOWN, "Unknown Lambda-Extension-Identifier"));
             return;
         };
         let may = match (init, &extension.state) {
@@ -104,14 +104,14 @@ impl Supervisor {
         let again = extension.error_type.is_some();
         extension.state = state;
         extension.error_type = Some(error_type.clone());
-        let _ = reply.send(Answer::Accepted);
+        let _ = reply.send(ApiAnswer::Accepted);
         if !again && self.ending.is_none() {
             self.extension_failed(&format!("Extension.{name}"), error_type).await;
         }
     }
 
     /// An extension subscribes to telemetry, which it may in the init phase.
-    pub(super) fn on_subscribe(&mut self, request: SubscribeRequest, reply: oneshot::Sender<Answer>) {
+    pub(super) fn on_subscribe(&mut self, request: SubscribeRequest, reply: oneshot::Sender<ApiAnswer>) {
         let SubscribeRequest { id, subscription } = request;
         let Some(extension) = self.run.as_mut().and_then(|run| run.extensions.find(&id)) else {
             let _ = reply.send(unknown(&id));
@@ -121,13 +121,13 @@ impl Supervisor {
         if !self.telemetry.is_open() {
             let (kind, api) = if subscription.logs_api { ("Logs", "Logs") } else { ("Telemetry", "Telemetry") };
             let message = format!("{api} API subscription is closed already");
-            let _ = reply.send(Answer::forbidden(&format!("{kind}.SubscriptionClosed"), &message));
+            let _ = reply.send(ApiAnswer::forbidden(&format!("{kind}.SubscriptionClosed"), &message));
             return;
         }
 
         let event = platform::subscription(now_ms(), subscription.logs_api, &name, &subscription.types());
         self.telemetry.subscribe(subscription);
-        let _ = reply.send(Answer::Subscribed);
+        let _ = reply.send(ApiAnswer::Subscribed);
         self.tell(&event);
     }
 }
@@ -135,13 +135,13 @@ impl Supervisor {
 /// The type of an error of an identifier that nobody has.
 const UNKNOWN: &str = "Extension.UnknownExtensionIdentifier";
 
-fn unknown(id: &str) -> Answer {
-    Answer::forbidden(UNKNOWN, &format!("Unknown extension {id}"))
+fn unknown(id: &str) -> ApiAnswer {
+    ApiAnswer::forbidden(UNKNOWN, &format!("Unknown extension {id}"))
 }
 
-fn wrong_state(extension: &Extension, to: &str, who: &str) -> Answer {
+fn wrong_state(extension: &Extension, to: &str, who: &str) -> ApiAnswer {
     let from = extension.state.name();
-    Answer::forbidden(
+    ApiAnswer::forbidden(
         "Extension.InvalidExtensionState",
         &format!(
             "State transition from {from} to {to} failed for extension {who}. Error: State transition is not allowed"
@@ -149,25 +149,26 @@ fn wrong_state(extension: &Extension, to: &str, who: &str) -> Answer {
     )
 }
 
-fn refusal(refused: &Refused<'_>, events: &[String]) -> Answer {
+fn refusal(refused: &Refused<'_>, events: &[String]) -> ApiAnswer {
     let event = |bad: fn(&&String) -> bool| events.iter().find(bad).map_or("", String::as_str).to_owned();
     match refused {
         Refused::State(extension) => wrong_state(extension, "Registered", &extension.name),
-        Refused::Why(Refusal::ShutdownOfInternal) => {
-            Answer::forbidden("Extension.InvalidEventType", "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension")
-        }
-        Refused::Why(Refusal::UnknownEvent) => Answer::forbidden(
+        Refused::Why(Refusal::ShutdownOfInternal) => ApiAnswer::forbidden(
+            "Extension.InvalidEventType",
+            "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension",
+        ),
+        Refused::Why(Refusal::UnknownEvent) => ApiAnswer::forbidden(
             "Extension.InvalidEventType",
             &format!("{}: InvalidEventType", event(|name| !["INVOKE", "SHUTDOWN"].contains(&name.as_str()))),
         ),
         Refused::Why(Refusal::Closed) => {
-            Answer::forbidden("Extension.RegistrationClosed", "Extension registration closed already")
+            ApiAnswer::forbidden("Extension.RegistrationClosed", "Extension registration closed already")
         }
         Refused::Why(Refusal::NameTaken) => {
-            Answer::forbidden("Extension.InvalidExtensionState", "Extension with this name already registered")
+            ApiAnswer::forbidden("Extension.InvalidExtensionState", "Extension with this name already registered")
         }
         Refused::Why(Refusal::TooMany) => {
-            Answer::forbidden("Extension.TooManyExtensions", &format!("Extension limit ({LIMIT}) reached"))
+            ApiAnswer::forbidden("Extension.TooManyExtensions", &format!("Extension limit ({LIMIT}) reached"))
         }
     }
 }

@@ -8,7 +8,7 @@ use larder_init::platform::{self, Phase, Status};
 use tokio::time::Instant;
 
 use super::{FAR, Run, Stage, Supervisor, microseconds, now_ms};
-use crate::api::{Answer, ApiServer, Door};
+use crate::api::{ApiAnswer, ApiServer, Door};
 use crate::extensions::Extensions;
 use crate::guard::Guard;
 use crate::lines::Lines;
@@ -188,7 +188,7 @@ impl Supervisor {
         run.stage = Stage::Restoring(Instant::now());
 
         // A runtime that hung up is found out by the deadline.
-        let _ = reply.send(Answer::Restored);
+        let _ = reply.send(ApiAnswer::Restored);
         self.start_timeout();
         self.tell(&platform::restore_start(now_ms(), &self.facts()));
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::end::Reason;
 use super::init_phase::status_of;
 use super::{FAR, Run, Stage, Supervisor, microseconds, now_ms};
-use crate::api::{Answer, Event};
+use crate::api::{ApiAnswer, Event};
 
 /// The invocation that the server waits for.
 pub(super) struct Invocation {
@@ -71,7 +71,7 @@ impl Supervisor {
         let event = Event { invoke: invocation.invoke.clone(), deadline_ms };
 
         // Where the client gave up, the event waits for its next call.
-        if reply.send(Answer::Event(Box::new(event))).is_ok() && invocation.handed.is_none() {
+        if reply.send(ApiAnswer::Event(Box::new(event))).is_ok() && invocation.handed.is_none() {
             invocation.handed = Some(Instant::now());
             self.tell_invoke(deadline_ms);
         }
@@ -210,7 +210,7 @@ impl Supervisor {
     }
 
     /// Takes a part of a streamed response; the next one is asked for when the link has room.
-    pub(super) fn on_chunk(&mut self, request_id: &str, data: Bytes, reply: oneshot::Sender<Answer>) {
+    pub(super) fn on_chunk(&mut self, request_id: &str, data: Bytes, reply: oneshot::Sender<ApiAnswer>) {
         let limit = self.start.as_ref().map_or(0, |start| start.max_stream_bytes);
         let Some(invocation) = self.handed_to(request_id) else {
             let _ = reply.send(self.not_running(request_id, "InvocationResponse"));
@@ -220,7 +220,7 @@ impl Supervisor {
         let bytes = invocation.streamed;
 
         if bytes > limit {
-            let _ = reply.send(Answer::TooLarge { limit });
+            let _ = reply.send(ApiAnswer::TooLarge { limit });
             return self.answered(Outcome::TooLarge { bytes });
         }
 
@@ -234,7 +234,7 @@ impl Supervisor {
         if self.link.has_chunk_room()
             && let Some(reply) = self.waiting_chunk.take()
         {
-            let _ = reply.send(Answer::Stream);
+            let _ = reply.send(ApiAnswer::Stream);
         }
     }
 }

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use self::end::Ending;
 use self::invocation::Invocation;
 use self::reload::Changes;
-use crate::api::{Answer, ApiServer, Call};
+use crate::api::{ApiAnswer, ApiServer, Call};
 use crate::extensions::Extensions;
 use crate::lines::Lines;
 use crate::memory::MemoryPeak;
@@ -98,11 +98,11 @@ enum Stage {
     /// It has not asked for an event yet.
     Starting,
     /// It waits to be told of the restore of its snapshot.
-    Checkpointed(oneshot::Sender<Answer>),
+    Checkpointed(oneshot::Sender<ApiAnswer>),
     /// It runs its hooks after the restore, since then.
     Restoring(Instant),
     /// It waits for an event.
-    Waiting(oneshot::Sender<Answer>),
+    Waiting(oneshot::Sender<ApiAnswer>),
     /// It has an event, or has not come back for the next one.
     Working,
 }
@@ -136,7 +136,7 @@ pub struct Supervisor {
     /// Extensions are being told of the end.
     ending: Option<Ending>,
     /// A chunk that waits for room on the link.
-    waiting_chunk: Option<oneshot::Sender<Answer>>,
+    waiting_chunk: Option<oneshot::Sender<ApiAnswer>>,
     /// When the memory of the processes is looked at next.
     memory_look: Option<Instant>,
     /// When the processes are to be stopped, while nothing happens.

@@ -8,7 +8,7 @@ use super::end::Reason;
 use super::init_phase::status_of;
 use super::invocation::Invocation;
 use super::{Stage, Supervisor, now_ms};
-use crate::api::{Answer, ApiRequest, Call, Posted, RuntimeRequest};
+use crate::api::{ApiAnswer, ApiRequest, Call, Posted, RuntimeRequest};
 
 impl Supervisor {
     /// Decides on a call.
@@ -24,7 +24,7 @@ impl Supervisor {
         }
     }
 
-    async fn on_runtime_call(&mut self, request: RuntimeRequest, reply: oneshot::Sender<Answer>) {
+    async fn on_runtime_call(&mut self, request: RuntimeRequest, reply: oneshot::Sender<ApiAnswer>) {
         match request {
             RuntimeRequest::Next => self.on_next(reply).await,
             RuntimeRequest::Result { request_id, posted } => {
@@ -37,8 +37,8 @@ impl Supervisor {
             RuntimeRequest::Stream { request_id } => {
                 let streams = self.handed_to(&request_id).map(|invocation| invocation.invoke.streams);
                 let answer = match streams {
-                    Some(true) => Answer::Stream,
-                    Some(false) => Answer::Collect,
+                    Some(true) => ApiAnswer::Stream,
+                    Some(false) => ApiAnswer::Collect,
                     None => self.not_running(&request_id, "InvocationResponse"),
                 };
                 let _ = reply.send(answer);
@@ -49,7 +49,7 @@ impl Supervisor {
 
     /// The runtime asks for an event: the pending one, or again the one it has (its connection may
     /// have broken), or the next to come.
-    async fn on_next(&mut self, reply: oneshot::Sender<Answer>) {
+    async fn on_next(&mut self, reply: oneshot::Sender<ApiAnswer>) {
         let Some(run) = &mut self.run else {
             return;
         };
@@ -65,12 +65,12 @@ impl Supervisor {
     }
 
     /// The runtime is initialised and could be put into a snapshot: the next event restores it.
-    async fn on_restore_next(&mut self, reply: oneshot::Sender<Answer>) {
+    async fn on_restore_next(&mut self, reply: oneshot::Sender<ApiAnswer>) {
         let Some(run) = &mut self.run else {
             return;
         };
         if !matches!(run.stage, Stage::Starting | Stage::Checkpointed(_)) {
-            let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "RuntimeRestoreReady" });
+            let _ = reply.send(ApiAnswer::InvalidState { from: self.state_name(), to: "RuntimeRestoreReady" });
             return;
         }
 
@@ -80,9 +80,9 @@ impl Supervisor {
     }
 
     /// A hook failed after the restore: the invocation fails with its error.
-    async fn on_restore_error(&mut self, posted: Posted, reply: oneshot::Sender<Answer>) {
+    async fn on_restore_error(&mut self, posted: Posted, reply: oneshot::Sender<ApiAnswer>) {
         if !matches!(self.run.as_ref().map(|run| &run.stage), Some(Stage::Restoring(_))) {
-            let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "RuntimeRestoreError" });
+            let _ = reply.send(ApiAnswer::InvalidState { from: self.state_name(), to: "RuntimeRestoreError" });
             return;
         }
         let _ = reply.send(answer_to(&posted, self.result_limit()));
@@ -93,7 +93,7 @@ impl Supervisor {
     }
 
     /// The runtime answers an event. What it wrote before is sent before.
-    fn on_result(&mut self, request_id: &str, posted: Posted, reply: oneshot::Sender<Answer>) {
+    fn on_result(&mut self, request_id: &str, posted: Posted, reply: oneshot::Sender<ApiAnswer>) {
         let answer = if self.handed_to(request_id).is_some() {
             self.drain_output();
             let answer = answer_to(&posted, self.result_limit());
@@ -113,21 +113,21 @@ impl Supervisor {
     }
 
     /// Why an answer is not taken.
-    pub(super) fn not_running(&self, request_id: &str, to: &'static str) -> Answer {
+    pub(super) fn not_running(&self, request_id: &str, to: &'static str) -> ApiAnswer {
         let answered = self.invocation.as_ref().filter(|invocation| invocation.answered);
         let last = answered.map_or(self.last_request_id.as_str(), |invocation| &invocation.invoke.request_id);
         if !request_id.is_empty() && request_id == last {
-            Answer::InvalidState { from: self.state_name(), to }
+            ApiAnswer::InvalidState { from: self.state_name(), to }
         } else {
-            Answer::InvalidRequestId
+            ApiAnswer::InvalidRequestId
         }
     }
 
     /// The runtime cannot begin; it may say so until its first `/next`.
-    async fn on_init_error(&mut self, posted: Posted, reply: oneshot::Sender<Answer>) {
+    async fn on_init_error(&mut self, posted: Posted, reply: oneshot::Sender<ApiAnswer>) {
         let starting = matches!(self.run.as_ref().map(|run| &run.stage), Some(Stage::Starting));
         if !starting {
-            let _ = reply.send(Answer::InvalidState { from: self.state_name(), to: "InitError" });
+            let _ = reply.send(ApiAnswer::InvalidState { from: self.state_name(), to: "InitError" });
             return;
         }
         let _ = reply.send(answer_to(&posted, self.result_limit()));
@@ -152,10 +152,10 @@ impl Supervisor {
 }
 
 /// What the runtime hears of its result.
-fn answer_to(posted: &Posted, limit: u64) -> Answer {
+fn answer_to(posted: &Posted, limit: u64) -> ApiAnswer {
     match posted {
-        Posted::Response(_) | Posted::Streamed | Posted::Error { .. } => Answer::Accepted,
-        Posted::TooLarge { .. } => Answer::TooLarge { limit },
+        Posted::Response(_) | Posted::Streamed | Posted::Error { .. } => ApiAnswer::Accepted,
+        Posted::TooLarge { .. } => ApiAnswer::TooLarge { limit },
     }
 }
 

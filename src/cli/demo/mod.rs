@@ -29,16 +29,16 @@ const ACTIVE: Duration = Duration::from_secs(600);
 /// After this it is said what takes so long.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 
-/// Options of `larder demo`.
+/// DemoOptions of `larder demo`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub struct DemoOptions {
     /// What runs the function; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     executor: ExecutorChoice,
 }
 
 /// Runs the demo; its end is the process's.
-pub async fn run(options: Options) -> ExitCode {
+pub async fn run(options: DemoOptions) -> ExitCode {
     let closed = std::fs::Permissions::from_mode(0o700);
     let folder = match tempfile::Builder::new().prefix("larder-demo-").permissions(closed).tempdir() {
         Ok(folder) => folder,
@@ -71,7 +71,7 @@ fn failed(error: &str, log: &str) -> ExitCode {
 
 /// The demo itself.
 async fn steps(
-    options: &Options,
+    options: &DemoOptions,
     folder: &std::path::Path,
     server: &mut Option<ServerProcess>,
     show: &mut Show,

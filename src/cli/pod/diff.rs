@@ -9,9 +9,9 @@ use crate::cli::terminal::{pretty, print};
 use crate::desk::history;
 use crate::ledger::difference::Secrets;
 
-/// Options of `larder pod diff`.
+/// PodDiffOptions of `larder pod diff`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct PodDiffOptions {
     /// One pod: a file, NAME[:VERSION] of the pod library, or a remote
     from: String,
     /// The other
@@ -21,7 +21,7 @@ pub struct Options {
 }
 
 /// Shows what differs.
-pub async fn run(options: &Options) -> Result<(), CliError> {
+pub async fn run(options: &PodDiffOptions) -> Result<(), CliError> {
     let from = options.reading.open(&options.from).await?;
     let to = options.reading.open(&options.to).await?;
     let difference = history::differences(from.state().into(), to.state().into(), Secrets::Masked)?.whole()?;

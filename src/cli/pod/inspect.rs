@@ -9,9 +9,9 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::inspected;
 use crate::model::time::Timestamp;
 
-/// Options of `larder pod inspect` and `larder pod verify`.
+/// InspectOptions of `larder pod inspect` and `larder pod verify`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct InspectOptions {
     /// The file, NAME[:VERSION] of the pod library, or a remote
     source: String,
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 /// Shows what a pod holds.
-pub async fn inspect(options: &Options) -> Result<(), CliError> {
+pub async fn inspect(options: &InspectOptions) -> Result<(), CliError> {
     let pod = options.reading.open(&options.source).await?;
     if options.reading.json {
         print(&pretty(&inspected(&pod)));
@@ -42,7 +42,7 @@ pub async fn inspect(options: &Options) -> Result<(), CliError> {
 }
 
 /// Reads all of a pod, and says that it is whole.
-pub async fn verify(options: &Options) -> Result<(), CliError> {
+pub async fn verify(options: &InspectOptions) -> Result<(), CliError> {
     let pod = options.reading.open(&options.source).await?;
     let parts = pod.manifest.parts.len();
     let resources = pod.resources.len();

@@ -15,9 +15,9 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, LoadQuery, LoadedPod};
 use crate::pods::location::Location;
 
-/// Options of `larder pod load`.
+/// LoadOptions of `larder pod load`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct LoadOptions {
     /// The file to read, NAME[:VERSION] of the pod library, or a remote
     source: String,
     /// How it meets what is there: overwrite, account-region, service or resource
@@ -46,8 +46,8 @@ pub struct Options {
 }
 
 /// Loads, and says what that changed.
-pub async fn run(options: Options) -> Result<(), CliError> {
-    let Options { source, merge, trust, dry_run, rename, account, region, reading, to } = options;
+pub async fn run(options: LoadOptions) -> Result<(), CliError> {
+    let LoadOptions { source, merge, trust, dry_run, rename, account, region, reading, to } = options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
     let file = reading.bring(&location).await?;

@@ -25,15 +25,15 @@ use crate::pods::read::{self, Pod};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Save the state, or a part of it, as one file
-    Save(save::Options),
+    Save(save::SaveOptions),
     /// Load a pod, by one change that can be rewound
-    Load(load::Options),
+    Load(load::LoadOptions),
     /// Show what a pod holds
-    Inspect(inspect::Options),
+    Inspect(inspect::InspectOptions),
     /// Check every byte of a pod
-    Verify(inspect::Options),
+    Verify(inspect::InspectOptions),
     /// Show what differs between two pods
-    Diff(diff::Options),
+    Diff(diff::PodDiffOptions),
     /// List the pods of the library
     List(library::List),
     /// List the versions of a pod of the library
@@ -41,9 +41,9 @@ pub enum Command {
     /// Delete a pod of the library, or one version of it
     Delete(library::Delete),
     /// Send a pod of the library to a remote
-    Push(push::Options),
+    Push(push::PushOptions),
     /// Bring a pod from a remote into the library
-    Pull(pull::Options),
+    Pull(pull::PullOptions),
 }
 
 /// Runs one of them.

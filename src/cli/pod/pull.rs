@@ -8,9 +8,9 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
-/// Options of `larder pod pull`.
+/// PullOptions of `larder pod pull`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct PullOptions {
     /// Where from: s3://, gs://, az://, oci:// or a folder, with the pod's name there; without a version
     /// its newest
     #[arg(value_name = "REMOTE")]
@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 /// Pulls, and says what it did.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: PullOptions) -> Result<(), CliError> {
     let address = Address::parse(&options.remote).map_err(|error| error.to_string())?;
     let library = options.library.folder()?;
     let name = options.name.unwrap_or_else(|| address.name().to_owned());

@@ -8,9 +8,9 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
-/// Options of `larder pod push`.
+/// PushOptions of `larder pod push`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct PushOptions {
     /// Pod of the library; without a version its newest
     #[arg(value_name = "NAME[:VERSION]")]
     pod: String,
@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 /// Pushes, and says what it did.
-pub async fn run(options: Options) -> Result<(), CliError> {
+pub async fn run(options: PushOptions) -> Result<(), CliError> {
     let address = Address::parse(&options.remote).map_err(|error| error.to_string())?;
     let library = options.library.folder()?;
     let (name, version) = transfers::pod_of(&library, &options.pod)?;

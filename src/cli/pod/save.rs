@@ -14,9 +14,9 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, SaveRequest, SavedPod, Suspect, TakenAlong};
 use crate::pods::location::Location;
 
-/// Options of `larder pod save`.
+/// SaveOptions of `larder pod save`.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct SaveOptions {
     /// The file to write (a path with a `/`, or that ends in .pod), a name in the pod library, or a remote
     target: String,
     /// What you want to say of it
@@ -46,8 +46,8 @@ pub struct Options {
 }
 
 /// Saves, and says where and what.
-pub async fn run(options: Options) -> Result<(), CliError> {
-    let Options { target, message, only, at, with_history, redact, seal, json, library, to } = options;
+pub async fn run(options: SaveOptions) -> Result<(), CliError> {
+    let SaveOptions { target, message, only, at, with_history, redact, seal, json, library, to } = options;
     let request = SaveRequest { message, at, only, with_history, redact };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;

@@ -132,12 +132,13 @@ async fn create(services: &Services, mut call: Call) -> Answer {
             .collect(),
     };
     let committed = services.commit(IamCommand::CreateRole(Box::new(create)), call.origin(), None).await;
-    let committed = committed
-        .map_err(|error| if error.code == ErrorCode::EntityAlreadyExists { taken(&role.name) } else { error })?;
+    let committed = committed.map_err(|error| {
+        if error.code == ErrorCode::EntityAlreadyExists { already_exists(&role.name) } else { error }
+    })?;
     call.answer(&RoleShown::created(existing(&committed.state, call.account(), &role.name)?))
 }
 
-fn taken(name: &str) -> ApiError {
+fn already_exists(name: &str) -> ApiError {
     let message = format!("Service role name {name} has been taken in this account, please try a different suffix.");
     ApiError::new(ErrorCode::InvalidInput, message)
 }

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::asked;
 use super::function_request::CodeSource;
+use super::neighbours;
 use crate::blobs::package::PackageError;
 use crate::blobs::{BlobError, BlobStore, package};
 use crate::ledger::Attachment;
@@ -133,7 +133,7 @@ const ZIP_OVERHEAD: u64 = 16 * 1024 * 1024;
 /// # Errors
 /// AWS's text for an object that cannot be had; without an endpoint for S3 the option that gives one.
 pub async fn fetch(services: &Services, call: &Call, object: &Object) -> Result<Bytes, ApiError> {
-    let signer = asked::signer(call);
+    let signer = neighbours::signer(call);
     // A zip that is larger than what it may hold cannot be one that is accepted.
     let limit = services.limits.code_size_unzipped + ZIP_OVERHEAD;
     let read = services.upstream.object(object, &signer, limit).await;

@@ -10,7 +10,7 @@ use super::configuration::{FunctionConfiguration, Shown};
 use super::function_modes::publication;
 use super::function_request::{CodeRequest, ConfigurationRequest, CreateRequest};
 use super::layers::check_size;
-use super::{asked, code, layers};
+use super::{code, layers, neighbours};
 use crate::ledger::Committed;
 use crate::model::error::ApiError;
 use crate::model::functions::command::{
@@ -66,7 +66,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let code_signing_config = request.code_signing_config_arn.clone();
     let (mut config, source) = request.into_config(&key)?;
     if let Some(vpc) = &mut config.vpc {
-        asked::locate(services, &call, vpc).await?;
+        neighbours::locate(services, &call, vpc).await?;
     }
     let Package { code, attachment, signed } = code::take(services, &call, source).await?;
     let layers: Vec<String> = config.layers.iter().map(|layer| layer.arn.clone()).collect();
@@ -131,7 +131,7 @@ pub async fn update_configuration(services: &Services, mut call: Call) -> Answer
     let revision = request.revision_id.clone();
     let mut patch = request.into_patch();
     if let Some(vpc) = &mut patch.vpc {
-        asked::locate(services, &call, vpc).await?;
+        neighbours::locate(services, &call, vpc).await?;
     }
     let code = services.ledger.state().function(&key).map(|function| function.latest.code.clone());
 

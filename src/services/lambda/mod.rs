@@ -2,7 +2,6 @@
 
 pub mod account;
 pub mod aliases;
-mod asked;
 pub mod capacity_providers;
 pub mod code;
 pub mod code_signing;
@@ -17,6 +16,7 @@ pub mod function_settings;
 pub mod functions;
 pub mod invocations;
 pub mod layers;
+mod neighbours;
 mod paging;
 pub mod policies;
 pub mod resource_policies;

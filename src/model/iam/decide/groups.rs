@@ -18,7 +18,7 @@ use crate::model::state::State;
 pub fn create(state: &State, named: &Named, path: &str, stamp: &Stamp) -> Result<Decision, ApiError> {
     let key = named.key();
     if state.iam_groups.contains_key(&key) {
-        return Err(taken(&named.name));
+        return Err(already_exists(&named.name));
     }
     let group = Group {
         key,
@@ -55,7 +55,7 @@ pub fn change(state: &State, named: &Named, change: &GroupChange) -> Result<Deci
 fn rename(state: &State, group: &mut Group, name: &str) -> Result<(), ApiError> {
     let key = EntityKey::new(&group.key.account, name);
     if key != group.key && state.iam_groups.contains_key(&key) {
-        return Err(taken(name));
+        return Err(already_exists(name));
     }
     group.key = key;
     name.clone_into(&mut group.name);
@@ -90,7 +90,7 @@ pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
     Ok(IamEvent::GroupDeleted { key: group.key.clone() }.into())
 }
 
-fn taken(name: &str) -> ApiError {
+fn already_exists(name: &str) -> ApiError {
     exists(format!("Group with name {name} already exists."))
 }
 

@@ -25,7 +25,7 @@ const MAX_GROUPS: usize = 10;
 pub fn create(state: &State, create: &CreateUser, stamp: &Stamp) -> Result<Decision, ApiError> {
     let key = create.user.key();
     if state.iam_users.contains_key(&key) {
-        return Err(taken(&create.user.name));
+        return Err(already_exists(&create.user.name));
     }
     let boundary = bounding(state, &key.account, create.boundary.as_deref())?;
     let user = User {
@@ -106,7 +106,7 @@ fn apply(state: &State, user: &mut User, change: &UserChange, stamp: &Stamp) -> 
 fn rename(state: &State, user: &mut User, name: &str) -> Result<(), ApiError> {
     let key = EntityKey::new(&user.key.account, name);
     if key != user.key && state.iam_users.contains_key(&key) {
-        return Err(taken(name));
+        return Err(already_exists(name));
     }
     user.key = key;
     name.clone_into(&mut user.name);
@@ -153,7 +153,7 @@ pub fn delete(state: &State, named: &Named) -> Result<Decision, ApiError> {
     Ok(IamEvent::UserDeleted { key: user.key.clone() }.into())
 }
 
-fn taken(name: &str) -> ApiError {
+fn already_exists(name: &str) -> ApiError {
     exists(format!("User with name {name} already exists."))
 }
 

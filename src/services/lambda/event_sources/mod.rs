@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use request::{CreateRequest, UpdateRequest};
 use response::{MappingConfiguration, MappingList};
 
-use super::asked;
+use super::neighbours;
 use crate::model::error::ApiError;
 use crate::model::event_sources::command::{CreateMapping, EventSourceCommand, UpdateMapping};
 use crate::model::event_sources::decide::event_source_mapping_not_found;
@@ -59,7 +59,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
 
     // On AWS the source is looked for after all that can be told without it.
     services.ledger.preview(&command)?;
-    asked::find_source(services, &call, &source).await?;
+    neighbours::find_source(services, &call, &source).await?;
     let committed = services.commit(command, call.origin(), None).await?;
     let key = MappingKey { scope: call.scope.clone(), id: MappingId::of(&committed.stamp) };
 
