@@ -13,7 +13,7 @@ use crate::desk::answers::Differences;
 use crate::desk::history;
 use crate::model::state::State;
 
-/// DiffOptions of `larder diff`.
+/// Options of `larder diff`.
 #[derive(Debug, Args)]
 pub struct DiffOptions {
     /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs

@@ -15,7 +15,7 @@ use crate::desk::history::LogQuery;
 /// How often `--follow` looks.
 const FOLLOW: Duration = Duration::from_millis(500);
 
-/// LogOptions of `larder log`.
+/// Options of `larder log`.
 #[derive(Debug, Args)]
 pub struct LogOptions {
     /// Only what changed a function; `*` and `?` stand for anything and for one character

@@ -10,7 +10,7 @@ use crate::desk::answers::{Marked, Unmarked};
 use crate::desk::history;
 use crate::model::history::MarkName;
 
-/// MarkOptions of `larder mark`.
+/// Options of `larder mark`.
 #[derive(Debug, Args)]
 pub struct MarkOptions {
     /// The mark's name; one that is taken moves here

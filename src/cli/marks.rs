@@ -8,7 +8,7 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Marks;
 use crate::desk::history;
 
-/// MarksOptions of `larder marks`.
+/// Options of `larder marks`.
 #[derive(Debug, Args)]
 pub struct MarksOptions {
     /// As JSON

@@ -11,7 +11,7 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Rewound;
 use crate::desk::history;
 
-/// RewindOptions of `larder rewind`.
+/// Options of `larder rewind`.
 #[derive(Debug, Args)]
 pub struct RewindOptions {
     /// To a sequence, a time, how long ago, or mark:NAME

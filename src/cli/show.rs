@@ -9,7 +9,7 @@ use super::terminal::{pretty, print};
 use crate::desk::answers::Entry;
 use crate::desk::history;
 
-/// ShowOptions of `larder show`.
+/// Options of `larder show`.
 #[derive(Debug, Args)]
 pub struct ShowOptions {
     /// The event's sequence

@@ -8,7 +8,7 @@ use super::terminal::{plain, pretty, print};
 use crate::desk::answers::Resources;
 use crate::desk::history;
 
-/// StateOptions of `larder state`.
+/// Options of `larder state`.
 #[derive(Debug, Args)]
 pub struct StateOptions {
     /// As it was at a point: a sequence, a time, how long ago, or mark:NAME

@@ -29,7 +29,7 @@ const ACTIVE: Duration = Duration::from_secs(600);
 /// After this it is said what takes so long.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 
-/// DemoOptions of `larder demo`.
+/// Options of `larder demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoOptions {
     /// What runs the function; auto takes Docker where an engine answers, else the sandbox

@@ -9,7 +9,7 @@ use crate::cli::terminal::{pretty, print};
 use crate::desk::history;
 use crate::ledger::difference::Secrets;
 
-/// PodDiffOptions of `larder pod diff`.
+/// Options of `larder pod diff`.
 #[derive(Debug, Args)]
 pub struct PodDiffOptions {
     /// One pod: a file, NAME[:VERSION] of the pod library, or a remote

@@ -9,7 +9,7 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::inspected;
 use crate::model::time::Timestamp;
 
-/// InspectOptions of `larder pod inspect` and `larder pod verify`.
+/// Options of `larder pod inspect` and `larder pod verify`.
 #[derive(Debug, Args)]
 pub struct InspectOptions {
     /// The file, NAME[:VERSION] of the pod library, or a remote

@@ -15,7 +15,7 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, LoadQuery, LoadedPod};
 use crate::pods::location::Location;
 
-/// LoadOptions of `larder pod load`.
+/// Options of `larder pod load`.
 #[derive(Debug, Args)]
 pub struct LoadOptions {
     /// The file to read, NAME[:VERSION] of the pod library, or a remote

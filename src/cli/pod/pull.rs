@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
-/// PullOptions of `larder pod pull`.
+/// Options of `larder pod pull`.
 #[derive(Debug, Args)]
 pub struct PullOptions {
     /// Where from: s3://, gs://, az://, oci:// or a folder, with the pod's name there; without a version

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::pods::remotes::{self, Address};
 
-/// PushOptions of `larder pod push`.
+/// Options of `larder pod push`.
 #[derive(Debug, Args)]
 pub struct PushOptions {
     /// Pod of the library; without a version its newest

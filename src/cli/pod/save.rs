@@ -14,7 +14,7 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, SaveRequest, SavedPod, Suspect, TakenAlong};
 use crate::pods::location::Location;
 
-/// SaveOptions of `larder pod save`.
+/// Options of `larder pod save`.
 #[derive(Debug, Args)]
 pub struct SaveOptions {
     /// The file to write (a path with a `/`, or that ends in .pod), a name in the pod library, or a remote
