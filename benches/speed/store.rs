@@ -20,7 +20,7 @@ use crate::{Outcome, package};
 /// Functions that are on their way to the writer at once.
 const AT_ONCE: usize = 500;
 
-/// LedgerOptions of a store in `folder`. Preparing one need not wait for the disk.
+/// Options of a store in `folder`. Preparing one need not wait for the disk.
 pub fn options(folder: &Path) -> LedgerOptions {
     let durability = Durability::Interval(Duration::from_millis(500));
     LedgerOptions { path: folder.to_owned(), durability, limits: Limits::default() }
