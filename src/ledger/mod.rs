@@ -161,13 +161,20 @@ impl Ledger {
 
     /// Opens as [`Ledger::open`] does, with checkpoints by `policy`.
     pub fn open_with(options: LedgerOptions, policy: CheckpointPolicy) -> Result<Self, LedgerError> {
-        let log = log::Log::open(&options.path, options.durability)?;
+        let model = checkpoint::Folder::open(&options.path.join("checkpoints"))?;
+        // Both take about as long, and need nothing of each other.
+        let (log, newest) = std::thread::scope(|scope| {
+            let newest = scope.spawn(|| model.newest());
+            let log = log::Log::open(&options.path, options.durability);
+            (log, newest.join().unwrap_or(Err(LedgerError::DamagedMeta("the checkpoints cannot be read"))))
+        });
+        let log = log?;
         let checkpoints = machine::Checkpoints {
-            model: checkpoint::Folder::open(&options.path.join("checkpoints"))?,
+            model,
             // In the journal's folder: another journal in its place has its events elsewhere.
             runs: checkpoint::Folder::open(&log.parts().1.folder().join("runs"))?,
         };
-        let (mut log, replayed) = replayed(log, &checkpoints)?;
+        let (mut log, replayed) = replayed(log, &checkpoints, newest?)?;
         log.follow_runs(&replayed.runs, replayed.progress.runs, replayed.runs_since);
         let log_lines = {
             let (right, other) = log.engine();
@@ -407,13 +414,14 @@ fn published<S>(sequence: u64, state: S) -> (writer::Published<S>, watch::Receiv
 fn replayed(
     mut log: log::Log,
     checkpoints: &machine::Checkpoints,
+    newest: Option<State>,
 ) -> Result<(log::Log, replay::Replayed), LedgerError> {
-    let replayed = match replay::latest(&log, checkpoints) {
+    let replayed = match replay::latest(&log, checkpoints, newest) {
         Err(error) if error.is_the_journals() => {
             // The damage says more than why it cannot be mended.
             let mended = log.mend(&error);
             mended.map_err(|why| if matches!(why, LedgerError::LostEvents { .. }) { why } else { error })?;
-            replay::latest(&log, checkpoints)
+            replay::latest(&log, checkpoints, checkpoints.model.newest()?)
         }
         replayed => replayed,
     };

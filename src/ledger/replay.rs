@@ -36,9 +36,8 @@ pub struct Progress {
     pub time: Timestamp,
 }
 
-/// Rebuilds the current states, by one reading of the journal.
-pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerError> {
-    let checkpoint = checkpoints.model.newest()?;
+/// Rebuilds the current states from the newest checkpoint of the model, by one reading of the journal.
+pub fn latest(log: &Log, checkpoints: &Checkpoints, checkpoint: Option<State>) -> Result<Replayed, LedgerError> {
     if let Some(beyond) = checkpoint.as_ref().map(|state| state.sequence).filter(|sequence| *sequence > log.last()) {
         // A checkpoint is written when its events are on disk.
         return Err(LedgerError::LostEvents {
@@ -68,8 +67,7 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints) -> Result<Replayed, LedgerEr
 /// what was done since it was written is not told there.
 fn from(log: &Log, state: State, runs: RunsCheckpoint) -> Result<Option<Replayed>, LedgerError> {
     let RunsCheckpoint { state: runs, segment, .. } = runs;
-    // The newest event's own time, also when a checkpoint covers it.
-    let progress = Progress { model: state.sequence, runs: runs.sequence, time: log.last_time()? };
+    let progress = Progress { model: state.sequence, runs: runs.sequence, time: Timestamp::default() };
     let runs = Arc::unwrap_or_clone(runs);
     let mut replayed = Replayed { state, runs, runs_since: segment, progress };
 
@@ -83,6 +81,10 @@ fn from(log: &Log, state: State, runs: RunsCheckpoint) -> Result<Option<Replayed
     if replayed.state.sequence < last {
         return Err(LedgerError::MissingEvent { expected: replayed.state.sequence + 1, found: last + 1 });
     }
+    if replayed.progress.time == Timestamp::default() {
+        // The newest event is in a segment that was not read.
+        replayed.progress.time = log.last_time()?;
+    }
     Ok(Some(replayed))
 }
 
@@ -90,7 +92,7 @@ impl Replayed {
     /// Takes a record; not if it is cleaned of what the checkpoint does not know.
     fn take(&mut self, record: Record) -> Result<bool, LedgerError> {
         for (sequence, frame) in (record.first..).zip(record.frames) {
-            if sequence <= self.state.sequence {
+            if sequence < self.state.sequence {
                 continue;
             }
             if sequence > self.state.sequence + 1 {
@@ -98,8 +100,10 @@ impl Replayed {
             }
             let recorded = codec::decode(sequence, &frame);
             let recorded = recorded.map_err(|source| LedgerError::DamagedEvent { sequence, source })?;
-            self.state.apply(&recorded.event);
             self.progress.time = recorded.time;
+            if sequence > self.state.sequence {
+                self.state.apply(&recorded.event);
+            }
         }
 
         for frame in record.runs {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +27,9 @@ use crate::model::blob::BlobId;
 use crate::model::uses::BlobUses;
 use crate::runs::RunId;
 use crate::runs::state::Runs;
+
+/// How long a store is open before all of it is read: whoever starts a server waits for its answer.
+const AFTER_START: Duration = Duration::from_secs(1);
 
 /// The thread, which ends with this, at the next segment.
 pub struct Scrubber {
@@ -69,6 +73,8 @@ impl Scrubber {
         let scrub = Scrub { journal: Arc::clone(&journal), files, index, health, stop: Arc::clone(&stop) };
         let run = move || {
             let mut cleaner = Cleaner::new(runs);
+            // A start is over first. What is sealed, or the end, comes before.
+            let _ = woken.recv_timeout(AFTER_START);
             scrub.all(true);
             cleaner.clean(&scrub.files, &scrub.stop);
             while let Ok(()) = woken.recv() {

@@ -54,7 +54,7 @@ pub type Segment = (Name, PathBuf);
 pub fn identity(folder: &Path) -> Result<Option<Identity>, LedgerError> {
     let mut damage = None;
     for (_, path) in segments(folder)?.into_iter().rev() {
-        match sealed::bytes(&path).and_then(|bytes| read_header(&bytes, &path)) {
+        match sealed::header_bytes(&path).and_then(|bytes| read_header(&bytes, &path)) {
             Ok(identity) => return Ok(Some(identity)),
             Err(error @ LedgerError::DamagedJournal { .. }) => damage = damage.or(Some(error)),
             Err(error) => return Err(error),

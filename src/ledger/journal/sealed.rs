@@ -34,7 +34,26 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
     if is_compressed(path) { unpack(path, &bytes) } else { Ok(bytes) }
 }
 
-/// The same of a segment that may be damaged, or gone: then there are none.
+/// The bytes of a segment's header, compressed or not; fewer, where it is shorter.
+pub fn header_bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    let beginning = match disk::read_at(path, 0, segment::HEADER) {
+        // Compressed since the folder was read.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_compressed(path) => {
+            return header_bytes(&compressed_name(path));
+        }
+        read => read.map_err(io_error(path))?,
+    };
+    if !is_compressed(path) {
+        return Ok(beginning);
+    }
+
+    // The newest segment is compressed only where the one behind it was lost: then there is time to unpack it.
+    let mut bytes = bytes_of_compressed(path)?;
+    bytes.truncate(segment::HEADER);
+    Ok(bytes)
+}
+
+/// The bytes of a segment that may be damaged, or gone: then there are none.
 pub fn bytes_there_are(path: &Path) -> Result<Vec<u8>, LedgerError> {
     match bytes(path) {
         Err(error) if error.is_the_systems() => Err(error),
