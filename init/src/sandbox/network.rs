@@ -37,16 +37,23 @@ const BEHIND_LOOPBACK: &str = "/run/systemd/resolve/resolv.conf";
 /// How long a trial waits for the way out.
 const OPENS: Duration = Duration::from_secs(3);
 
-/// How long it must stay open in a trial: a program may open it and fail at what it does next.
-const STAYS: Duration = Duration::from_millis(30);
+/// How often in a row, a millisecond apart, the program must be seen waiting for work in a trial: it may open the way and
+/// fail at what it does next, such as shutting itself in.
+const SEEN_WAITING: u32 = 5;
 
 /// A program that waits to be told whose way out it is; it ends with this process.
-pub struct Waiter(Option<Child>, &'static str);
+pub struct Waiter {
+    program: Option<Child>,
+    kind: &'static str,
+    is_trial: bool,
+}
 
 impl Waiter {
     /// Starts it, if there is to be a way out.
     pub fn start(network: &Network, is_trial: bool) -> Result<Self, Fault> {
-        let Network::Open(WayOut { kind, program }) = network else { return Ok(Self(None, "")) };
+        let Network::Open(WayOut { kind, program }) = network else {
+            return Ok(Self { program: None, kind: "", is_trial });
+        };
         let fault = |error: io::Error| Fault::new("start what waits for the network", error);
         let own = std::env::current_exe().map_err(fault)?;
         let mut command = Command::new(own);
@@ -55,26 +62,26 @@ impl Waiter {
 
         // What it says later is of no interest, and nobody would read it.
         command.stderr(if is_trial { Stdio::piped() } else { Stdio::null() });
-        command.spawn().map(|child| Self(Some(child), kind.word())).map_err(fault)
+        let program = command.spawn().map_err(fault)?;
+        Ok(Self { program: Some(program), kind: kind.word(), is_trial })
     }
 
     /// Waits until the way is open, in a trial: a real start does not wait here.
     pub fn opened(&mut self, child: Pid) -> Result<(), Fault> {
-        let Some(waiter) = &mut self.0 else { return Ok(()) };
+        let Some(waiter) = &mut self.program else { return Ok(()) };
         let start = Instant::now();
-        let mut open_since = None::<Instant>;
-        while !matches!(open_since, Some(since) if since.elapsed() > STAYS) {
-            if open_since.is_none() && way_out::is_open(&child.to_string()) {
-                open_since = Some(Instant::now());
-            }
+        let mut seen_waiting = 0;
+        while seen_waiting < SEEN_WAITING {
+            let is_ready = way_out::is_open(&child.to_string()) && is_waiting(waiter.id());
+            seen_waiting = if is_ready { seen_waiting + 1 } else { 0 };
             if let Ok(Some(status)) = waiter.try_wait() {
                 let mut said = String::new();
                 waiter.stderr.take().map(|mut out| out.read_to_string(&mut said));
                 let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-                return Err(Fault::new("get a network", format!("{} ended with {status}: {last}", self.1)));
+                return Err(Fault::new("get a network", format!("{} ended with {status}: {last}", self.kind)));
             }
             if start.elapsed() > OPENS {
-                return Err(Fault::new("get a network", format!("{} opens none", self.1)));
+                return Err(Fault::new("get a network", format!("{} opens none", self.kind)));
             }
             sleep(Duration::from_millis(1));
         }
@@ -84,18 +91,27 @@ impl Waiter {
 
     /// Tells it whose network it is.
     pub fn open(&mut self, child: Pid) -> Result<(), Fault> {
-        let Some(wire) = self.0.as_mut().and_then(|waiter| waiter.stdin.as_mut()) else { return Ok(()) };
+        let Some(wire) = self.program.as_mut().and_then(|waiter| waiter.stdin.as_mut()) else { return Ok(()) };
         writeln!(wire, "{child}").map_err(|error| Fault::new("open the way out of the network", error))
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(waiter) = &mut self.0 {
-            let _ = waiter.kill();
+        let Some(waiter) = &mut self.program else { return };
+        let _ = waiter.kill();
+        // The kernel takes its time to take the network down, for which a start need not wait: the trial ends here, and
+        // its parent or the machine's first process takes note of the program's end.
+        if !self.is_trial {
             let _ = waiter.wait();
         }
     }
+}
+
+/// Whether a process sleeps, by the kernel's word for it: what follows the name of the program, which is in brackets.
+fn is_waiting(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
 }
 
 /// The waiter's life: `arguments` are the kind of program and its path. Returns only what went wrong.
