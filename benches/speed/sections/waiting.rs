@@ -1,7 +1,7 @@
 //! Events that wait: how soon one is on disk, how fast many are taken, and what they cost in memory and at the start.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use larder::ledger::{Durability, Ledger, LedgerOptions};
@@ -18,6 +18,9 @@ const SEQUENTIAL: usize = 1000;
 
 /// Events that are on their way to the writer at once.
 const AT_ONCE: usize = 500;
+
+/// How long the engine of a store that was just closed may hold its files.
+const LET_GO: Duration = Duration::from_secs(10);
 
 /// Bytes of a payload.
 const PAYLOAD: usize = 500;
@@ -45,9 +48,28 @@ pub fn run(context: &Context) -> Outcome {
     ledger.close()?;
     drop(ledger);
 
-    let opened = Samples::of(3, |_| Ok(Ledger::open(options.clone())?.close()?))?;
-    Row::median(format!("opening the store, {} events wait", context.calls), &opened).print();
+    let opened: Outcome<Vec<_>> = (0..3).map(|_| opening(&options)).collect();
+    Row::median(format!("opening the store, {} events wait", context.calls), &Samples::new(opened?)).print();
     Ok(())
+}
+
+/// How long a store takes to open, once the engine of the one before has let its files go.
+fn opening(options: &LedgerOptions) -> Outcome<Duration> {
+    let patience = Instant::now();
+    loop {
+        let began = Instant::now();
+        match Ledger::open(options.clone()) {
+            Err(error) if error.is_held() && patience.elapsed() < LET_GO => {
+                std::thread::sleep(Duration::from_millis(50))
+            }
+            opened => {
+                let ledger = opened?;
+                let took = began.elapsed();
+                ledger.close()?;
+                return Ok(took);
+            }
+        }
+    }
 }
 
 async fn accept(ledger: &Ledger, number: usize) -> Outcome {
