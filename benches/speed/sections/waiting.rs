@@ -60,7 +60,7 @@ fn opening(options: &LedgerOptions) -> Outcome<Duration> {
         let began = Instant::now();
         match Ledger::open(options.clone()) {
             Err(error) if error.is_held() && patience.elapsed() < LET_GO => {
-                std::thread::sleep(Duration::from_millis(50))
+                std::thread::sleep(Duration::from_millis(50));
             }
             opened => {
                 let ledger = opened?;
