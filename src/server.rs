@@ -3,7 +3,6 @@
 mod doors;
 mod error;
 mod executors;
-mod functions;
 mod hot_reload;
 mod pods;
 mod tidy;
@@ -17,11 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Path as PathParam, Request, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
-use axum::routing::get;
-use axum::{Extension, Router};
 use doors::Doors;
 pub use error::ServerError;
 use executors::{choose_executor, find_executor};
@@ -32,17 +27,16 @@ use tokio_util::task::TaskTracker;
 use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
-use crate::console::{self, Console, Trusted};
+use crate::console::{self, Console};
 use crate::environments::executor::Executor;
 use crate::environments::hot_reload::HotReload;
 use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::Dispatch;
-use crate::front::{Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
+use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::reactors;
 use crate::services::Services;
-use crate::services::lambda::code;
 use crate::services::logs::delivery::{self, Delivery};
 use crate::upstream::{AccessOptions, Endpoints, Upstream};
 
@@ -80,13 +74,6 @@ pub struct Server {
     pods: pods::SaveOnExit,
     /// Held as long as the server lives: keeps a second one off the data dir.
     _lock: File,
-}
-
-/// What is served: over the port, behind the guard; to functions; to the data dir's owner.
-struct Apps {
-    guarded: Router,
-    for_functions: Router,
-    owners: Router,
 }
 
 impl Server {
@@ -188,26 +175,6 @@ impl Server {
         tasks
     }
 
-    /// What is served at each door.
-    fn apps(&self) -> Apps {
-        let dispatch = Arc::clone(&self.dispatch);
-        let served = Router::new()
-            .route(&format!("{}{{digest}}", code::DOWNLOAD_PATH), get(download))
-            .with_state(Arc::clone(&self.services))
-            .fallback(move |request: Request| {
-                let dispatch = Arc::clone(&dispatch);
-                async move { dispatch.handle(request).await }
-            });
-        let app = console::routes(Arc::clone(&self.console)).merge(served.clone());
-        let owners = app.clone().layer(Extension(Trusted));
-        if self.console_for_functions {
-            return Apps { guarded: app.clone(), for_functions: app, owners };
-        }
-        let keep_out = from_fn_with_state(self.doors.function_users.clone(), functions::keep_out);
-
-        Apps { guarded: app.layer(keep_out), for_functions: functions::closed().merge(served), owners }
-    }
-
     /// Serves until `shutdown`, then refuses new calls, lets running ones end, ends environments and
     /// flushes.
     pub async fn run(
@@ -215,7 +182,9 @@ impl Server {
         listeners: Listeners,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServerError> {
-        let Apps { guarded, for_functions, owners } = self.apps();
+        let console = console::routes(Arc::clone(&self.console));
+        let kept_out = (!self.console_for_functions).then(|| self.doors.function_users.clone());
+        let Apps { guarded, for_functions, owners } = Apps::new(console, &self.dispatch, kept_out);
         let stopping = CancellationToken::new();
         let tasks = self.start_reactors(&stopping);
         let link_stop = CancellationToken::new();
@@ -312,10 +281,6 @@ fn console_of(
         data_dir: data_dir.to_owned(),
         started,
     })
-}
-
-async fn download(State(services): State<Arc<Services>>, PathParam(digest): PathParam<String>) -> Response {
-    code::download(&services, &digest).await.unwrap_or_else(|error| crate::protocol::error::response(&error))
 }
 
 /// Keeps others off a data dir as long as the file lives.

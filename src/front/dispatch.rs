@@ -59,6 +59,12 @@ impl Dispatch {
         self.answer(&service, request, &request_id).instrument(span).await
     }
 
+    /// Answers with a package of code, for whoever has the URL that `GetFunction` gave.
+    pub async fn download(&self, digest: &str) -> Response<Body> {
+        let downloaded = lambda::code::download(&self.services, digest).await;
+        downloaded.unwrap_or_else(|error| protocol::error::response(&error))
+    }
+
     /// Whether a request that says no service goes to the upstream: one that nobody signed, whose path is none of
     /// Lambda's.
     fn is_for_others(&self, service: &ServiceName, request: &Request<Body>) -> bool {

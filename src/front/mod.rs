@@ -4,10 +4,12 @@
 //! Larder's own endpoints.
 
 mod address;
+mod apps;
 mod bodies;
 mod connections;
 pub mod control;
 pub mod dispatch;
+mod function_door;
 pub mod guard;
 mod listeners;
 pub mod service;
@@ -15,6 +17,7 @@ pub mod token;
 mod users;
 
 pub use address::ListenAddress;
+pub use apps::Apps;
 pub use bodies::{Bodies, Room};
 pub use connections::{Connections, Ends, Patience, Places};
 pub use listeners::{ListenError, Listeners};

@@ -103,7 +103,7 @@ impl Content {
     }
 
     /// `CodeSha256` as AWS shows it: of a zip the digest in base64, of an image in hex. A folder has
-    /// [`NO_HASH`].
+    /// `hot-reloading-hash-not-available`.
     pub fn sha256(&self) -> String {
         match self {
             Self::Zip { blob, .. } => STANDARD.encode(blob.0),

@@ -21,12 +21,12 @@ const REFUSAL: &str = "Functions may not call Larder's own endpoints (/_larder/â
 const HEARD: usize = 1024 * 1024;
 
 /// Stands in the place of Larder's own endpoints, for functions.
-pub(super) fn closed() -> Router {
+pub fn closed() -> Router {
     Router::new().route("/_larder", any(refuse)).route("/_larder/{*rest}", any(refuse))
 }
 
 /// Keeps functions off Larder's own endpoints on the port that everybody calls.
-pub(super) async fn keep_out(State(users): State<FunctionUsers>, request: Request, next: Next) -> Response {
+pub async fn keep_out(State(users): State<FunctionUsers>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if !is_larders_own(path) || path.starts_with(DOWNLOAD_PATH) {
         return next.run(request).await;
