@@ -176,6 +176,15 @@ pub struct EnvironmentOptions {
     /// Milliseconds an idle environment is kept; 0: every invocation starts a new one
     #[arg(long, env = "LAMBDA_KEEPALIVE_MS", default_value_t = 600_000, value_name = "MS")]
     pub keepalive_ms: u64,
+    /// Seconds before an asynchronous event whose function failed is tried again; twice as many before the third attempt
+    #[arg(
+        long,
+        env = "LAMBDA_RETRY_BASE_DELAY_SECONDS",
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(0..=300),
+        value_name = "S"
+    )]
+    pub retry_base_delay_s: u64,
     /// What becomes of environments over a restart
     #[arg(long, env = "LARDER_REHYDRATE", default_value = "lazy", value_enum)]
     pub rehydrate: Rehydrate,

@@ -65,6 +65,7 @@ pub struct Server {
     doors: Doors,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
+    retry_base_delay_s: u64,
     settings: Settings,
     /// Where it listens, as the user says it.
     addresses: Vec<String>,
@@ -129,6 +130,7 @@ impl Server {
             executor,
             doors,
             console_for_functions: options.environments.functions_may_use_console,
+            retry_base_delay_s: options.environments.retry_base_delay_s,
             settings,
             addresses: listeners.urls(),
             staging,
@@ -169,6 +171,7 @@ impl Server {
         tasks.spawn(reactors::async_events::run(
             Arc::clone(&self.ledger),
             Arc::clone(&self.services.invoker),
+            self.retry_base_delay_s,
             stopping.clone(),
         ));
 

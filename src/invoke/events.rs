@@ -1,6 +1,6 @@
 //! Invocations nobody waits for (`InvocationType` `Event`, `InvokeAsync`): an event is accepted, lies on disk until it has
-//! been run, and is forgotten. It runs once, at least: again where the server was killed meanwhile. A failure goes to the
-//! log; there are no further attempts and no destinations yet.
+//! been run, and is forgotten. How one attempt went is told here; when there is another is `runs::retry`'s. There are no
+//! destinations yet: what is given up goes to the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,26 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{InvokeRequest, Invoker, Operation, checks};
-use crate::model::error::ApiError;
+use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::FunctionState;
+use crate::model::names::FunctionKey;
 use crate::model::reference::FunctionReference;
 use crate::runs::WaitingEvent;
 use crate::runs::command::RunCommand;
+use crate::runs::retry::{GivenUp, Setback};
+
+/// How an attempt to run an event went.
+#[derive(Debug)]
+pub enum Attempt {
+    /// The function ran, well.
+    Done,
+    /// It failed, or was not run: there may be another attempt.
+    Unfinished(Setback),
+    /// There is to be none.
+    GivenUp(GivenUp),
+    /// There can be none: the function or its version is gone, or cannot run.
+    Impossible(ApiError),
+}
 
 impl Invoker {
     /// Checks a request; the command that has it run. An alias is drawn anew when it runs, as on AWS.
@@ -39,32 +54,38 @@ impl Invoker {
         Ok(RunCommand::Accept { event: Box::new(event), payload: request.payload })
     }
 
-    /// Runs an event that was accepted, to its end.
-    pub async fn run_event(self: &Arc<Self>, event: WaitingEvent, payload: Bytes) {
-        let reference = FunctionReference { key: event.function, qualifier: event.qualifier };
-        let request_id = event.request_id;
-        let function = reference.arn();
+    /// Runs an event that was accepted, once, and tells how that went.
+    pub async fn attempt(self: &Arc<Self>, event: &WaitingEvent, payload: Bytes) -> Attempt {
+        let reference = FunctionReference { key: event.function.clone(), qualifier: event.qualifier.clone() };
         let request = InvokeRequest {
             operation: Operation::Event,
-            request_id: request_id.clone(),
+            request_id: event.request_id.clone(),
             reference,
-            trace_id: event.trace_id,
+            trace_id: event.trace_id.clone(),
             client_context: None,
-            tenant_id: event.tenant_id,
+            tenant_id: event.tenant_id.clone(),
             wants_log: false,
-            durable_execution_name: event.durable_execution_name,
+            durable_execution_name: event.durable_execution_name.clone(),
             payload,
         };
 
         match self.invoke(request).await {
-            Ok(invoked) if invoked.function_error => {
-                tracing::warn!(request_id, function, "a function failed on an asynchronous event, which is dropped");
+            Ok(invoked) if invoked.function_error => Attempt::Unfinished(Setback::Failed),
+            Ok(_) => Attempt::Done,
+            Err(error) if error.code == ErrorCode::TooManyRequests && self.may_never_run(&event.function) => {
+                Attempt::GivenUp(GivenUp::ZeroReservedConcurrency)
             }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(request_id, function, %error, "an asynchronous event could not be run and is dropped");
+            Err(error) if error.code == ErrorCode::TooManyRequests || error.code.status() >= 500 => {
+                tracing::debug!(event.request_id, %error, "an event is held back");
+                Attempt::Unfinished(Setback::HeldBack)
             }
+            Err(error) => Attempt::Impossible(error),
         }
+    }
+
+    /// Whether a function's concurrency is reserved down to nothing.
+    fn may_never_run(&self, function: &FunctionKey) -> bool {
+        self.ledger.state().function(function).is_some_and(|function| function.reserved_concurrency == Some(0))
     }
 
     /// Has something done that the server waits for at its end.

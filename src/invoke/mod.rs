@@ -1,7 +1,7 @@
 //! Invocations: which version, in which state, with which event; and what its end looks like.
 
 mod checks;
-mod events;
+pub mod events;
 mod outcome;
 mod report;
 mod trace;

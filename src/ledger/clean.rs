@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::checkpoint::{self, Checkpoint as _};
 use super::frame::FrameError;
 use super::journal::{self, Name, Record, sealed, segments};
-use super::run_frame::{self, BEGINS, CLEANED, Head};
+use super::run_frame::{self, BEGINS, CLEANED, DELAYS, Head};
 use super::runs_checkpoint::RunsCheckpoint;
 use super::segment_files::SegmentFiles;
 use super::{LedgerError, codec};
@@ -109,7 +109,7 @@ fn is_needed(head: &Head, runs: &Runs, stays: &HashSet<RunId>) -> bool {
         CLEANED => false,
         // The newest is needed in any case: no sequence is given twice.
         _ if head.sequence >= runs.sequence => true,
-        BEGINS => runs.events.contains_key(&head.id),
+        BEGINS | DELAYS => head.goes_on(runs),
         _ => stays.contains(&head.id),
     }
 }

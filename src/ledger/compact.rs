@@ -228,8 +228,7 @@ pub fn copy_runs(from: &Journal, to: &Journal, runs: &Runs) -> Result<(), Ledger
     for record in from.records_since(Name::default(), u64::MAX)? {
         for frame in record?.runs {
             let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
-            let is_needed = head.kind == run_frame::BEGINS && runs.events.contains_key(&head.id);
-            if is_needed || head.sequence == runs.sequence {
+            if head.goes_on(runs) || head.sequence == runs.sequence {
                 bytes += frame.len();
                 batch.runs.push(frame);
             }

@@ -253,7 +253,7 @@ impl Log {
         for record in self.journal.records_since(Name::default(), u64::MAX)? {
             for frame in record?.runs {
                 let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
-                if head.id == id && head.kind != run_frame::CLEANED {
+                if head.id == id && head.is_fate() {
                     found = (head.kind == run_frame::BEGINS).then_some(frame);
                 }
             }

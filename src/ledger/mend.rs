@@ -184,7 +184,9 @@ impl<'a> Anew<'a> {
 
         for frame in &record.runs {
             let (head, _) = run_frame::read(frame).map_err(|source| LedgerError::DamagedRun { source })?;
-            self.runs.insert(head.id);
+            if head.is_fate() {
+                self.runs.insert(head.id);
+            }
             self.newest_run = self.newest_run.max(head.sequence);
         }
 

@@ -312,7 +312,7 @@ impl Ledger {
         let Some(frame) = self.log.begin_of(id)? else { return Ok(None) };
         match codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?.1 {
             RunEvent::Accepted { event, payload } => Ok(Some((*event, payload))),
-            RunEvent::Ended(_) | RunEvent::Cleaned(_) => Ok(None),
+            RunEvent::Delayed { .. } | RunEvent::Ended(_) | RunEvent::Cleaned(_) => Ok(None),
         }
     }
 

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::engine::Engine;
 use super::inspect::{Damage, journal_folder};
 use super::journal::{self, Identity, Journal, Record, list};
-use super::{Durability, LedgerError, checkpoint, codec, compact, io_error, run_frame};
+use super::run_frame::{self, Head};
+use super::{Durability, LedgerError, checkpoint, codec, compact, io_error};
 use crate::disk;
 use crate::model::blob::BlobId;
 use crate::model::state::State;
@@ -264,13 +265,12 @@ impl Work<'_> {
             }
         }
 
-        let known: HashSet<_> = frames().filter_map(|frame| Some(run_frame::read(&frame).ok()?.0.id)).collect();
+        let fates = frames().filter_map(|frame| Some(run_frame::read(&frame).ok()?.0)).filter(Head::is_fate);
+        let known: HashSet<_> = fates.map(|head| head.id).collect();
         let of_engine = self.engine.into_iter().flat_map(|engine| engine.all_begins().map_while(Result::ok));
         let is_lost = |frame: &Vec<u8>| run_frame::read(frame).is_ok_and(|(head, _)| !known.contains(&head.id));
         let is_needed = |frame: &Vec<u8>| {
-            run_frame::read(frame).is_ok_and(|(head, _)| {
-                head.kind == run_frame::BEGINS && runs.events.contains_key(&head.id) || head.sequence == runs.sequence
-            })
+            run_frame::read(frame).is_ok_and(|(head, _)| head.goes_on(&runs) || head.sequence == runs.sequence)
         };
         for frame in frames().filter(is_needed).chain(of_engine.filter(is_lost)) {
             self.journal()?.append(&Record { runs: vec![frame], ..Record::default() })?;

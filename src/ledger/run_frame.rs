@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::frame::{self, FrameError, NAMED};
 use crate::runs::RunId;
+use crate::runs::state::Runs;
 
 /// Bytes before the members.
 const HEAD: usize = 16;
@@ -23,6 +24,9 @@ pub const ENDS: u16 = 2001;
 /// The kind of the frame that says that others left its segment: those of entries that were done at its sequence.
 pub const CLEANED: u16 = 2002;
 
+/// The kind of the frame that puts an entry off.
+pub const DELAYS: u16 = 2003;
+
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -32,6 +36,18 @@ pub struct Head {
     pub sequence: u64,
     /// The entry that it is about.
     pub id: RunId,
+}
+
+impl Head {
+    /// Whether it tells of an entry that goes on in `runs`.
+    pub fn goes_on(&self, runs: &Runs) -> bool {
+        matches!(self.kind, BEGINS | DELAYS) && runs.events.contains_key(&self.id)
+    }
+
+    /// Whether it says what became of an entry: that it began, or ended. What only puts it off says neither.
+    pub fn is_fate(&self) -> bool {
+        matches!(self.kind, BEGINS | ENDS)
+    }
 }
 
 /// Writes a frame.
@@ -47,8 +63,10 @@ pub fn write(head: Head, members: &impl Serialize) -> Result<Vec<u8>, FrameError
 pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
     let frame = frame::unframe(bytes)?;
     match frame.kind {
-        BEGINS | ENDS | CLEANED if frame.version == NAMED => {}
-        BEGINS | ENDS | CLEANED => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
+        BEGINS | ENDS | CLEANED | DELAYS if frame.version == NAMED => {}
+        BEGINS | ENDS | CLEANED | DELAYS => {
+            return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version });
+        }
         kind => return Err(FrameError::UnknownKind(kind)),
     }
 

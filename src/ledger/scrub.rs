@@ -233,9 +233,10 @@ impl Scrub {
     }
 }
 
-/// The entry of what is under way that a frame is about.
+/// The entry of what is under way whose beginning or end a frame tells.
 fn id_of(frame: &[u8]) -> Option<RunId> {
-    Some(run_frame::read(frame).ok()?.0.id)
+    let (head, _) = run_frame::read(frame).ok()?;
+    head.is_fate().then_some(head.id)
 }
 
 /// The damage as an error of its own.

@@ -1,6 +1,6 @@
 //! The reactor that runs events nobody waits for, once they are due: each function has a queue of its own, so that one
 //! that is slow holds up no other. It works from what is under way alone: what a killed server had not run to its end
-//! runs again.
+//! runs again, with the attempts counted that were.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,10 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::invoke::Invoker;
+use crate::invoke::events::Attempt;
 use crate::ledger::{CommitError, Ledger};
 use crate::model::names::FunctionKey;
-use crate::runs::RunId;
+use crate::model::qualifier::{Qualifier, Version};
 use crate::runs::command::RunCommand;
+use crate::runs::retry::{Next, RetryPolicy};
+use crate::runs::{RunId, WaitingEvent};
 
 /// Events of one function that run at the same time.
 const OF_ONE_FUNCTION: usize = 100;
@@ -29,10 +32,13 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 type Running = (Arc<FunctionKey>, RunId);
 
 /// Runs events until `stop`. Those that run then are waited for by the invoker.
-pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, stop: CancellationToken) {
+///
+/// `base_delay_s` is how long an event waits after its first failure.
+pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, base_delay_s: u64, stop: CancellationToken) {
     let (ended, mut endings) = mpsc::unbounded_channel();
     let mut changes = ledger.run_changes();
-    let mut reactor = Reactor { ledger, invoker, running: HashMap::new(), count: 0, ended };
+    let worker = Arc::new(Worker { ledger, invoker, base_delay_s });
+    let mut reactor = Reactor { worker, running: HashMap::new(), count: 0, ended };
     loop {
         changes.mark_unchanged();
         let next = reactor.start_due();
@@ -49,8 +55,7 @@ pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, stop: CancellationT
 }
 
 struct Reactor {
-    ledger: Arc<Ledger>,
-    invoker: Arc<Invoker>,
+    worker: Arc<Worker>,
     running: HashMap<Arc<FunctionKey>, HashSet<RunId>>,
     count: usize,
     ended: mpsc::UnboundedSender<Running>,
@@ -59,7 +64,7 @@ struct Reactor {
 impl Reactor {
     /// Starts what is due and has room; how long until something else is due.
     fn start_due(&mut self) -> Duration {
-        let runs = self.ledger.runs();
+        let runs = self.worker.ledger.runs();
         let now = clock::now();
         let mut next = Duration::from_secs(3600);
         for (function, queue) in &runs.queues {
@@ -85,13 +90,12 @@ impl Reactor {
     fn start(&mut self, function: &Arc<FunctionKey>, id: RunId) {
         self.running.entry(Arc::clone(function)).or_default().insert(id);
         self.count += 1;
-        let ledger = Arc::clone(&self.ledger);
-        let invoker = Arc::clone(&self.invoker);
+        let worker = Arc::clone(&self.worker);
         let ended = self.ended.clone();
         let function = Arc::clone(function);
 
-        self.invoker.spawn(async move {
-            run_one(&ledger, &invoker, id).await;
+        self.worker.invoker.spawn(async move {
+            worker.run(id).await;
             // Nobody may listen any more.
             let _ = ended.send((function, id));
         });
@@ -108,22 +112,72 @@ impl Reactor {
     }
 }
 
-/// Runs an event, and notes that it is done.
-async fn run_one(ledger: &Arc<Ledger>, invoker: &Arc<Invoker>, id: RunId) {
-    let reading = Arc::clone(ledger);
-    let event = tokio::task::spawn_blocking(move || reading.waiting_event(id)).await;
-    match event {
-        Ok(Ok(Some((event, payload)))) => invoker.run_event(event, payload).await,
-        Ok(Ok(None)) => tracing::debug!(?id, "an event was dropped meanwhile"),
-        Ok(Err(error)) => {
-            tracing::error!(%error, ?id, "an event cannot be read; it is tried again");
-            return tokio::time::sleep(STORE_PAUSE).await;
+/// What runs one event.
+struct Worker {
+    ledger: Arc<Ledger>,
+    invoker: Arc<Invoker>,
+    base_delay_s: u64,
+}
+
+impl Worker {
+    /// Makes an attempt to run an event, and notes what becomes of it.
+    async fn run(&self, id: RunId) {
+        let reading = Arc::clone(&self.ledger);
+        let read = tokio::task::spawn_blocking(move || reading.waiting_event(id)).await;
+        let command = match read {
+            Ok(Ok(Some((event, payload)))) => {
+                let attempt = self.invoker.attempt(&event, payload).await;
+                self.next(id, &event, attempt)
+            }
+            Ok(Ok(None)) => {
+                tracing::debug!(?id, "an event was dropped meanwhile");
+                RunCommand::End(id)
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, ?id, "an event cannot be read; it is tried again");
+                return tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Err(_) => return,
+        };
+
+        while let Err(CommitError::Storage(error)) = self.ledger.commit_run(command.clone()).await {
+            tracing::error!(%error, ?id, "what became of an event cannot be stored yet");
+            tokio::time::sleep(STORE_PAUSE).await;
         }
-        Err(_) => return,
     }
 
-    while let Err(CommitError::Storage(error)) = ledger.commit_run(RunCommand::End(id)).await {
-        tracing::error!(%error, ?id, "the end of an event cannot be stored yet");
-        tokio::time::sleep(STORE_PAUSE).await;
+    /// What becomes of an event after an attempt.
+    fn next(&self, id: RunId, event: &WaitingEvent, attempt: Attempt) -> RunCommand {
+        let attempts = self.ledger.runs().events.get(&id).map(|waiting| waiting.attempts).unwrap_or_default();
+        let given_up = match attempt {
+            Attempt::Done => return RunCommand::End(id),
+            Attempt::Unfinished(setback) => {
+                match self.policy(event).after(setback, event.accepted, attempts, clock::now()) {
+                    Next::At(due, attempts) => return RunCommand::Delay { id, due, attempts },
+                    Next::Never(given_up) => <&str>::from(given_up).to_owned(),
+                }
+            }
+            Attempt::GivenUp(given_up) => <&str>::from(given_up).to_owned(),
+            Attempt::Impossible(error) => error.to_string(),
+        };
+
+        let request_id = &event.request_id;
+        let function = event.function.name.as_str();
+        tracing::warn!(request_id, function, reason = given_up, "an asynchronous event is given up, and dropped");
+        RunCommand::End(id)
+    }
+
+    /// How often and how long events of what the caller named are tried, as that is configured now.
+    fn policy(&self, event: &WaitingEvent) -> RetryPolicy {
+        let state = self.ledger.state();
+        let qualifier = event.qualifier.clone().unwrap_or(Qualifier::Version(Version::Latest));
+        let config = state.function(&event.function).and_then(|function| function.event_invoke.get(&qualifier));
+        let default = RetryPolicy { base_delay_s: self.base_delay_s, ..RetryPolicy::DEFAULT };
+
+        RetryPolicy {
+            retries: config.and_then(|config| config.retry_attempts).unwrap_or(default.retries),
+            max_age_s: config.and_then(|config| config.event_age_s).map_or(default.max_age_s, u64::from),
+            ..default
+        }
     }
 }

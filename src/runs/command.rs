@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{RunId, WaitingEvent};
+use super::{Attempts, RunId, WaitingEvent};
+use crate::model::time::Timestamp;
 
 /// A wish.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,15 @@ pub enum RunCommand {
         event: Box<WaitingEvent>,
         /// Its payload.
         payload: Bytes,
+    },
+    /// An event is to be tried again. Nothing happens where it is not there any more.
+    Delay {
+        /// The event.
+        id: RunId,
+        /// When.
+        due: Timestamp,
+        /// How often it was tried.
+        attempts: Attempts,
     },
     /// An entry is done: it is forgotten. Nothing happens where it is already.
     End(RunId),

@@ -24,6 +24,10 @@ pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -
             (event.accepted, event.due) = (stamp.time, stamp.time);
             Ok(vec![RunEvent::Accepted { event, payload: payload.clone() }])
         }
+        RunCommand::Delay { id, due, attempts } => {
+            let delayed = RunEvent::Delayed { id: *id, due: *due, attempts: *attempts };
+            Ok(runs.events.contains_key(id).then_some(delayed).into_iter().collect())
+        }
         RunCommand::End(id) => Ok(runs.events.contains_key(id).then_some(RunEvent::Ended(*id)).into_iter().collect()),
         RunCommand::DropOrphans => {
             let orphans = runs.queues.iter().filter(|(function, _)| model.function(function).is_none());

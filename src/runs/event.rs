@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{RunId, WaitingEvent};
+use super::{Attempts, RunId, WaitingEvent};
+use crate::model::time::Timestamp;
 
 /// The one thing that changes the state.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,15 @@ pub enum RunEvent {
         event: Box<WaitingEvent>,
         /// Its payload.
         payload: Bytes,
+    },
+    /// An event is to be tried again.
+    Delayed {
+        /// The event.
+        id: RunId,
+        /// When.
+        due: Timestamp,
+        /// How often it was tried.
+        attempts: Attempts,
     },
     /// An entry is done.
     Ended(RunId),
@@ -25,7 +35,7 @@ impl RunEvent {
     pub fn id(&self, sequence: u64) -> RunId {
         match self {
             Self::Accepted { .. } => RunId(sequence),
-            Self::Ended(id) => *id,
+            Self::Delayed { id, .. } | Self::Ended(id) => *id,
             Self::Cleaned(_) => RunId(0),
         }
     }

@@ -7,6 +7,7 @@
 pub mod command;
 pub mod decide;
 pub mod event;
+pub mod retry;
 pub mod state;
 
 use crate::model::names::FunctionKey;
@@ -36,6 +37,15 @@ pub struct WaitingEvent {
     pub accepted: Timestamp,
     /// When it is to be run.
     pub due: Timestamp,
+}
+
+/// How often an event was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Attempts {
+    /// Times that its function ran and failed.
+    pub failed: u32,
+    /// Times in a row since then that it could not be run.
+    pub held_back: u32,
 }
 
 impl WaitingEvent {

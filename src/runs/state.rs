@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::RunId;
 use super::event::RunEvent;
+use super::{Attempts, RunId};
 use crate::model::names::FunctionKey;
 use crate::model::time::Timestamp;
 
@@ -27,6 +27,8 @@ pub struct Waiting {
     pub function: Arc<FunctionKey>,
     /// When it is to be run.
     pub due: Timestamp,
+    /// How often it was tried.
+    pub attempts: Attempts,
 }
 
 impl Runs {
@@ -35,23 +37,28 @@ impl Runs {
         self.sequence = self.sequence.max(sequence);
         let id = event.id(sequence);
         match event {
-            RunEvent::Accepted { event, .. } => self.put(id, &event.function, event.due),
+            RunEvent::Accepted { event, .. } => self.put(id, &event.function, event.due, Attempts::default()),
+            RunEvent::Delayed { due, attempts, .. } => {
+                if let Some(function) = self.events.get(&id).map(|waiting| Arc::clone(&waiting.function)) {
+                    self.put(id, &function, *due, *attempts);
+                }
+            }
             RunEvent::Ended(_) => self.remove(id),
             RunEvent::Cleaned(_) => {}
         }
     }
 
     /// Puts an entry in.
-    pub fn put(&mut self, id: RunId, function: &FunctionKey, due: Timestamp) {
+    pub fn put(&mut self, id: RunId, function: &FunctionKey, due: Timestamp, attempts: Attempts) {
         self.remove(id);
         let shared = self.queues.get_key_value(function).map(|(shared, _)| Arc::clone(shared));
         let function = shared.unwrap_or_else(|| Arc::new(function.clone()));
         self.queues.entry(Arc::clone(&function)).or_default().insert((due, id));
-        self.events.insert(id, Waiting { function, due });
+        self.events.insert(id, Waiting { function, due, attempts });
     }
 
     fn remove(&mut self, id: RunId) {
-        let Some(Waiting { function, due }) = self.events.remove(&id) else { return };
+        let Some(Waiting { function, due, .. }) = self.events.remove(&id) else { return };
         if let Some(queue) = self.queues.get_mut(&function) {
             queue.remove(&(due, id));
             if queue.is_empty() {

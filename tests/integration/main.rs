@@ -65,6 +65,7 @@ mod pods;
 mod policies;
 mod provisioned;
 mod remotes;
+mod retries;
 mod snap_start;
 mod startup;
 mod strangers;

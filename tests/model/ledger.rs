@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
+use larder::blobs::upkeep;
+use larder::ledger::compact::Keep;
 use larder::ledger::portable;
 use larder::ledger::{Durability, Ledger, LedgerError, LedgerOptions, inspect};
 use larder::model::event::{Origin, Recorded};
@@ -12,9 +14,10 @@ use larder::model::functions::command::FunctionCommand;
 use larder::model::limits::Limits;
 use larder::model::resource::Resource;
 use larder::model::state::State;
+use larder::model::time::Timestamp;
 use larder::runs::command::RunCommand;
 use larder::runs::state::{Runs, Waiting};
-use larder::runs::{RunId, WaitingEvent};
+use larder::runs::{Attempts, RunId, WaitingEvent};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -130,6 +133,33 @@ fn open_runs(folder: &Path) -> Runs {
     }
     ledger.close().expect("closes");
     runs
+}
+
+/// When an event is tried again, and how often it was, is told by the journal, by a checkpoint, and after a compaction.
+#[test]
+fn attempts_are_kept_over_restarts_and_a_compaction() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(&folder.path().join("store"), 5);
+    let store = folder.path().join("store");
+    let ledger = open(&store);
+    for number in 0..6 {
+        runtime().block_on(go_on(&ledger));
+        let id = *ledger.runs().events.keys().next_back().expect("an event");
+        let attempts = Attempts { failed: number % 3, held_back: number };
+        let delay = RunCommand::Delay { id, due: Timestamp(u64::MAX / 2 + u64::from(number)), attempts };
+        runtime().block_on(ledger.commit_run(delay)).expect("is delayed");
+    }
+    let runs = (*ledger.runs()).clone();
+    assert!(runs.events.values().any(|waiting| waiting.attempts.failed > 0), "{runs:?}");
+    let gone = RunCommand::Delay { id: RunId(1), due: Timestamp(1), attempts: Attempts::default() };
+    runtime().block_on(ledger.commit_run(gone)).expect("nothing happens");
+    assert!(*ledger.runs() == runs, "what is not there is not delayed");
+
+    upkeep::compact(folder.path(), &ledger, Keep::Nothing).expect("compacts");
+    assert!(*ledger.runs() == runs);
+    ledger.close().expect("closes");
+    drop(ledger);
+    assert!(open_runs(&store) == runs, "after a compaction");
 }
 
 /// A command that is refused on one machine changes nothing on the other.

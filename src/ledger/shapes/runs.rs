@@ -1,5 +1,6 @@
 //! What is under way, as stored: the frames of its events, and its checkpoint.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
-use crate::ledger::run_frame::{self, BEGINS, CLEANED, ENDS, Head};
+use crate::ledger::run_frame::{self, BEGINS, CLEANED, DELAYS, ENDS, Head};
 use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
-use crate::runs::{self, RunId};
+use crate::runs::{self, Attempts, RunId};
 
 /// Kind of a checkpoint's frame.
 const CHECKPOINT: u16 = 2900;
@@ -34,6 +35,15 @@ struct Accepted {
     payload: Bytes,
 }
 
+/// The members of one that is to be tried again.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delayed {
+    due: u64,
+    failed: u32,
+    held_back: u32,
+}
+
 /// Those of what says nothing more: none yet.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +57,10 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
             let members = Accepted { event: Stored::store(&**event), payload: payload.clone() };
             run_frame::write(head(BEGINS), &members)
         }
+        RunEvent::Delayed { due, attempts: Attempts { failed, held_back }, .. } => {
+            let members = Delayed { due: due.0, failed: *failed, held_back: *held_back };
+            run_frame::write(head(DELAYS), &members)
+        }
         RunEvent::Ended(_) => run_frame::write(head(ENDS), &Nothing {}),
         RunEvent::Cleaned(_) => run_frame::write(head(CLEANED), &Nothing {}),
     }
@@ -59,6 +73,10 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
         BEGINS => {
             let Accepted { event, payload } = run_frame::members(members)?;
             RunEvent::Accepted { event: Box::new(event.load()), payload }
+        }
+        DELAYS => {
+            let Delayed { due, failed, held_back } = run_frame::members(members)?;
+            RunEvent::Delayed { id: head.id, due: Timestamp(due), attempts: Attempts { failed, held_back } }
         }
         ENDS => run_frame::members(members).map(|Nothing {}| RunEvent::Ended(head.id))?,
         _ => run_frame::members(members).map(|Nothing {}| RunEvent::Cleaned(head.sequence))?,
@@ -75,6 +93,8 @@ struct Checkpoint {
     folder: u64,
     /// The events of each function: ids, and when they are due.
     events: Vec<(FunctionKey, Vec<(u64, u64)>)>,
+    /// How often those were tried that were: failed, and held back.
+    attempts: Option<Vec<(u64, u32, u32)>>,
 }
 
 /// Writes a checkpoint's frame.
@@ -82,7 +102,11 @@ pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<
     let RunsCheckpoint { state: runs, segment, folder } = checkpoint;
     let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
     let events = runs.queues.iter().map(|(function, queue)| (Stored::store(&**function), entries(queue))).collect();
-    let stored = Checkpoint { sequence: runs.sequence, segment: segment.to_string(), folder: *folder, events };
+    let tried = runs.events.iter().filter(|(_, waiting)| waiting.attempts != Attempts::default());
+    let tried = tried.map(|(id, waiting)| (id.0, waiting.attempts.failed, waiting.attempts.held_back));
+    let attempts = Some(tried.collect());
+    let stored =
+        Checkpoint { sequence: runs.sequence, segment: segment.to_string(), folder: *folder, events, attempts };
     frame::frame_named(CHECKPOINT, &stored)
 }
 
@@ -95,12 +119,15 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
         (kind, _) => return Err(FrameError::UnknownKind(kind)),
     }
 
-    let Checkpoint { sequence, segment, folder, events } = frame::large_named_payload(frame.payload)?;
+    let Checkpoint { sequence, segment, folder, events, attempts } = frame::large_named_payload(frame.payload)?;
+    let attempts = attempts.into_iter().flatten();
+    let attempts = attempts.map(|(id, failed, held_back)| (id, Attempts { failed, held_back }));
+    let attempts: HashMap<_, _> = attempts.collect();
     let mut runs = Runs { sequence, ..Runs::default() };
     for (function, entries) in events {
         let function = function.load();
         for (id, due) in entries {
-            runs.put(RunId(id), &function, Timestamp(due));
+            runs.put(RunId(id), &function, Timestamp(due), attempts.get(&id).copied().unwrap_or_default());
         }
     }
 
