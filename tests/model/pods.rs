@@ -18,7 +18,10 @@ fn file(name: &str, bytes: &[u8]) -> Entry {
 }
 
 fn packed(entries: &[Entry]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(zstd::Encoder::new(Vec::new(), 1).expect("an encoder"));
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+    // As Larder's own pods have it: without, a byte of the manifest may change unseen.
+    encoder.include_checksum(true).expect("a checksum");
+    let mut archive = tar::Builder::new(encoder);
     for (name, kind, bytes) in entries {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
