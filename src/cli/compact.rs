@@ -7,8 +7,8 @@ use serde_json::json;
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::{self, print, spinner};
-use crate::blobs::upkeep;
-use crate::ledger::compact::{Compaction, Keep};
+use crate::desk::upkeep;
+use crate::ledger::compact::Compaction;
 
 /// Drop history: one event that holds everything takes the place of all events before it.
 #[derive(Debug, Args)]
@@ -36,11 +36,7 @@ pub async fn run(options: CompactOptions) -> Result<(), CliError> {
             client.post("/_larder/compact", &keep).await?
         }
         Target::Folder(offline) => {
-            let keep = match (options.keep_days, options.keep_events) {
-                (Some(days), _) => Keep::Days(days),
-                (None, Some(events)) => Keep::Events(events),
-                (None, None) => Keep::Nothing,
-            };
+            let keep = upkeep::keep(options.keep_days, options.keep_events)?;
             let compaction =
                 upkeep::compact(&offline.data_dir, &offline.ledger, keep).map_err(|error| error.to_string())?;
             offline.ledger.close().map_err(|error| error.to_string())?;

@@ -140,7 +140,7 @@ impl SandboxExecutor {
         })
     }
 
-    /// Tells whether this kernel lets this user make sandboxes, by making one, in about 5 ms; and
+    /// Tells whether this kernel lets this user make sandboxes, by making one; and
     /// if not, why, for a person. Remembered.
     pub fn probe(&self) -> Result<(), String> {
         self.footing().map(|_| ())

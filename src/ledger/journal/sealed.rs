@@ -1,7 +1,7 @@
 //! Sealed segments, to which nothing is written any more: compressed with zstd. Plain ones, as older Larders left them,
 //! are read all the same.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Record, first_of, segment};
@@ -24,31 +24,31 @@ pub fn is_compressed(path: &Path) -> bool {
 
 /// The bytes of a segment, compressed or not.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    let bytes = match disk::read(path) {
-        // Compressed since the folder was read.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_compressed(path) => {
-            return bytes_of_compressed(&compressed_name(path));
+    let (path, bytes) = found(path, disk::read)?;
+    if is_compressed(&path) { unpack(&path, &bytes) } else { Ok(bytes) }
+}
+
+/// What `read` gets of a segment's file, and its path: it may have been compressed since the folder was read.
+fn found(path: &Path, read: impl Fn(&Path) -> io::Result<Vec<u8>>) -> Result<(PathBuf, Vec<u8>), LedgerError> {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_compressed(path) => {
+            let compressed = compressed_name(path);
+            let bytes = read(&compressed).map_err(io_error(&compressed))?;
+            Ok((compressed, bytes))
         }
-        read => read.map_err(io_error(path))?,
-    };
-    if is_compressed(path) { unpack(path, &bytes) } else { Ok(bytes) }
+        bytes => Ok((path.to_owned(), bytes.map_err(io_error(path))?)),
+    }
 }
 
 /// The bytes of a segment's header, compressed or not; fewer, where it is shorter.
 pub fn header_bytes(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    let beginning = match disk::read_at(path, 0, segment::HEADER) {
-        // Compressed since the folder was read.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_compressed(path) => {
-            return header_bytes(&compressed_name(path));
-        }
-        read => read.map_err(io_error(path))?,
-    };
-    if !is_compressed(path) {
+    let (path, beginning) = found(path, |path| disk::read_at(path, 0, segment::HEADER))?;
+    if !is_compressed(&path) {
         return Ok(beginning);
     }
 
     // The newest segment is compressed only where the one behind it was lost: then there is time to unpack it.
-    let mut bytes = bytes_of_compressed(path)?;
+    let mut bytes = bytes_of_compressed(&path)?;
     bytes.truncate(segment::HEADER);
     Ok(bytes)
 }
