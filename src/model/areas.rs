@@ -31,6 +31,8 @@ macro_rules! for_each_area {
             Iam iam IamCommand IamEvent,
             /// Log groups and streams of CloudWatch Logs.
             Logs logs LogsCommand LogsEvent,
+            /// Queues of SQS.
+            Queue queues QueueCommand QueueEvent,
             /// Marks, and states brought back or in.
             History history HistoryCommand HistoryEvent,
         }

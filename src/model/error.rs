@@ -150,6 +150,39 @@ error_codes! {
     UnmodifiableEntity: "UnmodifiableEntity", 400, message, Some(Fault::User);
     /// A value breaks a constraint of the model, in the query protocol.
     ValidationError: "ValidationError", 400, message, Some(Fault::User);
+
+    // Of SQS: the codes of its query protocol. In JSON some have other names (`protocol::compatible`).
+
+    /// Two entries of a batch have the same id.
+    BatchEntryIdsNotDistinct: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct", 400, message, Some(Fault::User);
+    /// The messages of a batch are too large together.
+    BatchRequestTooLong: "AWS.SimpleQueueService.BatchRequestTooLong", 400, message, Some(Fault::User);
+    /// A batch has no entries.
+    EmptyBatchRequest: "AWS.SimpleQueueService.EmptyBatchRequest", 400, message, Some(Fault::User);
+    /// A queue has no such attribute, or it cannot be set.
+    InvalidAttributeName: "InvalidAttributeName", 400, message, Some(Fault::User);
+    /// An attribute of a queue cannot have this value.
+    InvalidAttributeValue: "InvalidAttributeValue", 400, message, Some(Fault::User);
+    /// The id of an entry of a batch has other characters than such ids have.
+    InvalidBatchEntryId: "AWS.SimpleQueueService.InvalidBatchEntryId", 400, message, Some(Fault::User);
+    /// A message has characters that no message may have.
+    InvalidMessageContents: "InvalidMessageContents", 400, message, Some(Fault::User);
+    /// A parameter that must be there is not.
+    MissingParameter: "MissingParameter", 400, message, Some(Fault::User);
+    /// More actions than a permission may have.
+    OverLimit: "OverLimit", 403, message, Some(Fault::User);
+    /// A queue was purged less than a minute ago.
+    PurgeQueueInProgress: "AWS.SimpleQueueService.PurgeQueueInProgress", 403, message, Some(Fault::User);
+    /// No such queue.
+    QueueDoesNotExist: "AWS.SimpleQueueService.NonExistentQueue", 400, message, Some(Fault::User);
+    /// There is a queue of this name with other attributes.
+    QueueNameExists: "QueueAlreadyExists", 400, message, Some(Fault::User);
+    /// A receipt handle that no receive gave out.
+    ReceiptHandleIsInvalid: "ReceiptHandleIsInvalid", 404, message, Some(Fault::User);
+    /// A batch has too many entries.
+    TooManyEntriesInBatchRequest: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400, message, Some(Fault::User);
+    /// SQS has no such thing.
+    UnsupportedOperation: "AWS.SimpleQueueService.UnsupportedOperation", 400, message, Some(Fault::User);
 }
 
 /// An error an operation answers with.

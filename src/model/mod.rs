@@ -38,5 +38,6 @@ pub mod iam;
 pub mod layers;
 pub mod logs;
 pub mod policies;
+pub mod queues;
 pub mod tags;
 pub mod urls;

@@ -111,6 +111,10 @@ text_id! {
     LogStreamName
 }
 text_id! {
+    /// The name of a queue.
+    QueueName
+}
+text_id! {
     /// The name of a mark in history.
     MarkName
 }

@@ -13,6 +13,7 @@ use super::iam::{self, Group, InstanceProfile, Policy, Role, User};
 use super::layers::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{AccountId, EntityKey, FunctionKey, LayerKey, Region, Scope};
+use super::queues::{Queue, QueueKey};
 
 /// Declares the kinds of resources, in the order of their places.
 macro_rules! kinds {
@@ -85,6 +86,8 @@ kinds! {
     User(EntityKey, User) "user",
     /// A group of the IAM neighbour.
     Group(EntityKey, Group) "group",
+    /// A queue of the SQS neighbour, without its messages.
+    Queue(QueueKey, Queue) "queue",
 }
 
 impl ResourceKey {
@@ -113,15 +116,17 @@ impl ResourceKey {
             Self::EventSourceMapping(key) => Some(&key.scope),
             Self::LogGroup(key) => Some(&key.scope),
             Self::LogStream(key) => Some(&key.group.scope),
+            Self::Queue(key) => Some(&key.scope),
             Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) | Self::User(_) | Self::Group(_) => None,
         }
     }
 
-    /// The service it is of: `lambda`, `iam` or `logs`.
+    /// The service it is of: `lambda`, `iam`, `logs` or `sqs`.
     pub fn service(&self) -> &'static str {
         match self {
             Self::Role(_) | Self::Policy(_) | Self::InstanceProfile(_) | Self::User(_) | Self::Group(_) => "iam",
             Self::LogGroup(_) | Self::LogStream(_) => "logs",
+            Self::Queue(_) => "sqs",
             _ => "lambda",
         }
     }
@@ -139,6 +144,7 @@ impl ResourceKey {
             }
             Self::LogGroup(key) => key.name.to_string(),
             Self::LogStream(key) => format!("{}:{}", key.group.name, key.name),
+            Self::Queue(key) => key.name.to_string(),
         }
     }
 
@@ -155,6 +161,7 @@ impl ResourceKey {
             }
             Self::LogGroup(key) => key.arn(),
             Self::LogStream(key) => key.arn(),
+            Self::Queue(key) => key.arn(),
         }
     }
 }
@@ -202,6 +209,7 @@ impl Resource {
             Self::LogStream(key, stream) => stream.key == *key,
             Self::User(key, user) => user.key == *key,
             Self::Group(key, group) => group.key == *key,
+            Self::Queue(key, queue) => queue.key == *key && queue.settings.fifo.is_some() == key.is_fifo(),
             Self::Layer(..) | Self::CodeSigningConfig(..) => true,
         }
     }

@@ -9,6 +9,7 @@ use crate::model::iam::PolicyArn;
 use crate::model::layers::LayerArn;
 use crate::model::logs::LogGroupKey;
 use crate::model::names::EntityKey;
+use crate::model::queues::QueueKey;
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
@@ -65,7 +66,10 @@ fn needs(state: &State, resource: &Resource) -> Vec<ResourceKey> {
             needed
         }
         Resource::CapacityProvider(_, provider) => role_at(&provider.operator_role).into_iter().collect(),
-        Resource::EventSourceMapping(_, mapping) => vec![ResourceKey::Function(mapping.target.function.clone())],
+        Resource::EventSourceMapping(_, mapping) => {
+            let queue = mapping.source.arn().and_then(QueueKey::of_arn).map(ResourceKey::Queue);
+            std::iter::once(ResourceKey::Function(mapping.target.function.clone())).chain(queue).collect()
+        }
         Resource::Role(_, role) => policies_needed(role.attached.iter().chain(&role.boundary)),
         Resource::User(key, user) => {
             let groups = user.groups.iter().map(|name| EntityKey { account: key.account.clone(), name: name.clone() });
@@ -74,6 +78,10 @@ fn needs(state: &State, resource: &Resource) -> Vec<ResourceKey> {
         }
         Resource::Group(_, group) => policies_needed(group.attached.iter()),
         Resource::InstanceProfile(_, profile) => profile.role_key().map(ResourceKey::Role).into_iter().collect(),
+        Resource::Queue(_, queue) => {
+            let target = queue.settings.redrive.as_ref().and_then(|it| QueueKey::of_arn(&it.dead_letter_queue));
+            target.map(ResourceKey::Queue).into_iter().collect()
+        }
         Resource::LogStream(key, _) => vec![ResourceKey::LogGroup(key.group.clone())],
         _ => Vec::new(),
     }

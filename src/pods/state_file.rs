@@ -114,6 +114,7 @@ pub(super) fn is_named_well(key: &ResourceKey) -> bool {
         | ResourceKey::InstanceProfile(_)
         | ResourceKey::User(_)
         | ResourceKey::Group(_) => letter.is_ascii_alphanumeric() || "+=,.@-_".contains(letter),
+        ResourceKey::Queue(_) => letter.is_ascii_alphanumeric() || "-_.".contains(letter),
         _ => letter.is_ascii_alphanumeric() || "-_".contains(letter),
     };
     let name = key.name();

@@ -128,6 +128,9 @@ proptest! {
         for stream in state.log_streams.keys() {
             prop_assert!(state.log_groups.contains_key(&stream.group), "a stream is in a group that is there");
         }
+        for queue in state.queues.values() {
+            prop_assert!(queue.settings.fifo.is_some() == queue.key.is_fifo(), "a FIFO queue is named so");
+        }
         for function in state.functions.values() {
             prop_assert!(state.usage(&function.key.scope).code_size <= limits.total_code_size);
             prop_assert!(function.versions.keys().all(|number| *number <= function.last_version));

@@ -10,6 +10,7 @@ use super::history::Mark;
 use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
+use super::queues::{Queue, QueueKey};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame;
 use crate::ledger::frame::FrameError;
@@ -20,13 +21,13 @@ const CHECKPOINT: u16 = 1000;
 
 /// Declares the checkpoint: the maps of the state that are not derived from others.
 macro_rules! checkpoint {
-    ($($map:ident: $stored:ty),* $(,)?) => {
+    ($($(#[$meta:meta])* $map:ident: $stored:ty),* $(,)?) => {
         /// The state at a sequence. What is derived is rebuilt.
         #[derive(Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Checkpoint {
             sequence: u64,
-            $($map: $stored,)*
+            $($(#[$meta])* $map: $stored,)*
         }
 
         impl Checkpoint {
@@ -54,6 +55,9 @@ checkpoint! {
     log_groups: Vec<(LogGroupKey, LogGroup)>,
     log_streams: Vec<(LogStreamKey, LogStream)>,
     marks: Vec<(String, Mark)>,
+    // Checkpoints of earlier builds have none.
+    #[serde(default)]
+    queues: Vec<(QueueKey, Queue)>,
 }
 
 /// Writes a checkpoint's frame.

@@ -10,6 +10,7 @@ use super::functions::Function;
 use super::iam::{EntityKey, Group, InstanceProfile, Policy, Role, User};
 use super::layers::{Layer, LayerKey};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
+use super::queues::{Queue, QueueKey};
 use super::stored::{FunctionKey, Stored};
 use super::text::Map;
 use crate::model::history::event::HistoryEvent;
@@ -72,6 +73,7 @@ resources! {
     "log-stream" LogStream(LogStreamKey, LogStream),
     "user" User(EntityKey, User),
     "group" Group(EntityKey, Group),
+    "queue" Queue(QueueKey, Queue),
 }
 
 shape! {

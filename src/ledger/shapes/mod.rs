@@ -23,6 +23,7 @@ mod iam;
 mod layers;
 mod logs;
 mod policies;
+mod queues;
 mod runs;
 mod tags;
 pub(in crate::ledger) mod text;

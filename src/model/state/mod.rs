@@ -22,6 +22,7 @@ use super::layers::Layer;
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{EntityKey, FunctionKey, LayerKey, RevisionId, Scope, UrlId};
 use super::qualifier::{Qualifier, Version};
+use super::queues::{Queue, QueueKey};
 use super::urls::UrlOwner;
 
 /// Everything Larder knows. Cheap to clone: the maps are persistent.
@@ -79,6 +80,8 @@ pub struct State {
     pub log_groups: OrdMap<LogGroupKey, Arc<LogGroup>>,
     /// All log streams.
     pub log_streams: OrdMap<LogStreamKey, Arc<LogStream>>,
+    /// All queues.
+    pub queues: OrdMap<QueueKey, Arc<Queue>>,
     /// Named points of history.
     pub marks: OrdMap<MarkName, Mark>,
 }

@@ -9,8 +9,9 @@ use crate::model::capacity_providers::event::CapacityProviderEvent;
 use crate::model::code_signing::event::CodeSigningEvent;
 use crate::model::iam::event::IamEvent;
 use crate::model::logs::event::LogsEvent;
+use crate::model::queues::event::QueueEvent;
 use crate::model::resource::{Changes, Resource, ResourceKey};
-use crate::model::{capacity_providers, code_signing, iam, logs};
+use crate::model::{capacity_providers, code_signing, iam, logs, queues};
 
 /// Declares which map holds which kind, in the order of the kinds.
 macro_rules! maps {
@@ -63,6 +64,7 @@ maps! {
     log_streams: LogStream,
     iam_users: User,
     iam_groups: Group,
+    queues: Queue,
 }
 
 impl State {
@@ -110,6 +112,9 @@ impl State {
             Resource::Group(_, group) => {
                 iam::event::apply(self, &IamEvent::GroupPut { group: Box::new((**group).clone()) });
             }
+            Resource::Queue(_, queue) => {
+                queues::event::apply(self, &QueueEvent::QueuePut { queue: Arc::clone(queue) });
+            }
         }
     }
 
@@ -135,6 +140,7 @@ impl State {
             ResourceKey::LogStream(key) => logs::event::apply(self, &LogsEvent::LogStreamDeleted { key }),
             ResourceKey::User(key) => iam::event::apply(self, &IamEvent::UserDeleted { key }),
             ResourceKey::Group(key) => iam::event::apply(self, &IamEvent::GroupDeleted { key }),
+            ResourceKey::Queue(key) => queues::event::apply(self, &QueueEvent::QueueDeleted { key }),
         }
     }
 }

@@ -11,6 +11,7 @@ mod iam;
 mod layers;
 mod logs;
 mod policies;
+mod queues;
 mod tags;
 mod urls;
 
@@ -104,6 +105,7 @@ fn areas() -> impl Strategy<Value = Command> {
         (3, capacity_providers::command().prop_map(Command::from).boxed()),
         (3, event_sources::create().prop_map(Command::from).boxed()),
         (3, logs::command().prop_map(Command::from).boxed()),
+        (3, queues::command().prop_map(Command::from).boxed()),
         (5, iam::command().prop_map(Command::from).boxed()),
     ])
 }
