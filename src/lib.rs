@@ -15,6 +15,7 @@
 //! - `environments` — the pool, the link, the executors
 //! - `upstream` — other endpoints, which serve what Larder does not
 //! - `blobs` — content-addressed bytes, code trees
+//! - `messages` — the house's own queues, for whoever sends or receives
 //! - `ledger` — event log, current state, the single writer
 //! - `tls` — connections that Larder opens
 //! - `disk` — the operations on files that must not lose anything
@@ -52,6 +53,7 @@ mod invoke;
 pub mod ledger;
 #[cfg(feature = "sealed")]
 mod ledger;
+mod messages;
 #[cfg(not(feature = "sealed"))]
 pub mod model;
 #[cfg(feature = "sealed")]

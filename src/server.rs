@@ -35,6 +35,7 @@ use crate::front::dispatch::Dispatch;
 use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
+use crate::messages::Messages;
 use crate::reactors;
 use crate::services::Services;
 use crate::services::logs::delivery::{self, Delivery};
@@ -110,6 +111,7 @@ impl Server {
         let services = Arc::new(Services {
             ledger: Arc::clone(&ledger),
             blobs,
+            messages: Arc::new(Messages::new(Arc::clone(&ledger))),
             invoker,
             limits,
             upstream,

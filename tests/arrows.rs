@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 21] = [
     "cli",
     "server",
     "config",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 20] = [
     "environments",
     "upstream",
     "blobs",
+    "messages",
     "ledger",
     "disk",
     "tls",

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use super::checkpoint::{self, Checkpoint as _};
 use super::frame::FrameError;
 use super::journal::{self, Name, Record, sealed, segments};
-use super::run_frame::{self, BEGINS, CLEANED, DELAYS, Head};
+use super::run_frame::{self, CLEANED, Head};
 use super::runs_checkpoint::RunsCheckpoint;
 use super::segment_files::SegmentFiles;
 use super::{LedgerError, codec};
@@ -109,7 +109,7 @@ fn is_needed(head: &Head, runs: &Runs, stays: &HashSet<RunId>) -> bool {
         CLEANED => false,
         // The newest is needed in any case: no sequence is given twice.
         _ if head.sequence >= runs.sequence => true,
-        BEGINS | DELAYS => head.goes_on(runs),
+        _ if head.begins() || head.changes() => head.goes_on(runs),
         _ => stays.contains(&head.id),
     }
 }
@@ -121,9 +121,9 @@ fn look(records: &[Record], runs: &Runs, stays: &HashSet<RunId>) -> Result<Found
         match head.kind {
             CLEANED => found.is_cleaned = true,
             _ if is_needed(&head, runs, stays) => found.needed += frame.len(),
-            kind => {
+            _ => {
                 found.done += frame.len();
-                found.begun.extend((kind == BEGINS).then_some(head.id));
+                found.begun.extend(head.begins().then_some(head.id));
             }
         }
     }
@@ -230,21 +230,21 @@ mod tests {
 
     /// Ends all but each hundredth.
     fn end_most((ledger, runtime): (&Ledger, &Runtime)) {
-        for id in ledger.runs().events.keys() {
-            let (event, _) = ledger.waiting_event(*id).expect("reads").expect("waits");
+        for id in ledger.runs().events.ids() {
+            let (event, _) = ledger.waiting_event(id).expect("reads").expect("waits");
             if !event.request_id.ends_with("00") {
-                runtime.block_on(ledger.commit_run(RunCommand::End(*id))).expect("is ended");
+                runtime.block_on(ledger.commit_run(RunCommand::End(id))).expect("is ended");
             }
         }
     }
 
     fn waiting(ledger: &Ledger) -> Vec<String> {
-        let read = |id: &RunId| {
-            let (event, found) = ledger.waiting_event(*id).expect("reads").expect("waits");
+        let read = |id: RunId| {
+            let (event, found) = ledger.waiting_event(id).expect("reads").expect("waits");
             assert_eq!(found, payload(event.request_id.parse().expect("a number")));
             event.request_id
         };
-        ledger.runs().events.keys().map(read).collect()
+        ledger.runs().events.ids().map(read).collect()
     }
 
     fn files(folder: &Path) -> Vec<Segment> {

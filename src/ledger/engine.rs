@@ -206,10 +206,10 @@ impl Engine {
         for frame in frames {
             let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
             newest = newest.max(Some(head.sequence));
-            match head.kind {
-                run_frame::BEGINS => batch.insert(&head.id.0.to_be_bytes(), frame),
-                run_frame::ENDS => batch.remove(&head.id.0.to_be_bytes()),
-                _ => {}
+            if head.begins() {
+                batch.insert(&head.id.0.to_be_bytes(), frame);
+            } else if head.kind == run_frame::ENDS {
+                batch.remove(&head.id.0.to_be_bytes());
             }
         }
 

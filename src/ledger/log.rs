@@ -254,7 +254,7 @@ impl Log {
             for frame in record?.runs {
                 let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
                 if head.id == id && head.is_fate() {
-                    found = (head.kind == run_frame::BEGINS).then_some(frame);
+                    found = head.begins().then_some(frame);
                 }
             }
         }

@@ -12,6 +12,7 @@ use crate::model::event::{Event, Origin, Recorded};
 use crate::model::limits::Limits;
 use crate::model::qualifier::Version;
 use crate::model::state::State;
+use crate::runs::RunId;
 use crate::runs::command::RunCommand;
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
@@ -93,15 +94,18 @@ impl Machine for UnderWay {
     type Command = RunCommand;
     type Event = RunEvent;
     type Beside<'a> = &'a State;
-    type Shows = ();
+    /// The entries that began, or were received.
+    type Shows = Vec<RunId>;
 
     fn decide(
         state: &Runs,
         command: &RunCommand,
         stamp: &Stamp,
         model: &State,
-    ) -> Result<(Vec<RunEvent>, ()), ApiError> {
-        Ok((crate::runs::decide::decide(state, model, command, stamp)?, ()))
+    ) -> Result<(Vec<RunEvent>, Vec<RunId>), ApiError> {
+        let events = crate::runs::decide::decide(state, model, command, stamp)?;
+        let shown = (state.sequence + 1..).zip(&events).filter_map(|(sequence, event)| event.shows(sequence)).collect();
+        Ok((events, shown))
     }
 
     fn apply(state: &mut Runs, sequence: u64, event: &RunEvent) {

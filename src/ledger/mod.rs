@@ -68,7 +68,9 @@ use crate::model::qualifier::Version;
 use crate::model::state::State;
 use crate::model::uses::BlobUses;
 use crate::runs::command::RunCommand;
+use crate::runs::deliveries::Delivery;
 use crate::runs::event::RunEvent;
+use crate::runs::messages::QueuedMessage;
 use crate::runs::state::Runs;
 use crate::runs::{RunId, WaitingEvent};
 
@@ -107,6 +109,8 @@ pub struct Committed {
     pub state: Arc<State>,
     /// The version an answer shows, where it is not `$LATEST`.
     pub shows: Option<Version>,
+    /// What began under way, or was received, in order.
+    pub entries: Vec<RunId>,
     /// What it was decided with: the ids of what it made follow from it.
     pub stamp: Stamp,
 }
@@ -309,11 +313,39 @@ impl Ledger {
     /// # Errors
     /// The store cannot be read.
     pub fn waiting_event(&self, id: RunId) -> Result<Option<(WaitingEvent, Bytes)>, LedgerError> {
-        let Some(frame) = self.log.begin_of(id)? else { return Ok(None) };
-        match codec::decode_run(&frame).map_err(|source| LedgerError::DamagedRun { source })?.1 {
-            RunEvent::Accepted { event, payload } => Ok(Some((*event, payload))),
-            RunEvent::Delayed { .. } | RunEvent::Ended(_) | RunEvent::Cleaned(_) => Ok(None),
+        match self.beginning(id)? {
+            Some(RunEvent::Accepted { event, payload }) => Ok(Some((*event, payload))),
+            _ => Ok(None),
         }
+    }
+
+    /// A delivery that was not made yet, and what is delivered; `None` where it is done. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn delivery(&self, id: RunId) -> Result<Option<(Delivery, Bytes)>, LedgerError> {
+        match self.beginning(id)? {
+            Some(RunEvent::Delivering { delivery, payload }) => Ok(Some((*delivery, payload))),
+            _ => Ok(None),
+        }
+    }
+
+    /// What a message of a queue says; `None` where it is not there any more. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn message(&self, id: RunId) -> Result<Option<QueuedMessage>, LedgerError> {
+        match self.beginning(id)? {
+            Some(RunEvent::Sent { message, .. }) => Ok(Some(*message)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The event that began an entry, as long as that is there.
+    fn beginning(&self, id: RunId) -> Result<Option<RunEvent>, LedgerError> {
+        let frame = self.log.begin_of(id)?;
+        let decoded = frame.map(|frame| codec::decode_run(&frame)).transpose();
+        Ok(decoded.map_err(|source| LedgerError::DamagedRun { source })?.map(|(_, event)| event))
     }
 
     /// What `command` would lead to, without doing it (`DryRun`).
@@ -325,7 +357,7 @@ impl Ledger {
         for event in &events {
             after.apply(event);
         }
-        Ok(Committed { state: Arc::new(after), shows, stamp })
+        Ok(Committed { state: Arc::new(after), shows, entries: Vec::new(), stamp })
     }
 
     /// Up to `limit` events from `from` on, in order.

@@ -15,8 +15,8 @@ use crate::runs::state::Runs;
 /// Bytes before the members.
 const HEAD: usize = 16;
 
-/// The kind of the frame that begins an entry: what the entry is.
-pub const BEGINS: u16 = 2000;
+/// The kind of the frame that begins an event of a function that waits.
+pub const EVENT: u16 = 2000;
 
 /// The kind of the frame that ends one.
 pub const ENDS: u16 = 2001;
@@ -26,6 +26,21 @@ pub const CLEANED: u16 = 2002;
 
 /// The kind of the frame that puts an entry off.
 pub const DELAYS: u16 = 2003;
+
+/// The kind of the frame that begins a delivery.
+pub const DELIVERY: u16 = 2004;
+
+/// The kind of the frame that begins a message of a queue.
+pub const MESSAGE: u16 = 2005;
+
+/// The kind of the frame that hides a message for a while.
+pub const HIDES: u16 = 2006;
+
+/// The kind of the frame that puts a message into another queue.
+pub const MOVES: u16 = 2007;
+
+/// The kind of the frame that deletes a message which its queue still knows.
+pub const DELETES: u16 = 2008;
 
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +54,24 @@ pub struct Head {
 }
 
 impl Head {
-    /// Whether it tells of an entry that goes on in `runs`.
-    pub fn goes_on(&self, runs: &Runs) -> bool {
-        matches!(self.kind, BEGINS | DELAYS) && runs.events.contains_key(&self.id)
+    /// Whether it begins an entry.
+    pub fn begins(&self) -> bool {
+        matches!(self.kind, EVENT | DELIVERY | MESSAGE)
     }
 
-    /// Whether it says what became of an entry: that it began, or ended. What only puts it off says neither.
+    /// Whether it is about one entry, and neither begins nor ends it.
+    pub fn changes(&self) -> bool {
+        matches!(self.kind, DELAYS | HIDES | MOVES | DELETES)
+    }
+
+    /// Whether it tells of an entry that goes on in `runs`.
+    pub fn goes_on(&self, runs: &Runs) -> bool {
+        (self.begins() || self.changes()) && runs.contains(&self.id)
+    }
+
+    /// Whether it says what became of an entry: that it began, or ended. What only changes it says neither.
     pub fn is_fate(&self) -> bool {
-        matches!(self.kind, BEGINS | ENDS)
+        self.begins() || self.kind == ENDS
     }
 }
 
@@ -63,10 +88,8 @@ pub fn write(head: Head, members: &impl Serialize) -> Result<Vec<u8>, FrameError
 pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
     let frame = frame::unframe(bytes)?;
     match frame.kind {
-        BEGINS | ENDS | CLEANED | DELAYS if frame.version == NAMED => {}
-        BEGINS | ENDS | CLEANED | DELAYS => {
-            return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version });
-        }
+        EVENT..=DELETES if frame.version == NAMED => {}
+        EVENT..=DELETES => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
         kind => return Err(FrameError::UnknownKind(kind)),
     }
 

@@ -173,17 +173,18 @@ impl Writer {
         let runs = runs.transpose()?;
 
         let mut shows = None;
+        let mut entries = Vec::new();
         if let Some(planned) = model {
             (batch.model, shows) = (planned.state, planned.shows);
             batch.record.frames.extend(planned.frames);
         }
 
         if let Some(planned) = runs {
-            batch.runs = planned.state;
+            (batch.runs, entries) = (planned.state, planned.shows);
             batch.record.runs.extend(planned.frames);
         }
 
-        Ok(Committed { state: Arc::new(batch.model.clone()), shows, stamp: *stamp })
+        Ok(Committed { state: Arc::new(batch.model.clone()), shows, entries, stamp: *stamp })
     }
 
     /// Writes checkpoints in the background when enough events have come since the last ones.

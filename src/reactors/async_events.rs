@@ -67,7 +67,7 @@ impl Reactor {
         let runs = self.worker.ledger.runs();
         let now = clock::now();
         let mut next = Duration::from_secs(3600);
-        for (function, queue) in &runs.queues {
+        for (function, queue) in runs.events.lanes() {
             for (due, id) in queue {
                 let running = self.running.get(function);
                 if running.map_or(0, HashSet::len) >= OF_ONE_FUNCTION || self.count >= OF_ALL {

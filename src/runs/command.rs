@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
+use super::deliveries::Delivery;
+use super::messages::Sending;
 use super::{Attempts, RunId, WaitingEvent};
+use crate::model::queues::QueueKey;
 use crate::model::time::Timestamp;
 
 /// A wish.
@@ -27,6 +30,58 @@ pub enum RunCommand {
     },
     /// An entry is done: it is forgotten. Nothing happens where it is already.
     End(RunId),
-    /// All events of functions that are not there any more are dropped, as they may be after a rewind.
+    /// An event has been run or given up, and somebody is to be told. Nothing happens where it is not there any more.
+    Settle {
+        /// The event.
+        id: RunId,
+        /// What is to be told, each with its bytes.
+        deliveries: Vec<(Delivery, Bytes)>,
+    },
+    /// A delivery was made to a function of the house: its event is accepted, and the delivery is done.
+    Deliver {
+        /// The delivery.
+        id: RunId,
+        /// The event.
+        event: Box<WaitingEvent>,
+        /// Its payload.
+        payload: Bytes,
+    },
+    /// All that is of functions or in queues that are not there any more is dropped, as it may be after a rewind.
     DropOrphans,
+    /// A command on messages.
+    Messages(QueueKey, MessageCommand),
+}
+
+/// What is asked about the messages of a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MessageCommand {
+    /// Puts messages into it: all of them, or none. What a FIFO queue knows already is passed over.
+    Send(Vec<Sending>),
+    /// Has up to so many messages received, hidden for so many seconds; without a time for as many as the queue says.
+    /// What was received too often goes to the dead-letter queue, what is too old is dropped.
+    Receive {
+        /// How many at most.
+        most: usize,
+        /// For how many seconds.
+        visibility_s: Option<u32>,
+    },
+    /// Has received messages hidden for so many seconds from now on.
+    ChangeVisibility(Vec<(Receipt, u32)>),
+    /// Deletes received messages.
+    Delete(Vec<Receipt>),
+    /// Puts up to so many messages that can be received into another queue.
+    Move(QueueKey, usize),
+    /// Drops what is too old, and forgets deleted messages that need not be known any more.
+    DropExpired,
+    /// Drops all messages.
+    DropAll,
+}
+
+/// Which message was received, and which time of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message.
+    pub id: RunId,
+    /// How often it had been received then.
+    pub receives: u32,
 }

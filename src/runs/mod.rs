@@ -6,9 +6,12 @@
 
 pub mod command;
 pub mod decide;
+pub mod deliveries;
 pub mod event;
+pub mod messages;
 pub mod retry;
 pub mod state;
+pub mod waits;
 
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::Qualifier;
@@ -39,7 +42,7 @@ pub struct WaitingEvent {
     pub due: Timestamp,
 }
 
-/// How often an event was tried.
+/// How often an entry was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {
     /// Times that its function ran and failed.

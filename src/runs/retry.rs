@@ -45,6 +45,8 @@ pub enum GivenUp {
     EventAgeExceeded,
     /// The function may not run at all.
     ZeroReservedConcurrency,
+    /// It ran too often in one chain of events. (The word is a guess.)
+    RecursiveInvocation,
 }
 
 /// What becomes of an event.

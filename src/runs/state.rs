@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
-
 use super::event::RunEvent;
+use super::messages::{MessageState, Messages};
+use super::waits::Waits;
 use super::{Attempts, RunId};
 use crate::model::names::FunctionKey;
 use crate::model::time::Timestamp;
@@ -14,56 +14,63 @@ use crate::model::time::Timestamp;
 pub struct Runs {
     /// Sequence of the newest event.
     pub sequence: u64,
-    /// Events that have not been run to their end.
-    pub events: OrdMap<RunId, Waiting>,
-    /// Those of each function that has any, by the time when they are due. Derived.
-    pub queues: OrdMap<Arc<FunctionKey>, OrdSet<(Timestamp, RunId)>>,
-}
-
-/// What is known of an event that waits. The rest of it lies on disk.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Waiting {
-    /// The function, shared by all its events.
-    pub function: Arc<FunctionKey>,
-    /// When it is to be run.
-    pub due: Timestamp,
-    /// How often it was tried.
-    pub attempts: Attempts,
+    /// Events that have not been run to their end, by function.
+    pub events: Waits<FunctionKey>,
+    /// Deliveries that have not been made, by target.
+    pub deliveries: Waits<String>,
+    /// Messages of queues.
+    pub messages: Messages,
 }
 
 impl Runs {
+    /// Whether an entry goes on.
+    pub fn contains(&self, id: &RunId) -> bool {
+        self.events.contains(id) || self.deliveries.contains(id) || self.messages.contains(id)
+    }
+
     /// Takes what happened, as the event `sequence`. An event about an entry that is not there changes nothing more.
     pub fn apply(&mut self, sequence: u64, event: &RunEvent) {
         self.sequence = self.sequence.max(sequence);
         let id = event.id(sequence);
         match event {
-            RunEvent::Accepted { event, .. } => self.put(id, &event.function, event.due, Attempts::default()),
+            RunEvent::Accepted { event, .. } => self.events.put(id, &event.function, event.due, Attempts::default()),
+            RunEvent::Delivering { delivery, .. } => {
+                self.deliveries.put(id, &delivery.target, delivery.begun, Attempts::default());
+            }
             RunEvent::Delayed { due, attempts, .. } => {
-                if let Some(function) = self.events.get(&id).map(|waiting| Arc::clone(&waiting.function)) {
-                    self.put(id, &function, *due, *attempts);
-                }
+                self.events.delay(id, *due, *attempts);
+                self.deliveries.delay(id, *due, *attempts);
             }
-            RunEvent::Ended(_) => self.remove(id),
+            RunEvent::Sent { queue, fifo, sent, visible, .. } => {
+                let queue = self.messages.shared(queue);
+                let fifo = fifo.clone().map(Arc::new);
+                let message = MessageState {
+                    queue,
+                    sent: *sent,
+                    visible: *visible,
+                    receives: 0,
+                    first_received: Timestamp::default(),
+                    dead_letter_source: None,
+                    fifo,
+                    is_deleted: false,
+                };
+                self.messages.put(id, message);
+            }
+            RunEvent::Hidden { until, receives, first_received, .. } => self.messages.change(id, |message| {
+                (message.visible, message.receives, message.first_received) = (*until, *receives, *first_received);
+            }),
+            RunEvent::Moved { queue, dead_letter_source, time, .. } => {
+                let queue = self.messages.shared(queue);
+                let source = dead_letter_source.as_ref().map(|source| self.messages.shared(source));
+                self.messages.change(id, |message| message.move_to(queue, source, *time));
+            }
+            RunEvent::Deleted(_) => self.messages.change(id, |message| message.is_deleted = true),
+            RunEvent::Ended(_) => {
+                self.events.remove(id);
+                self.deliveries.remove(id);
+                self.messages.remove(id);
+            }
             RunEvent::Cleaned(_) => {}
-        }
-    }
-
-    /// Puts an entry in.
-    pub fn put(&mut self, id: RunId, function: &FunctionKey, due: Timestamp, attempts: Attempts) {
-        self.remove(id);
-        let shared = self.queues.get_key_value(function).map(|(shared, _)| Arc::clone(shared));
-        let function = shared.unwrap_or_else(|| Arc::new(function.clone()));
-        self.queues.entry(Arc::clone(&function)).or_default().insert((due, id));
-        self.events.insert(id, Waiting { function, due, attempts });
-    }
-
-    fn remove(&mut self, id: RunId) {
-        let Some(Waiting { function, due, .. }) = self.events.remove(&id) else { return };
-        if let Some(queue) = self.queues.get_mut(&function) {
-            queue.remove(&(due, id));
-            if queue.is_empty() {
-                self.queues.remove(&function);
-            }
         }
     }
 }

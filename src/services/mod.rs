@@ -14,6 +14,7 @@ use crate::clock;
 use crate::environments::hot_reload::HotReload;
 use crate::invoke::Invoker;
 use crate::ledger::{Attachment, CommitError, Committed, Ledger};
+use crate::messages::Messages;
 use crate::model::command::Command;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
@@ -29,6 +30,8 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
     /// Code packages.
     pub blobs: Arc<BlobStore>,
+    /// Messages of queues.
+    pub messages: Arc<Messages>,
     /// Runs functions.
     pub invoker: Arc<Invoker>,
     /// Quotas.

@@ -22,6 +22,7 @@ mod history;
 mod iam;
 mod layers;
 mod logs;
+mod messages;
 mod policies;
 mod queues;
 mod runs;

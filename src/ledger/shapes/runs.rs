@@ -7,14 +7,17 @@ use bytes::Bytes;
 use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
+use super::messages::{self, Hidden, Moved, Sent};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
-use crate::ledger::run_frame::{self, BEGINS, CLEANED, DELAYS, ENDS, Head};
+use crate::ledger::run_frame::{self, CLEANED, DELAYS, DELETES, DELIVERY, ENDS, EVENT, HIDES, Head, MESSAGE, MOVES};
 use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
+use crate::runs::deliveries::{self, DeliveryKind};
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
+use crate::runs::waits::Waits;
 use crate::runs::{self, Attempts, RunId};
 
 /// Kind of a checkpoint's frame.
@@ -33,6 +36,76 @@ shape! {
 struct Accepted {
     event: WaitingEvent,
     payload: Bytes,
+}
+
+/// The members of what is to be delivered.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delivering {
+    function: FunctionKey,
+    target: String,
+    kind: Kind,
+    request_id: String,
+    trace_id: Option<String>,
+    function_arn: String,
+    begun: u64,
+    payload: Bytes,
+}
+
+/// What a delivery is.
+#[derive(Serialize, Deserialize)]
+enum Kind {
+    OnSuccess,
+    OnFailure,
+    DeadLetter { error_code: String, error_message: String },
+}
+
+impl Stored<DeliveryKind> for Kind {
+    fn store(model: &DeliveryKind) -> Self {
+        match model {
+            DeliveryKind::OnSuccess => Self::OnSuccess,
+            DeliveryKind::OnFailure => Self::OnFailure,
+            DeliveryKind::DeadLetter { error_code, error_message } => {
+                Self::DeadLetter { error_code: error_code.clone(), error_message: error_message.clone() }
+            }
+        }
+    }
+
+    fn load(self) -> DeliveryKind {
+        match self {
+            Self::OnSuccess => DeliveryKind::OnSuccess,
+            Self::OnFailure => DeliveryKind::OnFailure,
+            Self::DeadLetter { error_code, error_message } => DeliveryKind::DeadLetter { error_code, error_message },
+        }
+    }
+}
+
+impl Delivering {
+    fn of(delivery: &deliveries::Delivery, payload: &Bytes) -> Self {
+        Self {
+            function: Stored::store(&delivery.function),
+            target: delivery.target.clone(),
+            kind: Stored::store(&delivery.kind),
+            request_id: delivery.request_id.clone(),
+            trace_id: delivery.trace_id.clone(),
+            function_arn: delivery.function_arn.clone(),
+            begun: delivery.begun.0,
+            payload: payload.clone(),
+        }
+    }
+
+    fn load(self) -> RunEvent {
+        let delivery = deliveries::Delivery {
+            function: self.function.load(),
+            target: self.target,
+            kind: self.kind.load(),
+            request_id: self.request_id,
+            trace_id: self.trace_id,
+            function_arn: self.function_arn,
+            begun: Timestamp(self.begun),
+        };
+        RunEvent::Delivering { delivery: Box::new(delivery), payload: self.payload }
+    }
 }
 
 /// The members of one that is to be tried again.
@@ -55,8 +128,22 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
     match event {
         RunEvent::Accepted { event, payload } => {
             let members = Accepted { event: Stored::store(&**event), payload: payload.clone() };
-            run_frame::write(head(BEGINS), &members)
+            run_frame::write(head(EVENT), &members)
         }
+        RunEvent::Delivering { delivery, payload } => {
+            run_frame::write(head(DELIVERY), &Delivering::of(delivery, payload))
+        }
+        RunEvent::Sent { queue, message, fifo, sent, visible } => {
+            let members = Sent::of((queue, message), fifo.as_ref(), (*sent, *visible));
+            run_frame::write(head(MESSAGE), &members)
+        }
+        RunEvent::Hidden { until, receives, first_received, .. } => {
+            run_frame::write(head(HIDES), &Hidden::of(*until, *receives, *first_received))
+        }
+        RunEvent::Moved { queue, dead_letter_source, time, .. } => {
+            run_frame::write(head(MOVES), &Moved::of(queue, dead_letter_source.as_ref(), *time))
+        }
+        RunEvent::Deleted(_) => run_frame::write(head(DELETES), &Nothing {}),
         RunEvent::Delayed { due, attempts: Attempts { failed, held_back }, .. } => {
             let members = Delayed { due: due.0, failed: *failed, held_back: *held_back };
             run_frame::write(head(DELAYS), &members)
@@ -70,7 +157,7 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
 pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), FrameError> {
     let (head, members) = run_frame::read(bytes)?;
     let event = match head.kind {
-        BEGINS => {
+        EVENT => {
             let Accepted { event, payload } = run_frame::members(members)?;
             RunEvent::Accepted { event: Box::new(event.load()), payload }
         }
@@ -78,6 +165,11 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
             let Delayed { due, failed, held_back } = run_frame::members(members)?;
             RunEvent::Delayed { id: head.id, due: Timestamp(due), attempts: Attempts { failed, held_back } }
         }
+        DELIVERY => run_frame::members(members).map(Delivering::load)?,
+        MESSAGE => run_frame::members(members).map(Sent::load)?,
+        HIDES => run_frame::members::<Hidden>(members)?.load(head.id),
+        MOVES => run_frame::members::<Moved>(members)?.load(head.id),
+        DELETES => run_frame::members(members).map(|Nothing {}| RunEvent::Deleted(head.id))?,
         ENDS => run_frame::members(members).map(|Nothing {}| RunEvent::Ended(head.id))?,
         _ => run_frame::members(members).map(|Nothing {}| RunEvent::Cleaned(head.sequence))?,
     };
@@ -91,23 +183,45 @@ struct Checkpoint {
     sequence: u64,
     segment: String,
     folder: u64,
-    /// The events of each function: ids, and when they are due.
-    events: Vec<(FunctionKey, Vec<(u64, u64)>)>,
-    /// How often those were tried that were: failed, and held back.
+    /// The events of each function.
+    events: Vec<(FunctionKey, Entries)>,
+    /// How often those were tried that were: failed, and held back. Of deliveries, too.
     attempts: Option<Vec<(u64, u32, u32)>>,
+    /// The deliveries to each target.
+    deliveries: Option<Vec<(String, Entries)>>,
+    /// The messages of each queue.
+    messages: Option<Vec<messages::OfQueue>>,
 }
+
+/// Ids of entries, and when they are due.
+type Entries = Vec<(u64, u64)>;
 
 /// Writes a checkpoint's frame.
 pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<u8>, FrameError> {
     let RunsCheckpoint { state: runs, segment, folder } = checkpoint;
-    let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
-    let events = runs.queues.iter().map(|(function, queue)| (Stored::store(&**function), entries(queue))).collect();
-    let tried = runs.events.iter().filter(|(_, waiting)| waiting.attempts != Attempts::default());
-    let tried = tried.map(|(id, waiting)| (id.0, waiting.attempts.failed, waiting.attempts.held_back));
-    let attempts = Some(tried.collect());
-    let stored =
-        Checkpoint { sequence: runs.sequence, segment: segment.to_string(), folder: *folder, events, attempts };
+    let attempts = tried(&runs.events).chain(tried(&runs.deliveries)).collect();
+    let stored = Checkpoint {
+        sequence: runs.sequence,
+        segment: segment.to_string(),
+        folder: *folder,
+        events: lanes(&runs.events),
+        attempts: Some(attempts),
+        deliveries: Some(lanes(&runs.deliveries)),
+        messages: Some(messages::store(&runs.messages)),
+    };
     frame::frame_named(CHECKPOINT, &stored)
+}
+
+/// The entries of each lane.
+fn lanes<K: Ord + Clone, S: Stored<K>>(waits: &Waits<K>) -> Vec<(S, Entries)> {
+    let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
+    waits.lanes().map(|(lane, queue)| (S::store(lane), entries(queue))).collect()
+}
+
+/// Those that were tried.
+fn tried<K: Ord + Clone>(waits: &Waits<K>) -> impl Iterator<Item = (u64, u32, u32)> {
+    let tried = waits.iter().filter(|(_, waiting)| waiting.attempts != Attempts::default());
+    tried.map(|(id, waiting)| (id.0, waiting.attempts.failed, waiting.attempts.held_back))
 }
 
 /// Reads a checkpoint's frame.
@@ -119,19 +233,28 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
         (kind, _) => return Err(FrameError::UnknownKind(kind)),
     }
 
-    let Checkpoint { sequence, segment, folder, events, attempts } = frame::large_named_payload(frame.payload)?;
-    let attempts = attempts.into_iter().flatten();
-    let attempts = attempts.map(|(id, failed, held_back)| (id, Attempts { failed, held_back }));
-    let attempts: HashMap<_, _> = attempts.collect();
-    let mut runs = Runs { sequence, ..Runs::default() };
-    for (function, entries) in events {
-        let function = function.load();
-        for (id, due) in entries {
-            runs.put(RunId(id), &function, Timestamp(due), attempts.get(&id).copied().unwrap_or_default());
-        }
-    }
+    let stored: Checkpoint = frame::large_named_payload(frame.payload)?;
+    let attempts = stored.attempts.into_iter().flatten();
+    let attempts = attempts.map(|(id, failed, held_back)| (id, Attempts { failed, held_back })).collect();
+    let mut runs = Runs { sequence: stored.sequence, ..Runs::default() };
+    put_lanes(&mut runs.events, stored.events, &attempts);
+    put_lanes(&mut runs.deliveries, stored.deliveries.unwrap_or_default(), &attempts);
+    messages::load(stored.messages.unwrap_or_default(), &mut runs.messages);
 
     // One whose segment cannot be told is as good from the journal's beginning.
-    let segment = segment.parse::<Name>().unwrap_or_default();
-    Ok(RunsCheckpoint { state: Arc::new(runs), segment, folder })
+    let segment = stored.segment.parse::<Name>().unwrap_or_default();
+    Ok(RunsCheckpoint { state: Arc::new(runs), segment, folder: stored.folder })
+}
+
+fn put_lanes<K: Ord + Clone, S: Stored<K>>(
+    waits: &mut Waits<K>,
+    stored: Vec<(S, Entries)>,
+    attempts: &HashMap<u64, Attempts>,
+) {
+    for (lane, entries) in stored {
+        let lane = lane.load();
+        for (id, due) in entries {
+            waits.put(RunId(id), &lane, Timestamp(due), attempts.get(&id).copied().unwrap_or_default());
+        }
+    }
 }
