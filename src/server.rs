@@ -36,7 +36,7 @@ use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room,
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
-use crate::reactors;
+use crate::reactors::{self, targets::Targets};
 use crate::services::Services;
 use crate::services::logs::delivery::{self, Delivery};
 use crate::upstream::{AccessOptions, Endpoints, Upstream};
@@ -67,6 +67,7 @@ pub struct Server {
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
     retry_base_delay_s: u64,
+    targets: Arc<Targets>,
     settings: Settings,
     /// Where it listens, as the user says it.
     addresses: Vec<String>,
@@ -119,6 +120,7 @@ impl Server {
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
+        let targets = Arc::new(Targets::new(Arc::clone(&services.messages), Arc::clone(&services.upstream)));
         let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
         let staging = console.staging.clone();
 
@@ -133,6 +135,7 @@ impl Server {
             doors,
             console_for_functions: options.environments.functions_may_use_console,
             retry_base_delay_s: options.environments.retry_base_delay_s,
+            targets,
             settings,
             addresses: listeners.urls(),
             staging,
@@ -176,6 +179,10 @@ impl Server {
             self.retry_base_delay_s,
             stopping.clone(),
         ));
+        let targets = Arc::clone(&self.targets);
+        tasks.spawn(reactors::deliveries::run(Arc::clone(&self.ledger), targets, stopping.clone()));
+        let messages = Arc::clone(&self.services.messages);
+        tasks.spawn(reactors::queues::run(Arc::clone(&self.ledger), messages, self.stop.clone()));
 
         tasks
     }

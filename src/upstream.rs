@@ -10,6 +10,7 @@ mod aws_chunked;
 mod client;
 mod endpoints;
 mod error_body;
+mod json;
 mod keys;
 mod layer_library;
 mod networks;
@@ -17,6 +18,7 @@ mod objects;
 mod reachability;
 mod signing;
 mod sources;
+mod targets;
 
 use std::time::Duration;
 
@@ -27,12 +29,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};
+pub use json::SourceError;
 pub use layer_library::LayerLibrary;
 pub use networks::NetworkError;
 pub use objects::{Object, ObjectError, Signer};
 use reachability::Reachability;
 pub use reachability::{Contact, Reached};
-pub use sources::SourceError;
+pub use targets::{BusEvent, Outgoing};
 
 /// How long it may take from the request to the head of its answer. The body of a request counts, and
 /// calls such as a long poll wait on purpose.

@@ -1,31 +1,33 @@
 //! Invocations nobody waits for (`InvocationType` `Event`, `InvokeAsync`): an event is accepted, lies on disk until it has
-//! been run, and is forgotten. How one attempt went is told here; when there is another is `runs::retry`'s. There are no
-//! destinations yet: what is given up goes to the log.
+//! been run, and is forgotten. How one attempt went is told here; when there is another is `runs::retry`'s, and who is told
+//! of the end `destinations`'.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{InvokeRequest, Invoker, Operation, checks};
+use super::{InvokeRequest, Invoked, Invoker, Operation, checks};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::FunctionState;
 use crate::model::names::FunctionKey;
 use crate::model::reference::FunctionReference;
 use crate::runs::WaitingEvent;
 use crate::runs::command::RunCommand;
-use crate::runs::retry::{GivenUp, Setback};
+use crate::runs::retry::GivenUp;
 
 /// How an attempt to run an event went.
 #[derive(Debug)]
 pub enum Attempt {
     /// The function ran, well.
-    Done,
-    /// It failed, or was not run: there may be another attempt.
-    Unfinished(Setback),
-    /// There is to be none.
-    GivenUp(GivenUp),
-    /// There can be none: the function or its version is gone, or cannot run.
+    Done(Invoked),
+    /// It ran, and failed.
+    Failed(Invoked),
+    /// It was not run now: too many run already, or something is at fault.
+    HeldBack(ApiError),
+    /// It is not to be run.
+    GivenUp(GivenUp, ApiError),
+    /// It cannot be run: it or its version is gone, or nobody can.
     Impossible(ApiError),
 }
 
@@ -70,14 +72,21 @@ impl Invoker {
         };
 
         match self.invoke(request).await {
-            Ok(invoked) if invoked.function_error => Attempt::Unfinished(Setback::Failed),
-            Ok(_) => Attempt::Done,
+            Ok(invoked) if invoked.function_error => Attempt::Failed(invoked),
+            Ok(invoked) => Attempt::Done(invoked),
             Err(error) if error.code == ErrorCode::TooManyRequests && self.may_never_run(&event.function) => {
-                Attempt::GivenUp(GivenUp::ZeroReservedConcurrency)
+                Attempt::GivenUp(GivenUp::ZeroReservedConcurrency, error)
             }
-            Err(error) if error.code == ErrorCode::TooManyRequests || error.code.status() >= 500 => {
+            Err(error) if error.code == ErrorCode::RecursiveInvocation => {
+                Attempt::GivenUp(GivenUp::RecursiveInvocation, error)
+            }
+            // One that is in no state to run may be in another one later.
+            Err(error)
+                if matches!(error.code, ErrorCode::TooManyRequests | ErrorCode::ResourceConflict)
+                    || error.code.status() >= 500 =>
+            {
                 tracing::debug!(event.request_id, %error, "an event is held back");
-                Attempt::Unfinished(Setback::HeldBack)
+                Attempt::HeldBack(error)
             }
             Err(error) => Attempt::Impossible(error),
         }

@@ -1,7 +1,9 @@
 //! Invocations: which version, in which state, with which event; and what its end looks like.
 
 mod checks;
+pub mod destinations;
 pub mod events;
+mod lineage;
 mod outcome;
 mod report;
 mod trace;
@@ -17,10 +19,12 @@ use self::trace::{Sampler, Trace, Traced};
 use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Invocation, Pool, RunError, Target};
 use crate::ledger::Ledger;
+use crate::model::arn;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::TracingMode;
 use crate::model::functions::{Function, FunctionState, FunctionVersion};
 use crate::model::limits::Limits;
+use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::reference::FunctionReference;
 
@@ -73,6 +77,8 @@ pub struct Invoked {
     pub executed_version: Version,
     /// The last 4 KB of its log.
     pub log_tail: Vec<u8>,
+    /// The trace header that the function got: what comes of its run belongs to the same chain.
+    pub trace: String,
 }
 
 /// Runs functions.
@@ -163,7 +169,10 @@ impl Invoker {
         let tenant = version.config.tenant_isolation.as_ref().and(request.tenant_id.clone());
         let target = Target { function: request.reference.key.clone(), version, tenant };
         let config = &target.version.config;
-        let trace = Trace::of(request.trace_id.as_deref(), config.tracing_mode == TracingMode::Active, &self.sampler);
+        let arn = arn::function(&target.function);
+        let traces = config.tracing_mode == TracingMode::Active;
+        let trace = Trace::of(request.trace_id.as_deref(), &arn, traces, &self.sampler);
+        self.must_not_loop(&target.function, &trace)?;
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
         let lines = report::Lines {
             request_id: request.request_id.clone(),
@@ -184,6 +193,21 @@ impl Invoker {
         };
 
         Ok(Prepared { target, invocation, trace, began })
+    }
+
+    /// Refuses a function that ran too often in one chain of events, where it is not allowed to.
+    fn must_not_loop(&self, function: &FunctionKey, trace: &Trace) -> Result<(), ApiError> {
+        let state = self.ledger.state();
+        let may_loop = state.function(function).is_some_and(|function| function.allows_recursion);
+        if may_loop || trace.runs_before() < lineage::LIMIT {
+            return Ok(());
+        }
+
+        tracing::warn!(function = function.name.as_str(), "a function was stopped that called itself in a loop");
+        // The text is a guess, in the words of AWS's guide.
+        let message = "Lambda has detected your function being invoked in a recursive loop with other Amazon Web \
+                       Services resources and stopped your function's invocation.";
+        Err(ApiError::new(ErrorCode::RecursiveInvocation, message))
     }
 
     /// Runs what is prepared, to its end also when the caller goes away.
@@ -217,7 +241,8 @@ impl Invoker {
             invocation.stream.is_some(),
         );
 
-        Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail })
+        let trace = trace.header();
+        Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail, trace })
     }
 
     /// Tells X-Ray of an invocation that is traced, where a daemon is known.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::lineage::Lineage;
 use crate::environments::Completed;
 
 /// Share of the invocations beyond the first of each second that are traced, where a function traces actively and
@@ -42,19 +43,26 @@ pub struct Trace {
     service: String,
     function: String,
     sampled: bool,
-    /// What else the header held, such as a lineage.
+    /// The functions that led here, with this one.
+    lineage: Lineage,
+    /// How often this one had run in the chain before.
+    runs_before: u32,
+    /// What else the header held.
     rest: Vec<String>,
 }
 
 impl Trace {
-    /// The trace that a header names, or a new one. A function with active tracing decides where nobody did.
-    pub fn of(header: Option<&str>, active: bool, sampler: &Sampler) -> Self {
+    /// The trace that a header names, or a new one, of a run of the function with this ARN. A function with active tracing
+    /// decides where nobody did.
+    pub fn of(header: Option<&str>, function_arn: &str, active: bool, sampler: &Sampler) -> Self {
         let mut trace = Self {
             root: new_root(),
             caller: None,
             service: new_id(),
             function: new_id(),
             sampled: false,
+            lineage: Lineage::default(),
+            runs_before: 0,
             rest: vec![],
         };
         let mut decision = None;
@@ -64,12 +72,14 @@ impl Trace {
                 Some(("Parent", parent)) => trace.caller = Some(parent.to_owned()),
                 Some(("Sampled", "0")) => decision = Some(false),
                 Some(("Sampled", "1")) => decision = Some(true),
+                Some(("Lineage", lineage)) => trace.lineage = Lineage::parse(lineage),
                 // `?` asks for a decision; what Lambda adds itself is not taken over.
                 Some(("Sampled" | "Self", _)) | None => {}
                 Some(_) => trace.rest.push(part.to_owned()),
             }
         }
 
+        trace.runs_before = trace.lineage.count(function_arn);
         trace.sampled = decision.unwrap_or_else(|| active && sampler.takes());
         trace
     }
@@ -81,12 +91,19 @@ impl Trace {
             _ => &self.function,
         };
         let mut header = format!("Root={};Parent={parent};Sampled={}", self.root, u8::from(self.sampled));
+        header.push_str(";Lineage=");
+        header.push_str(&self.lineage.to_string());
         for part in &self.rest {
             header.push(';');
             header.push_str(part);
         }
 
         header
+    }
+
+    /// How often the function had run in this chain before.
+    pub fn runs_before(&self) -> u32 {
+        self.runs_before
     }
 
     /// Whether it is told to X-Ray.
@@ -165,29 +182,34 @@ fn new_id() -> String {
 mod tests {
     use super::*;
 
+    const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
     #[test]
     fn a_callers_decision_is_kept() {
         let sampler = Sampler::default();
-        let trace = Trace::of(Some("Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=1"), false, &sampler);
+        let trace = Trace::of(Some("Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=1"), ARN, false, &sampler);
         assert!(trace.is_sampled());
-        assert!(trace.header().starts_with("Root=1-5e-6;Parent=") && trace.header().ends_with(";Sampled=1"));
+        assert!(trace.header().starts_with("Root=1-5e-6;Parent=") && trace.header().contains(";Sampled=1;Lineage="));
         assert!(!trace.header().contains("53995c3f42cd8ad8"), "its own segment is the parent");
-        let trace = Trace::of(Some("Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a:0"), true, &sampler);
-        assert_eq!(trace.header(), "Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a:0");
+        let trace =
+            Trace::of(Some("Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a:2;X=y"), ARN, true, &sampler);
+        let header = trace.header();
+        let of_function = header.strip_prefix("Root=1-5e-6;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a:2|");
+        assert!(of_function.is_some_and(|rest| rest.ends_with(":1;X=y")), "{header}");
     }
 
     #[test]
     fn active_tracing_takes_the_first_of_a_second() {
         let sampler = Sampler::default();
-        assert!(Trace::of(None, true, &sampler).is_sampled());
-        let taken = (0..1000).filter(|_| Trace::of(None, true, &sampler).is_sampled()).count();
+        assert!(Trace::of(None, ARN, true, &sampler).is_sampled());
+        let taken = (0..1000).filter(|_| Trace::of(None, ARN, true, &sampler).is_sampled()).count();
         assert!(taken < 200, "{taken}");
-        assert!(!Trace::of(None, false, &Sampler::default()).is_sampled());
+        assert!(!Trace::of(None, ARN, false, &Sampler::default()).is_sampled());
     }
 
     #[test]
     fn a_new_trace_has_the_form_of_aws() {
-        let header = Trace::of(None, false, &Sampler::default()).header();
+        let header = Trace::of(None, ARN, false, &Sampler::default()).header();
         let root = header.strip_prefix("Root=1-").and_then(|rest| rest.split_once(';')).expect("a root").0;
         assert_eq!(root.len(), 8 + 1 + 24, "{header}");
     }

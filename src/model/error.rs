@@ -90,6 +90,8 @@ error_codes! {
         "ProvisionedConcurrencyConfigNotFoundException", 404, message, Some(Fault::User);
     /// A resource-based policy that lets everybody in.
     PublicPolicy: "PublicPolicyException", 400, Message, Some(Fault::User);
+    /// A function called itself without end.
+    RecursiveInvocation: "RecursiveInvocationException", 400, Message, Some(Fault::User);
     /// A body beyond what the operation takes.
     RequestEntityTooLarge: "RequestEntityTooLargeException", 413, message, None;
     /// An event beyond the payload limit.

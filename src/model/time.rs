@@ -21,6 +21,12 @@ impl fmt::Display for Timestamp {
 }
 
 impl Timestamp {
+    /// The form of records and events: `2025-11-25T02:38:44.000Z`.
+    pub fn iso(&self) -> String {
+        let text = self.to_string();
+        format!("{}Z", text.trim_end_matches("+0000"))
+    }
+
     /// The day in UTC: `2025-11-25`.
     pub fn date(&self) -> String {
         let (year, month, day) = civil_date(self.0 / 86_400_000);
@@ -52,6 +58,7 @@ mod tests {
     fn times_read_as_aws_writes_them() {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000+0000");
         assert_eq!(Timestamp(1_764_038_324_007).to_string(), "2025-11-25T02:38:44.007+0000");
+        assert_eq!(Timestamp(1_764_038_324_007).iso(), "2025-11-25T02:38:44.007Z");
         assert_eq!(Timestamp(951_782_400_000).to_string(), "2000-02-29T00:00:00.000+0000");
     }
 }

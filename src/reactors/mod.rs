@@ -5,8 +5,12 @@ mod activation;
 pub mod async_events;
 mod capacity_providers;
 mod delayed;
+pub mod deliveries;
 mod event_sources;
+mod lanes;
 mod provisioning;
+pub mod queues;
+pub mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -22,7 +22,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The same in a key.
-const KEY: &AsciiSet = &UNRESERVED.remove(b'/');
+pub(super) const KEY: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// An object, perhaps one version of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

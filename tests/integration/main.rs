@@ -30,6 +30,7 @@ mod container_settings;
 mod crash;
 mod data_dir_gone;
 mod deadlines;
+mod destinations;
 mod disk_full;
 mod door;
 mod durable_executions;

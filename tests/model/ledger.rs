@@ -16,7 +16,8 @@ use larder::model::resource::Resource;
 use larder::model::state::State;
 use larder::model::time::Timestamp;
 use larder::runs::command::RunCommand;
-use larder::runs::state::{Runs, Waiting};
+use larder::runs::state::Runs;
+use larder::runs::waits::Waiting;
 use larder::runs::{Attempts, RunId, WaitingEvent};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -65,8 +66,8 @@ async fn go_on(ledger: &Ledger) {
         let payload = format!("{{\"n\":{number}}}").into();
         ledger.commit_run(RunCommand::Accept { event: Box::new(event), payload }).await.expect("is accepted");
     }
-    if let Some(oldest) = ledger.runs().events.keys().next().filter(|_| ledger.runs().events.len() > 3) {
-        ledger.commit_run(RunCommand::End(*oldest)).await.expect("is ended");
+    if let Some(oldest) = ledger.runs().events.ids().next().filter(|_| ledger.runs().events.len() > 3) {
+        ledger.commit_run(RunCommand::End(oldest)).await.expect("is ended");
     }
 }
 
@@ -126,8 +127,8 @@ fn open_runs(folder: &Path) -> Runs {
     }
     let ledger = open(folder);
     assert!(*ledger.runs() == runs, "the journal alone says so");
-    for id in runs.events.keys() {
-        let (event, payload) = ledger.waiting_event(*id).expect("reads").expect("waits");
+    for id in runs.events.ids() {
+        let (event, payload) = ledger.waiting_event(id).expect("reads").expect("waits");
         assert_eq!(format!("request-{}", id.0 - 1), event.request_id);
         assert!(payload.starts_with(b"{\"n\":"));
     }
@@ -144,13 +145,13 @@ fn attempts_are_kept_over_restarts_and_a_compaction() {
     let ledger = open(&store);
     for number in 0..6 {
         runtime().block_on(go_on(&ledger));
-        let id = *ledger.runs().events.keys().next_back().expect("an event");
+        let id = ledger.runs().events.ids().last().expect("an event");
         let attempts = Attempts { failed: number % 3, held_back: number };
         let delay = RunCommand::Delay { id, due: Timestamp(u64::MAX / 2 + u64::from(number)), attempts };
         runtime().block_on(ledger.commit_run(delay)).expect("is delayed");
     }
     let runs = (*ledger.runs()).clone();
-    assert!(runs.events.values().any(|waiting| waiting.attempts.failed > 0), "{runs:?}");
+    assert!(runs.events.iter().any(|(_, waiting)| waiting.attempts.failed > 0), "{runs:?}");
     let gone = RunCommand::Delay { id: RunId(1), due: Timestamp(1), attempts: Attempts::default() };
     runtime().block_on(ledger.commit_run(gone)).expect("nothing happens");
     assert!(*ledger.runs() == runs, "what is not there is not delayed");
@@ -183,7 +184,7 @@ fn commands_on_both_machines_are_all_or_nothing() {
     let both = ledger.commit_both(delete.into(), RunCommand::DropOrphans, Origin::default(), vec![]);
     runtime().block_on(both).expect("both are done");
     assert!(ledger.state().function(&function).is_none());
-    assert!(!ledger.runs().queues.contains_key(&function), "nothing waits for it");
+    assert!(ledger.runs().events.lane(&function).is_none(), "nothing waits for it");
     ledger.close().expect("closes");
 }
 
@@ -204,7 +205,7 @@ fn damage_among_what_is_under_way_is_mended_or_located() {
         expect_whole(folder.path(), &live, &format!("byte {at} of the journal flipped"));
         let ledger = open(folder.path());
         // What is done may be done once more.
-        assert!(runs.events.keys().all(|id| ledger.runs().events.contains_key(id)), "byte {at}: all that waited waits");
+        assert!(runs.events.ids().all(|id| ledger.runs().events.contains(&id)), "byte {at}: all that waited waits");
         ledger.close().expect("closes");
     }
 
@@ -433,8 +434,8 @@ fn fixtures() -> PathBuf {
 /// What a golden store holds, for the eye and for the test: its resources as pods carry them, and what is under way.
 fn digest(state: &State, runs: &Runs) -> String {
     let resource = |resource: Resource| portable::to_json(&resource).expect("it is JSON");
-    let waiting = |(id, waiting): (&RunId, &Waiting)| {
-        let text = json!({ "function": waiting.function.name.as_str(), "due": waiting.due.0 });
+    let waiting = |(id, waiting): (&RunId, &Waiting<larder::model::names::FunctionKey>)| {
+        let text = json!({ "function": waiting.lane.name.as_str(), "due": waiting.due.0 });
         (id.0.to_string(), text)
     };
 

@@ -158,7 +158,7 @@ fn hostile_states_are_refused_with_the_reason() {
         (json!([role("a", "1")]), "cannot be at"),
         (json!([moved]), "cannot be at"),
         (json!([layer]), "which the pod has not"),
-        (json!([{ "queue": {} }]), "unknown variant"),
+        (json!([{ "topic": {} }]), "unknown variant"),
         (json!([1]), "cannot be read"),
     ] {
         let error = read(&pod(resources)).expect_err(reason).to_string();
