@@ -57,6 +57,9 @@ pub enum FrameError {
     /// There is something behind the payload.
     #[error("there are {0} bytes behind the payload")]
     LeftOver(usize),
+    /// What decodes it ended early.
+    #[error("a thread that decodes it ended early")]
+    Thread,
 }
 
 /// A frame whose header was checked.
