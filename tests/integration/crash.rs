@@ -7,6 +7,7 @@
 //! `LARDER_CRASH_SEED` gives other sequences of changes.
 
 mod client;
+mod events;
 mod model;
 mod pods;
 mod rewind;
@@ -31,12 +32,18 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// An answer as it comes; empty where the server was killed meanwhile.
 fn ask(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<String> {
+    let headers = "X-Larder-Request: 1\r\nContent-Type: application/json\r\n";
+    ask_with(port, (method, path), headers, body)
+}
+
+/// The same with these headers, each of which ends its line.
+fn ask_with(port: u16, (method, path): (&str, &str), headers: &str, body: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Larder-Request: 1\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n\
+         {body}"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
