@@ -7,7 +7,7 @@
 //! - `front` — the one door: who may come in
 //! - `console` — Larder's own endpoints, `/_larder/…`
 //! - `desk` — what can be done with a store beside calling its services
-//! - `services` — AWS services served here: Lambda, IAM, STS, `CloudWatch` Logs
+//! - `services` — AWS services served here: Lambda, IAM, STS, `CloudWatch` Logs, SQS
 //! - `protocol` — AWS's wire protocols, once for all services
 //! - `reactors` — what watches published states and does what they leave to do
 //! - `invoke` — invocations

@@ -224,6 +224,7 @@ impl Server {
             tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs());
         }
         self.services.invoker.close(DRAIN).await;
+        self.dispatch.close().await;
         self.stop.cancel();
         self.pool.close(ENVIRONMENTS_END).await;
         link_stop.cancel();

@@ -12,12 +12,14 @@ use tracing::Instrument as _;
 use super::service::{self, ServiceName};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::codec::{Codec, rpc_operation};
+use crate::protocol::compatible::speaks_json;
 use crate::protocol::form::Form;
 use crate::protocol::refusal::{self, Protocol};
 use crate::protocol::router::{Found, Router};
 use crate::protocol::service::{Service, with_id};
 use crate::protocol::{self, Received, sigv4, xml};
 use crate::services::logs::{self, Logs};
+use crate::services::sqs::{self, Sqs};
 use crate::services::{Services, cloudformation, iam, lambda, sts};
 use crate::upstream::UpstreamError;
 
@@ -35,6 +37,7 @@ const NAMELESS: &str = "other";
 pub struct Dispatch {
     services: Arc<Services>,
     logs: Logs,
+    sqs: Sqs,
     lambda: Router<Services>,
     /// Whether templates go to the upstream unseen.
     pass_cloudformation: bool,
@@ -44,7 +47,13 @@ impl Dispatch {
     /// Over what the services work with. With `pass_cloudformation` the upstream gets every template.
     pub fn new(services: Arc<Services>, pass_cloudformation: bool) -> Self {
         let logs = Logs::new(Arc::clone(&services.ledger));
-        Self { services, logs, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
+        let sqs = Sqs::new(Arc::clone(&services));
+        Self { services, logs, sqs, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
+    }
+
+    /// Ends what the services run beside calls.
+    pub async fn close(&self) {
+        self.sqs.close().await;
     }
 
     /// Answers a request, whichever service it is for.
@@ -82,11 +91,12 @@ impl Dispatch {
             ServiceName::Lambda => self.ask_lambda(request, request_id).await,
             ServiceName::Sts => self.ask_by_form(&sts::SERVICE, service, request, request_id).await,
             // Half of it here and half there would be two accounts: it is all there if it has an endpoint of its own.
-            ServiceName::Iam if self.services.upstream.has_own(service.as_str()) => {
+            ServiceName::Iam | ServiceName::Sqs if self.services.upstream.has_own(service.as_str()) => {
                 self.pass(service, request, request_id).await
             }
             ServiceName::Iam => self.ask_by_form(&iam::SERVICE, service, request, request_id).await,
             ServiceName::Logs => self.ask_logs(request, request_id).await,
+            ServiceName::Sqs => self.ask_sqs(request, request_id).await,
             ServiceName::Other(name) if name == cloudformation::SERVICE && !self.pass_cloudformation => {
                 self.look_into_template(service, request, request_id).await
             }
@@ -184,6 +194,31 @@ impl Dispatch {
         let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
 
         logs::SERVICE.run(operation, &self.logs, received).await
+    }
+
+    /// Answers a call of SQS in either of its protocols. A queue's URL is where it may be sent, too.
+    async fn ask_sqs(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let codec = sqs::SERVICE.codec(&parts);
+        let Ok(body) = Limited::new(body, sqs::MAX_REQUEST).collect().await.map(Collected::to_bytes) else {
+            return sqs::SERVICE.refuse(codec, &sqs::unreadable_body(), request_id);
+        };
+
+        let in_json = speaks_json(&parts);
+        let name = if in_json {
+            rpc_operation(sqs::TARGET, &parts).unwrap_or_default().to_owned()
+        } else {
+            Form::of(&parts, &body).get("Action").unwrap_or_default().to_owned()
+        };
+        let Some(operation) = sqs::SERVICE.operation(&name) else {
+            return sqs::SERVICE.refuse(codec, &sqs::not_served(&name, in_json), request_id);
+        };
+        tracing::Span::current().record("operation", operation.request.name);
+
+        let path = Some(parts.uri.path()).filter(|path| sqs::is_queue_path(path));
+        let params = path.map(|path| ("QueueUrl".to_owned(), path.to_owned())).into_iter().collect();
+        let received = Received { parts, body, params, request_id: request_id.to_owned() };
+        sqs::SERVICE.run(operation, &self.sqs, received).await
     }
 
     /// Passes a request of `CloudFormation` on, unless its template makes what would be missing here.

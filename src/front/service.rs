@@ -6,6 +6,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::protocol::form::has_form;
 use crate::protocol::sigv4;
+use crate::services::sqs::is_queue_path;
 
 /// Bytes of an unsigned form that is looked into.
 const MAX_FORM: usize = 256 * 1024;
@@ -21,6 +22,8 @@ pub enum ServiceName {
     Iam,
     /// `CloudWatch` Logs.
     Logs,
+    /// The Simple Queue Service.
+    Sqs,
     /// Another, by the name in its signatures.
     Other(String),
 }
@@ -33,6 +36,7 @@ impl ServiceName {
             Self::Sts => "sts",
             Self::Iam => "iam",
             Self::Logs => "logs",
+            Self::Sqs => "sqs",
             Self::Other(name) => name,
         }
     }
@@ -43,6 +47,7 @@ impl ServiceName {
             "sts" => Self::Sts,
             "iam" => Self::Iam,
             "logs" => Self::Logs,
+            "sqs" => Self::Sqs,
             name => Self::Other(name.to_owned()),
         }
     }
@@ -75,6 +80,7 @@ impl ServiceName {
             .or_else(|| of_target(headers, uri.path()))
             .or_else(|| of_host(headers, uri))
             .or_else(|| is_dated(uri.path()).then_some(Self::Lambda))
+            .or_else(|| is_queue_path(uri.path()).then_some(Self::Sqs))
             .or_else(|| of_old_signature(headers, query))
             .or_else(|| of_form(query.as_bytes()))
     }
@@ -118,7 +124,12 @@ fn of_host(headers: &HeaderMap, uri: &Uri) -> Option<ServiceName> {
     let host = host(headers, uri)?;
     let labels = AWS_HOSTS.iter().find_map(|suffix| host.strip_suffix(suffix))?;
     let name = labels.split('.').rev().find(|label| !is_region(label) && *label != "dualstack")?;
-    let name = if name == "lambda-url" { "lambda" } else { name };
+    let name = match name {
+        "lambda-url" => "lambda",
+        // Where queues were before: `queue.amazonaws.com`, `us-east-2.queue.amazonaws.com`.
+        "queue" => "sqs",
+        name => name,
+    };
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     // `s3-us-west-2`, `s3-website-us-east-1`.
     let name = if name.starts_with("s3-") { "s3" } else { name };
@@ -236,6 +247,9 @@ mod tests {
         assert_eq!(told("GET", "/?Action=GetUser&Version=2010-05-08", &[], "").await, "iam");
 
         assert_eq!(told("POST", "/queue", &form, "Action=SendMessage&Version=2012-11-05").await, "sqs");
+        assert_eq!(told("POST", "/000000000000/q", &form, "Action=SendMessage").await, "sqs");
+        assert_eq!(told("GET", "/queue/us-east-1/000000000000/q.fifo?Action=ReceiveMessage", &[], "").await, "sqs");
+        assert_eq!(told("POST", "/", &target("AmazonSQS.ListQueues"), "{}").await, "sqs");
     }
 
     #[tokio::test]
@@ -247,6 +261,8 @@ mod tests {
             ("bucket.s3.localhost.localstack.cloud:4566", "s3"),
             ("abc.execute-api.us-gov-west-1.amazonaws.com", "execute-api"),
             ("lambda.us-east-1.amazonaws.com", "lambda"),
+            ("sqs.us-east-1.localhost.localstack.cloud:4566", "sqs"),
+            ("us-east-2.queue.localhost.localstack.cloud:4566", "sqs"),
             ("abc.lambda-url.us-east-1.localhost.localstack.cloud:4566", "lambda"),
             // Nothing is said by these.
             ("localhost:4566", "lambda"),

@@ -40,6 +40,8 @@ pub fn bind<S>(operation: &Operation<S>, codec: Codec, check: Check, received: R
     let mut input = codec.input(request.members, request.raw_body, &parts, &body)?;
     if request.route.is_some() {
         bind_places(request.members, &params, &parts, &mut input);
+    } else {
+        fill_in(request.members, params, &mut input);
     }
     check(request.members, &input)?;
     shape::drop_nulls(&mut input);
@@ -75,6 +77,15 @@ fn bind_places(members: &[Member], params: &[(String, String)], parts: &Parts, i
         input.remove(member.name);
         if let Some(value) = value {
             input.insert(member.name.to_owned(), value);
+        }
+    }
+}
+
+/// Takes what the path says of members that the body does not have.
+fn fill_in(members: &[Member], params: Vec<(String, String)>, input: &mut Map<String, Value>) {
+    for (name, value) in params {
+        if members.iter().any(|member| member.name == name) {
+            input.entry(name).or_insert_with(|| value.into());
         }
     }
 }

@@ -120,7 +120,8 @@ impl Call {
     pub fn parse<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
         let code = match self.codec {
             Codec::Query(_) => ErrorCode::ValidationError,
-            Codec::RestJson | Codec::Json | Codec::Cbor(_) => ErrorCode::Serialization,
+            Codec::CompatibleQuery(_) => ErrorCode::InvalidQueryValue,
+            Codec::RestJson | Codec::Json | Codec::Cbor(_) | Codec::CompatibleJson(_) => ErrorCode::Serialization,
         };
         serde_json::from_value(Value::Object(std::mem::take(&mut self.input)))
             .map_err(|error| ApiError::new(code, error.to_string()))
@@ -133,7 +134,12 @@ impl Call {
 
     /// Answers where the model has no output.
     pub fn done(&self) -> Answer {
-        Ok(self.codec.empty())
+        Ok(self.codec.empty(self.operation, &self.request_id))
+    }
+
+    /// Whether it came as a form: some errors have other words then.
+    pub fn came_as_form(&self) -> bool {
+        matches!(self.codec, Codec::Query(_) | Codec::CompatibleQuery(_))
     }
 }
 

@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use super::answer::{self, Answer};
+use super::compatible::{self, Compatible};
 use super::error::{self, fault};
 use super::form::Form;
 use super::shape::{Kind, Member};
-use super::xml;
+use super::{flat, xml};
 use crate::model::error::{ApiError, ErrorCode, Fault};
 
 /// Header of requests and answers in CBOR.
@@ -42,6 +43,8 @@ pub enum Dialect {
         /// What an error's name begins with in CBOR.
         namespace: &'static str,
     },
+    /// AWS JSON 1.0, or forms in and XML out, as the caller likes.
+    Compatible(&'static Compatible),
 }
 
 /// How one call is read and answered.
@@ -55,6 +58,10 @@ pub enum Codec {
     Json,
     /// Smithy RPC v2 CBOR, with what the names of errors begin with.
     Cbor(&'static str),
+    /// AWS JSON 1.0, with errors that the query protocol has too.
+    CompatibleJson(&'static Compatible),
+    /// A form with flat lists in, XML with such out.
+    CompatibleQuery(&'static Compatible),
 }
 
 /// The operation that a request of an RPC service names.
@@ -79,6 +86,8 @@ impl Codec {
             Dialect::Query { namespace } => Self::Query(namespace),
             Dialect::Rpc { namespace, .. } if speaks_cbor(parts) => Self::Cbor(namespace),
             Dialect::Rpc { .. } => Self::Json,
+            Dialect::Compatible(service) if compatible::speaks_json(parts) => Self::CompatibleJson(service),
+            Dialect::Compatible(service) => Self::CompatibleQuery(service),
         }
     }
 
@@ -94,6 +103,8 @@ impl Codec {
             Self::RestJson if raw_body => Ok(Map::new()),
             Self::RestJson => json_object(body),
             Self::Query(_) => Ok(Form::of(parts, body).structure("", members)),
+            Self::CompatibleQuery(_) => Ok(flat::structure(&Form::of(parts, body), "", members)),
+            Self::CompatibleJson(service) => service.read_json(body),
             _ if body.is_empty() => Ok(Map::new()),
             Self::Json => {
                 let input = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
@@ -111,14 +122,18 @@ impl Codec {
         match self {
             Self::RestJson => answer::json(StatusCode::OK, output),
             Self::Query(namespace) => xml::answer(operation, namespace, output, request_id),
+            Self::CompatibleJson(service) => service.json(output),
+            Self::CompatibleQuery(service) => service.xml(operation, output, request_id),
             Self::Json | Self::Cbor(_) => self.rpc(StatusCode::OK, output).map_err(|error| fault(&*error)),
         }
     }
 
     /// The answer of an operation whose model has no output.
-    pub fn empty(self) -> Response<Body> {
+    pub fn empty(self, operation: &str, request_id: &str) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         match self {
+            Self::CompatibleJson(service) => return service.empty_json(),
+            Self::CompatibleQuery(service) => return service.empty_xml(operation, request_id),
             Self::RestJson => *response.status_mut() = StatusCode::NO_CONTENT,
             Self::Query(_) => {}
             Self::Json => self.mark(&mut response),
@@ -135,6 +150,8 @@ impl Codec {
         let name = match self {
             Self::RestJson => return error::response(error),
             Self::Query(namespace) => return xml::error(error, Some(namespace), request_id),
+            Self::CompatibleJson(service) => return service.json_error(error),
+            Self::CompatibleQuery(service) => return service.xml_error(error, request_id),
             Self::Json => error.code.name().to_owned(),
             Self::Cbor(namespace) => format!("{namespace}#{}", error.code.name()),
         };

@@ -20,7 +20,8 @@ impl Form {
         Self::parse(text)
     }
 
-    fn parse(text: &[u8]) -> Self {
+    /// The fields of an encoded text.
+    pub(super) fn parse(text: &[u8]) -> Self {
         let mut fields = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text).into_owned() {
             fields.entry(name).or_insert(value);
@@ -34,7 +35,7 @@ impl Form {
     }
 
     /// Whether there is a field of this name, or one below it.
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         let below = format!("{name}.");
         self.0.contains_key(name)
             || self.0.range(below.clone()..).next().is_some_and(|(other, _)| other.starts_with(&below))
@@ -59,12 +60,18 @@ impl Form {
                 // An empty list is sent as a field without a value.
                 self.has(name).then(|| items.collect::<Vec<_>>().into())
             }
-            Kind::Integer(..) => {
-                self.get(name).map(|text| text.parse::<i64>().map_or_else(|_| text.into(), Value::from))
-            }
-            Kind::Boolean => self.get(name).map(|text| text.parse::<bool>().map_or_else(|_| text.into(), Value::from)),
-            _ => self.get(name).map(Value::from),
+            kind => self.plain(name, kind),
         }
+    }
+
+    /// A field as JSON of a kind that has nothing below it; what does not fit stays a text.
+    pub(super) fn plain(&self, name: &str, kind: &Kind) -> Option<Value> {
+        let text = self.get(name)?;
+        Some(match kind {
+            Kind::Integer(..) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+            Kind::Boolean => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+            _ => text.into(),
+        })
     }
 }
 

@@ -51,12 +51,25 @@ pub fn answer(
     let serializer =
         Serializer::with_root(&mut body, Some(&root)).map_err(|error| crate::protocol::error::fault(&error))?;
     result.serialize(serializer).map_err(|error| crate::protocol::error::fault(&error))?;
+
+    Ok(enveloped(operation, namespace, &body, request_id))
+}
+
+/// An answer of an operation whose result is written already.
+pub fn enveloped(operation: &str, namespace: &str, result: &str, request_id: &str) -> Response<Body> {
     let body = format!(
-        "<{operation}Response xmlns=\"{namespace}\">{body}<ResponseMetadata><RequestId>{request_id}</RequestId>\
+        "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{request_id}</RequestId>\
          </ResponseMetadata></{operation}Response>"
     );
+    response(StatusCode::OK, body)
+}
 
-    Ok(response(StatusCode::OK, body))
+/// The name of an error in the query protocol. A fault of ours has another there than in Lambda's API.
+pub fn code(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Service => "InternalFailure",
+        code => code.name(),
+    }
 }
 
 /// The answer to a call that failed.
@@ -84,11 +97,7 @@ pub fn s3_error(error: &ApiError, request_id: &str) -> String {
 }
 
 fn code_and_message(error: &ApiError) -> String {
-    // A fault of ours has another name here than in Lambda's API.
-    let code = match error.code {
-        ErrorCode::Service => "InternalFailure",
-        code => code.name(),
-    };
+    let code = code(error.code);
     format!("<Code>{code}</Code><Message>{}</Message>", escape(error.message.as_deref().unwrap_or_default()))
 }
 

@@ -5,6 +5,7 @@ pub mod cloudformation;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod sqs;
 pub mod sts;
 
 use std::sync::Arc;
@@ -89,7 +90,7 @@ pub fn today() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{iam, lambda, logs, sts};
+    use super::{iam, lambda, logs, sqs, sts};
     use crate::protocol::service::Service;
     use crate::protocol::shape::{Kind, Member};
 
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         let found = [patterns(&lambda::SERVICE), patterns(&iam::SERVICE), patterns(&sts::SERVICE)].concat();
-        let found = [found, patterns(&logs::SERVICE)].concat();
+        let found = [found, patterns(&logs::SERVICE), patterns(&sqs::SERVICE)].concat();
         assert!(found.len() > 300, "{}", found.len());
 
         for pattern in found {

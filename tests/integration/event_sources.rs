@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::functions::create_some;
 use crate::support::http::{Answer, Request};
-use crate::support::{Options, Server, eventually};
+use crate::support::{Options, Server, eventually, queues};
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
 const FIFO: &str = "arn:aws:sqs:us-east-1:000000000000:q.fifo";
@@ -53,6 +53,7 @@ async fn settled(server: &Server, mapping: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_goes_through_awss_states_and_is_in_use_meanwhile() {
     let server = Server::start(Options::any().with("LARDER_STATE_DELAY_MS", SLOW_STATES));
+    queues::create(&server, &["q"]);
     let client = server.client();
     create_some(&client, "f").await;
     let creation = || client.create_event_source_mapping().function_name("f").event_source_arn(QUEUE);
@@ -126,6 +127,7 @@ fn particular(mapping: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_source_has_its_own_defaults() {
     let server = Server::start(Options::any());
+    queues::create(&server, &["q", "q.fifo"]);
     create_some(&server.client(), "f").await;
     let stream = json!({
         "BatchSize": 100, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 1,
@@ -186,6 +188,7 @@ async fn each_source_has_its_own_defaults() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_source_does_not_allow_is_refused_in_awss_words() {
     let server = Server::start(Options::any());
+    queues::create(&server, &["q", "q.fifo"]);
     create_some(&server.client(), "f").await;
     let parameter = "InvalidParameterValueException";
     let unsupported = |member| format!("Unsupported {member} parameter for given event source mapping type.");
@@ -280,6 +283,7 @@ async fn what_a_source_does_not_allow_is_refused_in_awss_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mappings_are_listed_by_function_and_source_in_pages() {
     let server = Server::start(Options::any());
+    queues::create(&server, &["a", "b", "c"]);
     let client = server.client();
     create_some(&client, "f").await;
     create_some(&client, "g").await;
@@ -315,6 +319,7 @@ async fn mappings_are_listed_by_function_and_source_in_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_and_its_transition_outlive_the_server() {
     let mut server = Server::start(Options::any());
+    queues::create(&server, &["q"]);
     create_some(&server.client(), "f").await;
     let registry = json!({
         "SchemaRegistryURI": "https://registry", "EventRecordFormat": "JSON",

@@ -13,7 +13,7 @@ use crate::on_each_executor;
 use crate::support::functions::{active, create_python, creation, python, zip};
 use crate::support::http::Request;
 use crate::support::invoke::invoke;
-use crate::support::{Options, Server};
+use crate::support::{Options, Server, queues};
 
 const HELLO: &str = "def handler(event, context):\n    return 'hello from the pod'\n";
 
@@ -187,6 +187,7 @@ on_each_executor! {
             let pod = fixtures().join(name);
             assert!(!pod.exists(), "{} is there: a golden pod never changes", pod.display());
             let server = Server::start(Options::new(executor));
+            queues::create(&server, &["queue"]);
             fill(&server.client()).await;
             let (ok, said) = larder("", &["pod", "save", text(&pod), "-m", "golden", "--endpoint", &server.url()]);
             assert!(ok, "{said}");

@@ -13,7 +13,7 @@ use crate::on_each_executor;
 use crate::support::functions::{active, create_python, creation, python, zip};
 use crate::support::http::Request;
 use crate::support::invoke::invoke;
-use crate::support::{Options, Server};
+use crate::support::{Options, Server, queues};
 
 const HELLO: &str = "def handler(event, context):\n    return 'hello from the pod'\n";
 
@@ -273,6 +273,7 @@ async fn what_is_moved_refers_to_what_is_moved() {
 
 async fn fill(server: &Server) {
     let client = server.client();
+    queues::create(server, &["queue"]);
     let content = LayerVersionContentInput::builder().zip_file(Blob::new(zip(&[("python/words.py", b"A = 1\n")])));
     let layer = client.publish_layer_version().layer_name("words").content(content.build()).send().await;
     let layer = layer.expect("published").layer_version_arn().expect("an ARN").to_owned();

@@ -158,7 +158,6 @@ async fn assert_empty(server: &Server) {
     }
     let groups = call_json(server, "logs", "Logs_20140328.DescribeLogGroups", &json!({}));
     assert_eq!(groups["logGroups"], json!([]));
-    // SQS is the upstream's.
     let queues = call_json(server, "sqs", "AmazonSQS.ListQueues", &json!({}));
     assert_eq!(queues.get("QueueUrls"), None);
 }

@@ -111,7 +111,7 @@ fn an_upstream_that_does_not_answer_is_named() {
     let body = text(&answer);
     assert!(body.contains("<Code>UpstreamUnavailable</Code>"), "{body}");
     assert!(body.contains(&format!("http://{dead} for s3")), "{body}");
-    assert_eq!(signed("GET", "/", "sqs").send(server.port()).status, 501, "it is for S3 only");
+    assert_eq!(signed("GET", "/", "sns").send(server.port()).status, 501, "it is for S3 only");
     // Lambda goes on as ever.
     assert_eq!(signed("GET", "/2015-03-31/functions", "lambda").send(server.port()).status, 200);
 }
@@ -155,7 +155,7 @@ fn an_upstream_goes_and_comes_and_is_told_once() {
     let found = || server.health()["upstream"][0].clone();
     let endpoint = format!("http://{address}");
     assert_eq!(found(), serde_json::json!({ "endpoint": endpoint, "status": "not asked yet" }));
-    for service in ["sqs", "s3", "dynamodb"] {
+    for service in ["sns", "s3", "dynamodb"] {
         assert_eq!(signed("GET", "/", service).send(server.port()).status, 424);
     }
     assert_eq!((found()["status"].as_str(), found()["endpoint"].as_str()), (Some("away"), Some(endpoint.as_str())));

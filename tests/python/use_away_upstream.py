@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 CALLS = [
     ("s3", "get_object", {"Bucket": "bucket", "Key": "key"}),
-    ("sqs", "list_queues", {}),
     ("dynamodb", "list_tables", {}),
     ("ec2", "describe_vpcs", {}),
     ("sns", "list_topics", {}),

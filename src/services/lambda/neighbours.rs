@@ -1,4 +1,4 @@
-//! What is asked of other services, through the upstream, before a command is decided: which VPC subnets are
+//! What is asked of other services, here or through the upstream, before a command is decided: which VPC subnets are
 //! in, whether an event source is there. Where no endpoint was given, nobody can be asked, and what the
 //! caller says is taken.
 
@@ -6,9 +6,17 @@ use crate::model::arn::Arn;
 use crate::model::error::ApiError;
 use crate::model::event_sources::{Source, SourceKind};
 use crate::model::functions::Vpc;
+use crate::model::queues::QueueKey;
 use crate::protocol::call::Call;
 use crate::services::Services;
 use crate::upstream::{NetworkError, Signer, SourceError, UpstreamError};
+
+/// The service that has queues, which are here unless it has an endpoint of its own.
+const QUEUES: &str = "sqs";
+
+/// What is said of a queue that is not there.
+const NO_QUEUE: &str = "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS \
+                        Error Message: The specified queue does not exist.";
 
 /// In whose name the upstream is asked.
 pub fn signer(call: &Call) -> Signer {
@@ -57,6 +65,11 @@ fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, 
 pub async fn find_source(services: &Services, call: &Call, source: &Source) -> Result<(), ApiError> {
     let Source::Arn { kind, arn: [arn] } = source else { return Ok(()) };
     let upstream = &services.upstream;
+    let is_queue = matches!(kind, SourceKind::Sqs | SourceKind::SqsFifo);
+    if is_queue && !upstream.has_own(QUEUES) {
+        let is_there = QueueKey::of_arn(arn).is_some_and(|key| services.ledger.state().queue(&key).is_some());
+        return if is_there { Ok(()) } else { Err(ApiError::invalid_parameter(NO_QUEUE)) };
+    }
     let signer = signer(call);
     let resource = Arn::parse(arn).map_or("", |arn| arn.resource);
     let found = match kind {
@@ -78,9 +91,7 @@ pub async fn find_source(services: &Services, call: &Call, source: &Source) -> R
         Err(error) => {
             tracing::info!(%error, source = arn, "the event source was not found");
             Err(ApiError::invalid_parameter(match kind {
-                SourceKind::Sqs | SourceKind::SqsFifo => "Error occurred while ReceiveMessage. SQS Error Code: \
-                     AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist."
-                    .to_owned(),
+                SourceKind::Sqs | SourceKind::SqsFifo => NO_QUEUE.to_owned(),
                 _ => format!("Stream not found: {arn}"),
             }))
         }

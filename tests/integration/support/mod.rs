@@ -9,6 +9,7 @@ pub mod invoke;
 pub mod leftovers;
 pub mod log_lines;
 pub mod python;
+pub mod queues;
 pub mod server;
 
 use std::future::Future;

@@ -26,8 +26,13 @@ pub fn run(command: &mut Command) -> String {
 
 /// Runs one of the scripts in tests/python.
 pub fn script(name: &str, arguments: &[&str]) -> String {
+    script_with("sdk", name, arguments)
+}
+
+/// Runs one of them with the programs of another virtual environment.
+pub fn script_with(environment: &str, name: &str, arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name);
-    run(Command::new(venv("sdk").join("python")).env_clear().arg(script).args(arguments))
+    run(Command::new(venv(environment).join("python")).env_clear().arg(script).args(arguments))
 }
 
 /// Runs one of them beside moto.

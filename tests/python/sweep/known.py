@@ -9,7 +9,8 @@ from wire import Dropped
 FUNCTION = "sweep"
 ACCOUNT = "000000000000"
 ARN = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{FUNCTION}"
-QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:queue"
+# Streams are the upstream's: without one, nobody asks whether one is there.
+STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/sweep"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/sweep"
 PROFILE = f"arn:aws:signer:us-east-1:{ACCOUNT}:/signing-profiles/sweep/abcdefgh12"
 MANAGED = {
@@ -65,7 +66,7 @@ RESOURCES = (
     ("CreateCodeSigningConfig", {"AllowedPublishers": {"SigningProfileVersionArns": [PROFILE]}}, {
         "CodeSigningConfig.CodeSigningConfigArn": "CodeSigningConfigArn",
     }),
-    ("CreateEventSourceMapping", {"FunctionName": FUNCTION, "EventSourceArn": QUEUE}, {"UUID": "UUID"}),
+    ("CreateEventSourceMapping", {"FunctionName": FUNCTION, "EventSourceArn": STREAM, "StartingPosition": "LATEST"}, {"UUID": "UUID"}),
     ("PutResourcePolicy", {"ResourceArn": ARN, "Policy": json.dumps(POLICY)}, {}),
     ("CreateFunction", {
         "FunctionName": "managed", "Runtime": "python3.13", "Role": ROLE, "Handler": "handler.handler", "MemorySize": 2048,
@@ -91,7 +92,7 @@ NAMES = {
     "CapacityProviderName": "capacity",
     "Resource": ARN,
     "ResourceArn": ARN,
-    "EventSourceArn": QUEUE,
+    "EventSourceArn": STREAM,
     "Policy": json.dumps(POLICY),
 }
 
@@ -124,14 +125,14 @@ MADE = {
     "AddPermission": ("StatementId", "sid-"),
     "CreateAlias": ("Name", "alias-"),
     "CreateCapacityProvider": ("CapacityProviderName", "capacity-"),
-    "CreateEventSourceMapping": ("EventSourceArn", f"{QUEUE}-"),
+    "CreateEventSourceMapping": ("EventSourceArn", f"{STREAM}-"),
     "CreateFunction": ("FunctionName", "function-"),
     "PublishLayerVersion": ("LayerName", "layer-"),
 }
 
 # What an operation needs beyond the members that the model requires: without it, nothing succeeds.
 NEEDED = {
-    "CreateEventSourceMapping": {"EventSourceArn": QUEUE},
+    "CreateEventSourceMapping": {"EventSourceArn": STREAM, "StartingPosition": "LATEST"},
     "CreateFunction": {"Runtime": "python3.11", "Handler": "handler.handler", "Code": {"ZipFile": package()}},
     "PublishLayerVersion": {"Content": {"ZipFile": package()}},
     "UpdateFunctionCode": {"ZipFile": package()},

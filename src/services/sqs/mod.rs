@@ -1,0 +1,121 @@
+//! SQS: queues, which are events of the ledger, and their messages ([`crate::messages`]). Callers speak AWS JSON or the old
+//! query protocol, as they like.
+
+mod attributes;
+mod batches;
+mod digests;
+mod errors;
+mod message;
+mod message_attributes;
+mod move_tasks;
+mod permissions;
+mod purge;
+mod queue_urls;
+mod queues;
+mod receipts;
+mod receive;
+mod send;
+mod shapes;
+mod tags;
+
+use std::sync::Arc;
+
+pub use errors::{not_served, unreadable_body};
+use move_tasks::MoveTasks;
+use purge::Purges;
+pub use queue_urls::is_queue_path;
+
+use crate::ledger::Committed;
+use crate::model::error::ApiError;
+use crate::model::queues::command::QueueCommand;
+use crate::model::queues::{Queue, QueueKey};
+use crate::model::state::State;
+use crate::protocol::call::Call;
+use crate::protocol::codec::Dialect;
+use crate::protocol::compatible::Compatible;
+use crate::protocol::flat::Flat;
+use crate::protocol::service::{Service, admit_all};
+use crate::services::Services;
+
+/// Bytes of a request at most: messages have 1 MiB of text, which escapes may make six times as long.
+pub const MAX_REQUEST: usize = 8 * 1024 * 1024;
+
+/// The service in `X-Amz-Target`.
+pub const TARGET: &str = "AmazonSQS";
+
+/// SQS, as a service.
+pub static SERVICE: Service<Sqs> = Service {
+    dialect: Dialect::Compatible(&DIALECT),
+    check: shapes::check,
+    admit: admit_all,
+    tables: &[
+        attributes::OPERATIONS,
+        move_tasks::OPERATIONS,
+        permissions::OPERATIONS,
+        purge::OPERATIONS,
+        queues::OPERATIONS,
+        receipts::OPERATIONS,
+        receive::OPERATIONS,
+        send::OPERATIONS,
+        tags::OPERATIONS,
+    ],
+};
+
+static DIALECT: Compatible = Compatible {
+    target: TARGET,
+    types: "com.amazonaws.sqs",
+    shapes: errors::SHAPES,
+    namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+    // As the model of the query protocol names them (botocore 1.29).
+    lists: &[
+        ("Attributes", Flat::Map("Attribute", "Name", "Value")),
+        ("MessageAttributes", Flat::Map("MessageAttribute", "Name", "Value")),
+        ("Tags", Flat::Map("Tag", "Key", "Value")),
+        ("Messages", Flat::List("Message")),
+        ("QueueUrls", Flat::List("QueueUrl")),
+        ("queueUrls", Flat::List("QueueUrl")),
+        ("Successful", Flat::Results),
+        ("Failed", Flat::List("BatchResultErrorEntry")),
+        ("Results", Flat::List("ListMessageMoveTasksResultEntry")),
+    ],
+};
+
+/// What its operations work with.
+#[derive(Debug)]
+pub struct Sqs {
+    services: Arc<Services>,
+    purges: Purges,
+    move_tasks: Arc<MoveTasks>,
+}
+
+impl Sqs {
+    /// The service over what all work with.
+    pub fn new(services: Arc<Services>) -> Self {
+        let move_tasks = Arc::new(MoveTasks::new(Arc::clone(&services)));
+        Self { services, purges: Purges::default(), move_tasks }
+    }
+
+    /// Ends the tasks that it runs.
+    pub async fn close(&self) {
+        self.move_tasks.close().await;
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.services.ledger.state()
+    }
+
+    async fn commit(&self, call: &Call, command: QueueCommand) -> Result<Committed, ApiError> {
+        let committed = self.services.commit(command, call.origin(), None).await;
+        committed.map_err(|error| errors::in_words_of(call, error))
+    }
+}
+
+/// The queue that a call names.
+fn named_queue(state: &State, call: &Call) -> Result<Arc<Queue>, ApiError> {
+    existing(state, call, &queue_urls::key(call))
+}
+
+/// A queue that is there.
+fn existing(state: &State, call: &Call, key: &QueueKey) -> Result<Arc<Queue>, ApiError> {
+    state.queues.get(key).cloned().ok_or_else(|| errors::no_queue(call))
+}
