@@ -220,6 +220,7 @@ impl Server {
         calls.close();
         shutdown.await;
         stopping.cancel();
+        self.dispatch.end_waits();
         if tokio::time::timeout(DRAIN, calls.wait()).await.is_err() {
             tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs());
         }

@@ -90,6 +90,7 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "functions": state.functions.len(),
             "versions": versions,
             "aliases": aliases,
+            "queues": state.queues.len(),
             "environments": environments.environments,
             "idle_environments": environments.idle,
             "provisioned_environments": environments.provisioned,

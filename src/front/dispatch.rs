@@ -51,6 +51,11 @@ impl Dispatch {
         Self { services, logs, sqs, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
     }
 
+    /// Has calls that wait for something to come wait no longer.
+    pub fn end_waits(&self) {
+        self.sqs.end_waits();
+    }
+
     /// Ends what the services run beside calls.
     pub async fn close(&self) {
         self.sqs.close().await;

@@ -127,6 +127,19 @@ async fn who_waits_is_told_at_once() {
     assert!(nothing.messages().is_empty() && start.elapsed() >= Duration::from_secs(1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_keeps_nobody_waiting() {
+    let mut server = Server::start(Options::any());
+    let sqs = client(&server);
+    let url = made(&sqs, "q").await;
+    let waiting = tokio::spawn(sqs.receive_message().queue_url(&url).wait_time_seconds(20).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let start = Instant::now();
+    assert!(server.stop().success());
+    let received = waiting.await.expect("runs").expect("is answered");
+    assert!(received.messages().is_empty() && start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
 /// A form, as an unsigned caller sends it.
 fn form(server: &Server, path: &str, fields: &str) -> (u16, String) {
     let request = Request::new("POST", path).body(fields.as_bytes().to_vec());

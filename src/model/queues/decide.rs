@@ -186,7 +186,9 @@ mod tests {
         let stamp = Stamp { time: Timestamp(1000 + state.sequence), seed: Uuid::nil() };
         let decided = decide(state, command, &stamp, &Limits::default());
         let events = decided.map_err(|error| error.message.unwrap_or_default())?.events;
-        events.iter().for_each(|event| state.apply(event));
+        for event in &events {
+            state.apply(event);
+        }
         Ok(events.len())
     }
 

@@ -24,6 +24,7 @@ pub use errors::{not_served, unreadable_body};
 use move_tasks::MoveTasks;
 use purge::Purges;
 pub use queue_urls::is_queue_path;
+use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Committed;
 use crate::model::error::ApiError;
@@ -86,13 +87,20 @@ pub struct Sqs {
     services: Arc<Services>,
     purges: Purges,
     move_tasks: Arc<MoveTasks>,
+    /// The server is on its way out: who waits for messages has waited long enough.
+    ending: CancellationToken,
 }
 
 impl Sqs {
     /// The service over what all work with.
     pub fn new(services: Arc<Services>) -> Self {
         let move_tasks = Arc::new(MoveTasks::new(Arc::clone(&services)));
-        Self { services, purges: Purges::default(), move_tasks }
+        Self { services, purges: Purges::default(), move_tasks, ending: CancellationToken::new() }
+    }
+
+    /// Has those who wait for messages wait no longer.
+    pub fn end_waits(&self) {
+        self.ending.cancel();
     }
 
     /// Ends the tasks that it runs.
@@ -118,4 +126,18 @@ fn named_queue(state: &State, call: &Call) -> Result<Arc<Queue>, ApiError> {
 /// A queue that is there.
 fn existing(state: &State, call: &Call, key: &QueueKey) -> Result<Arc<Queue>, ApiError> {
     state.queues.get(key).cloned().ok_or_else(|| errors::no_queue(call))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::SERVICE;
+
+    /// As many as today's model has (botocore 1.44.5).
+    #[test]
+    fn all_operations_are_there() {
+        let names: BTreeSet<_> = SERVICE.operations().map(|operation| operation.request.name).collect();
+        assert_eq!((names.len(), SERVICE.operations().count()), (23, 23));
+    }
 }

@@ -68,7 +68,13 @@ async fn receive(sqs: &Sqs, call: Call) -> Answer {
     }
 
     let queue = named_queue(&sqs.state(), &call)?;
-    let received = sqs.services.messages.receive(&queue.key, wanted(&call, &queue)?).await;
+    let wanted = wanted(&call, &queue)?;
+    let received = tokio::select! {
+        biased;
+        received = sqs.services.messages.receive(&queue.key, wanted) => received,
+        // What was there would have been received at once.
+        () = sqs.ending.cancelled() => Ok(Vec::new()),
+    };
     let received = received.map_err(|error| errors::of_messages(&call, error))?;
 
     let names = |member: &str| call.texts(member).unwrap_or_default();

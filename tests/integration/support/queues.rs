@@ -18,7 +18,8 @@ pub fn ask(server: &Server, operation: &str, members: &Value) -> Answer {
 /// Makes queues of account 000000000000 in us-east-1.
 pub fn create(server: &Server, names: &[&str]) {
     for name in names {
-        let attributes = if name.ends_with(".fifo") { json!({ "FifoQueue": "true" }) } else { json!({}) };
+        let is_fifo = name.strip_suffix(".fifo").is_some();
+        let attributes = if is_fifo { json!({ "FifoQueue": "true" }) } else { json!({}) };
         let answer = ask(server, "CreateQueue", &json!({ "QueueName": name, "Attributes": attributes }));
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
