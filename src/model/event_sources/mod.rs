@@ -3,7 +3,7 @@
 pub mod command;
 pub mod decide;
 pub mod event;
-mod filters;
+pub mod filters;
 pub mod index;
 pub mod lookup;
 mod rules;

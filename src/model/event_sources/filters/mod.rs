@@ -1,0 +1,90 @@
+//! `FilterCriteria`: which records of a source reach the function. The language is that of `EventBridge`'s patterns;
+//! what of a record they look at differs from source to source.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>.
+
+mod matching;
+mod parse;
+mod pattern;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use parse::parse;
+use pattern::Pattern;
+use serde_json::Value;
+
+use super::source::SourceKind;
+
+/// Whether a text is a pattern.
+pub fn is_pattern(text: &str) -> bool {
+    parse(text).is_some()
+}
+
+/// The filters of a mapping.
+#[derive(Debug, Clone)]
+pub struct Filters {
+    kind: SourceKind,
+    patterns: Vec<Pattern>,
+}
+
+impl Filters {
+    /// Those of these patterns; `None` where one of them is none. What is stored was checked.
+    pub fn of(kind: SourceKind, patterns: &[String]) -> Option<Self> {
+        let patterns = patterns.iter().map(|pattern| parse(pattern)).collect::<Option<_>>()?;
+        Some(Self { kind, patterns })
+    }
+
+    /// Whether there are none, so that everything passes.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Whether the function gets a record, given as it stands in an event: one pattern is enough.
+    pub fn pass(&self, record: Value) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let seen = self.seen(record);
+        self.patterns.iter().any(|pattern| pattern.matches(&seen))
+    }
+
+    /// A record as patterns see it. Data that is no JSON stays the text it is, which no pattern for members of it
+    /// meets; neither does JSON meet one for a text.
+    fn seen(&self, mut record: Value) -> Value {
+        match self.kind {
+            SourceKind::Sqs | SourceKind::SqsFifo => {
+                if let Some(body) = record.get_mut("body")
+                    && let Some(parsed) = body.as_str().and_then(structure)
+                {
+                    *body = parsed;
+                }
+            }
+            // What stands in `kinesis` is named without it, and `data` is what the base64 says.
+            SourceKind::Kinesis => {
+                let inner = record.get_mut("kinesis").map(Value::take);
+                if let (Some(Value::Object(inner)), Some(members)) = (inner, record.as_object_mut()) {
+                    members.extend(inner);
+                }
+                if let Some(data) = record.get_mut("data") {
+                    let decoded = data.as_str().and_then(|text| STANDARD.decode(text).ok());
+                    let parsed = decoded.and_then(|bytes| structure(std::str::from_utf8(&bytes).ok()?));
+                    if let Some(parsed) = parsed {
+                        *data = parsed;
+                    }
+                }
+            }
+            _ => {}
+        }
+
+        record
+    }
+}
+
+/// The object or list of a text. `7` and `true` are texts here: AWS does not say, and who sends them without quotes
+/// seldom means JSON.
+fn structure(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
+}
+
+#[cfg(test)]
+mod tests;
