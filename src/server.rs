@@ -36,6 +36,7 @@ use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room,
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
+use crate::reactors::sources::Sources;
 use crate::reactors::{self, targets::Targets};
 use crate::services::Services;
 use crate::services::logs::delivery::{self, Delivery};
@@ -116,6 +117,7 @@ impl Server {
             invoker,
             limits,
             upstream,
+            source_results: Arc::default(),
             hot_reload,
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
@@ -183,6 +185,13 @@ impl Server {
         tasks.spawn(reactors::deliveries::run(Arc::clone(&self.ledger), targets, stopping.clone()));
         let messages = Arc::clone(&self.services.messages);
         tasks.spawn(reactors::queues::run(Arc::clone(&self.ledger), messages, self.stop.clone()));
+        let sources = Sources {
+            ledger: Arc::clone(&self.ledger),
+            invoker: Arc::clone(&self.services.invoker),
+            upstream: Arc::clone(&self.services.upstream),
+            results: Arc::clone(&self.services.source_results),
+        };
+        tasks.spawn(reactors::sources::run(sources, stopping.clone()));
 
         tasks
     }

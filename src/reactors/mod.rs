@@ -11,6 +11,7 @@ mod lanes;
 mod provisioning;
 pub mod queues;
 pub mod targets;
+pub mod sources;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,6 +21,7 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::limits::Limits;
 use crate::protocol::error::fault;
+use crate::reactors::sources::Results;
 use crate::runs::command::RunCommand;
 use crate::upstream::{LayerLibrary, Upstream};
 
@@ -39,6 +40,8 @@ pub struct Services {
     pub limits: Limits,
     /// Endpoints of other services.
     pub upstream: Arc<Upstream>,
+    /// What went wrong with event sources.
+    pub source_results: Arc<Results>,
     /// Folders that functions run from.
     pub hot_reload: Arc<HotReload>,
     /// Layers of other accounts.

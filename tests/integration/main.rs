@@ -69,6 +69,7 @@ mod queues;
 mod remotes;
 mod retries;
 mod snap_start;
+mod sources;
 mod startup;
 mod strangers;
 mod streaming;

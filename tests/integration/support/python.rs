@@ -41,6 +41,12 @@ fn upstream_script(name: &str, arguments: &[&str]) -> String {
     run(Command::new(venv("upstream").join("python")).env_clear().arg(script).args(arguments))
 }
 
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("a port").port()
+}
+
 /// A moto server, killed when dropped.
 #[derive(Debug)]
 pub struct Moto {
@@ -56,7 +62,12 @@ const UNSIGNED: &str = "3";
 impl Moto {
     /// Starts one on a free port.
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_at(free_port())
+    }
+
+    /// Starts one on a port, such as that of one that is gone.
+    pub fn start_at(port: u16) -> Self {
+        Self::start_with(None, port)
     }
 
     /// Starts one with TLS that verifies signatures: the keys it knows are those of the profile `upstream` in its file of
@@ -65,7 +76,7 @@ impl Moto {
         let folder = tempfile::tempdir().expect("a folder");
         let place = folder.path().to_str().expect("text").to_owned();
         upstream_script("make_certificates.py", &[&place]);
-        let moto = Self::start_with(Some(folder));
+        let moto = Self::start_with(Some(folder), free_port());
         upstream_script("make_keys.py", &[&moto.url(), &place]);
         moto
     }
@@ -76,10 +87,7 @@ impl Moto {
         folder.join(name).to_str().expect("text").to_owned()
     }
 
-    fn start_with(folder: Option<TempDir>) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+    fn start_with(folder: Option<TempDir>, port: u16) -> Self {
         let mut command = Command::new(venv("upstream").join("moto_server"));
         // moto asks AWS for nothing, and needs no home.
         command.env_clear().args(["-H", "127.0.0.1", "-p", &port.to_string()]);
@@ -94,6 +102,11 @@ impl Moto {
             std::thread::sleep(Duration::from_millis(50));
         }
         Self { child, port, folder }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its address.

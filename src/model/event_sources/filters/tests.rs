@@ -176,7 +176,7 @@ fn leaves(event: &Value, path: &[String], found: &mut Vec<(Vec<String>, Value)>)
     match event {
         Value::Object(members) => {
             for (name, value) in members {
-                leaves(value, &[path, &[name.clone()]].concat(), found);
+                leaves(value, &[path, std::slice::from_ref(name)].concat(), found);
             }
         }
         Value::Array(_) => {}

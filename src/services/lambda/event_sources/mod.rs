@@ -63,7 +63,7 @@ pub async fn create(services: &Services, mut call: Call) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
     let key = MappingKey { scope: call.scope.clone(), id: MappingId::of(&committed.stamp) };
 
-    json(StatusCode::ACCEPTED, &MappingConfiguration::new(found(&committed.state, &key)?))
+    shown(services, StatusCode::ACCEPTED, found(&committed.state, &key)?)
 }
 
 /// `UpdateEventSourceMapping`.
@@ -84,15 +84,14 @@ pub async fn delete(services: &Services, call: Call) -> Answer {
 
 async fn change(services: &Services, call: &Call, command: EventSourceCommand, key: &MappingKey) -> Answer {
     let committed = services.commit(command, call.origin(), None).await?;
-    let mapping = found(&committed.state, key)?;
-    json(StatusCode::ACCEPTED, &MappingConfiguration::new(mapping))
+    shown(services, StatusCode::ACCEPTED, found(&committed.state, key)?)
 }
 
 /// `GetEventSourceMapping`.
 pub async fn get(services: &Services, call: Call) -> Answer {
     let key = key(&call)?;
     let state = services.ledger.state();
-    json(StatusCode::OK, &MappingConfiguration::new(found(&state, &key)?))
+    shown(services, StatusCode::OK, found(&state, &key)?)
 }
 
 /// `ListEventSourceMappings`. A function that is not there has no mappings, and that is no error
@@ -110,9 +109,19 @@ pub async fn list(services: &Services, call: Call) -> Answer {
         Some(index) => page.take(state.mappings_indexed(&call.scope, &index, after), key),
         None => page.take(state.mappings_after(&call.scope, after), key),
     };
-    let event_source_mappings = mappings.into_iter().map(MappingConfiguration::listed).collect();
+    let listed = |mapping| MappingConfiguration::listed(mapping, problem(services, mapping));
+    let event_source_mappings = mappings.into_iter().map(listed).collect();
 
     json(StatusCode::OK, &MappingList { next_marker, event_source_mappings })
+}
+
+fn shown(services: &Services, status: StatusCode, mapping: &EventSourceMapping) -> Answer {
+    json(status, &MappingConfiguration::new(mapping, problem(services, mapping)))
+}
+
+/// Why a mapping's source is not read, if it is not.
+fn problem(services: &Services, mapping: &EventSourceMapping) -> Option<String> {
+    services.source_results.shown(mapping, &services.upstream)
 }
 
 /// The function of a call, as it was named.

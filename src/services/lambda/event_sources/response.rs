@@ -1,5 +1,7 @@
 //! What callers get.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::structures::{
@@ -40,7 +42,7 @@ pub struct MappingConfiguration<'a> {
     function_arn: String,
     last_modified: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_processing_result: Option<&'a str>,
+    last_processing_result: Option<Cow<'a, str>>,
     state: &'static str,
     state_transition_reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +85,8 @@ pub struct MappingList<'a> {
 }
 
 impl<'a> MappingConfiguration<'a> {
-    pub fn new(mapping: &'a EventSourceMapping) -> Self {
+    /// `problem` is why its source is not read, if it is not.
+    pub fn new(mapping: &'a EventSourceMapping, problem: Option<String>) -> Self {
         let settings = &mapping.settings;
         let kind = mapping.source.kind();
         let origin = &settings.origin;
@@ -105,7 +108,7 @@ impl<'a> MappingConfiguration<'a> {
             scaling_config: settings.max_concurrency.map(|most| ScalingConfig { maximum_concurrency: Some(most) }),
             function_arn: mapping.target.arn(),
             last_modified: seconds(mapping.modified),
-            last_processing_result: mapping.last_result.as_deref(),
+            last_processing_result: problem.map(Cow::from).or(mapping.last_result.as_deref().map(Cow::from)),
             state: mapping.state.into(),
             state_transition_reason: mapping.transition_reason(),
             destination_config: destinations(mapping),
@@ -127,8 +130,8 @@ impl<'a> MappingConfiguration<'a> {
 
     /// As a listing shows it: without filters that the caller encrypts with a key of its own (API
     /// reference, `FilterCriteria` of `EventSourceMappingConfiguration`).
-    pub fn listed(mapping: &'a EventSourceMapping) -> Self {
-        let shown = Self::new(mapping);
+    pub fn listed(mapping: &'a EventSourceMapping, problem: Option<String>) -> Self {
+        let shown = Self::new(mapping, problem);
         let filter_criteria = shown.filter_criteria.filter(|_| mapping.settings.kms_key_arn.is_none());
         Self { filter_criteria, ..shown }
     }

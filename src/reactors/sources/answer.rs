@@ -1,0 +1,85 @@
+//! What functions with `ReportBatchItemFailures` say of their batches.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>; `{}` and
+//! `{"batchItemFailures": [{"foo": "notvalid"}]}` are recorded (`test_report_batch_item_failures_*`).
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::source::{Handle, Verdict};
+
+/// The verdict of an answer. One that names what was not in the batch, or names nothing where it should, fails all of it.
+pub fn reported(answer: &[u8], records: &[Handle]) -> Verdict {
+    if answer.is_empty() {
+        return Verdict::Done;
+    }
+    let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return Verdict::Failed };
+    let failures = match &answer {
+        Value::Null => return Verdict::Done,
+        Value::String(text) if text.is_empty() => return Verdict::Done,
+        Value::Array(items) if items.is_empty() => return Verdict::Done,
+        Value::Object(members) => members.get("batchItemFailures").unwrap_or(&Value::Null),
+        _ => return Verdict::Failed,
+    };
+    let failures = match failures {
+        Value::Null => return Verdict::Done,
+        Value::Array(failures) if failures.is_empty() => return Verdict::Done,
+        Value::Array(failures) => failures,
+        _ => return Verdict::Failed,
+    };
+
+    let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let named = |failure: &Value| failure["itemIdentifier"].as_str().filter(|id| known.contains(id)).map(str::to_owned);
+    failures.iter().map(named).collect::<Option<_>>().map_or(Verdict::Failed, Verdict::Partly)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(answer: &str) -> Verdict {
+        let record = |id: &str| Handle { id: id.to_owned(), receipt: String::new() };
+        reported(answer.as_bytes(), &["a", "b", "c"].map(record))
+    }
+
+    #[test]
+    fn answers_without_failures_are_a_success() {
+        for answer in [
+            "",
+            "null",
+            "\"\"",
+            "[]",
+            "{}",
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"batchItemFailures":null}"#,
+            r#"{"a":1}"#,
+        ] {
+            assert_eq!(verdict(answer), Verdict::Done, "{answer}");
+        }
+    }
+
+    #[test]
+    fn answers_that_nobody_understands_fail_the_batch() {
+        for answer in [
+            "no JSON",
+            "\"done\"",
+            "5",
+            r#"{"batchItemFailures":"a"}"#,
+            r#"{"batchItemFailures":[{"foo":"notvalid"}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"unknown"}]}"#,
+            r#"{"batchItemFailures":["a"]}"#,
+        ] {
+            assert_eq!(verdict(answer), Verdict::Failed, "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_is_named_is_not_done() {
+        let found = verdict(r#"{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"b"}],"more":1}"#);
+        assert_eq!(found, Verdict::Partly(["b".to_owned()].into()));
+        assert!(found.is_done("a") && !found.is_done("b"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Event sources that are read: the reactor that has a poller for each mapping that is to be read, and for no other. It
+//! works from the state alone, so that a restart needs no path of its own.
+
+mod answer;
+mod current;
+mod delivery;
+mod pace;
+mod poller;
+mod results;
+mod source;
+mod sqs;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use current::{Current, is_read};
+use delivery::Delivery;
+use imbl::OrdMap;
+pub use results::Results;
+use source::Source;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::invoke::Invoker;
+use crate::ledger::Ledger;
+use crate::model::event_sources::{EventSourceMapping, MappingKey};
+use crate::upstream::Upstream;
+
+/// Pause between two looks at the state: changes come by the thousand a second.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What sources are read with.
+#[derive(Debug)]
+pub struct Sources {
+    /// The state, which says what is read.
+    pub ledger: Arc<Ledger>,
+    /// Runs functions.
+    pub invoker: Arc<Invoker>,
+    /// Where queues and streams are.
+    pub upstream: Arc<Upstream>,
+    /// What went wrong, for people.
+    pub results: Arc<Results>,
+}
+
+/// Reads sources until `stop`. Batches that run then are waited for by the invoker.
+pub async fn run(sources: Sources, stop: CancellationToken) {
+    let mut changes = sources.ledger.changes();
+    let mut reactor =
+        Reactor { sources, stop: stop.clone(), seen: None, pollers: HashMap::new(), tasks: TaskTracker::new() };
+    loop {
+        changes.mark_unchanged();
+        reactor.look();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            change = changes.changed() => if change.is_err() { break },
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            break;
+        }
+    }
+
+    reactor.tasks.close();
+    reactor.tasks.wait().await;
+}
+
+type Mappings = OrdMap<MappingKey, Arc<EventSourceMapping>>;
+
+struct Reactor {
+    sources: Sources,
+    stop: CancellationToken,
+    /// The mappings as they were when they were looked at last.
+    seen: Option<Mappings>,
+    /// What ends the poller of a mapping; of one that cannot be read there is no poller.
+    pollers: HashMap<MappingKey, CancellationToken>,
+    tasks: TaskTracker,
+}
+
+impl Reactor {
+    /// Has pollers for the mappings that are to be read now.
+    fn look(&mut self) {
+        let state = self.sources.ledger.state();
+        let mappings = &state.event_source_mappings;
+        if self.seen.as_ref().is_some_and(|seen| seen.ptr_eq(mappings)) {
+            return;
+        }
+        let results = &self.sources.results;
+        self.pollers.retain(|key, retired| {
+            let is_wanted = mappings.get(key).is_some_and(|mapping| is_read(mapping));
+            if !is_wanted {
+                retired.cancel();
+                results.clear(key);
+            }
+            is_wanted
+        });
+
+        for (key, mapping) in mappings.iter().filter(|(_, mapping)| is_read(mapping)) {
+            if !self.pollers.contains_key(key) {
+                self.start(key, mapping);
+            }
+        }
+        self.seen = Some(mappings.clone());
+    }
+
+    fn start(&mut self, key: &MappingKey, mapping: &EventSourceMapping) {
+        let retired = self.stop.child_token();
+        self.pollers.insert(key.clone(), retired.clone());
+        let name = mapping.source.names().join(",");
+        if let Some(problem) = results::unreadable(mapping, &self.sources.upstream) {
+            tracing::warn!(mapping = %key.id, source = name, %problem, "an event source is not read");
+            return;
+        }
+        let current = Current::new(Arc::clone(&self.sources.ledger), key.clone());
+        let Some(source) = self.source(mapping, &current) else {
+            tracing::warn!(mapping = %key.id, source = name, "an event source is not read by this version of Larder");
+            return;
+        };
+
+        tracing::info!(mapping = %key.id, source = name, "an event source is read");
+        let invoker = Arc::clone(&self.sources.invoker);
+        let delivery = Delivery { current, source, invoker, stop: self.stop.clone() };
+        self.tasks.spawn(poller::run(delivery, Arc::clone(&self.sources.results), retired));
+    }
+
+    fn source(&self, mapping: &EventSourceMapping, current: &Current) -> Option<Arc<dyn Source>> {
+        let kind = mapping.source.kind();
+        let arn = mapping.source.arn().filter(|_| kind.is_sqs())?;
+        let queue = sqs::UpstreamQueue::of_arn(Arc::clone(&self.sources.upstream), arn)?;
+        Some(Arc::new(sqs::QueueSource::new(Arc::new(queue), current.clone(), self.stop.clone())))
+    }
+}

@@ -1,0 +1,71 @@
+//! What a source of events is to the poller that reads it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+
+/// A source of events, as one mapping reads it.
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync {
+    /// Waits for what the function is to get next; nothing, where a while passed without any, or nobody reads any more.
+    async fn poll(&self) -> Result<Vec<Batch>, Problem>;
+
+    /// Does with the records of a batch what the function made of them.
+    async fn settle(&self, batch: &Batch, verdict: &Verdict) -> Result<(), Problem>;
+}
+
+/// What a function gets at once.
+#[derive(Debug)]
+pub struct Batch {
+    /// The event.
+    pub payload: Bytes,
+    /// Its records, in their order.
+    pub records: Vec<Handle>,
+    /// The X-Ray header that its one record came with.
+    pub trace_id: Option<String>,
+    /// Batches of one lane run one after the other.
+    pub lane: Option<String>,
+    /// Until when it may be tried: then somebody else may have its records.
+    pub deadline: Instant,
+}
+
+/// What is kept of a record while the function has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handle {
+    /// What the function names it by.
+    pub id: String,
+    /// What the source names it by.
+    pub receipt: String,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of it is done.
+    Done,
+    /// None of it is done.
+    Failed,
+    /// All is done but the records with these ids.
+    Partly(HashSet<String>),
+    /// The function was not asked, and will not be.
+    Untried,
+}
+
+impl Verdict {
+    /// Whether the record with this id is done.
+    pub fn is_done(&self, id: &str) -> bool {
+        match self {
+            Self::Done => true,
+            Self::Failed | Self::Untried => false,
+            Self::Partly(failed) => !failed.contains(id),
+        }
+    }
+}
+
+/// Why a source cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Problem(pub String);
