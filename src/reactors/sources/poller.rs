@@ -76,7 +76,7 @@ impl Poller {
             }
 
             // Not given up when it is retired: what it has received by then must find its way back.
-            match self.delivery.source.poll().await {
+            match self.delivery.source.poll(self.running).await {
                 Ok(batches) => {
                     self.is_well();
                     for batch in batches {

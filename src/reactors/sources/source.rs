@@ -10,8 +10,9 @@ use tokio::time::Instant;
 /// A source of events, as one mapping reads it.
 #[async_trait]
 pub trait Source: fmt::Debug + Send + Sync {
-    /// Waits for what the function is to get next; nothing, where a while passed without any, or nobody reads any more.
-    async fn poll(&self) -> Result<Vec<Batch>, Problem>;
+    /// Waits for what the function is to get next, while so many batches are `running`; nothing, where a while passed
+    /// without any, or nobody reads any more.
+    async fn poll(&self, running: usize) -> Result<Vec<Batch>, Problem>;
 
     /// Does with the records of a batch what the function made of them.
     async fn settle(&self, batch: &Batch, verdict: &Verdict) -> Result<(), Problem>;

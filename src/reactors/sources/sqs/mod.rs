@@ -20,11 +20,15 @@ pub use upstream::UpstreamQueue;
 
 use super::current::Current;
 use super::source::{Batch, Problem, Source, Verdict};
-use crate::model::event_sources::EventSourceMapping;
 use crate::model::event_sources::filters::Filters;
+use crate::model::event_sources::{EventSourceMapping, SourceKind};
 
 /// How long a poll waits for a first message: the longest that SQS allows, so that an idle queue costs next to nothing.
 const LONG_POLL: Duration = Duration::from_secs(20);
+
+/// The same of a FIFO queue while the function has messages of it: moto sees only at the beginning of a poll that a message
+/// group has become free.
+const GROUP_POLL: Duration = Duration::from_secs(1);
 
 /// Seconds that messages stay hidden beyond window and timeout, where the queue would show them before.
 ///
@@ -81,13 +85,18 @@ impl QueueSource {
     }
 
     /// Receives messages until a batch is full or its window over; those that filters let pass.
-    async fn collect(&self, mapping: &EventSourceMapping, hidden_s: Option<u32>) -> Result<Collected, Problem> {
+    async fn collect(
+        &self,
+        mapping: &EventSourceMapping,
+        hidden_s: Option<u32>,
+        wait: Duration,
+    ) -> Result<Collected, Problem> {
         let window = Duration::from_secs(mapping.settings.batching_window_s.unwrap_or_default().into());
         let size = usize::try_from(mapping.settings.batch_size).unwrap_or(usize::MAX);
         let mut collected = Collected { records: Vec::new(), bytes: 0, begun: Instant::now() };
         loop {
             let is_begun = !collected.records.is_empty();
-            let left = if is_begun { window.saturating_sub(collected.begun.elapsed()) } else { LONG_POLL };
+            let left = if is_begun { window.saturating_sub(collected.begun.elapsed()) } else { wait };
             if left.is_zero() || collected.records.len() >= size || collected.bytes >= MAX_EVENT {
                 return Ok(collected);
             }
@@ -212,10 +221,12 @@ impl QueueSource {
 
 #[async_trait]
 impl Source for QueueSource {
-    async fn poll(&self) -> Result<Vec<Batch>, Problem> {
+    async fn poll(&self, running: usize) -> Result<Vec<Batch>, Problem> {
         let Some(mapping) = self.current.mapping() else { return Ok(Vec::new()) };
         let hidden_s = self.hidden_s(&mapping).await?;
-        let Collected { records, begun, .. } = self.collect(&mapping, hidden_s).await?;
+        let is_fifo = mapping.source.kind() == SourceKind::SqsFifo;
+        let wait = if is_fifo && running > 0 { GROUP_POLL } else { LONG_POLL };
+        let Collected { records, begun, .. } = self.collect(&mapping, hidden_s, wait).await?;
         if records.is_empty() {
             return Ok(Vec::new());
         }

@@ -106,7 +106,8 @@ struct Ordered<'a, T>(&'a BTreeMap<String, T>);
 impl<T: Serialize> Serialize for Ordered<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut entries: Vec<_> = self.0.iter().collect();
-        entries.sort_by_key(|(name, _)| bucket(name));
+        // In one place stands first who came first; for the two that share one, AWS's users show which.
+        entries.sort_by_key(|(name, _)| (bucket(name), name.to_lowercase()));
         serializer.collect_map(entries)
     }
 }
