@@ -188,6 +188,7 @@ impl Server {
         let sources = Sources {
             ledger: Arc::clone(&self.ledger),
             invoker: Arc::clone(&self.services.invoker),
+            messages: Arc::clone(&self.services.messages),
             upstream: Arc::clone(&self.services.upstream),
             results: Arc::clone(&self.services.source_results),
         };

@@ -1,6 +1,7 @@
 //! Messages of the house's own queues, for whoever sends or receives some: the SQS service, deliveries, and the pollers of
 //! event sources. What is sent, received, changed or deleted is on disk when it is answered.
 
+pub mod digests;
 mod receipt;
 #[cfg(test)]
 mod tests;

@@ -19,13 +19,19 @@ use delivery::Delivery;
 use imbl::OrdMap;
 pub use results::Results;
 use source::Source;
+use sqs::{EmbeddedQueue, Queue, QueueSource, UpstreamQueue};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::invoke::Invoker;
 use crate::ledger::Ledger;
+use crate::messages::Messages;
 use crate::model::event_sources::{EventSourceMapping, MappingKey};
+use crate::model::queues::QueueKey;
 use crate::upstream::Upstream;
+
+/// The service that has queues.
+const SQS: &str = "sqs";
 
 /// Pause between two looks at the state: changes come by the thousand a second.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -37,7 +43,9 @@ pub struct Sources {
     pub ledger: Arc<Ledger>,
     /// Runs functions.
     pub invoker: Arc<Invoker>,
-    /// Where queues and streams are.
+    /// What the house's own queues hold.
+    pub messages: Arc<Messages>,
+    /// Where other queues and streams are.
     pub upstream: Arc<Upstream>,
     /// What went wrong, for people.
     pub results: Arc<Results>,
@@ -125,7 +133,14 @@ impl Reactor {
     fn source(&self, mapping: &EventSourceMapping, current: &Current) -> Option<Arc<dyn Source>> {
         let kind = mapping.source.kind();
         let arn = mapping.source.arn().filter(|_| kind.is_sqs())?;
-        let queue = sqs::UpstreamQueue::of_arn(Arc::clone(&self.sources.upstream), arn)?;
-        Some(Arc::new(sqs::QueueSource::new(Arc::new(queue), current.clone(), self.stop.clone())))
+        // As for the calls of SQS: all of it is here, or all of it there.
+        let queue: Arc<dyn Queue> = if self.sources.upstream.has_own(SQS) {
+            Arc::new(UpstreamQueue::of_arn(Arc::clone(&self.sources.upstream), arn)?)
+        } else {
+            let Sources { messages, ledger, .. } = &self.sources;
+            Arc::new(EmbeddedQueue::new(Arc::clone(messages), Arc::clone(ledger), QueueKey::of_arn(arn)?))
+        };
+
+        Some(Arc::new(QueueSource::new(queue, current.clone(), self.stop.clone())))
     }
 }

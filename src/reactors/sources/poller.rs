@@ -15,7 +15,7 @@ use super::source::{Batch, Problem, Verdict};
 
 /// Pauses after a source that could not be read.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Pauses after batches that failed, once some did in a row: of a queue that gives its messages back at once, a function
 /// that always fails would run without end.

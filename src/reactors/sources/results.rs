@@ -50,7 +50,7 @@ pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<P
     let not_read = |what: &str| Some(Problem(format!("This version of Larder reads no {what}.")));
 
     match mapping.source.kind() {
-        SourceKind::Sqs | SourceKind::SqsFifo => without("sqs"),
+        SourceKind::Sqs | SourceKind::SqsFifo => None,
         // Where there is an endpoint it is not said but in the log: what AWS shows of a stream of which nothing was read
         // is as true.
         SourceKind::Kinesis => without("kinesis"),

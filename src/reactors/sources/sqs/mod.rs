@@ -3,6 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>.
 
 mod batches;
+mod embedded;
 mod queue;
 mod record;
 mod upstream;
@@ -12,7 +13,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use batches::{MAX_EVENT, batches};
-use queue::{Message, Queue};
+pub use embedded::EmbeddedQueue;
+use queue::Message;
+pub use queue::Queue;
 use record::Record;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,11 +26,8 @@ use super::source::{Batch, Problem, Source, Verdict};
 use crate::model::event_sources::filters::Filters;
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
 
-/// How long a poll waits for a first message: the longest that SQS allows, so that an idle queue costs next to nothing.
-const LONG_POLL: Duration = Duration::from_secs(20);
-
-/// The same of a FIFO queue while the function has messages of it: moto sees only at the beginning of a poll that a message
-/// group has become free.
+/// How long a poll of a FIFO queue waits while the function has messages of it: moto sees only at the beginning of a poll
+/// that a message group has become free.
 const GROUP_POLL: Duration = Duration::from_secs(1);
 
 /// Seconds that messages stay hidden beyond window and timeout, where the queue would show them before.
@@ -102,7 +102,7 @@ impl QueueSource {
             }
 
             let wanted = size - collected.records.len();
-            let received = match self.receive(wanted, left.min(LONG_POLL), hidden_s).await {
+            let received = match self.receive(wanted, left.min(self.queue.longest_wait()), hidden_s).await {
                 Some(Ok(received)) => received,
                 // What there is is delivered; the next poll tells the problem.
                 Some(Err(problem)) => return if is_begun { Ok(collected) } else { Err(problem) },
@@ -225,7 +225,7 @@ impl Source for QueueSource {
         let Some(mapping) = self.current.mapping() else { return Ok(Vec::new()) };
         let hidden_s = self.hidden_s(&mapping).await?;
         let is_fifo = mapping.source.kind() == SourceKind::SqsFifo;
-        let wait = if is_fifo && running > 0 { GROUP_POLL } else { LONG_POLL };
+        let wait = if is_fifo && running > 0 { GROUP_POLL } else { self.queue.longest_wait() };
         let Collected { records, begun, .. } = self.collect(&mapping, hidden_s, wait).await?;
         if records.is_empty() {
             return Ok(Vec::new());

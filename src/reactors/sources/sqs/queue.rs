@@ -11,6 +11,9 @@ use crate::reactors::sources::source::Problem;
 /// A queue.
 #[async_trait]
 pub trait Queue: fmt::Debug + Send + Sync {
+    /// How long one receive waits at most.
+    fn longest_wait(&self) -> Duration;
+
     /// Waits up to `wait` for messages, `most` at most. They are nobody else's for `visibility_s`, or as long as the queue
     /// says.
     async fn receive(&self, most: usize, wait: Duration, visibility_s: Option<u32>) -> Result<Vec<Message>, Problem>;

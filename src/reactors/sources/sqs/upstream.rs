@@ -14,6 +14,9 @@ use crate::upstream::{
     QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive, Signer, SourceError, Upstream,
 };
 
+/// The longest wait that SQS allows: an idle queue costs next to nothing.
+const LONG_POLL: Duration = Duration::from_secs(20);
+
 /// How long an answer may take beyond the time that messages are waited for.
 const ANSWER: Duration = Duration::from_secs(15);
 
@@ -81,6 +84,10 @@ impl UpstreamQueue {
 
 #[async_trait]
 impl Queue for UpstreamQueue {
+    fn longest_wait(&self) -> Duration {
+        LONG_POLL
+    }
+
     async fn receive(&self, most: usize, wait: Duration, visibility_s: Option<u32>) -> Result<Vec<Message>, Problem> {
         // SQS counts in seconds.
         let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
