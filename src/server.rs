@@ -28,6 +28,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console};
+use crate::desk::queue::Queue;
 use crate::environments::executor::Executor;
 use crate::environments::hot_reload::HotReload;
 use crate::environments::{INIT, Makers, Pool, Settings, place};
@@ -178,6 +179,7 @@ impl Server {
         tasks.spawn(reactors::async_events::run(
             Arc::clone(&self.ledger),
             Arc::clone(&self.services.invoker),
+            Arc::clone(&self.console.queue.running),
             self.retry_base_delay_s,
             stopping.clone(),
         ));
@@ -207,7 +209,7 @@ impl Server {
         let console = console::routes(Arc::clone(&self.console));
         let kept_out = (!self.console_for_functions).then(|| self.doors.function_users.clone());
         let Apps { guarded, for_functions, owners } = Apps::new(console, &self.dispatch, kept_out);
-        let stopping = CancellationToken::new();
+        let stopping = self.console.stopping.clone();
         let tasks = self.start_reactors(&stopping);
         let link_stop = CancellationToken::new();
         let delivered = TaskTracker::new();
@@ -297,6 +299,8 @@ fn console_of(
         staging: make_folder(&data_dir.join("staging"))?,
         pods_dir: options.pods.pods_dir.clone(),
         pod_remotes: pods::remotes(&options.pods)?,
+        queue: Queue::at_rest(&services.ledger),
+        stopping: CancellationToken::new(),
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
         executor_reason,

@@ -28,10 +28,10 @@ pub fn entries(pod: &[u8]) -> Vec<(String, Vec<u8>)> {
 /// A pod of these entries, whose manifest says of each what is so.
 pub fn made(mut entries: Vec<(String, Vec<u8>)>, mut manifest: Value) -> Vec<u8> {
     if let Some(parts) = manifest["parts"].as_array_mut() {
-        for part in parts.iter_mut().filter(|part| part["path"] == "state.json") {
-            let (_, bytes) = entries.iter().find(|(name, _)| name == "state.json").expect("a state");
-            *part =
-                json!({ "path": "state.json", "sha256": format!("{:x}", Sha256::digest(bytes)), "size": bytes.len() });
+        let changes = |part: &&mut Value| part["path"] == "state.json" || part["path"] == "events.jsonl";
+        for part in parts.iter_mut().filter(changes) {
+            let (name, bytes) = entries.iter().find(|(name, _)| part["path"] == **name).expect("a part");
+            *part = json!({ "path": name, "sha256": format!("{:x}", Sha256::digest(bytes)), "size": bytes.len() });
         }
     }
     entries[0].1 = manifest.to_string().into_bytes();

@@ -26,6 +26,7 @@ use crate::model::functions::{Content, FunctionConfig};
 use crate::model::limits::Limits;
 use crate::model::names::{FunctionKey, Scope};
 use crate::model::time::Timestamp;
+use crate::runs::command::Fate;
 
 /// Something that is done to a store.
 #[derive(Debug, Clone)]
@@ -100,7 +101,7 @@ impl Trial {
         self.folder.path()
     }
 
-    pub(crate) fn store(&self) -> (&Ledger, &Arc<BlobStore>) {
+    pub(crate) fn store(&self) -> (&Arc<Ledger>, &Arc<BlobStore>) {
         let (ledger, blobs) = self.open.as_ref().expect("is open");
         (ledger, blobs)
     }
@@ -401,7 +402,7 @@ fn a_rewind_beside_a_compaction_has_its_code() {
             let rewinding = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
                 let point = crate::ledger::point::Point::Sequence(then);
-                runtime.block_on(ledger.rewind(point, &[], Timestamp(0), Origin::default())).map(drop)
+                runtime.block_on(ledger.rewind(point, &[], Fate::Kept, Timestamp(0), Origin::default())).map(drop)
             });
             // Its event is decided, and waits.
             std::thread::sleep(Duration::from_millis(500));

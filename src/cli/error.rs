@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::{fmt, io};
 
+use crate::desk::queue::QueueError;
 use crate::front::ListenError;
 use crate::ledger::LedgerError;
 use crate::server::ServerError;
@@ -22,6 +23,8 @@ pub enum Kind {
     Damaged,
     /// Somebody else has the data dir or the port.
     InUse,
+    /// The time that was given was up.
+    TimedOut,
 }
 
 /// Exit codes, for `larder --help`. Damage that `larder verify` finds is 1.
@@ -34,7 +37,8 @@ Exit codes:
   4  what was named is not there
   5  the server refused
   6  a store or a pod is damaged
-  7  somebody else has the data dir or the port";
+  7  somebody else has the data dir or the port
+  8  the time of --timeout was up";
 
 impl Kind {
     /// The exit code.
@@ -46,6 +50,7 @@ impl Kind {
             Self::Refused => 5,
             Self::Damaged => 6,
             Self::InUse => 7,
+            Self::TimedOut => 8,
         }
     }
 
@@ -118,6 +123,17 @@ impl From<LedgerError> for CliError {
             _ => Kind::Unusable,
         };
         Self::new(kind, error)
+    }
+}
+
+impl From<QueueError> for CliError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Ledger(error) => error.into(),
+            QueueError::NoFunction(_) | QueueError::NoEvent(_) => Self::new(Kind::NotFound, error),
+            QueueError::Runs(_) => Self::new(Kind::Refused, error),
+            QueueError::Invalid(_) | QueueError::Commit(_) => Self::new(Kind::Unusable, error),
+        }
     }
 }
 

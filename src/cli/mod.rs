@@ -6,11 +6,13 @@ mod diff;
 mod entry_text;
 mod ephemeral;
 mod error;
+mod events_then;
 mod gc;
 mod log;
 mod mark;
 mod marks;
 mod pod;
+mod queue;
 mod recover;
 mod rewind;
 mod serve;
@@ -43,6 +45,7 @@ Examples:
   larder serve                      serve on http://127.0.0.1:4566, keep everything in ./.larder
   larder log --function orders      who changed what, field by field
   larder rewind --to 10m            bring everything back to ten minutes ago
+  larder queue wait                 wait until all asynchronous events have been run
   aws --endpoint-url http://127.0.0.1:4566 lambda list-functions";
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +71,9 @@ enum Command {
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
+    /// See, retry, drop and wait for asynchronous events: those that wait until they have been run
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Check every record, event, checkpoint, blob and reference of a store
     Verify(verify::VerifyOptions),
     /// Write what is whole of a damaged data dir into a new one
@@ -88,6 +94,7 @@ pub fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Pod(command) => runtime.block_on(pod::run(command)),
+        Command::Queue(command) => runtime.block_on(queue::run(command)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
         Command::Log(options) => runtime.block_on(log::run(options)),
         Command::Show(options) => runtime.block_on(show::run(options)),

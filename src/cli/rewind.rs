@@ -6,9 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::error::CliError;
+use super::events_then::{EventsThen, print_events};
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
-use crate::desk::answers::Rewound;
+use crate::desk::answers::{EventsLeft, Rewound};
 use crate::desk::history;
 
 /// Options of `larder rewind`.
@@ -20,6 +21,8 @@ pub struct RewindOptions {
     /// Only some resources: an ARN or KIND:NAME, with `*` and `?`; may be repeated
     #[arg(long, value_name = "RESOURCE")]
     only: Vec<String>,
+    #[command(flatten)]
+    events: EventsThen,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
@@ -31,11 +34,16 @@ pub struct RewindOptions {
 pub async fn run(options: RewindOptions) -> Result<(), CliError> {
     let rewound: Rewound = match options.target.open()? {
         Target::Server(client) => {
-            client.post("/_larder/rewind", &json!({ "to": options.to, "only": options.only })).await?
+            let mut body = json!({ "to": options.to, "only": options.only });
+            // An older server knows no such member.
+            if options.events.drop_events {
+                body["drop_events"] = true.into();
+            }
+            client.post("/_larder/rewind", &body).await?
         }
         Target::Folder(offline) => {
             let ledger = Arc::clone(&offline.ledger);
-            let rewound = history::rewind(&ledger, &options.to, &options.only, cli()).await;
+            let rewound = history::rewind(&ledger, &options.to, &options.only, options.events.fate(), cli()).await;
             ledger.close().map_err(|error| error.to_string())?;
             rewound.map_err(|error| error.to_string())?
         }
@@ -57,6 +65,8 @@ pub async fn run(options: RewindOptions) -> Result<(), CliError> {
         rewound.removed.len(),
         rewound.sequence
     ));
+    let EventsLeft { waiting, dropped } = rewound.events;
+    print_events(waiting, dropped);
 
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Larder's own endpoints, `/_larder/…`: health and history.
+//! Larder's own endpoints, `/_larder/…`: health, history, pods, events that wait.
 
 mod pod_library;
 mod pods;
+mod queue;
 mod respond;
 mod time_travel;
 mod trust;
@@ -19,10 +20,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 pub use trust::Trusted;
 
 use crate::blobs::BlobStore;
 use crate::desk::history;
+use crate::desk::queue::Queue;
 use crate::environments::Pool;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;
@@ -44,6 +47,10 @@ pub struct Console {
     pub pods_dir: Option<PathBuf>,
     /// What callers may have pods pushed to and pulled from, with this server's credentials.
     pub pod_remotes: Vec<Address>,
+    /// Events that wait.
+    pub queue: Queue,
+    /// Cancelled when the server begins to end.
+    pub stopping: CancellationToken,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Endpoints of other services.
@@ -69,6 +76,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())
+        .merge(queue::routes())
         .merge(upkeep::routes())
         .with_state(console)
 }
@@ -95,6 +103,8 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "idle_environments": environments.idle,
             "provisioned_environments": environments.provisioned,
             "standby_environments": environments.standby,
+            "waiting_events": console.ledger.runs().events.len(),
+            "running_events": console.queue.running.now().len(),
         },
         "upstream": console.upstream.reached().iter().map(reached).collect::<Vec<_>>(),
         "addresses": console.addresses,

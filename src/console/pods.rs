@@ -40,6 +40,9 @@ async fn save(
         Ok(request) => request,
         Err(error) => return refuse(&PodsError::Invalid(format!("the body says not what to save: {error}"))),
     };
+    if asker.is_none() && request.with_events {
+        return trust::refuse("a pod with the payloads of events that wait");
+    }
     if asker.is_none() && !request.redact.iter().any(|rule| rule == NO_VALUES) {
         return trust::refuse(&format!("a pod with values of variables (without `\"redact\": [\"{NO_VALUES}\"]`)"));
     }

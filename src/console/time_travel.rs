@@ -17,6 +17,7 @@ use crate::desk::long::Long;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};
 use crate::model::event::Origin;
+use crate::runs::command::Fate;
 
 /// The routes.
 pub fn routes() -> Router<Arc<Console>> {
@@ -144,6 +145,9 @@ struct Rewind {
     to: Value,
     #[serde(default)]
     only: Vec<String>,
+    /// Whether the events that wait are dropped.
+    #[serde(default)]
+    drop_events: bool,
 }
 
 async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -153,7 +157,8 @@ async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: a
     };
     // A sequence may be a number.
     let to = body.to.as_str().map_or_else(|| body.to.to_string(), str::to_owned);
-    answer(history::rewind(&console.ledger, &to, &body.only, origin(&headers)).await)
+    let fate = Fate::dropped_if(body.drop_events);
+    answer(history::rewind(&console.ledger, &to, &body.only, fate, origin(&headers)).await)
 }
 
 async fn marks(State(console): State<Arc<Console>>) -> Response {

@@ -1,4 +1,4 @@
-//! What the desk answers about history: the shapes that console and command line share.
+//! What the desk answers about history and about events that wait: the shapes that console and command line share.
 
 use std::collections::BTreeMap;
 
@@ -115,6 +115,18 @@ pub struct Rewound {
     pub put: Vec<String>,
     /// ARNs of what was removed.
     pub removed: Vec<String>,
+    /// What became of events that wait.
+    #[serde(default)]
+    pub events: EventsLeft,
+}
+
+/// What a rewind made of the events that wait.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct EventsLeft {
+    /// Events that wait after it.
+    pub waiting: usize,
+    /// Events that were dropped.
+    pub dropped: usize,
 }
 
 /// A mark that was put, and the newest sequence after it.
@@ -149,4 +161,142 @@ pub struct ShownMark {
     pub sequence: u64,
     /// When it was put, as ISO 8601.
     pub time: String,
+}
+
+/// Where an event that waits stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It is run when it is due and there is room.
+    Waiting,
+    /// It runs right now.
+    Running,
+    /// It came with a pod that nobody vouched for, and is run when somebody says so.
+    Held,
+}
+
+/// How often an event was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownAttempts {
+    /// Times that its function ran and failed.
+    pub failed: u32,
+    /// Times in a row since then that it could not be run.
+    pub held_back: u32,
+}
+
+/// An event that waits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QueuedEvent {
+    /// Its id in this store.
+    pub id: u64,
+    /// ARN of its function.
+    pub function: String,
+    /// The version or alias that the caller named.
+    pub qualifier: Option<String>,
+    /// Its request id, the same in every attempt.
+    pub request_id: String,
+    /// Where it stands.
+    pub standing: Standing,
+    /// When it was accepted, as ISO 8601.
+    pub accepted: String,
+    /// How many seconds ago that was.
+    pub age_s: u64,
+    /// When it is run next, as ISO 8601; `None` where it is held.
+    pub due: Option<String>,
+    /// How many seconds that is ahead; 0 where it is due.
+    pub due_in_s: u64,
+    /// How often it was tried.
+    pub attempts: ShownAttempts,
+    /// Bytes of its payload.
+    pub size: usize,
+}
+
+/// A page of events that wait, function by function, those that are due first first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QueuePage {
+    /// Events of all functions that have not been run to their end.
+    pub waiting: usize,
+    /// Those of them that run right now.
+    pub running: usize,
+    /// The page.
+    pub events: Vec<QueuedEvent>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// An event that waits, with all that there is of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WholeEvent {
+    /// What a list has of it.
+    #[serde(flatten)]
+    pub event: QueuedEvent,
+    /// X-Ray trace header.
+    pub trace_id: Option<String>,
+    /// The tenant.
+    pub tenant_id: Option<String>,
+    /// Name of the durable execution.
+    pub durable_execution_name: Option<String>,
+    /// Its payload; `None` where it has none. What looks like a secret is masked.
+    pub payload: Option<Value>,
+}
+
+/// Events of a function.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionQueue {
+    /// ARN of the function.
+    pub function: String,
+    /// Its events that have not been run to their end.
+    pub waiting: usize,
+    /// Those of them that run right now.
+    pub running: usize,
+    /// Those of them that are held.
+    pub held: usize,
+    /// When the first of them is due, as ISO 8601; `None` where all are held.
+    pub due: Option<String>,
+}
+
+/// A page of functions that have events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionQueues {
+    /// Events of all functions that have not been run to their end.
+    pub waiting: usize,
+    /// Those of them that run right now.
+    pub running: usize,
+    /// The page.
+    pub functions: Vec<FunctionQueue>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Events that were to be run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Retried {
+    /// Those that are due now and were not before.
+    pub retried: usize,
+    /// Those that were due before: they wait for room.
+    pub due: usize,
+    /// Those that run right now: nothing was changed for them.
+    pub running: usize,
+}
+
+/// Events that were dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DroppedEvents {
+    /// All of them.
+    pub dropped: usize,
+    /// Those of them that run right now: the attempt goes on to its end, and is the last.
+    pub running: usize,
+}
+
+/// How a wait for the end of events ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waited {
+    /// Whether nothing waits or runs any more.
+    pub done: bool,
+    /// Events that wait, or run.
+    pub waiting: usize,
+    /// Events that run right now.
+    pub running: usize,
+    /// Events that are held, which nobody waits for.
+    pub held: usize,
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answers::{
-    Differences, Entry, EventPage, LogPage, Marked, Marks, Resources, Rewound, ShownEvent, ShownMark, ShownResource,
-    Summary, Unmarked,
+    Differences, Entry, EventPage, EventsLeft, LogPage, Marked, Marks, Resources, Rewound, ShownEvent, ShownMark,
+    ShownResource, Summary, Unmarked,
 };
 use super::events;
 use super::long::Long;
@@ -23,6 +23,7 @@ use crate::model::history::command::HistoryCommand;
 use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
+use crate::runs::command::Fate;
 
 /// Entries of a page of the log at most.
 const PAGE: usize = 1000;
@@ -204,16 +205,23 @@ pub fn changed(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> impl Itera
     keys.into_iter().map(move |key| json!(difference::at(&key, &from, &to, secrets)))
 }
 
-/// Brings the state back.
-pub async fn rewind(ledger: &Arc<Ledger>, to: &str, only: &[String], origin: Origin) -> Result<Rewound, HistoryError> {
+/// Brings the state back. Events that wait have `fate`.
+pub async fn rewind(
+    ledger: &Arc<Ledger>,
+    to: &str,
+    only: &[String],
+    fate: Fate,
+    origin: Origin,
+) -> Result<Rewound, HistoryError> {
     let point: Point = to.parse().map_err(HistoryError::Invalid)?;
     let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
-    let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, clock::now(), origin).await?;
+    let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, fate, clock::now(), origin).await?;
     Ok(Rewound {
         to: rewound.to,
         sequence: rewound.sequence,
         put: rewound.changes.put.iter().map(Resource::arn).collect(),
         removed: rewound.changes.removed.iter().map(ResourceKey::arn).collect(),
+        events: EventsLeft { waiting: rewound.waiting, dropped: rewound.dropped },
     })
 }
 

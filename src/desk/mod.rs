@@ -1,4 +1,4 @@
-//! What can be done with a store beside calling its services: history, rewinds, pods, upkeep. No HTTP: the console,
+//! What can be done with a store beside calling its services: history, rewinds, pods, events that wait, upkeep. No HTTP: the console,
 //! the command line and the server's start and end ask here, and get the same answers.
 
 pub mod answers;
@@ -6,4 +6,5 @@ pub mod events;
 pub mod history;
 pub mod long;
 pub mod pods;
+pub mod queue;
 pub mod upkeep;

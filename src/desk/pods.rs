@@ -14,6 +14,7 @@ use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
 use crate::model::resource::Resource;
 use crate::model::resource_pattern::ResourcePattern;
+use crate::pods::events::bring::LoadedEvents;
 use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
 use crate::pods::manifest::Manifest;
 use crate::pods::mapping::{self, Mapping};
@@ -21,6 +22,7 @@ use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
 use crate::pods::{PodError, read};
+use crate::runs::command::Fate;
 
 /// Bytes that are read from a file at a time: each reading is a trip to another thread.
 pub const CHUNK: usize = 1024 * 1024;
@@ -37,6 +39,9 @@ pub struct SaveRequest {
     pub only: Vec<String>,
     /// Whether the events come along.
     pub with_history: bool,
+    /// Whether the events that wait come along, with their payloads. (Not sent to a server that may not know it.)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_events: bool,
     /// Whose values are left out: `env:GLOB`, or `auto`.
     pub redact: Vec<String>,
 }
@@ -51,6 +56,9 @@ pub struct LoadQuery {
     pub dry_run: bool,
     /// Whether whoever loads it vouches for it: else its functions do nothing by themselves.
     pub trust: bool,
+    /// Whether the events that wait here are dropped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub drop_events: bool,
     /// Where it came from, for history.
     pub source: Option<String>,
     /// Functions that get other names: `OLD=NEW`, with commas between.
@@ -106,12 +114,17 @@ pub fn save_to(
     request: SaveRequest,
     target: impl std::io::Write,
 ) -> Result<Saved, PodsError> {
+    if request.with_events && request.at.is_some() {
+        let text = "events wait now and have no history: `at` and `with_events` exclude each other";
+        return Err(PodsError::Invalid(text.to_owned()));
+    }
     let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
     let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let only = only.map_err(PodsError::Invalid)?;
     let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
     let redact = redact.map_err(PodsError::Invalid)?;
-    let choice = Choice { at, only, message: request.message, with_history: request.with_history, redact };
+    let SaveRequest { message, with_history, with_events, .. } = request;
+    let choice = Choice { at, only, message, with_history, with_events, redact };
     Ok(transfer::save(ledger, blobs, &choice, target)?)
 }
 
@@ -129,17 +142,23 @@ pub async fn load_from(
     let staging = staging.to_owned();
     let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
     let mut pod = reading.await.map_err(std::io::Error::other)??;
-    let mapped = mapping::map(&pod.resources, &query.mapping()?);
+    let mapping = query.mapping()?;
+    let mapped = mapping::map(&pod.resources, &mapping);
     let mut resources = mapped.map_err(|error| PodsError::Invalid(error.to_string()))?;
 
     // Whatever wrote the pod: no path of it reaches into this machine unless its user says so.
     PortableFolders::default().change(&mut resources);
     let needed = hot_folders::needed(&resources);
     pod.replace(resources)?;
+    for waiting in pod.events.iter_mut().flatten() {
+        waiting.event.function = mapping.function(&waiting.event.function);
+    }
     let pod = Arc::new(pod);
-    let reception = Reception { strategy, trusted: query.trust };
+    let reception = Reception { strategy, trusted: query.trust, fate: Fate::dropped_if(query.drop_events) };
     let loaded = if query.dry_run {
-        transfer::preview(ledger, &pod, reception)
+        let ledger = Arc::clone(ledger);
+        let preview = tokio::task::spawn_blocking(move || transfer::preview(&ledger, &pod, reception));
+        preview.await.map_err(std::io::Error::other)??
     } else {
         let source = query.source.unwrap_or_default();
         transfer::load(ledger, blobs, pod, reception, source, origin).await?
@@ -163,6 +182,9 @@ pub struct LoadedPod {
     pub needed_variables: Vec<NeededVariable>,
     /// Functions that do nothing by themselves, as nobody vouched for them.
     pub inert: usize,
+    /// What became of events that wait.
+    #[serde(default)]
+    pub events: LoadedEvents,
     /// What became of each resource that it changed.
     pub resources: Vec<Difference>,
 }
@@ -180,6 +202,7 @@ fn told(
         dry_run,
         needed_variables: needed,
         inert: loaded.inert,
+        events: loaded.events,
         resources: Vec::new(),
     };
     Long::new(head, "resources", history::changed(loaded.before, loaded.after, Secrets::Masked))
@@ -196,6 +219,9 @@ pub struct InspectedPod {
     pub resources: Vec<String>,
     /// Variables that its folders begin with.
     pub needed_variables: Vec<NeededVariable>,
+    /// Events that wait in it, where it has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<usize>,
 }
 
 /// Says what a pod holds.
@@ -205,6 +231,7 @@ pub fn inspected(pod: &Pod) -> InspectedPod {
         manifest: pod.manifest.clone(),
         resources: pod.resources.iter().map(Resource::arn).collect(),
         needed_variables: hot_folders::needed(&pod.resources),
+        events: pod.events.as_ref().map(Vec::len),
     }
 }
 
@@ -220,6 +247,9 @@ pub struct SavedPod {
     pub taken_along: Vec<TakenAlong>,
     /// Variables in it that look like secrets.
     pub suspects: Vec<Suspect>,
+    /// Events that wait in it, where they came along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<usize>,
     /// How long the lists are, where they were cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<SavedCounts>,
@@ -281,6 +311,7 @@ impl From<Saved> for SavedPod {
             manifest: Some(saved.manifest),
             taken_along: taken_along.map(|(key, by)| TakenAlong { resource: key.arn(), needed_by: by.arn() }).collect(),
             suspects: suspects.map(|(resource, variable)| Suspect { resource, variable }).collect(),
+            events: saved.events,
             counts: None,
             saved: None,
         }

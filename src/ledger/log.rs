@@ -4,6 +4,7 @@
 //! journal's sequence and against digests, and passed over where it is not right (`index.rs`). What is read in order
 //! (replays, compaction, garbage collection, histories) comes from the journal.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -21,7 +22,7 @@ use super::index::{Index, SmallBlobs};
 use super::journal::{self, Identity, Journal, Name, Record, switch};
 use super::reindex::{self, Reindex, Reindexer};
 use super::scrub::{self, Scrubber};
-use super::{Durability, LedgerError, codec, mend, run_frame};
+use super::{Durability, LedgerError, begins, codec, mend};
 use crate::model::event::Recorded;
 use crate::model::time::Timestamp;
 use crate::runs::RunId;
@@ -246,20 +247,20 @@ impl Log {
 
     /// The frame that began an entry of what is under way, as long as that is there.
     pub fn begin_of(&self, id: RunId) -> Result<Option<Vec<u8>>, LedgerError> {
-        if let Some(frame) = self.index.begin_of(id) {
-            return Ok(Some(frame));
+        match self.indexed_begin_of(id) {
+            Some(frame) => Ok(Some(frame)),
+            None => Ok(self.begins_in_journal(&BTreeSet::from([id]))?.remove(&id)),
         }
-        let mut found = None;
-        for record in self.journal.records_since(Name::default(), u64::MAX)? {
-            for frame in record?.runs {
-                let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
-                if head.id == id && head.is_fate() {
-                    found = head.begins().then_some(frame);
-                }
-            }
-        }
+    }
 
-        Ok(found)
+    /// The same as far as the index has it.
+    pub fn indexed_begin_of(&self, id: RunId) -> Option<Vec<u8>> {
+        self.index.begin_of(id)
+    }
+
+    /// The frames that began these entries, of those that have not ended, by one way through the journal.
+    pub fn begins_in_journal(&self, ids: &BTreeSet<RunId>) -> Result<BTreeMap<RunId, Vec<u8>>, LedgerError> {
+        begins::in_journal(&self.journal, ids)
     }
 
     /// Notes whether the store is still where it was opened.

@@ -89,23 +89,37 @@ impl Machine for Configured {
 #[derive(Debug)]
 pub enum UnderWay {}
 
+/// What a command made of what is under way, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// Events that it led to.
+    pub changed: usize,
+    /// Waiting events of functions that it ended.
+    pub ended: usize,
+    /// Entries that began, or were received, in order.
+    pub entries: Vec<RunId>,
+}
+
 impl Machine for UnderWay {
     type State = Runs;
     type Command = RunCommand;
     type Event = RunEvent;
     type Beside<'a> = &'a State;
-    /// The entries that began, or were received.
-    type Shows = Vec<RunId>;
+    type Shows = Told;
 
     fn decide(
         state: &Runs,
         command: &RunCommand,
         stamp: &Stamp,
         model: &State,
-    ) -> Result<(Vec<RunEvent>, Vec<RunId>), ApiError> {
+    ) -> Result<(Vec<RunEvent>, Told), ApiError> {
         let events = crate::runs::decide::decide(state, model, command, stamp)?;
-        let shown = (state.sequence + 1..).zip(&events).filter_map(|(sequence, event)| event.shows(sequence)).collect();
-        Ok((events, shown))
+        let is_ended = |event: &&RunEvent| matches!(event, RunEvent::Ended(id) if state.events.contains(id));
+        let ended = events.iter().filter(is_ended).count();
+        let entries =
+            (state.sequence + 1..).zip(&events).filter_map(|(sequence, event)| event.shows(sequence)).collect();
+        let told = Told { changed: events.len(), ended, entries };
+        Ok((events, told))
     }
 
     fn apply(state: &mut Runs, sequence: u64, event: &RunEvent) {

@@ -4,6 +4,7 @@
 //! small blobs they need) are on disk. Readers take [`Ledger::state`], an immutable snapshot, and
 //! never lock.
 
+mod begins;
 mod catalog;
 mod checkpoint;
 mod clean;
@@ -41,6 +42,7 @@ mod shapes;
 pub mod time_travel;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,7 @@ use error::io_error;
 pub use frame::FrameError;
 pub use health::Problem;
 pub use index::SmallBlobs;
+pub use machine::Told;
 pub use proof::blob_file;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -109,10 +112,12 @@ pub struct Committed {
     pub state: Arc<State>,
     /// The version an answer shows, where it is not `$LATEST`.
     pub shows: Option<Version>,
-    /// What began under way, or was received, in order.
-    pub entries: Vec<RunId>,
     /// What it was decided with: the ids of what it made follow from it.
     pub stamp: Stamp,
+    /// What it made of what is under way.
+    pub told: Told,
+    /// Events that wait after it.
+    pub waiting: usize,
 }
 
 /// Why a commit failed; in every case nothing has changed.
@@ -319,6 +324,38 @@ impl Ledger {
         }
     }
 
+    /// Shows those of these events that still wait, in any order, one at a time where the index is right. Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn waiting_events(
+        &self,
+        ids: &[RunId],
+        mut show: impl FnMut(RunId, WaitingEvent, Bytes),
+    ) -> Result<(), LedgerError> {
+        let mut see = |id: RunId, frame: &[u8]| -> Result<(), LedgerError> {
+            if let RunEvent::Accepted { event, payload } = decoded(frame)? {
+                show(id, *event, payload);
+            }
+            Ok(())
+        };
+        let mut unseen = BTreeSet::new();
+        for id in ids {
+            match self.log.indexed_begin_of(*id) {
+                Some(frame) => see(*id, &frame)?,
+                None => drop(unseen.insert(*id)),
+            }
+        }
+
+        // Of what has ended meanwhile there is nothing to be found.
+        let runs = self.runs();
+        unseen.retain(|id| runs.events.contains(id));
+        for (id, frame) in self.log.begins_in_journal(&unseen)? {
+            see(id, &frame)?;
+        }
+        Ok(())
+    }
+
     /// A delivery that was not made yet, and what is delivered; `None` where it is done. Blocking.
     ///
     /// # Errors
@@ -343,9 +380,7 @@ impl Ledger {
 
     /// The event that began an entry, as long as that is there.
     fn beginning(&self, id: RunId) -> Result<Option<RunEvent>, LedgerError> {
-        let frame = self.log.begin_of(id)?;
-        let decoded = frame.map(|frame| codec::decode_run(&frame)).transpose();
-        Ok(decoded.map_err(|source| LedgerError::DamagedRun { source })?.map(|(_, event)| event))
+        self.log.begin_of(id)?.map(|frame| decoded(&frame)).transpose()
     }
 
     /// What `command` would lead to, without doing it (`DryRun`).
@@ -357,7 +392,20 @@ impl Ledger {
         for event in &events {
             after.apply(event);
         }
-        Ok(Committed { state: Arc::new(after), shows, entries: Vec::new(), stamp })
+        let waiting = self.runs().events.len();
+        Ok(Committed { state: Arc::new(after), shows, stamp, told: Told::default(), waiting })
+    }
+
+    /// What a command on what is under way would make of it, where `model` is configured: in numbers, and how many events
+    /// would wait.
+    pub fn preview_runs(&self, model: &State, command: &RunCommand) -> Result<(Told, usize), ApiError> {
+        let mut runs = (*self.runs()).clone();
+        let stamp = writer::stamp(crate::model::time::Timestamp::default());
+        let (events, told) = <machine::UnderWay as machine::Machine>::decide(&runs, command, &stamp, model)?;
+        for event in &events {
+            runs.apply(runs.sequence + 1, event);
+        }
+        Ok((told, runs.events.len()))
     }
 
     /// Up to `limit` events from `from` on, in order.
@@ -434,6 +482,12 @@ impl Ledger {
         let settled = self.log_lines.settle();
         self.log.close().and(settled)
     }
+}
+
+/// The event of a frame of what is under way.
+fn decoded(frame: &[u8]) -> Result<RunEvent, LedgerError> {
+    let decoded = codec::decode_run(frame).map_err(|source| LedgerError::DamagedRun { source })?;
+    Ok(decoded.1)
 }
 
 /// Where a state is published, and who hears of it.

@@ -8,6 +8,7 @@ use super::mask::mask;
 use super::{codec, shapes};
 use crate::model::event::{Event, Recorded};
 use crate::model::resource::Resource;
+use crate::runs::{Attempts, WaitingEvent};
 
 /// A resource as JSON: an object of one member, named by its kind.
 ///
@@ -41,4 +42,20 @@ pub fn event_to_json(event: &Event) -> Result<Value, serde_json::Error> {
     let mut json = shapes::to_json(event)?;
     mask(&mut json);
     Ok(json)
+}
+
+/// An event that waits, as JSON in one line: what `events.jsonl` of a pod holds.
+///
+/// # Errors
+/// Never: it has nothing that JSON has not.
+pub fn waiting_to_json(event: &WaitingEvent, attempts: Attempts, payload: String) -> Result<String, serde_json::Error> {
+    shapes::run_to_json(event, attempts, payload)
+}
+
+/// Reads what [`waiting_to_json`] wrote. What the values may be is not checked.
+///
+/// # Errors
+/// What is not as it must be.
+pub fn waiting_from_json(json: &[u8]) -> Result<(WaitingEvent, Attempts, String), serde_json::Error> {
+    shapes::run_from_json(json)
 }

@@ -12,7 +12,7 @@ use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
-use crate::runs::command::RunCommand;
+use crate::runs::command::Fate;
 
 /// States of the past that are kept at hand: each shares with the present what did not change since.
 const REMEMBERED: usize = 16;
@@ -44,6 +44,10 @@ pub struct Rewound {
     pub sequence: u64,
     /// What changed.
     pub changes: Changes,
+    /// Events that wait after it.
+    pub waiting: usize,
+    /// Events that were dropped.
+    pub dropped: usize,
 }
 
 /// Why there was no rewind; nothing has changed.
@@ -116,11 +120,12 @@ impl Ledger {
     }
 
     /// Brings the state, or the resources that match, back to what they were at a point, by one new event; by
-    /// none if they are so already.
+    /// none if they are so already. Events that wait have `fate`.
     pub async fn rewind(
         self: &Arc<Self>,
         to: Point,
         only: &[ResourcePattern],
+        fate: Fate,
         now: Timestamp,
         origin: Origin,
     ) -> Result<Rewound, RewindError> {
@@ -140,7 +145,7 @@ impl Ledger {
         let command = HistoryCommand::Restore { target, only: keys, cause };
 
         // Events that wait for functions that are not there any more would never be run.
-        let committed = self.commit_both(command.into(), RunCommand::DropOrphans, origin, Vec::new()).await?;
+        let committed = self.commit_both(command.into(), fate.command(only), origin, Vec::new()).await?;
         if only.is_empty() {
             // Equal to the target, and nearer to what comes next.
             let target = State { sequence, ..(*committed.state).clone() };
@@ -148,7 +153,8 @@ impl Ledger {
         }
 
         let changes = before.changes_to(&committed.state);
-        Ok(Rewound { to: sequence, sequence: committed.state.sequence, changes })
+        let Committed { state, told, waiting, .. } = committed;
+        Ok(Rewound { to: sequence, sequence: state.sequence, changes, waiting, dropped: told.ended })
     }
 }
 

@@ -13,7 +13,7 @@ use super::log::Log;
 use super::machine::{Checkpoints, Configured, Machine, UnderWay};
 use super::replay::Progress;
 use super::runs_checkpoint::RunsCheckpoint;
-use super::{CommitError, Committed, Job, LedgerError};
+use super::{CommitError, Committed, Job, LedgerError, Told};
 use crate::clock;
 use crate::model::command::Stamp;
 use crate::model::event::Origin;
@@ -173,18 +173,19 @@ impl Writer {
         let runs = runs.transpose()?;
 
         let mut shows = None;
-        let mut entries = Vec::new();
         if let Some(planned) = model {
             (batch.model, shows) = (planned.state, planned.shows);
             batch.record.frames.extend(planned.frames);
         }
 
+        let mut told = Told::default();
         if let Some(planned) = runs {
-            (batch.runs, entries) = (planned.state, planned.shows);
+            (batch.runs, told) = (planned.state, planned.shows);
             batch.record.runs.extend(planned.frames);
         }
 
-        Ok(Committed { state: Arc::new(batch.model.clone()), shows, entries, stamp: *stamp })
+        let waiting = batch.runs.events.len();
+        Ok(Committed { state: Arc::new(batch.model.clone()), shows, stamp: *stamp, told, waiting })
     }
 
     /// Writes checkpoints in the background when enough events have come since the last ones.

@@ -157,7 +157,7 @@ impl Messages {
         for (at, Sending { message, .. }) in sending.into_iter().enumerate() {
             sent.push(match FifoIds::of(&message, &queue.settings) {
                 None => Sent { message_id: message.message_id, sequence_number: None },
-                Some(fifo) => self.sent_in_order(key, &fifo, message, committed.entries.get(at)).await?,
+                Some(fifo) => self.sent_in_order(key, &fifo, message, committed.told.entries.get(at)).await?,
             });
         }
 
@@ -224,7 +224,7 @@ impl Messages {
         }
 
         let runs = self.ledger.runs();
-        let read = self.read(committed.entries).await?;
+        let read = self.read(committed.told.entries).await?;
         let there = read.into_iter().filter_map(|(id, message)| Some((id, message, runs.messages.get(&id)?)));
         Ok(there.map(|(id, message, state)| received(key, id, message, state)).collect())
     }

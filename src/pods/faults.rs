@@ -11,17 +11,34 @@ use crate::disk::faults::{self, Fault};
 use crate::model::blob::BlobId;
 use crate::model::event::Origin;
 use crate::model::merge::MergeStrategy;
+use crate::runs::WaitingEvent;
+use crate::runs::command::RunCommand;
 
 /// More operations than any load has.
 const MOST: u8 = 200;
+
+/// Events that wait in a pod.
+const EVENTS: usize = 3;
 
 /// A pod of functions with small and large code, and what they have.
 fn pod() -> (Vec<u8>, BTreeMap<u8, BlobId>) {
     let mut trial = Trial::new();
     trial.act(&Act::Put(vec![(1, 50_000), (2, 1_000), (3, 45_000), (4, 2_000)]));
     let (mut bytes, (ledger, blobs)) = (Vec::new(), trial.store());
-    transfer::save(ledger, blobs, &Choice::default(), &mut bytes).expect("is saved");
+    for (number, function) in ledger.state().functions.keys().take(EVENTS).enumerate() {
+        let request_id = format!("request-{number}");
+        let event = Box::new(WaitingEvent { request_id, ..WaitingEvent::of(function.clone()) });
+        let accept = RunCommand::Accept { event, payload: "{}".into() };
+        trial.runtime.block_on(ledger.commit_run(accept)).expect("is accepted");
+    }
+    let choice = Choice { with_events: true, ..Choice::default() };
+    transfer::save(ledger, blobs, &choice, &mut bytes).expect("is saved");
     (bytes, trial.codes())
+}
+
+/// How many events wait.
+fn events(trial: &Trial) -> usize {
+    trial.store().0.runs().events.len()
 }
 
 /// A store with functions of its own, one of which the pod has too.
@@ -33,7 +50,7 @@ fn store() -> Trial {
 
 fn load(trial: &Trial, pod: &Arc<Pod>) -> bool {
     let (ledger, blobs) = trial.store();
-    let reception = Reception { strategy: MergeStrategy::Service, trusted: false };
+    let reception = Reception { strategy: MergeStrategy::Service, trusted: false, ..Reception::default() };
     let loading = transfer::load(ledger, blobs, Arc::clone(pod), reception, "pod".into(), Origin::default());
     trial.runtime.block_on(loading).is_ok()
 }
@@ -55,12 +72,14 @@ fn tried(bytes: &[u8], of_pod: &BTreeMap<u8, BlobId>, at: u8, fault: Fault, end:
     let mut after = before.clone();
     after.extend(of_pod);
     assert!(found == after || found == before && !is_loaded, "{what}: loaded {is_loaded}, {found:?} of {after:?}");
+    assert_eq!(events(&trial), if found == after { EVENTS } else { 0 }, "{what}: events come with all else");
 
     trial.heal();
     let pod = Arc::new(read::read(bytes, &staging, u64::MAX).expect("is a pod"));
     assert!(load(&trial, &pod), "{what}: it can be loaded when the disk is well");
     trial.expect(of_pod, true);
     trial.check(&what);
+    assert_eq!(events(&trial), EVENTS, "{what}: each once");
 
     had_fault
 }

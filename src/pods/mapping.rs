@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ledger::portable;
 use crate::model::arn::{Arn, partition};
-use crate::model::names::{AccountId, Region};
+use crate::model::names::{AccountId, FunctionKey, Region, Scope};
 use crate::model::resource::Resource;
 
 /// What becomes what.
@@ -19,6 +19,17 @@ pub struct Mapping {
     pub region: Option<Region>,
     /// New names of functions: old, new.
     pub renames: Vec<(String, String)>,
+}
+
+impl Mapping {
+    /// Where a function of the resources is then.
+    pub fn function(&self, key: &FunctionKey) -> FunctionKey {
+        let account = self.account.as_ref().unwrap_or(&key.scope.account).clone();
+        let region = self.region.as_ref().unwrap_or(&key.scope.region).clone();
+        let renamed = self.renames.iter().find(|(old, _)| old == key.name.as_str());
+        let name = renamed.map_or_else(|| key.name.clone(), |(_, new)| new.as_str().into());
+        FunctionKey { scope: Scope { account, region }, name }
+    }
 }
 
 /// Why resources cannot be mapped.

@@ -1,6 +1,7 @@
 //! Pods: a state as one portable file, with the blobs it needs. docs/pod-format.md describes the format.
 
 pub mod encryption;
+pub mod events;
 #[cfg(test)]
 mod faults;
 pub mod hot_folders;
@@ -36,6 +37,9 @@ const STATE: &str = "state.json";
 /// Name of the history's entry.
 const HISTORY: &str = "history.jsonl";
 
+/// Name of the entry of the events that wait.
+const EVENTS: &str = "events.jsonl";
+
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";
 
@@ -48,6 +52,13 @@ const MAX_STATE: u64 = 512 * 1024 * 1024;
 /// Bytes of a resource in the state at most: a function of 5,000 versions with all the variables that it may have takes as
 /// many. As a tree of JSON it may take sixteen times its bytes.
 const MAX_RESOURCE: u64 = 32 * 1024 * 1024;
+
+/// Bytes of the events that wait at most: they are taken in by one change, with all else.
+const MAX_EVENTS: u64 = 256 * 1024 * 1024;
+
+/// Bytes of one of them at most: a record of an invocation, which another function is invoked with, has what that one
+/// was given and answered.
+const MAX_EVENT: u64 = 32 * 1024 * 1024;
 
 /// Why a pod cannot be written or read.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entries, Entry, EntryType};
 
+use super::events::{self, PodEvent};
 use super::state_file::{self, is_named_well};
 use super::{BLOBS, MANIFEST, MAX_MANIFEST, Manifest, Part, PodError, encryption, io_error, path_error};
 use crate::blobs::digest;
@@ -32,6 +33,8 @@ pub struct Pod {
     pub manifest: Manifest,
     /// The resources, in the order of their places.
     pub resources: Vec<Resource>,
+    /// The events that waited, if it has them.
+    pub events: Option<Vec<PodEvent>>,
     /// Where the parts lie, each under its digest.
     folder: tempfile::TempDir,
 }
@@ -61,6 +64,11 @@ impl Pod {
         state.make(&Changes { put: self.resources.clone(), removed: Vec::new() });
         state.sequence = self.manifest.sequence;
         state
+    }
+
+    /// The events that waited.
+    pub fn waiting(&self) -> &[PodEvent] {
+        self.events.as_deref().unwrap_or_default()
     }
 
     /// The blobs it holds.
@@ -105,8 +113,9 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
     };
     drain(&mut archive.into_inner())?;
     let resources = state_file::resources(&manifest, folder.path())?;
+    let events = events::read::events(&manifest, folder.path(), &resources)?;
 
-    Ok(Pod { digest: digest(&bytes), manifest, resources, folder })
+    Ok(Pod { digest: digest(&bytes), manifest, resources, events, folder })
 }
 
 /// Whether bytes may be the first of a pod: all else need not be brought here to be refused.

@@ -1,8 +1,9 @@
 //! Redaction: values of environment variables that shall not travel. A value is never shown.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fancy_regex::Regex;
+use serde_json::Value;
 
 use crate::model::event::Event;
 use crate::model::functions::event::FunctionEvent;
@@ -65,9 +66,50 @@ fn is_suspect(name: &str, value: &str) -> bool {
         return false;
     }
     let name = name.to_ascii_uppercase();
-    let named = WORDS.iter().any(|word| name.contains(word)) || name == "KEY" || name.ends_with("_KEY");
-    let shaped = || Regex::new(SHAPES).is_ok_and(|shapes| shapes.is_match(value).unwrap_or(true));
-    named || shaped()
+    named_as_secret(&name) || shaped_as_secret(value)
+}
+
+/// Whether a name in capital letters is that of a secret.
+fn named_as_secret(name: &str) -> bool {
+    WORDS.iter().any(|word| name.contains(word)) || name == "KEY" || name.ends_with("_KEY")
+}
+
+fn shaped_as_secret(value: &str) -> bool {
+    static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
+    SHAPE.as_ref().is_some_and(|shapes| shapes.is_match(value).unwrap_or(true))
+}
+
+/// Puts `instead` in the place of what looks like a secret in any JSON, by the names of its members and by the shapes of
+/// its texts. Whether there was any.
+pub fn hide_secrets(json: &mut Value, instead: &str) -> bool {
+    match json {
+        Value::String(text) if text != instead && shaped_as_secret(text) => {
+            instead.clone_into(text);
+            true
+        }
+        Value::Array(items) => {
+            let hidden: Vec<bool> = items.iter_mut().map(|item| hide_secrets(item, instead)).collect();
+            hidden.contains(&true)
+        }
+        Value::Object(members) => {
+            let hidden: Vec<bool> = members.iter_mut().map(|(name, value)| hide_member(name, value, instead)).collect();
+            hidden.contains(&true)
+        }
+        _ => false,
+    }
+}
+
+fn hide_member(name: &str, value: &mut Value, instead: &str) -> bool {
+    if named_as_secret(&name.to_ascii_uppercase()) && !is_nothing(value) && *value != instead {
+        *value = instead.into();
+        return true;
+    }
+    hide_secrets(value, instead)
+}
+
+/// Whether a value has nothing to hide.
+fn is_nothing(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Bool(_)) || value.as_str() == Some("")
 }
 
 /// Replaces the values that rules meet, in every version of every function.
@@ -180,6 +222,21 @@ mod tests {
         for (name, value) in [("STAGE", "dev"), ("KEYBOARD", "qwerty"), ("PASSWORD", ""), ("TOKEN", REDACTED)] {
             assert!(!is_suspect(name, value), "{name}");
         }
+    }
+
+    #[test]
+    fn secrets_are_hidden_in_any_json() {
+        let mut json = serde_json::json!({
+            "order": 7, "apiKey": "x", "auth": { "password": { "old": "a", "new": "b" }, "token": null },
+            "list": ["fine", "AKIAIOSFODNN7EXAMPLE", { "db_passwd": 5 }], "keyboard": "qwerty",
+        });
+        assert!(hide_secrets(&mut json, "***"));
+        let expected = serde_json::json!({
+            "order": 7, "apiKey": "***", "auth": { "password": "***", "token": null },
+            "list": ["fine", "***", { "db_passwd": "***" }], "keyboard": "qwerty",
+        });
+        assert_eq!(json, expected);
+        assert!(!hide_secrets(&mut json, "***"), "nothing is left to hide");
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use super::events;
+use super::events::bring::{self, Bringing, LoadedEvents};
 use super::hot_folders::PortableFolders;
 use super::read::Pod;
 use super::redaction::{self, Rule};
 use super::write::{self, Contents};
 use super::{Manifest, PodError, selection};
 use crate::blobs::{BlobError, BlobStore};
-use crate::ledger::{CommitError, Ledger, LedgerError};
+use crate::ledger::{Attachment, CommitError, Ledger, LedgerError};
 use crate::model::blob::BlobId;
 use crate::model::event::{Event, Origin, Recorded};
 use crate::model::history::Cause;
@@ -19,7 +21,7 @@ use crate::model::merge::{self, MergeStrategy};
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
-use crate::runs::command::RunCommand;
+use crate::runs::command::Fate;
 
 /// What goes into a pod.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub struct Choice {
     pub message: Option<String>,
     /// Whether the events come along.
     pub with_history: bool,
+    /// Whether the events that wait come along.
+    pub with_events: bool,
     /// Whose values are left out.
     pub redact: Vec<Rule>,
 }
@@ -47,6 +51,8 @@ pub struct Saved {
     pub taken_along: Vec<(ResourceKey, ResourceKey)>,
     /// Variables in it that look like secrets: the ARN of the function, and the name.
     pub suspects: Vec<(String, String)>,
+    /// Events that wait in it, where they came along.
+    pub events: Option<usize>,
 }
 
 /// Writes a pod of a store. Blocking.
@@ -70,6 +76,8 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
     forget_trust(&mut resources);
     let suspects = redaction::suspects(&resources);
     let last = ledger.events_from(state.sequence).next().transpose()?;
+    let events = choice.with_events.then(|| events::write::write(ledger, &resources, &choice.redact)).transpose()?;
+    let counted = events.as_ref().map(|events| events.count);
     let contents = Contents {
         store: ledger.store_id().to_owned(),
         sequence: state.sequence,
@@ -77,10 +85,11 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         message: choice.message.clone(),
         resources,
         history: choice.with_history.then(|| history(ledger, state.sequence, choice, &mut folders)).transpose()?,
+        events,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
 
-    Ok(Saved { digest, manifest, taken_along, suspects })
+    Ok(Saved { digest, manifest, taken_along, suspects, events: counted })
 }
 
 /// The events up to a sequence.
@@ -127,6 +136,9 @@ pub enum LoadError {
     /// The change cannot be made.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The events that wait cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 /// What loading a pod changed, or would.
@@ -140,6 +152,8 @@ pub struct Loaded {
     pub after: Arc<State>,
     /// How many of the pod's functions nobody has vouched for: they do nothing by themselves.
     pub inert: usize,
+    /// What became of events that wait.
+    pub events: LoadedEvents,
 }
 
 /// How a pod meets what is there.
@@ -149,15 +163,25 @@ pub struct Reception {
     pub strategy: MergeStrategy,
     /// Whether somebody vouches for it.
     pub trusted: bool,
+    /// What becomes of the events that wait here.
+    pub fate: Fate,
 }
 
-/// What loading a pod would change.
-pub fn preview(ledger: &Ledger, pod: &Pod, reception: Reception) -> Loaded {
+/// What loading a pod would change. Blocking.
+///
+/// # Errors
+/// The store cannot be read, or an event of the pod could not be taken in.
+pub fn preview(ledger: &Ledger, pod: &Pod, reception: Reception) -> Result<Loaded, LoadError> {
+    let Reception { strategy, trusted, fate } = reception;
     let state = ledger.state();
     let mut after = (*state).clone();
-    after.make(&merge::merge(&state, &pod.resources, reception.strategy, reception.trusted));
+    after.make(&merge::merge(&state, &pod.resources, strategy, trusted));
     let inert = inert(&after, pod);
-    Loaded { digest: pod.digest, before: state, after: after.into(), inert }
+
+    let Bringing { command, events } = bring::bringing(ledger, pod.waiting(), fate, trusted)?;
+    let (told, waiting) = ledger.preview_runs(&after, &command).map_err(CommitError::from)?;
+    let events = events.after(told, waiting);
+    Ok(Loaded { digest: pod.digest, before: state, after: after.into(), inert, events })
 }
 
 /// How many of the functions of a pod are inert in a state.
@@ -169,33 +193,45 @@ fn inert(state: &State, pod: &Pod) -> usize {
     functions.filter(|key| state.function(key).is_some_and(|function| function.is_inert())).count()
 }
 
-/// Loads a pod: its blobs, and then all its resources by one event. None of its code runs by that, unless somebody
-/// vouches for it: then reactors do what it asks for.
+/// Loads a pod: its blobs, and then all its resources by one event, with the events that waited. None of its code runs by
+/// that, unless somebody vouches for it: then reactors do what it asks for.
 ///
 /// # Errors
 /// See [`LoadError`]; blobs that were stored already are nobody's, and `larder gc` removes them.
 pub async fn load(
-    ledger: &Ledger,
+    ledger: &Arc<Ledger>,
     blobs: &Arc<BlobStore>,
     pod: Arc<Pod>,
     reception: Reception,
     source: String,
     origin: Origin,
 ) -> Result<Loaded, LoadError> {
+    let Reception { strategy, trusted, fate } = reception;
+    let staged = staged(blobs, &pod).await?;
+    let bringing = {
+        let ledger = Arc::clone(ledger);
+        let pod = Arc::clone(&pod);
+        tokio::task::spawn_blocking(move || bring::bringing(&ledger, pod.waiting(), fate, trusted))
+    };
+    let Bringing { command: bring, events } = bringing.await.map_err(|_| CommitError::Closed)??;
+    let before = ledger.state();
+    let message = pod.manifest.message.clone();
+    let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
+    let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
+    let committed = ledger.commit_both(command.into(), bring, origin, staged).await?;
+    let inert = inert(&committed.state, &pod);
+    let events = events.after(committed.told, committed.waiting);
+
+    Ok(Loaded { digest: pod.digest, before, after: committed.state, inert, events })
+}
+
+/// Stores the blobs of a pod that are files of their own; those that go with the change.
+async fn staged(blobs: &Arc<BlobStore>, pod: &Arc<Pod>) -> Result<Vec<Attachment>, LoadError> {
     let store = Arc::clone(blobs);
-    let read = Arc::clone(&pod);
+    let read = Arc::clone(pod);
     let staged = tokio::task::spawn_blocking(move || {
         let staged = read.blobs().map(|id| store.stage_file(id, &read.blob(&id)));
         staged.filter_map(|staged| staged.map(|staged| staged.attachment).transpose()).collect::<Result<Vec<_>, _>>()
     });
-    let attachments = staged.await.map_err(|_| CommitError::Closed)??;
-    let before = ledger.state();
-    let message = pod.manifest.message.clone();
-    let Reception { strategy, trusted } = reception;
-    let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
-    let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
-    let committed = ledger.commit_both(command.into(), RunCommand::DropOrphans, origin, attachments).await?;
-    let inert = inert(&committed.state, &pod);
-
-    Ok(Loaded { digest: pod.digest, before, after: committed.state, inert })
+    Ok(staged.await.map_err(|_| CommitError::Closed)??)
 }

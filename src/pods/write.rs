@@ -9,7 +9,10 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{BLOBS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, Manifest, Part, PodError, STATE, io_error};
+use super::events::write::WrittenEvents;
+use super::{
+    BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, Manifest, Part, PodError, STATE, io_error,
+};
 use crate::blobs::{BlobStore, digest};
 use crate::ledger::{SCHEMA, portable};
 use crate::model::blob::BlobId;
@@ -34,6 +37,8 @@ pub struct Contents {
     pub resources: Vec<Resource>,
     /// The events that led there, if they shall come along.
     pub history: Option<Vec<Recorded>>,
+    /// The events that wait, if they shall come along.
+    pub events: Option<WrittenEvents>,
 }
 
 /// Writes a pod; its digest is that of its manifest, which names all else.
@@ -46,6 +51,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
     let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
     parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
+    parts.extend(contents.events.iter().map(|events| Part::new(EVENTS, &events.digest, events.size)));
 
     for id in &needed {
         let (size, _) = blobs.open_blob(id)?;
@@ -69,6 +75,10 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         Ok(match part.path.as_str() {
             STATE => Box::new(&state[..]),
             HISTORY => Box::new(history.as_deref().unwrap_or_default()),
+            EVENTS => match &contents.events {
+                Some(events) => Box::new(&events.file),
+                None => Box::new(std::io::empty()),
+            },
             _ => blobs.open_blob(&part.digest())?.1,
         })
     })?;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::lanes::{Lanes, Room, Worked};
+use super::lanes::{Lanes, Room, Token, Worked};
+use super::running::RunningNow;
 use crate::clock;
 use crate::invoke::Invoker;
 use crate::invoke::destinations::{self, Ended};
@@ -25,15 +26,28 @@ const ROOM: Room = Room { of_lane: 100, of_all: 1000 };
 /// Pause before a store that could not be read or written is asked again.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs events until `stop`. Those that run then are waited for by the invoker.
+/// Runs events until `stop`. Those that run then are waited for by the invoker. `now` tells which do.
 ///
 /// `base_delay_s` is how long an event waits after its first failure.
-pub async fn run(ledger: Arc<Ledger>, invoker: Arc<Invoker>, base_delay_s: u64, stop: CancellationToken) {
+pub async fn run(
+    ledger: Arc<Ledger>,
+    invoker: Arc<Invoker>,
+    now: Arc<RunningNow>,
+    base_delay_s: u64,
+    stop: CancellationToken,
+) {
     let worker = Arc::new(Worker { ledger: Arc::clone(&ledger), invoker, base_delay_s });
-    let start = |token: super::lanes::Token<_>| {
-        let running = Arc::clone(&worker);
-        worker.invoker.spawn(async move {
-            let worked = running.run(token.id()).await;
+    let start = |token: Token<_>| {
+        let worker = Arc::clone(&worker);
+        let now = Arc::clone(&now);
+        now.begin(token.id(), token.lane());
+        Arc::clone(&worker.invoker).spawn(async move {
+            let mut worked = Worked::Done;
+            // One that was dropped before it was known to run is not run.
+            if worker.ledger.runs().events.contains(&token.id()) {
+                worked = worker.run(token.id()).await;
+            }
+            now.end(token.id());
             token.end(worked);
         });
     };

@@ -77,6 +77,11 @@ impl<K> Token<K> {
         self.id
     }
 
+    /// The lane that it is in.
+    pub fn lane(&self) -> Arc<K> {
+        Arc::clone(&self.lane)
+    }
+
     /// Its work has ended.
     pub fn end(self, worked: Worked) {
         // Nobody may listen any more.

@@ -10,8 +10,9 @@ mod event_sources;
 mod lanes;
 mod provisioning;
 pub mod queues;
-pub mod targets;
+pub mod running;
 pub mod sources;
+pub mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,7 @@ use super::deliveries::Delivery;
 use super::messages::Sending;
 use super::{Attempts, RunId, WaitingEvent};
 use crate::model::queues::QueueKey;
+use crate::model::resource_pattern::ResourcePattern;
 use crate::model::time::Timestamp;
 
 /// A wish.
@@ -46,10 +47,54 @@ pub enum RunCommand {
         /// Its payload.
         payload: Bytes,
     },
+    /// An event is to be run as soon as it can be, also one that is held. Nothing happens where it is not there any more,
+    /// or due already.
+    Hasten(RunId),
+    /// Takes an event that was accepted by another store, with the attempts that were made there. Its age begins now.
+    /// Refused where its function is not there.
+    Bring {
+        /// The event.
+        event: Box<WaitingEvent>,
+        /// Its payload.
+        payload: Bytes,
+        /// How often it was tried.
+        attempts: Attempts,
+        /// Whether somebody vouches for it: else it is held.
+        trusted: bool,
+    },
     /// All that is of functions or in queues that are not there any more is dropped, as it may be after a rewind.
     DropOrphans,
+    /// The events of the functions that any of these choose are dropped; all events, where there are none.
+    DropEvents(Vec<ResourcePattern>),
+    /// Commands that are decided each after those before it: all of them, or none.
+    InTurn(Vec<RunCommand>),
     /// A command on messages.
     Messages(QueueKey, MessageCommand),
+}
+
+/// What becomes of the events that wait where the state becomes another one, by a rewind or a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// They wait on, but for those whose functions are gone.
+    #[default]
+    Kept,
+    /// They are dropped.
+    Dropped,
+}
+
+impl Fate {
+    /// Of a switch that says that they are dropped.
+    pub fn dropped_if(dropped: bool) -> Self {
+        if dropped { Self::Dropped } else { Self::Kept }
+    }
+
+    /// The command that goes with the change of what these patterns choose; of all, where there are none.
+    pub fn command(self, only: &[ResourcePattern]) -> RunCommand {
+        match self {
+            Self::Kept => RunCommand::DropOrphans,
+            Self::Dropped => RunCommand::InTurn(vec![RunCommand::DropEvents(only.to_vec()), RunCommand::DropOrphans]),
+        }
+    }
 }
 
 /// What is asked about the messages of a queue.

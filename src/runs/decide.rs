@@ -2,16 +2,20 @@
 
 use bytes::Bytes;
 
-use super::WaitingEvent;
 use super::command::RunCommand;
+use super::deliveries::Delivery;
 use super::event::RunEvent;
 use super::messages::decide as messages;
 use super::state::Runs;
+use super::{Attempts, NEVER, RunId, WaitingEvent};
 use crate::model::command::Stamp;
 use crate::model::error::ApiError;
+use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::reference::FunctionReference;
+use crate::model::resource::ResourceKey;
 use crate::model::state::State;
+use crate::model::time::Timestamp;
 
 /// Decides a command on what is under way and on what is configured. Pure, never panics, changes nothing.
 ///
@@ -19,51 +23,92 @@ use crate::model::state::State;
 /// AWS's error for a command that is not allowed now.
 pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -> Result<Vec<RunEvent>, ApiError> {
     match command {
-        RunCommand::Accept { event, payload } => Ok(vec![accepted(model, event, payload, stamp)?]),
+        RunCommand::Accept { event, payload } => Ok(vec![accepted(model, event, payload, (stamp.time, stamp.time))?]),
         RunCommand::Delay { id, due, attempts } => {
             let delayed = RunEvent::Delayed { id: *id, due: *due, attempts: *attempts };
             Ok(runs.contains(id).then_some(delayed).into_iter().collect())
         }
         RunCommand::End(id) => Ok(runs.contains(id).then_some(RunEvent::Ended(*id)).into_iter().collect()),
-        RunCommand::Settle { id, deliveries } => {
-            if !runs.events.contains(id) {
-                return Ok(Vec::new());
-            }
-            let begun = deliveries.iter().map(|(delivery, payload)| {
-                let mut delivery = Box::new(delivery.clone());
-                delivery.begun = stamp.time;
-                RunEvent::Delivering { delivery, payload: payload.clone() }
-            });
-            Ok(begun.chain([RunEvent::Ended(*id)]).collect())
-        }
+        RunCommand::Settle { id, deliveries } => Ok(settled(runs, *id, deliveries, stamp.time)),
+        RunCommand::Deliver { id, .. } if !runs.deliveries.contains(id) => Ok(Vec::new()),
         RunCommand::Deliver { id, event, payload } => {
-            if !runs.deliveries.contains(id) {
-                return Ok(Vec::new());
-            }
-            Ok(vec![accepted(model, event, payload, stamp)?, RunEvent::Ended(*id)])
+            Ok(vec![accepted(model, event, payload, (stamp.time, stamp.time))?, RunEvent::Ended(*id)])
+        }
+        RunCommand::Hasten(id) => Ok(hastened(runs, *id, stamp.time).into_iter().collect()),
+        RunCommand::Bring { event, payload, attempts, trusted } => {
+            let due = if *trusted { stamp.time } else { NEVER };
+            let accepted = accepted(model, event, payload, (stamp.time, due))?;
+            let id = RunId(runs.sequence + 1);
+            let tried =
+                (*attempts != Attempts::default()).then_some(RunEvent::Delayed { id, due, attempts: *attempts });
+            Ok(std::iter::once(accepted).chain(tried).collect())
         }
         RunCommand::DropOrphans => Ok(orphans(runs, model)),
+        RunCommand::DropEvents(only) => Ok(ended(runs, |function| {
+            let key = ResourceKey::Function(function.clone());
+            only.is_empty() || only.iter().any(|pattern| pattern.matches(&key))
+        })),
+        RunCommand::InTurn(commands) => in_turn(runs, model, commands, stamp),
         RunCommand::Messages(queue, command) => messages::decide(&runs.messages, model, (queue, command), stamp.time),
     }
 }
 
-/// An event that is accepted now.
-fn accepted(model: &State, event: &WaitingEvent, payload: &Bytes, stamp: &Stamp) -> Result<RunEvent, ApiError> {
+/// The end of an event, and the deliveries that follow from it.
+fn settled(runs: &Runs, id: RunId, deliveries: &[(Delivery, Bytes)], now: Timestamp) -> Vec<RunEvent> {
+    if !runs.events.contains(&id) {
+        return Vec::new();
+    }
+    let begun = deliveries.iter().map(|(delivery, payload)| {
+        let delivery = Box::new(Delivery { begun: now, ..delivery.clone() });
+        RunEvent::Delivering { delivery, payload: payload.clone() }
+    });
+    begun.chain([RunEvent::Ended(id)]).collect()
+}
+
+/// The acceptance of an event of a function that is there, with the times when that is and when it is due.
+fn accepted(
+    model: &State,
+    event: &WaitingEvent,
+    payload: &Bytes,
+    (now, due): (Timestamp, Timestamp),
+) -> Result<RunEvent, ApiError> {
     if model.function(&event.function).is_none() {
         return Err(missing(event));
     }
-    let mut event = Box::new(event.clone());
-    (event.accepted, event.due) = (stamp.time, stamp.time);
+    let event = Box::new(WaitingEvent { accepted: now, due, ..event.clone() });
     Ok(RunEvent::Accepted { event, payload: payload.clone() })
 }
 
-/// Ends all that is of functions or in queues that are not there.
+/// What makes an event due that is not yet.
+fn hastened(runs: &Runs, id: RunId, now: Timestamp) -> Option<RunEvent> {
+    let waiting = runs.events.get(&id).filter(|waiting| waiting.due > now)?;
+    Some(RunEvent::Delayed { id, due: now, attempts: waiting.attempts })
+}
+
+/// The end of all that is of functions or in queues that are not there.
 fn orphans(runs: &Runs, model: &State) -> Vec<RunEvent> {
-    let functions = runs.events.lanes().filter(|(function, _)| model.function(function).is_none());
-    let events = functions.flat_map(|(_, events)| events.iter()).map(|(_, id)| *id);
+    let mut events = ended(runs, |function| model.function(function).is_none());
     let queues = runs.messages.queues().filter(|(queue, _)| model.queue(queue).is_none());
-    let messages = queues.flat_map(|(_, queue)| queue.all());
-    events.chain(messages).map(RunEvent::Ended).collect()
+    events.extend(queues.flat_map(|(_, queue)| queue.all()).map(RunEvent::Ended));
+    events
+}
+
+/// The end of all events of some functions.
+fn ended(runs: &Runs, is_meant: impl Fn(&FunctionKey) -> bool) -> Vec<RunEvent> {
+    let meant = runs.events.lanes().iter().filter(|(function, _)| is_meant(function));
+    meant.flat_map(|(_, queue)| queue.iter()).map(|(_, id)| RunEvent::Ended(*id)).collect()
+}
+
+fn in_turn(runs: &Runs, model: &State, commands: &[RunCommand], stamp: &Stamp) -> Result<Vec<RunEvent>, ApiError> {
+    let mut after = runs.clone();
+    let mut events = Vec::new();
+    for command in commands {
+        for event in decide(&after, model, command, stamp)? {
+            after.apply(after.sequence + 1, &event);
+            events.push(event);
+        }
+    }
+    Ok(events)
 }
 
 /// The error for a function that is not there, as the synchronous call has it.

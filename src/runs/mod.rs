@@ -42,6 +42,9 @@ pub struct WaitingEvent {
     pub due: Timestamp,
 }
 
+/// When an event is due that is held: it came with a pod that nobody vouched for, and is run when somebody does.
+pub const NEVER: Timestamp = Timestamp(u64::MAX);
+
 /// How often an entry was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempts {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::{Attempts, RunId};
+use super::{Attempts, NEVER, RunId};
 use crate::model::time::Timestamp;
 
 /// Entries that wait. A clone is cheap.
@@ -24,6 +24,13 @@ pub struct Waiting<K> {
     pub due: Timestamp,
     /// How often it was tried.
     pub attempts: Attempts,
+}
+
+impl<K> Waiting<K> {
+    /// Whether it is run only when somebody says so.
+    pub fn is_held(&self) -> bool {
+        self.due == NEVER
+    }
 }
 
 impl<K: Ord + Clone> Default for Waits<K> {
@@ -64,13 +71,8 @@ impl<K: Ord + Clone> Waits<K> {
     }
 
     /// The lanes that have any, each with its entries by the time when they are due.
-    pub fn lanes(&self) -> impl Iterator<Item = (&Arc<K>, &OrdSet<(Timestamp, RunId)>)> {
-        self.lanes.iter()
-    }
-
-    /// The entries of a lane, by the time when they are due.
-    pub fn lane(&self, lane: &K) -> Option<&OrdSet<(Timestamp, RunId)>> {
-        self.lanes.get(lane)
+    pub fn lanes(&self) -> &OrdMap<Arc<K>, OrdSet<(Timestamp, RunId)>> {
+        &self.lanes
     }
 
     /// Puts an entry in, or to another time.

@@ -65,6 +65,7 @@ mod pod_library;
 mod pods;
 mod policies;
 mod provisioned;
+mod queue;
 mod queues;
 mod remotes;
 mod retries;

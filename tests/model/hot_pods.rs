@@ -20,7 +20,7 @@ use crate::commands::steps;
 use crate::properties::run;
 
 /// A function that runs from `folder`.
-fn function(folder: &str) -> Resource {
+pub fn function(folder: &str) -> Resource {
     let mut runner = TestRunner::deterministic();
     loop {
         let steps = steps().new_tree(&mut runner).expect("steps").current();
@@ -36,7 +36,7 @@ fn function(folder: &str) -> Resource {
     }
 }
 
-fn store(folder: &Path) -> (Arc<Ledger>, Arc<BlobStore>) {
+pub fn store(folder: &Path) -> (Arc<Ledger>, Arc<BlobStore>) {
     let options =
         LedgerOptions { path: folder.join("store"), durability: Durability::Always, limits: Limits::default() };
     let ledger = Arc::new(Ledger::open(options).expect("opens"));
@@ -50,7 +50,8 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     let (ledger, blobs) = store(folder.path());
     let mut pod = Vec::new();
     let resources = vec![function("/home/somebody/.ssh")];
-    let contents = Contents { store: "s".into(), sequence: 1, time: 1, message: None, resources, history: None };
+    let contents =
+        Contents { store: "s".into(), sequence: 1, time: 1, message: None, resources, history: None, events: None };
     write(&contents, &blobs, &mut pod).expect("is written");
     let query = LoadQuery { merge: Some("overwrite".into()), ..LoadQuery::default() };
     let loaded = load_from(&ledger, &blobs, Cursor::new(pod), folder.path(), query, Origin::default()).await;

@@ -12,4 +12,5 @@ mod pod_fuzz;
 mod pods;
 mod properties;
 mod provisioned;
+mod queue;
 mod segments;

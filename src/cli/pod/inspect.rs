@@ -33,6 +33,9 @@ pub async fn inspect(options: &InspectOptions) -> Result<(), CliError> {
     if let Some(message) = &manifest.message {
         print(&format!("{:<9} {}", "message", plain(message)));
     }
+    if let Some(events) = &pod.events {
+        print(&format!("{:<9} {} that wait", "events", events.len()));
+    }
     for resource in &pod.resources {
         print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn())));
     }

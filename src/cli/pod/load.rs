@@ -10,9 +10,11 @@ use tokio_util::io::ReaderStream;
 use super::transfers::{self, Reading};
 use crate::cli::entry_text::change_text;
 use crate::cli::error::CliError;
+use crate::cli::events_then::{EventsThen, print_events};
 use crate::cli::target::{Client, Offline, Target, TargetOptions, cli};
 use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, LoadQuery, LoadedPod};
+use crate::pods::events::bring::LoadedEvents;
 use crate::pods::location::Location;
 
 /// Options of `larder pod load`.
@@ -40,6 +42,8 @@ pub struct LoadOptions {
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
     #[command(flatten)]
+    events: EventsThen,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     to: TargetOptions,
@@ -47,7 +51,7 @@ pub struct LoadOptions {
 
 /// Loads, and says what that changed.
 pub async fn run(options: LoadOptions) -> Result<(), CliError> {
-    let LoadOptions { source, merge, trust, dry_run, rename, account, region, reading, to } = options;
+    let LoadOptions { source, merge, trust, dry_run, rename, account, region, events, reading, to } = options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
     let file = reading.bring(&location).await?;
@@ -55,6 +59,7 @@ pub async fn run(options: LoadOptions) -> Result<(), CliError> {
         merge: Some(merge),
         dry_run,
         trust,
+        drop_events: events.drop_events,
         source: Some(location.source()),
         rename: rename.join(","),
         account,
@@ -78,8 +83,24 @@ pub async fn run(options: LoadOptions) -> Result<(), CliError> {
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded.merge), plain(&loaded.digest)));
     transfers::print_needed(&loaded.needed_variables);
     print_inert(loaded.inert);
+    print_brought(&loaded.events, dry_run);
 
     Ok(())
+}
+
+/// Says what became of events that wait.
+fn print_brought(events: &LoadedEvents, dry_run: bool) {
+    let LoadedEvents { taken_in, held, already_here, waiting, dropped } = *events;
+    if taken_in + already_here > 0 {
+        let verb = if dry_run { "would be" } else { "are" };
+        print(&format!("{taken_in} events of the pod {verb} taken in, {already_here} wait here already"));
+    }
+    if held > 0 {
+        print(&format!(
+            "{held} of them are held, as nobody vouched for the pod: load it again with --trust, or `larder queue retry` them"
+        ));
+    }
+    print_events(waiting, dropped);
 }
 
 /// Says that functions do nothing by themselves.

@@ -31,7 +31,10 @@ pub struct SaveOptions {
     /// Take the events along
     #[arg(long)]
     with_history: bool,
-    /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets; may be repeated
+    /// Take the asynchronous events along that wait, with their payloads
+    #[arg(long, conflicts_with = "at")]
+    with_events: bool,
+    /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets, also in events; may be repeated
     #[arg(long, value_name = "RULE")]
     redact: Vec<String>,
     #[command(flatten)]
@@ -47,8 +50,8 @@ pub struct SaveOptions {
 
 /// Saves, and says where and what.
 pub async fn run(options: SaveOptions) -> Result<(), CliError> {
-    let SaveOptions { target, message, only, at, with_history, redact, seal, json, library, to } = options;
-    let request = SaveRequest { message, at, only, with_history, redact };
+    let SaveOptions { target, message, only, at, with_history, with_events, redact, seal, json, library, to } = options;
+    let request = SaveRequest { message, at, only, with_history, with_events, redact };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;
 
@@ -110,6 +113,9 @@ fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
         eprintln!("larder: {} more variables look like secrets", counts.suspects - SHOWN);
     }
 
+    if let Some(events) = saved.events {
+        lines.push(format!("  with {events} events that wait"));
+    }
     lines.push(format!("saved {place} ({size} bytes, {})", plain(&saved.digest)));
     lines.join("\n")
 }

@@ -108,6 +108,34 @@ impl Delivering {
     }
 }
 
+/// An event that waits, as pods have it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Portable {
+    event: WaitingEvent,
+    failed: u32,
+    held_back: u32,
+    payload: String,
+}
+
+/// Writes an event that waits as a line of JSON.
+pub(in crate::ledger) fn run_to_json(
+    event: &runs::WaitingEvent,
+    attempts: Attempts,
+    payload: String,
+) -> Result<String, serde_json::Error> {
+    let Attempts { failed, held_back } = attempts;
+    serde_json::to_string(&Portable { event: Stored::store(event), failed, held_back, payload })
+}
+
+/// Reads what [`run_to_json`] wrote.
+pub(in crate::ledger) fn run_from_json(
+    json: &[u8],
+) -> Result<(runs::WaitingEvent, Attempts, String), serde_json::Error> {
+    let Portable { event, failed, held_back, payload } = serde_json::from_slice(json)?;
+    Ok((event.load(), Attempts { failed, held_back }, payload))
+}
+
 /// The members of one that is to be tried again.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,7 +243,7 @@ pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<
 /// The entries of each lane.
 fn lanes<K: Ord + Clone, S: Stored<K>>(waits: &Waits<K>) -> Vec<(S, Entries)> {
     let entries = |queue: &OrdSet<(Timestamp, RunId)>| queue.iter().map(|(due, id)| (id.0, due.0)).collect();
-    waits.lanes().map(|(lane, queue)| (S::store(lane), entries(queue))).collect()
+    waits.lanes().iter().map(|(lane, queue)| (S::store(lane), entries(queue))).collect()
 }
 
 /// Those that were tried.
