@@ -69,7 +69,6 @@ pub struct Server {
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
     retry_base_delay_s: u64,
-    targets: Arc<Targets>,
     settings: Settings,
     /// Where it listens, as the user says it.
     addresses: Vec<String>,
@@ -123,7 +122,6 @@ impl Server {
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
-        let targets = Arc::new(Targets::new(Arc::clone(&services.messages), Arc::clone(&services.upstream)));
         let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
         let staging = console.staging.clone();
 
@@ -138,7 +136,6 @@ impl Server {
             doors,
             console_for_functions: options.environments.functions_may_use_console,
             retry_base_delay_s: options.environments.retry_base_delay_s,
-            targets,
             settings,
             addresses: listeners.urls(),
             staging,
@@ -183,8 +180,9 @@ impl Server {
             self.retry_base_delay_s,
             stopping.clone(),
         ));
-        let targets = Arc::clone(&self.targets);
-        tasks.spawn(reactors::deliveries::run(Arc::clone(&self.ledger), targets, stopping.clone()));
+        let targets = Targets::new(Arc::clone(&self.services.messages), Arc::clone(&self.services.upstream));
+        let lost = Arc::clone(&self.console.queue.lost);
+        tasks.spawn(reactors::deliveries::run(Arc::clone(&self.ledger), targets, lost, stopping.clone()));
         let messages = Arc::clone(&self.services.messages);
         tasks.spawn(reactors::queues::run(Arc::clone(&self.ledger), messages, self.stop.clone()));
         let sources = Sources {

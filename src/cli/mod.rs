@@ -72,6 +72,9 @@ enum Command {
     #[command(subcommand)]
     Pod(pod::Command),
     /// See, retry, drop and wait for asynchronous events: those that wait until they have been run
+    ///
+    /// An invocation that nobody waits for (`--invocation-type Event`) is an event. It is on disk until it has been run: at
+    /// once where there is room, and again after a while where its function failed.
     #[command(subcommand)]
     Queue(queue::Command),
     /// Check every record, event, checkpoint, blob and reference of a store

@@ -255,6 +255,17 @@ pub struct FunctionQueue {
     pub due: Option<String>,
 }
 
+/// Deliveries of a function's that were given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostDelivery {
+    /// ARN of the function.
+    pub function: String,
+    /// AWS's metric: `DestinationDeliveryFailures` or `DeadLetterErrors`.
+    pub metric: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// A page of functions that have events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FunctionQueues {
@@ -262,6 +273,10 @@ pub struct FunctionQueues {
     pub waiting: usize,
     /// Those of them that run right now.
     pub running: usize,
+    /// Records and dead letters that wait to be delivered.
+    pub deliveries: usize,
+    /// Those that were given up since the server began.
+    pub lost: Vec<LostDelivery>,
     /// The page.
     pub functions: Vec<FunctionQueue>,
     /// Where the next page begins; `None` at the end.

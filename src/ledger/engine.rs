@@ -25,6 +25,9 @@ const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// The tree that log lines once had; they have segments of their own since (`log_lines/migration.rs`).
 const OLD_LINES: &str = "log_lines";
 
+/// Frames of what is under way that are given to sled at a time.
+const RUNS_BATCH: usize = 1000;
+
 /// The key under which the tree of what is under way has the sequence of its newest event.
 const NEWEST_RUN: &str = "newest";
 
@@ -199,11 +202,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes what began, and drops what ended.
+    /// Takes what began, and drops what ended. Of very many a part at a time: sled keeps what a batch replaces until its
+    /// end. That all of them are there is told last.
     fn insert_runs(&self, frames: Vec<Vec<u8>>) -> Result<(), LedgerError> {
         let mut newest = None;
         let mut batch = Batch::default();
-        for frame in frames {
+        for (number, frame) in frames.into_iter().enumerate() {
+            if number > 0 && number.is_multiple_of(RUNS_BATCH) {
+                self.runs.apply_batch(std::mem::take(&mut batch)).map_err(|source| self.error(source))?;
+            }
             let (head, _) = run_frame::read(&frame).map_err(|source| LedgerError::DamagedRun { source })?;
             newest = newest.max(Some(head.sequence));
             if head.begins() {

@@ -101,7 +101,7 @@ pub struct Received {
     /// When it was sent.
     pub sent: Timestamp,
     /// When it was first received.
-    pub first_received: Timestamp,
+    pub first_receive: Timestamp,
     /// Its place in a FIFO queue.
     pub sequence_number: Option<String>,
     /// ARN of the queue in which it was received too often.
@@ -381,7 +381,7 @@ fn received(key: &QueueKey, id: RunId, message: QueuedMessage, state: &MessageSt
         receipt: receipt::write(key, Receipt { id, receives: state.receives }),
         receive_count: state.receives,
         sent: state.sent,
-        first_received: state.first_received,
+        first_receive: state.first_received,
         sequence_number: state.fifo.is_some().then(|| sequence_number(id)),
         dead_letter_source: state.dead_letter_source.as_ref().map(|source| source.arn()),
     }

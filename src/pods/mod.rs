@@ -54,7 +54,7 @@ const MAX_STATE: u64 = 512 * 1024 * 1024;
 const MAX_RESOURCE: u64 = 32 * 1024 * 1024;
 
 /// Bytes of the events that wait at most: they are taken in by one change, with all else.
-const MAX_EVENTS: u64 = 256 * 1024 * 1024;
+const MAX_EVENTS: u64 = 128 * 1024 * 1024;
 
 /// Bytes of one of them at most: a record of an invocation, which another function is invoked with, has what that one
 /// was given and answered.

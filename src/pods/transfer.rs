@@ -180,7 +180,7 @@ pub fn preview(ledger: &Ledger, pod: &Pod, reception: Reception) -> Result<Loade
 
     let Bringing { command, events } = bring::bringing(ledger, pod.waiting(), fate, trusted)?;
     let (told, waiting) = ledger.preview_runs(&after, &command).map_err(CommitError::from)?;
-    let events = events.after(told, waiting);
+    let events = events.after(&told, waiting);
     Ok(Loaded { digest: pod.digest, before: state, after: after.into(), inert, events })
 }
 
@@ -220,7 +220,7 @@ pub async fn load(
     let command = HistoryCommand::Merge { incoming: pod.resources.clone(), strategy, trusted, cause };
     let committed = ledger.commit_both(command.into(), bring, origin, staged).await?;
     let inert = inert(&committed.state, &pod);
-    let events = events.after(committed.told, committed.waiting);
+    let events = events.after(&committed.told, committed.waiting);
 
     Ok(Loaded { digest: pod.digest, before, after: committed.state, inert, events })
 }

@@ -42,13 +42,11 @@ pub async fn run(
         let now = Arc::clone(&now);
         now.begin(token.id(), token.lane());
         Arc::clone(&worker.invoker).spawn(async move {
-            let mut worked = Worked::Done;
             // One that was dropped before it was known to run is not run.
-            if worker.ledger.runs().events.contains(&token.id()) {
-                worked = worker.run(token.id()).await;
-            }
+            let is_there = worker.ledger.runs().events.contains(&token.id());
+            let ending = if is_there { worker.run(token.id()).await } else { Worked::Done };
             now.end(token.id());
-            token.end(worked);
+            token.end(ending);
         });
     };
     Lanes::new(ROOM).run(&ledger, |runs| &runs.events, start, stop).await;
@@ -73,7 +71,7 @@ impl Worker {
                 if let Attempt::HeldBack(_) = attempt {
                     worked = Worked::HeldBack;
                 }
-                self.next(id, (&event, &payload), attempt)
+                self.next(id, (&event, &payload), &attempt)
             }
             Ok(Ok(None)) => {
                 tracing::debug!(?id, "an event was dropped meanwhile");
@@ -95,12 +93,12 @@ impl Worker {
     }
 
     /// What becomes of an event after an attempt.
-    fn next(&self, id: RunId, (event, payload): (&WaitingEvent, &Bytes), attempt: Attempt) -> RunCommand {
+    fn next(&self, id: RunId, (event, payload): (&WaitingEvent, &Bytes), attempt: &Attempt) -> RunCommand {
         let attempts = self.ledger.runs().events.get(&id).map(|waiting| waiting.attempts).unwrap_or_default();
         let after = |setback| self.policy(event).after(setback, event.accepted, attempts, clock::now());
         let ended = |given_up, runs, invoked, refused| Ended { event, payload, given_up, runs, invoked, refused };
 
-        match &attempt {
+        match attempt {
             Attempt::Done(run) => self.settle(id, &ended(None, attempts.failed + 1, Some(run), None)),
             Attempt::Failed(run) => match after(Setback::Failed) {
                 Next::At(due, attempts) => RunCommand::Delay { id, due, attempts },

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::lanes::{Lanes, Room, Token, Worked};
+use super::lost::LostDeliveries;
 use super::targets::{Refusal, Targets};
 use crate::clock;
 use crate::ledger::{CommitError, Ledger};
@@ -18,10 +19,10 @@ use crate::runs::retry::{Next, RetryPolicy, Setback};
 /// Deliveries to one target at the same time, and to all.
 const ROOM: Room = Room { of_lane: 10, of_all: 100 };
 
-/// Makes deliveries until `stop`, and waits for those that are under way then.
-pub async fn run(ledger: Arc<Ledger>, targets: Arc<Targets>, stop: CancellationToken) {
+/// Makes deliveries until `stop`, and waits for those that are under way then. What is given up is counted in `lost`.
+pub async fn run(ledger: Arc<Ledger>, targets: Targets, lost: Arc<LostDeliveries>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
-    let deliverer = Arc::new(Deliverer { ledger: Arc::clone(&ledger), targets });
+    let deliverer = Arc::new(Deliverer { ledger: Arc::clone(&ledger), targets, lost });
     let start = |token: Token<String>| {
         let deliverer = Arc::clone(&deliverer);
         tasks.spawn(async move {
@@ -37,7 +38,8 @@ pub async fn run(ledger: Arc<Ledger>, targets: Arc<Targets>, stop: CancellationT
 /// What makes one delivery.
 struct Deliverer {
     ledger: Arc<Ledger>,
-    targets: Arc<Targets>,
+    targets: Targets,
+    lost: Arc<LostDeliveries>,
 }
 
 impl Deliverer {
@@ -79,7 +81,7 @@ impl Deliverer {
             DeliveryKind::DeadLetter { .. } => "DeadLetterErrors",
             DeliveryKind::OnSuccess | DeliveryKind::OnFailure => "DestinationDeliveryFailures",
         };
-        self.targets.count_failure(&delivery.function, metric);
+        self.lost.count(&delivery.function, metric);
         let Delivery { request_id, function_arn, target, .. } = delivery;
         tracing::warn!(request_id, function_arn, target, metric, reason = %refusal, "what was to be delivered is lost");
         self.note(RunCommand::End(id)).await

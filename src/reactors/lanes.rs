@@ -57,7 +57,7 @@ struct Lane {
 /// What works now.
 pub struct Lanes<K> {
     room: Room,
-    lanes: HashMap<Arc<K>, Lane>,
+    busy: HashMap<Arc<K>, Lane>,
     count: usize,
     ended: mpsc::UnboundedSender<Ending<K>>,
     endings: mpsc::UnboundedReceiver<Ending<K>>,
@@ -93,7 +93,7 @@ impl<K: Ord + Clone + Hash> Lanes<K> {
     /// None yet.
     pub fn new(room: Room) -> Self {
         let (ended, endings) = mpsc::unbounded_channel();
-        Self { room, lanes: HashMap::new(), count: 0, ended, endings }
+        Self { room, busy: HashMap::new(), count: 0, ended, endings }
     }
 
     /// Starts what is due in `waits`, by `start`, until `stop`.
@@ -134,7 +134,7 @@ impl<K: Ord + Clone + Hash> Lanes<K> {
                 if !self.has_room(lane) {
                     break;
                 }
-                if self.lanes.get(lane).is_some_and(|lane| lane.working.contains(id)) {
+                if self.busy.get(lane).is_some_and(|lane| lane.working.contains(id)) {
                     continue;
                 }
                 if *due > now {
@@ -150,24 +150,24 @@ impl<K: Ord + Clone + Hash> Lanes<K> {
 
     /// How long a lane rests still.
     fn rest_of(&self, lane: &Arc<K>) -> Option<Duration> {
-        let rest = self.lanes.get(lane)?.rests_until?.saturating_duration_since(Instant::now());
+        let rest = self.busy.get(lane)?.rests_until?.saturating_duration_since(Instant::now());
         (!rest.is_zero()).then_some(rest)
     }
 
     fn has_room(&self, lane: &Arc<K>) -> bool {
-        self.count < self.room.of_all && self.lanes.get(lane).is_none_or(|lane| lane.working.len() < lane.allowance)
+        self.count < self.room.of_all && self.busy.get(lane).is_none_or(|lane| lane.working.len() < lane.allowance)
     }
 
     fn begin(&mut self, lane: &Arc<K>, id: RunId) -> Token<K> {
         let allowance = self.room.of_lane;
         let fresh = || Lane { working: HashSet::new(), allowance, held_back: 0, rests_until: None };
-        self.lanes.entry(Arc::clone(lane)).or_insert_with(fresh).working.insert(id);
+        self.busy.entry(Arc::clone(lane)).or_insert_with(fresh).working.insert(id);
         self.count += 1;
         Token { lane: Arc::clone(lane), id, ended: self.ended.clone() }
     }
 
     fn has_ended(&mut self, (key, id, worked): Ending<K>) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        let Some(lane) = self.busy.get_mut(&key) else { return };
         if lane.working.remove(&id) {
             self.count -= 1;
         }
@@ -185,7 +185,7 @@ impl<K: Ord + Clone + Hash> Lanes<K> {
             }
         }
         if lane.working.is_empty() && lane.held_back == 0 {
-            self.lanes.remove(&key);
+            self.busy.remove(&key);
         }
     }
 }

@@ -8,6 +8,7 @@ mod delayed;
 pub mod deliveries;
 mod event_sources;
 mod lanes;
+pub mod lost;
 mod provisioning;
 pub mod queues;
 pub mod running;

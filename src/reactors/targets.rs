@@ -1,8 +1,7 @@
 //! Where deliveries go: functions and queues of the house, and what the upstream has.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -10,7 +9,6 @@ use uuid::Uuid;
 use crate::clock;
 use crate::messages::{Messages, MessagesError, NewMessage};
 use crate::model::arn::Arn;
-use crate::model::names::FunctionKey;
 use crate::model::queues::QueueKey;
 use crate::model::reference::FunctionReference;
 use crate::runs::command::RunCommand;
@@ -54,15 +52,11 @@ impl From<MessagesError> for Refusal {
     }
 }
 
-/// Deliveries that were lost, by function and metric of AWS's.
-pub type Failures = BTreeMap<(FunctionKey, &'static str), u64>;
-
 /// All that takes deliveries.
 #[derive(Debug)]
 pub struct Targets {
     messages: Arc<Messages>,
     upstream: Arc<Upstream>,
-    failures: Mutex<Failures>,
 }
 
 /// The attributes of a dead letter: the same for queues and topics (recorded in `test_dead_letter_queue`).
@@ -84,18 +78,7 @@ fn attributes(delivery: &Delivery) -> Vec<(&'static str, &'static str, &str)> {
 impl Targets {
     /// Over the house's queues and the upstream.
     pub fn new(messages: Arc<Messages>, upstream: Arc<Upstream>) -> Self {
-        Self { messages, upstream, failures: Mutex::default() }
-    }
-
-    /// Deliveries that were lost since the server began.
-    pub fn failures(&self) -> Failures {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Counts one that is lost.
-    pub fn count_failure(&self, function: &FunctionKey, metric: &'static str) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        *failures.entry((function.clone(), metric)).or_default() += 1;
+        Self { messages, upstream }
     }
 
     /// Makes a delivery; the command that notes it, which makes those to functions of the house.

@@ -82,8 +82,11 @@ impl RunEvent {
     pub fn id(&self, sequence: u64) -> RunId {
         match self {
             Self::Accepted { .. } | Self::Delivering { .. } | Self::Sent { .. } => RunId(sequence),
-            Self::Delayed { id, .. } | Self::Hidden { id, .. } | Self::Moved { id, .. } => *id,
-            Self::Deleted(id) | Self::Ended(id) => *id,
+            Self::Delayed { id, .. }
+            | Self::Hidden { id, .. }
+            | Self::Moved { id, .. }
+            | Self::Deleted(id)
+            | Self::Ended(id) => *id,
             Self::Cleaned(_) => RunId(0),
         }
     }

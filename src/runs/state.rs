@@ -54,7 +54,7 @@ impl Runs {
                     fifo,
                     is_deleted: false,
                 };
-                self.messages.put(id, message);
+                self.messages.put(id, &message);
             }
             RunEvent::Hidden { until, receives, first_received, .. } => self.messages.change(id, |message| {
                 (message.visible, message.receives, message.first_received) = (*until, *receives, *first_received);

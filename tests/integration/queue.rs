@@ -312,6 +312,22 @@ async fn pages_follow_each_other() {
     assert_eq!(server.health()["counts"]["waiting_events"], 0);
 }
 
+/// Events of a pod that was made when pods first had them.
+#[tokio::test]
+async fn golden_events_are_taken_in() {
+    let server = Server::start(Options::any());
+    let pod = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/pods/v5-events.pod");
+    let (code, said) = larder(&["pod", "load", pod, "--endpoint", &server.url()]);
+    assert!(code == 0 && said.contains("3 events of the pod are taken in"), "{code}: {said}");
+    let page = parsed(&queue(&server, &["list", "--json"]));
+    let events = page["events"].as_array().expect("a list");
+    let told = events.iter().map(|it| json!([it["qualifier"], it["attempts"]["failed"], it["standing"], it["size"]]));
+    let expected = [json!([null, 1, "held", 28]), json!(["$LATEST", 1, "held", 2]), json!([null, 1, "held", 0])];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let second = parsed(&queue(&server, &["show", &events[1]["id"].to_string(), "--json"]));
+    assert_eq!(second["trace_id"], "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1");
+}
+
 /// Puts events into a pod that has a place for them.
 fn with_many(pod: &Path, count: usize) {
     let mut entries = unpacked(pod);

@@ -116,7 +116,7 @@ on_each_executor! {
     async fn a_message_arrives_as_on_aws_and_is_deleted(executor) {
         let moto = Moto::start();
         let (server, client) = server(executor, &moto).await;
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         let id = map!(client, queue);
         let attributes = json!({ "attr1": { "DataType": "String", "StringValue": "val1" } });
         let trace = json!({ "AWSTraceHeader": { "DataType": "String", "StringValue": "Root=1-5e-6;Parent=7;Sampled=0" } });
@@ -159,7 +159,7 @@ on_each_executor! {
     async fn batches_close_when_they_are_full_or_their_window_is_over(executor) {
         let moto = Moto::start();
         let (server, client) = server(executor, &moto).await;
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         queue.send_all(&(0..30).map(|number| format!("m{number}")).collect::<Vec<_>>());
         let scaling = ScalingConfig::builder().maximum_concurrency(2).build();
         map!(client, queue, batch_size(20), maximum_batching_window_in_seconds(2), scaling_config(scaling));
@@ -221,7 +221,7 @@ on_each_executor! {
     async fn what_no_filter_lets_pass_is_deleted(executor) {
         let moto = Moto::start();
         let (server, client) = server(executor, &moto).await;
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         let criteria = filter(&json!({ "body": { "kind": [{ "prefix": "wanted" }] } }));
         let id = map!(client, queue, filter_criteria(criteria));
         let kind = |kind: &str| json!({ "kind": kind }).to_string();
@@ -242,7 +242,7 @@ on_each_executor! {
     async fn what_is_disabled_or_deleted_is_not_read(executor) {
         let moto = Moto::start();
         let (server, client) = server(executor, &moto).await;
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         let id = map!(client, queue);
         queue.send("one");
         got_records(&server, 1).await;
@@ -274,7 +274,7 @@ on_each_executor! {
         client.publish_version().function_name("f").send().await.expect("published");
         update(&client, "f", python(&HANDLER.replace("DID", "HAS DONE"))).await;
         client.publish_version().function_name("f").send().await.expect("published");
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         let creation = client.create_event_source_mapping().function_name("f:1").event_source_arn(&queue.arn);
         let id = creation.send().await.expect("created").uuid().expect("an id").to_owned();
         queue.send("one");
@@ -291,7 +291,7 @@ on_each_executor! {
     async fn what_a_killed_server_had_comes_again(executor) {
         let moto = Moto::start();
         let (mut server, client) = server(executor, &moto).await;
-        let queue = Queue::create(moto.port(), "q", json!({ "VisibilityTimeout": "3" }));
+        let queue = Queue::create(moto.port(), "q", &json!({ "VisibilityTimeout": "3" }));
         map!(client, queue);
         let slow = json!({ "sleep": 1 }).to_string();
         queue.send(&slow);
@@ -314,7 +314,7 @@ on_each_executor! {
         let (server, client) = server(executor, &moto).await;
         let reserve = |count| client.put_function_concurrency().function_name("f").reserved_concurrent_executions(count).send();
         reserve(1).await.expect("put");
-        let queue = Queue::create(moto.port(), "q", json!({}));
+        let queue = Queue::create(moto.port(), "q", &json!({}));
         map!(client, queue, batch_size(1));
         queue.send_all(&(0..4).map(|number| json!({ "n": number, "sleep": 0.5 }).to_string()).collect::<Vec<_>>());
         let seen = records(&got_records(&server, 4).await);
@@ -335,7 +335,7 @@ on_each_executor! {
         let moto = Moto::start();
         let (server, client) = server(executor, &moto).await;
         let fifo = json!({ "FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "30" });
-        let queue = Queue::create(moto.port(), "q.fifo", fifo);
+        let queue = Queue::create(moto.port(), "q.fifo", &fifo);
         for number in 0..8 {
             let body = json!({ "group": number % 2, "n": number, "sleep": 0.2 }).to_string();
             queue.send_with(json!({ "MessageBody": body, "MessageGroupId": format!("g{}", number % 2) }));
@@ -376,7 +376,7 @@ async fn an_sqs_or_a_queue_that_is_gone_is_told_until_it_is_back() {
     let moto = Moto::start();
     let (server, client) = server(executor, &moto).await;
     let port = moto.port();
-    let queue = Queue::create(port, "q", json!({}));
+    let queue = Queue::create(port, "q", &json!({}));
     let id = map!(client, queue);
     queue.send("before");
     got_records(&server, 1).await;
@@ -392,7 +392,7 @@ async fn an_sqs_or_a_queue_that_is_gone_is_told_until_it_is_back() {
     // It is back, without its queues.
     let moto = Moto::start_at(port);
     told("SQS Error Message: The specified queue does not exist").await;
-    let queue = Queue::create(port, "q", json!({}));
+    let queue = Queue::create(port, "q", &json!({}));
     queue.send("after");
     got_records(&server, 2).await;
     is_empty(&queue).await;

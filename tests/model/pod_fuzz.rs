@@ -5,8 +5,10 @@
 use std::path::Path;
 
 use larder::ledger::difference::{self, Secrets};
+use larder::ledger::portable;
 use larder::model::merge::{self, MergeStrategy};
 use larder::model::state::State;
+use larder::pods::events::PodEvent;
 use larder::pods::mapping::{self, Mapping};
 use larder::pods::{PodError, read, redaction, write};
 use proptest::prelude::*;
@@ -18,7 +20,8 @@ use crate::pod_file::{entries, made, packed, unpacked};
 /// The pods that the project ships.
 fn corpus() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["fixtures/pods/v2.pod", "fixtures/pods/v3.pod", "docs/examples/orders.pod"];
+    let files =
+        ["fixtures/pods/v2.pod", "fixtures/pods/v3.pod", "docs/examples/orders.pod", "fixtures/pods/v5-events.pod"];
     files.iter().map(|file| std::fs::read(root.join(file)).expect("a pod of the project")).collect()
 }
 
@@ -43,6 +46,10 @@ fn read(bytes: &[u8]) -> Result<read::Pod, PodError> {
     let _ = mapping::map(&pod.resources, &Mapping { account, region, ..Mapping::default() });
     // What is taken can be written again.
     write::state_json(&pod.resources).expect("is written");
+    for PodEvent { event, attempts, payload } in pod.waiting() {
+        let payload = String::from_utf8(payload.to_vec()).expect("is text");
+        portable::waiting_to_json(event, *attempts, payload).expect("is written");
+    }
     Ok(pod)
 }
 
@@ -61,7 +68,7 @@ fn spoil() -> impl Strategy<Value = Spoil> {
         3 => prop::collection::vec((index(), any::<u8>()), 1..6).prop_map(Spoil::Set),
         1 => index().prop_map(Spoil::Cut),
         1 => (index(), index()).prop_map(|(from, to)| Spoil::Double(from, to)),
-        2 => (0..3_usize, index(), index()).prop_map(|(other, end, start)| Spoil::Splice(other, end, start)),
+        2 => (0..4_usize, index(), index()).prop_map(|(other, end, start)| Spoil::Splice(other, end, start)),
     ]
 }
 
@@ -162,7 +169,7 @@ fn the_corpus_is_whole() {
 
 proptest! {
     #[test]
-    fn spoiled_bytes_are_refused_or_the_same_pod(which in 0..3_usize, spoil in spoil()) {
+    fn spoiled_bytes_are_refused_or_the_same_pod(which in 0..4_usize, spoil in spoil()) {
         let corpus = corpus();
         if let Ok(pod) = read(&spoil.apply(&corpus[which], &corpus)) {
             let known: Vec<_> = corpus.iter().map(|pod| read(pod).expect("is whole").digest).collect();
@@ -172,7 +179,7 @@ proptest! {
 
     /// With a checksum that fits, so that the compression does not refuse what the archive should.
     #[test]
-    fn spoiled_archives_are_refused_or_say_the_same(which in 0..3_usize, spoil in spoil()) {
+    fn spoiled_archives_are_refused_or_say_the_same(which in 0..4_usize, spoil in spoil()) {
         let archives: Vec<_> = corpus().iter().map(|pod| unpacked(pod)).collect();
         if let Ok(pod) = read(&packed(&spoil.apply(&archives[which], &archives))) {
             let whole = read(&packed(&archives[which])).expect("is whole");
@@ -183,7 +190,7 @@ proptest! {
     /// With digests and sizes that fit, so that only what the state says can be refused.
     #[test]
     fn spoiled_states_are_refused_or_fit_for_use(
-        which in 0..3_usize, place in any::<Index>(), to in prop::option::weighted(0.8, other_value()), again in any::<bool>(),
+        which in 0..4_usize, place in any::<Index>(), to in prop::option::weighted(0.8, other_value()), again in any::<bool>(),
     ) {
         let mut entries = entries(&corpus()[which]);
         let manifest = serde_json::from_slice(&entries[0].1).expect("is JSON");
@@ -201,9 +208,26 @@ proptest! {
         prop_assert!(!again || read.is_err(), "twice the same");
     }
 
+    /// The same for events that wait.
+    #[test]
+    fn spoiled_events_are_refused_or_fit_for_use(
+        line in any::<Index>(), place in any::<Index>(), to in prop::option::weighted(0.8, other_value()),
+    ) {
+        let mut entries = entries(&corpus()[3]);
+        let manifest = serde_json::from_slice(&entries[0].1).expect("is JSON");
+        let events = entries.iter_mut().find(|(name, _)| name == "events.jsonl").expect("has events");
+        let text = String::from_utf8(events.1.clone()).expect("is text");
+        let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect();
+        let line = line.index(lines.len());
+        let mut at = place.index(count(&lines[line]) - 1);
+        prop_assert!(replace(&mut lines[line], &mut at, to.as_ref()));
+        events.1 = lines.iter().map(|line| line.to_string() + "\n").collect::<String>().into_bytes();
+        let _ = read(&made(entries, manifest));
+    }
+
     #[test]
     fn spoiled_manifests_are_refused_or_fit_for_use(
-        which in 0..3_usize, place in any::<Index>(), to in prop::option::weighted(0.8, other_value()),
+        which in 0..4_usize, place in any::<Index>(), to in prop::option::weighted(0.8, other_value()),
     ) {
         let entries = entries(&corpus()[which]);
         let mut manifest: Value = serde_json::from_slice(&entries[0].1).expect("is JSON");

@@ -25,6 +25,7 @@ use larder::model::resource_pattern::ResourcePattern;
 use larder::model::time::Timestamp;
 use larder::pods::events::bring::LoadedEvents;
 use larder::runs::command::{Fate, RunCommand};
+use larder::runs::waits::Waiting;
 use larder::runs::{Attempts, NEVER, RunId, WaitingEvent};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -238,7 +239,8 @@ async fn commands_in_turn_are_all_or_nothing() {
     let committed = ledger.commit_run(RunCommand::InTurn(twice)).await.expect("are done");
     assert_eq!((committed.told.ended, committed.waiting), (1, 2));
     let runs = (*ledger.runs()).clone();
-    let is_brought = |(_, waiting): (&RunId, &Waiting<FunctionKey>)| waiting.due == NEVER && waiting.attempts.failed == 2;
+    let is_brought =
+        |(_, waiting): (&RunId, &Waiting<FunctionKey>)| waiting.due == NEVER && waiting.attempts.failed == 2;
     assert!(runs.events.iter().all(is_brought), "{runs:?}");
     let payloads = runs.events.ids().map(|id| ledger.waiting_event(id).expect("reads").expect("waits").1);
     assert!(payloads.into_iter().all(|payload| payload == "{}"));

@@ -28,7 +28,7 @@ pub struct SaveOptions {
     /// As it was at a point: a sequence, a time, how long ago, or mark:NAME
     #[arg(long, value_name = "SEQ|TIME")]
     at: Option<String>,
-    /// Take the events along
+    /// Take history along: the changes that led there
     #[arg(long)]
     with_history: bool,
     /// Take the asynchronous events along that wait, with their payloads

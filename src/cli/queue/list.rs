@@ -9,7 +9,7 @@ use super::{OfFunction, attempts, called, span};
 use crate::cli::error::CliError;
 use crate::cli::target::{Target, TargetOptions};
 use crate::cli::terminal::{plain, pretty, print};
-use crate::desk::answers::{FunctionQueue, FunctionQueues, QueuePage, QueuedEvent, Standing};
+use crate::desk::answers::{FunctionQueue, FunctionQueues, LostDelivery, QueuePage, QueuedEvent, Standing};
 use crate::desk::queue::list::{self, LONGEST_PAGE, QueueQuery};
 use crate::desk::queue::{Queue, QueueError};
 
@@ -156,7 +156,13 @@ pub async fn functions(options: ListOptions) -> Result<(), CliError> {
         let held = if *held == 0 { String::new() } else { format!(", {held} held") };
         print(&format!("{:<60} {waiting:>8} wait, {running} run{held}{due}", plain(function)));
     }
+    for LostDelivery { function, metric, count } in &page.lost {
+        print(&format!("{:<60} {count:>8} {metric}", plain(function)));
+    }
     print(&summary(page.waiting, page.running, page.next.is_some()));
+    if page.deliveries > 0 {
+        print(&format!("{} records and dead letters wait to be delivered", page.deliveries));
+    }
 
     Ok(())
 }

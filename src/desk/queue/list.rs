@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Chosen, Queue, QueueError};
 use crate::clock;
 use crate::desk::answers::{
-    FunctionQueue, FunctionQueues, QueuePage, QueuedEvent, ShownAttempts, Standing, WholeEvent,
+    FunctionQueue, FunctionQueues, LostDelivery, QueuePage, QueuedEvent, ShownAttempts, Standing, WholeEvent,
 };
 use crate::ledger::difference::Secrets;
 use crate::model::arn::{self, Arn};
@@ -186,7 +186,20 @@ pub fn functions(queue: &Queue, query: &QueueQuery) -> Result<FunctionQueues, Qu
     functions.truncate(limit);
 
     let next = functions.last().filter(|_| has_more).map(|last| last.function.clone());
-    Ok(FunctionQueues { waiting: runs.events.len(), running: running.len(), functions, next })
+    let deliveries = runs.deliveries.len();
+    let lost = lost(queue, &chosen);
+    Ok(FunctionQueues { waiting: runs.events.len(), running: running.len(), deliveries, lost, functions, next })
+}
+
+/// Deliveries of these functions that were given up.
+fn lost(queue: &Queue, chosen: &Chosen) -> Vec<LostDelivery> {
+    let all = queue.lost.all().into_iter().filter(|((function, _), _)| chosen.has(function));
+    let told = all.map(|((function, metric), count)| LostDelivery {
+        function: arn::function(&function),
+        metric: metric.to_owned(),
+        count,
+    });
+    told.collect()
 }
 
 /// One event with its payload. Blocking.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub use chosen::Chosen;
 
 use crate::ledger::{CommitError, Ledger, LedgerError};
+use crate::reactors::lost::LostDeliveries;
 use crate::reactors::running::RunningNow;
 
 /// What is asked: the store, and what runs by it. In a store that no server has nothing runs.
@@ -20,12 +21,14 @@ pub struct Queue {
     pub ledger: Arc<Ledger>,
     /// What runs right now.
     pub running: Arc<RunningNow>,
+    /// What could not be delivered.
+    pub lost: Arc<LostDeliveries>,
 }
 
 impl Queue {
     /// That of a store where nothing runs yet, or that no server has.
     pub fn at_rest(ledger: &Arc<Ledger>) -> Self {
-        Self { ledger: Arc::clone(ledger), running: Arc::default() }
+        Self { ledger: Arc::clone(ledger), running: Arc::default(), lost: Arc::default() }
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) struct Sent {
     group: Option<String>,
     deduplication: Option<String>,
     fifo: Option<Fifo>,
-    sent: u64,
+    time: u64,
     visible: u64,
 }
 
@@ -82,7 +82,7 @@ impl Sent {
     pub(super) fn of(
         (queue, message): (&crate::model::queues::QueueKey, &QueuedMessage),
         fifo: Option<&FifoIds>,
-        (sent, visible): (Timestamp, Timestamp),
+        (time, visible): (Timestamp, Timestamp),
     ) -> Self {
         let attributes = message.attributes.iter();
         let attributes = attributes.map(|(name, value)| (name.clone(), Stored::store(value))).collect();
@@ -96,7 +96,7 @@ impl Sent {
             group: message.group.clone(),
             deduplication: message.deduplication.clone(),
             fifo: fifo.map(Stored::store),
-            sent: sent.0,
+            time: time.0,
             visible: visible.0,
         }
     }
@@ -116,7 +116,7 @@ impl Sent {
             queue: self.queue.load(),
             message: Box::new(message),
             fifo: self.fifo.map(Stored::load),
-            sent: Timestamp(self.sent),
+            sent: Timestamp(self.time),
             visible: Timestamp(self.visible),
         }
     }
@@ -200,7 +200,7 @@ pub(super) fn load(stored: Vec<OfQueue>, messages: &mut Messages) {
                 fifo: fifo.map(|fifo| Arc::new(fifo.load())),
                 is_deleted,
             };
-            messages.put(RunId(id), message);
+            messages.put(RunId(id), &message);
         }
     }
 }

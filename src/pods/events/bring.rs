@@ -32,7 +32,7 @@ pub struct LoadedEvents {
 
 impl LoadedEvents {
     /// The same after the command, with `waiting` events there now.
-    pub fn after(self, told: Told, waiting: usize) -> Self {
+    pub fn after(self, told: &Told, waiting: usize) -> Self {
         Self { waiting, dropped: told.ended, ..self }
     }
 }

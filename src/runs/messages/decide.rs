@@ -110,12 +110,12 @@ impl Asked<'_> {
             let to = self.dead_letter_queue(&redrive.dead_letter_queue)?;
             Some((to, redrive.max_receive_count))
         });
-        let mut received = 0;
+        let mut taken = 0;
         let mut events = Vec::new();
 
         for id in self.messages.receivable(&self.queue.key, self.now, most.saturating_add(LOOK)) {
             let Some(message) = self.messages.get(&id) else { continue };
-            if received == most {
+            if taken == most {
                 break;
             }
             if self.is_expired(message) {
@@ -129,7 +129,7 @@ impl Asked<'_> {
                 events.push(RunEvent::Moved { id, queue: to.clone(), dead_letter_source, time: self.now });
                 continue;
             }
-            received += 1;
+            taken += 1;
             let first_received = if message.receives == 0 { self.now } else { message.first_received };
             let receives = message.receives.saturating_add(1);
             events.push(RunEvent::Hidden { id, until, receives, first_received });

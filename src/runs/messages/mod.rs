@@ -76,18 +76,18 @@ impl Messages {
     }
 
     /// Puts a message in, or in another place.
-    pub fn put(&mut self, id: RunId, message: MessageState) {
+    pub fn put(&mut self, id: RunId, message: &MessageState) {
         self.remove(id);
         let queue = self.queues.entry(Arc::clone(&message.queue)).or_default();
         self.entries.insert(id, message.clone());
-        queue.insert(&self.entries, id, &message);
+        queue.insert(&self.entries, id, message);
     }
 
     /// Changes a message that is there.
     pub fn change(&mut self, id: RunId, change: impl FnOnce(&mut MessageState)) {
         if let Some(mut message) = self.entries.get(&id).cloned() {
             change(&mut message);
-            self.put(id, message);
+            self.put(id, &message);
         }
     }
 

@@ -127,7 +127,7 @@ fn system_attributes(received: &Received, names: &[&str]) -> BTreeMap<&'static s
         ("SenderId", Some(message.sender.clone())),
         ("SentTimestamp", Some(received.sent.0.to_string())),
         ("ApproximateReceiveCount", Some(received.receive_count.to_string())),
-        ("ApproximateFirstReceiveTimestamp", Some(received.first_received.0.to_string())),
+        ("ApproximateFirstReceiveTimestamp", Some(received.first_receive.0.to_string())),
         ("SequenceNumber", received.sequence_number.clone()),
         ("MessageDeduplicationId", message.deduplication.clone()),
         ("MessageGroupId", message.group.clone()),

@@ -47,7 +47,7 @@ fn call(port: u16, operation: &str, input: &Value) -> Value {
 
 impl Queue {
     /// Makes one with attributes.
-    pub fn create(port: u16, name: &str, attributes: Value) -> Self {
+    pub fn create(port: u16, name: &str, attributes: &Value) -> Self {
         let made = call(port, "CreateQueue", &json!({ "QueueName": name, "Attributes": attributes }));
         let mut queue = Self { port, url: made["QueueUrl"].as_str().expect("a URL").to_owned(), arn: String::new() };
         queue.arn = queue.attribute("QueueArn");
@@ -56,10 +56,10 @@ impl Queue {
 
     /// Makes one whose messages come back after a second, and one that those go to which were received `count` times.
     pub fn create_with_dead_letters(port: u16, name: &str, count: u32) -> (Self, Self) {
-        let dead = Self::create(port, &format!("{name}-dead"), json!({}));
+        let dead = Self::create(port, &format!("{name}-dead"), &json!({}));
         let redrive = json!({ "deadLetterTargetArn": dead.arn, "maxReceiveCount": count });
         let attributes = json!({ "VisibilityTimeout": "1", "RedrivePolicy": redrive.to_string() });
-        (Self::create(port, name, attributes), dead)
+        (Self::create(port, name, &attributes), dead)
     }
 
     /// Sends a message with this body.

@@ -60,8 +60,8 @@ impl Queue for EmbeddedQueue {
 
     async fn release(&self, receipts: &[String]) -> Result<(), Problem> {
         let changes: Vec<_> = receipts.iter().map(|receipt| (receipt.clone(), 0)).collect();
-        let changed = self.messages.change_visibility(&self.key, &changes).await;
-        self.tell(changed.map_err(problem)?);
+        let hidden = self.messages.change_visibility(&self.key, &changes).await;
+        self.tell(hidden.map_err(problem)?);
         Ok(())
     }
 
@@ -87,7 +87,7 @@ fn problem(error: MessagesError) -> Problem {
 fn message(received: Received) -> Message {
     let sent = received.message;
     let attributes = [
-        ("ApproximateFirstReceiveTimestamp", Some(received.first_received.0.to_string())),
+        ("ApproximateFirstReceiveTimestamp", Some(received.first_receive.0.to_string())),
         ("ApproximateReceiveCount", Some(received.receive_count.to_string())),
         ("AWSTraceHeader", sent.trace_header),
         ("DeadLetterQueueSourceArn", received.dead_letter_source),
