@@ -283,7 +283,7 @@ impl Messages {
         let read: Vec<_> = changes.iter().map(|(receipt, _)| self.in_flight(key, receipt)).collect();
         let with_seconds = read.iter().zip(changes);
         let good: Vec<_> = with_seconds
-            .filter_map(|(receipt, (_, seconds))| receipt.as_ref().ok().map(|receipt| (*receipt, *seconds)))
+            .filter_map(|(receipt, (_, seconds))| Some((receipt.as_ref().ok().copied().flatten()?, *seconds)))
             .collect();
         if !good.is_empty() {
             self.commit(key, MessageCommand::ChangeVisibility(good)).await?;
@@ -293,14 +293,19 @@ impl Messages {
         Ok(read.into_iter().map(|receipt| receipt.map(drop)).collect())
     }
 
-    /// The receipt of a message that is in flight by it.
-    fn in_flight(&self, key: &QueueKey, receipt: &str) -> Result<Receipt, ReceiptError> {
+    /// The receipt of a message that is in flight by it; none of one that can be received again by now, of which nothing
+    /// is to be changed (recorded in `LocalStack`'s
+    /// `test_change_message_visibility_after_visibility_timeout_expiration`, 2023-11).
+    fn in_flight(&self, key: &QueueKey, receipt: &str) -> Result<Option<Receipt>, ReceiptError> {
         let receipt = receipt::read(key, receipt).ok_or(ReceiptError::Invalid)?;
         let runs = self.ledger.runs();
         let message = runs.messages.get(&receipt.id).filter(|message| !message.is_deleted);
-        let is_current =
-            message.is_some_and(|found| found.receives == receipt.receives && found.is_in_flight(clock::now()));
-        if is_current { Ok(receipt) } else { Err(ReceiptError::Expired) }
+        match message {
+            Some(message) if message.receives == receipt.receives => {
+                Ok(message.is_in_flight(clock::now()).then_some(receipt))
+            }
+            _ => Err(ReceiptError::Expired),
+        }
     }
 
     /// Drops all messages.
