@@ -57,6 +57,7 @@ mod log_formats;
 mod logs;
 mod lost_files;
 mod memory;
+mod move_tasks;
 mod neighbours;
 mod networks;
 mod not_found;

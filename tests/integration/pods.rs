@@ -255,6 +255,9 @@ async fn what_is_moved_refers_to_what_is_moved() {
     assert_eq!(mappings.event_source_mappings()[0].function_arn(), Some(arn));
     let source = mappings.event_source_mappings()[0].event_source_arn();
     assert_eq!(source, Some("arn:aws:sqs:eu-west-1:111111111111:queue"));
+    let queue = Request::new("POST", "/").body(br#"{"QueueName":"queue"}"#.to_vec());
+    let queue = queue.header("x-amz-target", "AmazonSQS.GetQueueUrl").signed_for("sqs", "111111111111", "eu-west-1");
+    assert_eq!(queue.send(to.port()).status, 200, "the queue is there, too");
     let config = client.get_function_event_invoke_config().function_name("bills").send().await.expect("is there");
     let destination = config.destination_config().and_then(|config| config.on_failure()).expect("one");
     assert_eq!(destination.destination(), Some("arn:aws:sqs:eu-west-1:111111111111:dead"));

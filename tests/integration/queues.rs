@@ -41,6 +41,13 @@ fn boto3_in_json_and_in_forms() {
     }
 }
 
+#[test]
+fn celerys_tasks_are_done() {
+    let server = Server::start(Options::any());
+    let output = script_with("celery", "use_celery.py", &[&server.url()]);
+    assert!(output.contains("celery: all as expected"), "{output}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_and_messages_outlive_a_kill() {
     let mut server = Server::start(Options::any());
@@ -159,6 +166,9 @@ fn a_queues_url_takes_calls_in_every_form() {
         assert!(body.starts_with(begin), "{body}");
         assert!(body.contains("<MD5OfMessageBody>0cc9cd4dd26c5137b675a0d819cb9ab0</MD5OfMessageBody>"), "{body}");
     }
+    // Some clients send JSON there, too.
+    let request = Request::new("POST", "/000000000000/q").header("x-amz-target", "AmazonSQS.ListQueueTags");
+    assert_eq!(request.body(b"{}".to_vec()).send(server.port()).json(), json!({}));
     let send = "Action=SendMessage&Version=2012-11-05&MessageBody=x&QueueUrl=";
     let urls = [
         "http://sqs.us-east-1.localhost.localstack.cloud:4566/000000000000/q",

@@ -84,13 +84,18 @@ impl Queue {
 
     /// Takes messages out of it, up to ten.
     pub fn take(&self) -> Vec<Value> {
-        let input = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "AttributeNames": ["All"] });
-        let found = call(self.port, "ReceiveMessage", &input)["Messages"].as_array().cloned().unwrap_or_default();
+        let found = self.receive();
         for message in &found {
             let receipt = &message["ReceiptHandle"];
             call(self.port, "DeleteMessage", &json!({ "QueueUrl": self.url, "ReceiptHandle": receipt }));
         }
         found
+    }
+
+    /// Receives messages, up to ten, and leaves them there.
+    pub fn receive(&self) -> Vec<Value> {
+        let input = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "AttributeNames": ["All"] });
+        call(self.port, "ReceiveMessage", &input)["Messages"].as_array().cloned().unwrap_or_default()
     }
 
     /// Messages that wait, and messages that somebody has.
