@@ -61,6 +61,9 @@ impl ServiceName {
         if !is_form(&request) {
             return (Self::Lambda, request);
         }
+        if is_queue_path(request.uri().path()) {
+            return (Self::Sqs, request);
+        }
         let (parts, body) = request.into_parts();
         // One that is larger, or breaks off, is none of the services that are told this way.
         let form = Limited::new(body, MAX_FORM).collect().await.map(http_body_util::Collected::to_bytes);
@@ -80,7 +83,7 @@ impl ServiceName {
             .or_else(|| of_target(headers, uri.path()))
             .or_else(|| of_host(headers, uri))
             .or_else(|| is_dated(uri.path()).then_some(Self::Lambda))
-            .or_else(|| is_queue_path(uri.path()).then_some(Self::Sqs))
+            .or_else(|| (is_queue_path(uri.path()) && query.contains("Action=")).then_some(Self::Sqs))
             .or_else(|| of_old_signature(headers, query))
             .or_else(|| of_form(query.as_bytes()))
     }
@@ -250,6 +253,8 @@ mod tests {
         assert_eq!(told("POST", "/000000000000/q", &form, "Action=SendMessage").await, "sqs");
         assert_eq!(told("GET", "/queue/us-east-1/000000000000/q.fifo?Action=ReceiveMessage", &[], "").await, "sqs");
         assert_eq!(told("POST", "/", &target("AmazonSQS.ListQueues"), "{}").await, "sqs");
+        // A bucket may be named so.
+        assert_eq!(told("GET", "/000000000000/key", &[], "").await, "lambda");
     }
 
     #[tokio::test]

@@ -42,9 +42,9 @@ async fn give_up(queue: &Queue) {
 #[tokio::test]
 async fn messages_go_back_to_where_each_came_from() {
     let server = Server::start(Options::any());
-    let queue = |name: &str, attributes: Value| Queue::create(server.port(), name, attributes);
-    let dead = queue("dead", json!({}));
-    let sources = [queue("one", redrive(&dead)), queue("two", redrive(&dead))];
+    let queue = |name: &str, attributes: &Value| Queue::create(server.port(), name, attributes);
+    let dead = queue("dead", &json!({}));
+    let sources = [queue("one", &redrive(&dead)), queue("two", &redrive(&dead))];
     for (source, body) in sources.iter().zip(["of one", "of two"]) {
         source.send(body);
         source.send(body);
@@ -70,9 +70,9 @@ async fn messages_go_back_to_where_each_came_from() {
 #[tokio::test]
 async fn a_task_with_a_rate_can_be_cancelled_and_fails_without_its_destination() {
     let server = Server::start(Options::any());
-    let queue = |name: &str, attributes: Value| Queue::create(server.port(), name, attributes);
-    let (dead, other) = (queue("dead", json!({})), queue("other", json!({})));
-    let _source = queue("work", redrive(&dead));
+    let queue = |name: &str, attributes: &Value| Queue::create(server.port(), name, attributes);
+    let (dead, other) = (queue("dead", &json!({})), queue("other", &json!({})));
+    let _source = queue("work", &redrive(&dead));
     let bodies: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     dead.send_all(&bodies);
 
@@ -108,9 +108,9 @@ async fn a_task_with_a_rate_can_be_cancelled_and_fails_without_its_destination()
 #[test]
 fn tasks_that_cannot_be_are_refused() {
     let server = Server::start(Options::any());
-    let queue = |name: &str, attributes: Value| Queue::create(server.port(), name, attributes);
-    let dead = queue("dead", json!({}));
-    let source = queue("work", redrive(&dead));
+    let queue = |name: &str, attributes: &Value| Queue::create(server.port(), name, attributes);
+    let dead = queue("dead", &json!({}));
+    let source = queue("work", &redrive(&dead));
     let nobody = source.arn.replace("work", "nobody");
     for (members, status, message) in [
         (json!({ "SourceArn": source.arn }), 400, "Source queue must be configured as a Dead Letter Queue."),

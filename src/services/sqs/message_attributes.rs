@@ -90,7 +90,8 @@ fn attribute(name: &str, value: &Value) -> Result<MessageAttribute, ApiError> {
     let data_type = value["DataType"].as_str().unwrap_or_default();
     check_type(name, data_type)?;
 
-    let (text, binary) = (value["StringValue"].as_str(), value["BinaryValue"].as_str());
+    let text = value["StringValue"].as_str();
+    let binary = value["BinaryValue"].as_str();
     let value = match (data_type.split('.').next(), text, binary) {
         (Some("Binary"), None, Some(bytes)) => AttributeValue::Binary(decoded(name, bytes)?.into()),
         (Some("Binary"), Some(_), _) => return Err(wrong_field(name, data_type, "Binary")),

@@ -76,7 +76,7 @@ impl MoveTasks {
 
     fn start(&self, task: MoveTask) -> Result<Arc<MoveTask>, ApiError> {
         let mut tasks = self.lock();
-        let of_source = tasks.iter().filter(|task_there| task_there.source == task.source);
+        let of_source = tasks.iter().filter(|there| there.source == task.source);
         if of_source.clone().any(|there| there.progress().status.is_active()) {
             return Err(invalid(
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",

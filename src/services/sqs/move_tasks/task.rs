@@ -117,7 +117,8 @@ impl MoveTask {
                 Step::Done => return self.note(|progress| progress.status = Status::Completed),
                 Step::Failed(reason) => {
                     return self.note(|progress| {
-                        (progress.status, progress.failure) = (Status::Failed, Some(reason));
+                        progress.status = Status::Failed;
+                        progress.failure = Some(reason);
                     });
                 }
             }
