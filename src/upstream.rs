@@ -19,6 +19,7 @@ mod queues;
 mod reachability;
 mod signing;
 mod sources;
+mod streams;
 mod targets;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use objects::{Object, ObjectError, Signer};
 pub use queues::{QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive};
 use reachability::Reachability;
 pub use reachability::{Contact, Reached};
+pub use streams::{Page, Shard, Start, StreamAccess, StreamService};
 pub use targets::{BusEvent, Outgoing};
 
 /// How long it may take from the request to the head of its answer. The body of a request counts, and

@@ -42,6 +42,9 @@ pub const MOVES: u16 = 2007;
 /// The kind of the frame that deletes a message which its queue still knows.
 pub const DELETES: u16 = 2008;
 
+/// The kind of the frame that says how far a stream is read.
+pub const CURSOR: u16 = 2009;
+
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -56,7 +59,7 @@ pub struct Head {
 impl Head {
     /// Whether it begins an entry.
     pub fn begins(&self) -> bool {
-        matches!(self.kind, EVENT | DELIVERY | MESSAGE)
+        matches!(self.kind, EVENT | DELIVERY | MESSAGE | CURSOR)
     }
 
     /// Whether it is about one entry, and neither begins nor ends it.
@@ -88,8 +91,8 @@ pub fn write(head: Head, members: &impl Serialize) -> Result<Vec<u8>, FrameError
 pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
     let frame = frame::unframe(bytes)?;
     match frame.kind {
-        EVENT..=DELETES if frame.version == NAMED => {}
-        EVENT..=DELETES => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
+        EVENT..=CURSOR if frame.version == NAMED => {}
+        EVENT..=CURSOR => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
         kind => return Err(FrameError::UnknownKind(kind)),
     }
 

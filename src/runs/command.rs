@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::cursors::Cursor;
 use super::deliveries::Delivery;
 use super::messages::Sending;
 use super::{Attempts, RunId, WaitingEvent};
@@ -61,6 +62,14 @@ pub enum RunCommand {
         attempts: Attempts,
         /// Whether somebody vouches for it: else it is held.
         trusted: bool,
+    },
+    /// A stream is read up to a place, and somebody is to be told of records that were given up on the way. Nothing
+    /// happens where its mapping is not there any more.
+    Reach {
+        /// The place.
+        cursor: Cursor,
+        /// What is to be told, each with its bytes.
+        deliveries: Vec<(Delivery, Bytes)>,
     },
     /// All that is of functions or in queues that are not there any more is dropped, as it may be after a rewind.
     DropOrphans,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::command::RunCommand;
+use super::cursors::Cursor;
 use super::deliveries::Delivery;
 use super::event::RunEvent;
 use super::messages::decide as messages;
@@ -43,6 +44,7 @@ pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -
                 (*attempts != Attempts::default()).then_some(RunEvent::Delayed { id, due, attempts: *attempts });
             Ok(std::iter::once(accepted).chain(tried).collect())
         }
+        RunCommand::Reach { cursor, deliveries } => Ok(reached(runs, model, (cursor, deliveries), stamp.time)),
         RunCommand::DropOrphans => Ok(orphans(runs, model)),
         RunCommand::DropEvents(only) => Ok(ended(runs, |function| {
             let key = ResourceKey::Function(function.clone());
@@ -58,11 +60,29 @@ fn settled(runs: &Runs, id: RunId, deliveries: &[(Delivery, Bytes)], now: Timest
     if !runs.events.contains(&id) {
         return Vec::new();
     }
-    let begun = deliveries.iter().map(|(delivery, payload)| {
-        let delivery = Box::new(Delivery { begun: now, ..delivery.clone() });
-        RunEvent::Delivering { delivery, payload: payload.clone() }
-    });
+    let begun = deliveries.iter().map(|(delivery, payload)| delivering(delivery, payload, now));
     begun.chain([RunEvent::Ended(id)]).collect()
+}
+
+/// A delivery that begins now.
+fn delivering(delivery: &Delivery, payload: &Bytes, now: Timestamp) -> RunEvent {
+    let delivery = Box::new(Delivery { begun: now, ..delivery.clone() });
+    RunEvent::Delivering { delivery, payload: payload.clone() }
+}
+
+/// A cursor in the place of the one before, and what is told of what lies between.
+fn reached(
+    runs: &Runs,
+    model: &State,
+    (cursor, deliveries): (&Cursor, &[(Delivery, Bytes)]),
+    now: Timestamp,
+) -> Vec<RunEvent> {
+    if model.event_source_mapping(&cursor.mapping).is_none() {
+        return Vec::new();
+    }
+    let begun = deliveries.iter().map(|(delivery, payload)| delivering(delivery, payload, now));
+    let before = runs.cursors.get(&cursor.mapping, &cursor.shard).map(|(id, _)| RunEvent::Ended(id));
+    begun.chain([RunEvent::Reached(Box::new(cursor.clone()))]).chain(before).collect()
 }
 
 /// The acceptance of an event of a function that is there, with the times when that is and when it is due.
@@ -85,11 +105,13 @@ fn hastened(runs: &Runs, id: RunId, now: Timestamp) -> Option<RunEvent> {
     Some(RunEvent::Delayed { id, due: now, attempts: waiting.attempts })
 }
 
-/// The end of all that is of functions or in queues that are not there.
+/// The end of all that is of functions, in queues or for mappings that are not there.
 fn orphans(runs: &Runs, model: &State) -> Vec<RunEvent> {
     let mut events = ended(runs, |function| model.function(function).is_none());
     let queues = runs.messages.queues().filter(|(queue, _)| model.queue(queue).is_none());
     events.extend(queues.flat_map(|(_, queue)| queue.all()).map(RunEvent::Ended));
+    let cursors = runs.cursors.iter().filter(|(_, cursor)| model.event_source_mapping(&cursor.mapping).is_none());
+    events.extend(cursors.map(|(id, _)| RunEvent::Ended(id)));
     events
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::cursors::Cursor;
 use super::deliveries::Delivery;
 use super::messages::{FifoIds, QueuedMessage};
 use super::{Attempts, RunId, WaitingEvent};
@@ -69,6 +70,8 @@ pub enum RunEvent {
         /// When.
         time: Timestamp,
     },
+    /// A stream is read up to a place, under this event's own sequence as its id.
+    Reached(Box<Cursor>),
     /// A message was deleted, and the queue still knows it for a while.
     Deleted(RunId),
     /// An entry is done.
@@ -81,7 +84,7 @@ impl RunEvent {
     /// The entry that it is about, where `sequence` is its own.
     pub fn id(&self, sequence: u64) -> RunId {
         match self {
-            Self::Accepted { .. } | Self::Delivering { .. } | Self::Sent { .. } => RunId(sequence),
+            Self::Accepted { .. } | Self::Delivering { .. } | Self::Sent { .. } | Self::Reached(_) => RunId(sequence),
             Self::Delayed { id, .. }
             | Self::Hidden { id, .. }
             | Self::Moved { id, .. }

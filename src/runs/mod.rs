@@ -5,6 +5,7 @@
 //! `ledger::Ledger::waiting_event`). So a million entries cost little memory.
 
 pub mod command;
+pub mod cursors;
 pub mod decide;
 pub mod deliveries;
 pub mod event;

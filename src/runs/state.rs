@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cursors::Cursors;
 use super::event::RunEvent;
 use super::messages::{MessageState, Messages};
 use super::waits::Waits;
@@ -20,12 +21,17 @@ pub struct Runs {
     pub deliveries: Waits<String>,
     /// Messages of queues.
     pub messages: Messages,
+    /// How far streams are read.
+    pub cursors: Cursors,
 }
 
 impl Runs {
     /// Whether an entry goes on.
     pub fn contains(&self, id: &RunId) -> bool {
-        self.events.contains(id) || self.deliveries.contains(id) || self.messages.contains(id)
+        self.events.contains(id)
+            || self.deliveries.contains(id)
+            || self.messages.contains(id)
+            || self.cursors.contains(id)
     }
 
     /// Takes what happened, as the event `sequence`. An event about an entry that is not there changes nothing more.
@@ -64,11 +70,13 @@ impl Runs {
                 let source = dead_letter_source.as_ref().map(|source| self.messages.shared(source));
                 self.messages.change(id, |message| message.move_to(queue, source, *time));
             }
+            RunEvent::Reached(cursor) => self.cursors.put(id, (**cursor).clone()),
             RunEvent::Deleted(_) => self.messages.change(id, |message| message.is_deleted = true),
             RunEvent::Ended(_) => {
                 self.events.remove(id);
                 self.deliveries.remove(id);
                 self.messages.remove(id);
+                self.cursors.remove(id);
             }
             RunEvent::Cleaned(_) => {}
         }

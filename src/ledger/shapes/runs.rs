@@ -7,13 +7,17 @@ use bytes::Bytes;
 use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
+use super::event_sources::MappingKey;
 use super::messages::{self, Hidden, Moved, Sent};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
-use crate::ledger::run_frame::{self, CLEANED, DELAYS, DELETES, DELIVERY, ENDS, EVENT, HIDES, Head, MESSAGE, MOVES};
+use crate::ledger::run_frame::{
+    self, CLEANED, CURSOR, DELAYS, DELETES, DELIVERY, ENDS, EVENT, HIDES, Head, MESSAGE, MOVES,
+};
 use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
+use crate::runs::cursors::{self, Cursor};
 use crate::runs::deliveries::{self, DeliveryKind};
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
@@ -145,6 +149,43 @@ struct Delayed {
     held_back: u32,
 }
 
+/// The members of a place in a stream.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reached {
+    mapping: MappingKey,
+    shard: String,
+    position: Position,
+}
+
+/// How far a shard is read.
+#[derive(Serialize, Deserialize)]
+enum Position {
+    Since(u64),
+    After(String),
+    End,
+}
+
+impl Stored<Cursor> for Reached {
+    fn store(cursor: &Cursor) -> Self {
+        let position = match &cursor.position {
+            cursors::Position::Since(time) => Position::Since(time.0),
+            cursors::Position::After(sequence) => Position::After(sequence.clone()),
+            cursors::Position::End => Position::End,
+        };
+        Self { mapping: Stored::store(&cursor.mapping), shard: cursor.shard.clone(), position }
+    }
+
+    fn load(self) -> Cursor {
+        let position = match self.position {
+            Position::Since(time) => cursors::Position::Since(Timestamp(time)),
+            Position::After(sequence) => cursors::Position::After(sequence),
+            Position::End => cursors::Position::End,
+        };
+        Cursor { mapping: self.mapping.load(), shard: self.shard, position }
+    }
+}
+
 /// Those of what says nothing more: none yet.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +212,7 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
         RunEvent::Moved { queue, dead_letter_source, time, .. } => {
             run_frame::write(head(MOVES), &Moved::of(queue, dead_letter_source.as_ref(), *time))
         }
+        RunEvent::Reached(cursor) => run_frame::write(head(CURSOR), &Reached::store(cursor)),
         RunEvent::Deleted(_) => run_frame::write(head(DELETES), &Nothing {}),
         RunEvent::Delayed { due, attempts: Attempts { failed, held_back }, .. } => {
             let members = Delayed { due: due.0, failed: *failed, held_back: *held_back };
@@ -197,6 +239,7 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
         MESSAGE => run_frame::members(members).map(Sent::load)?,
         HIDES => run_frame::members::<Hidden>(members)?.load(head.id),
         MOVES => run_frame::members::<Moved>(members)?.load(head.id),
+        CURSOR => run_frame::members::<Reached>(members).map(|reached| RunEvent::Reached(Box::new(reached.load())))?,
         DELETES => run_frame::members(members).map(|Nothing {}| RunEvent::Deleted(head.id))?,
         ENDS => run_frame::members(members).map(|Nothing {}| RunEvent::Ended(head.id))?,
         _ => run_frame::members(members).map(|Nothing {}| RunEvent::Cleaned(head.sequence))?,
@@ -219,6 +262,8 @@ struct Checkpoint {
     deliveries: Option<Vec<(String, Entries)>>,
     /// The messages of each queue.
     messages: Option<Vec<messages::OfQueue>>,
+    /// The ids of cursors, and the cursors.
+    cursors: Option<Vec<(u64, Reached)>>,
 }
 
 /// Ids of entries, and when they are due.
@@ -236,6 +281,7 @@ pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<
         attempts: Some(attempts),
         deliveries: Some(lanes(&runs.deliveries)),
         messages: Some(messages::store(&runs.messages)),
+        cursors: Some(runs.cursors.iter().map(|(id, cursor)| (id.0, Stored::store(cursor))).collect()),
     };
     frame::frame_named(CHECKPOINT, &stored)
 }
@@ -268,6 +314,9 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
     put_lanes(&mut runs.events, stored.events, &attempts);
     put_lanes(&mut runs.deliveries, stored.deliveries.unwrap_or_default(), &attempts);
     messages::load(stored.messages.unwrap_or_default(), &mut runs.messages);
+    for (id, reached) in stored.cursors.into_iter().flatten() {
+        runs.cursors.restore(RunId(id), reached.load());
+    }
 
     // One whose segment cannot be told is as good from the journal's beginning.
     let segment = stored.segment.parse::<Name>().unwrap_or_default();

@@ -11,7 +11,8 @@ use crate::model::state::State;
 /// A mapping, as it is whenever it is looked at.
 #[derive(Debug, Clone)]
 pub struct Current {
-    ledger: Arc<Ledger>,
+    /// The state.
+    pub ledger: Arc<Ledger>,
     /// Which one.
     pub key: MappingKey,
 }
@@ -26,6 +27,17 @@ impl Current {
     pub fn mapping(&self) -> Option<Arc<EventSourceMapping>> {
         let state = self.ledger.state();
         state.event_source_mappings.get(&self.key).filter(|mapping| is_read(mapping)).cloned()
+    }
+
+    /// The mapping, whether it is to be read or not.
+    pub fn stored(&self) -> Option<Arc<EventSourceMapping>> {
+        self.ledger.state().event_source_mappings.get(&self.key).cloned()
+    }
+
+    /// The role of the function that it is read for.
+    pub fn role(&self, mapping: &EventSourceMapping) -> String {
+        let state = self.ledger.state();
+        version(&state, mapping).map_or_else(String::new, |version| version.config.role.clone())
     }
 
     /// The timeout of the function that it is read for, in seconds.

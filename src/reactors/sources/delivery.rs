@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::answer::reported;
 use super::current::Current;
 use super::pace::Backoff;
-use super::source::{Batch, Source, Verdict};
+use super::source::{Batch, Call, Outcome, Source, Verdict};
 use crate::invoke::{InvokeRequest, Invoked, Invoker, Operation};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event_sources::EventSourceMapping;
@@ -42,17 +42,17 @@ pub struct Delivery {
 impl Delivery {
     /// Delivers a batch; whether the function did something of it.
     pub async fn deliver(&self, batch: &Batch) -> bool {
-        let verdict = self.verdict(batch).await;
-        self.settle(batch, &verdict).await;
-        verdict != Verdict::Failed
+        let outcome = self.outcome(batch).await;
+        self.settle(batch, &outcome).await;
+        outcome.verdict != Verdict::Failed
     }
 
     /// Tells the source what became of a batch.
-    pub async fn settle(&self, batch: &Batch, verdict: &Verdict) {
+    pub async fn settle(&self, batch: &Batch, outcome: &Outcome) {
         let mapping = self.current.key.id;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         for attempt in 1..=SETTLING {
-            let Err(problem) = self.source.settle(batch, verdict).await else { return };
+            let Err(problem) = self.source.settle(batch, outcome).await else { return };
             if attempt == SETTLING || self.stop.is_cancelled() {
                 tracing::warn!(%mapping, %problem, "what became of a batch could not be told its source");
                 return;
@@ -62,27 +62,27 @@ impl Delivery {
     }
 
     /// Has the function do a batch. While it is throttled it is asked again, as long as nobody else gets the records.
-    async fn verdict(&self, batch: &Batch) -> Verdict {
+    async fn outcome(&self, batch: &Batch) -> Outcome {
         let request_id = Uuid::new_v4().to_string();
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            let Some(mapping) = self.current.mapping() else { return Verdict::Untried };
+            let Some(mapping) = self.current.mapping() else { return Outcome::UNTRIED };
             let error = match self.invoker.invoke(request(&mapping, batch, &request_id)).await {
-                Ok(invoked) => return judged(&mapping, &invoked, batch),
+                Ok(invoked) => return judged(&mapping, &invoked, batch, request_id),
                 Err(error) => error,
             };
             if self.stop.is_cancelled() {
-                return Verdict::Untried;
+                return Outcome::UNTRIED;
             }
             let pause = backoff.pause();
             let function = mapping.target.arn();
             if !may_pass(&error) || Instant::now() + pause >= batch.deadline {
                 tracing::warn!(request_id, function, %error, "a batch of an event source could not be delivered");
-                return Verdict::Failed;
+                return Outcome { verdict: Verdict::Failed, call: None };
             }
             tracing::debug!(request_id, function, %error, "a batch of an event source is held back");
             if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                return Verdict::Untried;
+                return Outcome::UNTRIED;
             }
         }
     }
@@ -103,12 +103,15 @@ fn request(mapping: &EventSourceMapping, batch: &Batch, request_id: &str) -> Inv
     }
 }
 
-fn judged(mapping: &EventSourceMapping, invoked: &Invoked, batch: &Batch) -> Verdict {
-    if invoked.function_error {
-        return Verdict::Failed;
-    }
+fn judged(mapping: &EventSourceMapping, invoked: &Invoked, batch: &Batch, request_id: String) -> Outcome {
     let reports = mapping.settings.response_types.iter().any(|kind| kind == REPORTS);
-    if reports { reported(&invoked.payload, &batch.records) } else { Verdict::Done }
+    let verdict = match invoked.function_error {
+        true => Verdict::Failed,
+        false if reports => reported(&invoked.payload, &batch.records),
+        false => Verdict::Done,
+    };
+    let version = invoked.executed_version.to_string();
+    Outcome { verdict, call: Some(Call { request_id, version, is_error: invoked.function_error }) }
 }
 
 /// Whether a function that could not be run may be in a moment.

@@ -9,6 +9,7 @@ mod poller;
 mod results;
 mod source;
 mod sqs;
+mod streams;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use imbl::OrdMap;
 pub use results::Results;
 use source::Source;
 use sqs::{EmbeddedQueue, Queue, QueueSource, UpstreamQueue};
+use streams::{Reader, Stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +30,7 @@ use crate::ledger::Ledger;
 use crate::messages::Messages;
 use crate::model::event_sources::{EventSourceMapping, MappingKey};
 use crate::model::queues::QueueKey;
+use crate::runs::command::RunCommand;
 use crate::upstream::Upstream;
 
 /// The service that has queues.
@@ -97,7 +100,7 @@ impl Reactor {
             let is_wanted = mappings.get(key).is_some_and(|mapping| is_read(mapping));
             if !is_wanted {
                 retired.cancel();
-                results.clear(key);
+                results.forget(key);
             }
             is_wanted
         });
@@ -107,7 +110,22 @@ impl Reactor {
                 self.start(key, mapping);
             }
         }
+        self.forget_cursors(mappings);
         self.seen = Some(mappings.clone());
+    }
+
+    /// Has places in streams forgotten whose mappings are gone.
+    fn forget_cursors(&self, mappings: &Mappings) {
+        let runs = self.sources.ledger.runs();
+        if runs.cursors.iter().all(|(_, cursor)| mappings.contains_key(&cursor.mapping)) {
+            return;
+        }
+        let ledger = Arc::clone(&self.sources.ledger);
+        self.tasks.spawn(async move {
+            if let Err(error) = ledger.commit_run(RunCommand::DropOrphans).await {
+                tracing::warn!(%error, "places in streams of mappings that are gone could not be forgotten");
+            }
+        });
     }
 
     fn start(&mut self, key: &MappingKey, mapping: &EventSourceMapping) {
@@ -119,18 +137,20 @@ impl Reactor {
             return;
         }
         let current = Current::new(Arc::clone(&self.sources.ledger), key.clone());
-        let Some(source) = self.source(mapping, &current) else {
-            tracing::warn!(mapping = %key.id, source = name, "an event source is not read by this version of Larder");
-            return;
-        };
-
         tracing::info!(mapping = %key.id, source = name, "an event source is read");
         let invoker = Arc::clone(&self.sources.invoker);
-        let delivery = Delivery { current, source, invoker, stop: self.stop.clone() };
-        self.tasks.spawn(poller::run(delivery, Arc::clone(&self.sources.results), retired));
+        let results = Arc::clone(&self.sources.results);
+
+        if let Some(stream) = Stream::of(mapping, Arc::clone(&self.sources.upstream)) {
+            let reader = Reader { stream: Arc::new(stream), current, invoker, results, stop: self.stop.clone() };
+            self.tasks.spawn(streams::run(reader, retired));
+        } else if let Some(source) = self.queue(mapping, &current) {
+            let delivery = Delivery { current, source, invoker, stop: self.stop.clone() };
+            self.tasks.spawn(poller::run(delivery, results, retired));
+        }
     }
 
-    fn source(&self, mapping: &EventSourceMapping, current: &Current) -> Option<Arc<dyn Source>> {
+    fn queue(&self, mapping: &EventSourceMapping, current: &Current) -> Option<Arc<dyn Source>> {
         let kind = mapping.source.kind();
         let arn = mapping.source.arn().filter(|_| kind.is_sqs())?;
         // As for the calls of SQS: all of it is here, or all of it there.

@@ -35,6 +35,10 @@ impl Ramp {
 
     /// How many may, by the settings as they are, and what they could grow to.
     pub fn limit(&self, settings: &Settings, now: Instant) -> (usize, usize) {
+        // Of a shard one batch follows the other.
+        if settings.parallelization_factor.is_some() {
+            return (1, 1);
+        }
         let fixed = settings.max_concurrency.and_then(|most| usize::try_from(most).ok());
         let pollers = || settings.pollers.as_ref().and_then(|pollers| usize::try_from(pollers.most).ok());
         if let Some(fixed) = fixed.or_else(|| pollers().map(|most| most * OF_A_POLLER)) {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::delivery::Delivery;
 use super::pace::{Backoff, GROWTH, Ramp};
 use super::results::Results;
-use super::source::{Batch, Problem, Verdict};
+use super::source::{Batch, Outcome, Problem};
 
 /// Pauses after a source that could not be read.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -97,7 +97,7 @@ impl Poller {
     /// Starts a batch once it may run.
     async fn start(&mut self, batch: Batch) {
         if !self.wait_for_room(batch.lane.as_deref()).await {
-            return self.delivery.settle(&batch, &Verdict::Untried).await;
+            return self.delivery.settle(&batch, &Outcome::UNTRIED).await;
         }
         self.running += 1;
         self.lanes.extend(batch.lane.clone());

@@ -11,7 +11,16 @@ use crate::upstream::Upstream;
 
 /// What went wrong with sources that are read.
 #[derive(Debug, Default)]
-pub struct Results(Mutex<HashMap<MappingKey, Problem>>);
+pub struct Results(Mutex<HashMap<MappingKey, Known>>);
+
+/// What is known of a source.
+#[derive(Debug, Default)]
+struct Known {
+    /// Why it is not read.
+    problem: Option<Problem>,
+    /// How the last batch of a stream went.
+    last: Option<&'static str>,
+}
 
 impl Results {
     /// Why a mapping's source is not read, if it should be and is not.
@@ -19,27 +28,45 @@ impl Results {
         if !is_read(mapping) {
             return None;
         }
-        let problem = unreadable(mapping, upstream).or_else(|| self.lock().get(&mapping.key).cloned());
-        problem.map(|problem| format!("PROBLEM: {problem}"))
+        let problem = |problem: &Problem| format!("PROBLEM: {problem}");
+        if let Some(found) = unreadable(mapping, upstream) {
+            return Some(problem(&found));
+        }
+        let all = self.lock();
+        let known = all.get(&mapping.key)?;
+        known.problem.as_ref().map(problem).or_else(|| known.last.map(str::to_owned))
     }
 
     /// Notes a problem; whether it is another one than before.
     pub fn note(&self, key: &MappingKey, problem: &Problem) -> bool {
-        self.lock().insert(key.clone(), problem.clone()).as_ref() != Some(problem)
+        let before = self.lock().entry(key.clone()).or_default().problem.replace(problem.clone());
+        before.as_ref() != Some(problem)
     }
 
     /// Notes that there is none; whether there was one.
     pub fn clear(&self, key: &MappingKey) -> bool {
-        self.lock().remove(key).is_some()
+        self.lock().get_mut(key).is_some_and(|known| known.problem.take().is_some())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<MappingKey, Problem>> {
+    /// Notes how a batch of a stream went: texts as recorded, and as AWS documents them.
+    pub fn note_batch(&self, key: &MappingKey, is_well: bool) {
+        let text = if is_well { "OK" } else { "PROBLEM: Function call failed" };
+        self.lock().entry(key.clone()).or_default().last = Some(text);
+    }
+
+    /// Forgets a mapping that is not read any more.
+    pub fn forget(&self, key: &MappingKey) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<MappingKey, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Why a source cannot be read here, whatever it is. The texts are Larder's.
 pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<Problem> {
+    let has_windows = mapping.settings.tumbling_window_s.is_some_and(|seconds| seconds > 0);
     let without = |service: &str| {
         upstream.endpoint(service).is_none().then(|| {
             Problem(format!(
@@ -51,8 +78,7 @@ pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<P
 
     match mapping.source.kind() {
         SourceKind::Sqs | SourceKind::SqsFifo => None,
-        // Where there is an endpoint it is not said but in the log: what AWS shows of a stream of which nothing was read
-        // is as true.
+        SourceKind::Kinesis | SourceKind::DynamoDb if has_windows => not_read("streams in tumbling windows"),
         SourceKind::Kinesis => without("kinesis"),
         SourceKind::DynamoDb => without("dynamodb"),
         SourceKind::Msk | SourceKind::SelfManagedKafka => not_read("Kafka topics"),

@@ -15,7 +15,7 @@ pub trait Source: fmt::Debug + Send + Sync {
     async fn poll(&self, running: usize) -> Result<Vec<Batch>, Problem>;
 
     /// Does with the records of a batch what the function made of them.
-    async fn settle(&self, batch: &Batch, verdict: &Verdict) -> Result<(), Problem>;
+    async fn settle(&self, batch: &Batch, outcome: &Outcome) -> Result<(), Problem>;
 }
 
 /// What a function gets at once.
@@ -40,6 +40,31 @@ pub struct Handle {
     pub id: String,
     /// What the source names it by.
     pub receipt: String,
+}
+
+/// How a batch went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The call of the function that says so, if it ran.
+    pub call: Option<Call>,
+}
+
+impl Outcome {
+    /// Of a batch that nobody was given.
+    pub const UNTRIED: Self = Self { verdict: Verdict::Untried, call: None };
+}
+
+/// A call of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Its request id.
+    pub request_id: String,
+    /// The version that ran.
+    pub version: String,
+    /// Whether it ended with an error.
+    pub is_error: bool,
 }
 
 /// What became of a batch.

@@ -59,9 +59,9 @@ impl Queue for EmbeddedQueue {
     }
 
     async fn release(&self, receipts: &[String]) -> Result<(), Problem> {
-        let changes: Vec<_> = receipts.iter().map(|receipt| (receipt.clone(), 0)).collect();
-        let hidden = self.messages.change_visibility(&self.key, &changes).await;
-        self.tell(hidden.map_err(problem)?);
+        let at_once: Vec<_> = receipts.iter().map(|receipt| (receipt.clone(), 0)).collect();
+        let changed = self.messages.change_visibility(&self.key, &at_once).await;
+        self.tell(changed.map_err(problem)?);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use upstream::UpstreamQueue;
 
 use super::current::Current;
-use super::source::{Batch, Problem, Source, Verdict};
+use super::source::{Batch, Outcome, Problem, Source, Verdict};
 use crate::model::event_sources::filters::Filters;
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
 
@@ -242,18 +242,18 @@ impl Source for QueueSource {
         Ok(batches)
     }
 
-    async fn settle(&self, batch: &Batch, verdict: &Verdict) -> Result<(), Problem> {
+    async fn settle(&self, batch: &Batch, outcome: &Outcome) -> Result<(), Problem> {
         let receipts = |is_wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
             let wanted = batch.records.iter().filter(|record| is_wanted(&record.id));
             wanted.map(|record| record.receipt.clone()).collect()
         };
-        if *verdict == Verdict::Untried {
+        if outcome.verdict == Verdict::Untried {
             self.release(receipts(&|_| true)).await;
             return Ok(());
         }
 
         // What failed comes again after its visibility timeout.
-        let done = receipts(&|id| verdict.is_done(id));
+        let done = receipts(&|id| outcome.verdict.is_done(id));
         if done.is_empty() { Ok(()) } else { self.queue.delete(&done).await }
     }
 }
