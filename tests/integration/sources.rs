@@ -11,72 +11,11 @@ use crate::on_each_executor;
 use crate::support::functions::{create_python, python, update};
 use crate::support::python::Moto;
 use crate::support::queues::Queue;
-use crate::support::{Executor, Options, Server, eventually, log_lines};
-
-/// Tells in its log what it gets, and does what the bodies ask for.
-const HANDLER: &str = r#"
-import json, time
-def handler(event, context):
-    print("GOT", context.function_version, json.dumps(event))
-    failed, answer = [], None
-    for record in event["Records"]:
-        try:
-            wish = json.loads(record["body"])
-        except ValueError:
-            continue
-        if not isinstance(wish, dict):
-            continue
-        time.sleep(wish.get("sleep", 0))
-        if int(record["attributes"]["ApproximateReceiveCount"]) <= wish.get("fails", 0):
-            failed.append({"itemIdentifier": record["messageId"]})
-        if wish.get("raises"):
-            raise Exception("so be it")
-        answer = wish.get("answer", answer)
-    print("DID", len(event["Records"]))
-    return {"batchItemFailures": failed} if answer is None else answer
-"#;
+use crate::support::sources::{HANDLER, bodies, got, got_records, in_state, is_empty, records, result};
+use crate::support::{Executor, Options, Server, eventually};
 
 /// How long nothing more must happen.
 const QUIET: Duration = Duration::from_millis(1500);
-
-/// An event that the function got, and the version of it that did.
-type Got = (String, Value);
-
-/// The events so far, in their order.
-fn got(server: &Server) -> Vec<Got> {
-    let lines = log_lines::now(server, "/aws/lambda/f");
-    let event = |text: &str| {
-        let (version, event) = text.trim().strip_prefix("GOT ")?.split_once(' ')?;
-        Some((version.to_owned(), serde_json::from_str(event).expect("JSON")))
-    };
-    lines.iter().filter_map(|line| event(&line.text)).collect()
-}
-
-/// The records of events, as body and receive count.
-fn records(got: &[Got]) -> Vec<(String, String)> {
-    let records = got.iter().flat_map(|(_, event)| event["Records"].as_array().expect("records").clone());
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    records.map(|record| (text(&record["body"]), text(&record["attributes"]["ApproximateReceiveCount"]))).collect()
-}
-
-/// The bodies of what the function got.
-fn bodies(server: &Server) -> Vec<String> {
-    records(&got(server)).into_iter().map(|(body, _)| body).collect()
-}
-
-/// The events, once they have `count` records.
-async fn got_records(server: &Server, count: usize) -> Vec<Got> {
-    eventually(&format!("{count} records arrive"), || async {
-        let got = got(server);
-        (records(&got).len() >= count).then_some(got)
-    })
-    .await
-}
-
-/// Waits until a queue has nothing more, for anybody.
-async fn is_empty(queue: &Queue) {
-    eventually("the queue is empty", || async { (queue.counts() == (0, 0)).then_some(()) }).await;
-}
 
 /// A server beside an SQS, with the function.
 async fn server(executor: Executor, moto: &Moto) -> (Server, Client) {
@@ -84,15 +23,6 @@ async fn server(executor: Executor, moto: &Moto) -> (Server, Client) {
     let client = server.client();
     create_python(&client, "f", HANDLER).await;
     (server, client)
-}
-
-/// Waits until a mapping is in a state.
-async fn in_state(client: &Client, id: &str, state: &str) {
-    eventually(state, || async {
-        let read = client.get_event_source_mapping().uuid(id).send().await.expect("is there");
-        (read.state() == Some(state)).then_some(())
-    })
-    .await;
 }
 
 /// Makes a mapping as it is changed by `with`; gives its id.
@@ -360,12 +290,6 @@ on_each_executor! {
             "MessageDeduplicationId", "ApproximateFirstReceiveTimestamp",
         ]);
     }
-}
-
-/// What is said of a mapping.
-async fn result(client: &Client, id: &str) -> Option<String> {
-    let read = client.get_event_source_mapping().uuid(id).send().await.expect("is there");
-    read.last_processing_result().map(str::to_owned)
 }
 
 #[tokio::test(flavor = "multi_thread")]

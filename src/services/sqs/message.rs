@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::digests;
 use super::errors::{invalid, missing};
 use super::message_attributes::{self, INVALID_CHARACTERS, TRACE_HEADER, is_allowed};
 use crate::messages::NewMessage;
+use crate::messages::digests;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::queues::{Fifo, Queue, invalid_value};

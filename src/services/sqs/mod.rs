@@ -3,7 +3,6 @@
 
 mod attributes;
 mod batches;
-mod digests;
 mod errors;
 mod message;
 mod message_attributes;

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::message_attributes::{TRACE_HEADER, shown};
 use super::shapes::{NUMBER, QUEUE_URL, TEXTS, VISIBILITY};
-use super::{Sqs, digests, errors, named_queue};
+use super::{Sqs, errors, named_queue};
+use crate::messages::digests;
 use crate::messages::{Received, Wanted};
 use crate::model::error::ApiError;
 use crate::model::queues::Queue;

@@ -11,6 +11,7 @@ pub mod log_lines;
 pub mod python;
 pub mod queues;
 pub mod server;
+pub mod sources;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -98,9 +98,8 @@ fn text(seconds: f64, has_ms: bool) -> String {
 
 /// `2025-11-25T16:35:30.123Z`, or without the milliseconds.
 fn written(time: Timestamp, has_ms: bool) -> String {
-    let text = time.to_string();
-    let end = if has_ms { "2025-11-25T16:35:30.123".len() } else { "2025-11-25T16:35:30".len() };
-    format!("{}Z", text.get(..end).unwrap_or(&text))
+    let text = time.iso();
+    if has_ms { text } else { format!("{}Z", text.split('.').next().unwrap_or_default()) }
 }
 
 #[cfg(test)]
