@@ -43,7 +43,9 @@ async fn server(moto: &Moto) -> Option<(Server, Client)> {
 
 /// A stream of so many shards; gives its ARN.
 async fn stream(moto: &Moto, name: &str, shards: u32) -> String {
-    let ask = |operation: &str, input: Value| ask_json(moto.port(), KINESIS, &format!("Kinesis_20131202.{operation}"), &input);
+    let ask = |operation: &str, input: Value| {
+        ask_json(moto.port(), KINESIS, &format!("Kinesis_20131202.{operation}"), &input)
+    };
     ask("CreateStream", json!({ "StreamName": name, "ShardCount": shards }));
     eventually("the stream is there", || async {
         let found = ask("DescribeStreamSummary", json!({ "StreamName": name }))["StreamDescriptionSummary"].clone();
@@ -154,7 +156,8 @@ async fn what_fails_is_cut_given_up_and_told() {
     let arn = stream(&moto, "s", 1).await;
     let dead = Queue::create(server.port(), "dead", &json!({}));
     put(&moto, "s", &["a", "poison", "b", "c"].map(str::to_owned));
-    let destination = DestinationConfig::builder().on_failure(OnFailure::builder().destination(&dead.arn).build()).build();
+    let destination =
+        DestinationConfig::builder().on_failure(OnFailure::builder().destination(&dead.arn).build()).build();
     let creation = creation(&client, &arn, EventSourcePosition::TrimHorizon).destination_config(destination);
     let id = created(&client, creation.bisect_batch_on_function_error(true).maximum_retry_attempts(1)).await;
     let told = eventually("it is told", || async { dead.take().pop() }).await;
@@ -162,12 +165,18 @@ async fn what_fails_is_cut_given_up_and_told() {
     let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&told), ["requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"]);
     let context = &told["requestContext"];
-    assert_eq!((&context["condition"], &context["approximateInvokeCount"]), (&json!("RetryAttemptsExhausted"), &json!(2)));
+    assert_eq!(
+        (&context["condition"], &context["approximateInvokeCount"]),
+        (&json!("RetryAttemptsExhausted"), &json!(2))
+    );
     assert_eq!(context["functionArn"], "arn:aws:lambda:us-east-1:000000000000:function:f");
     let response = json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
     assert_eq!(told["responseContext"], response);
     let info = &told["KinesisBatchInfo"];
-    assert_eq!((&info["batchSize"], &info["shardId"], &info["streamArn"]), (&json!(1), &json!("shardId-000000000000"), &json!(arn)));
+    assert_eq!(
+        (&info["batchSize"], &info["shardId"], &info["streamArn"]),
+        (&json!(1), &json!("shardId-000000000000"), &json!(arn))
+    );
     assert_eq!(info["startSequenceNumber"], info["endSequenceNumber"]);
     eventually("the rest is done", || async { data(&got(&server)).contains(&"c".to_owned()).then_some(()) }).await;
     // All four, both halves, the poison twice, its neighbour.
@@ -181,7 +190,9 @@ async fn what_fails_is_cut_given_up_and_told() {
 async fn changes_of_a_table_arrive_as_filters_let_them() {
     let moto = Moto::start();
     let Some((server, client)) = server(&moto).await else { return };
-    let ask = |operation: &str, input: Value| ask_json(moto.port(), DYNAMODB, &format!("DynamoDB_20120810.{operation}"), &input);
+    let ask = |operation: &str, input: Value| {
+        ask_json(moto.port(), DYNAMODB, &format!("DynamoDB_20120810.{operation}"), &input)
+    };
     let made = ask(
         "CreateTable",
         json!({
@@ -200,8 +211,11 @@ async fn changes_of_a_table_arrive_as_filters_let_them() {
         ask("PutItem", json!({ "TableName": "t", "Item": { "id": { "S": id }, "kind": { "S": kind } } }));
     }
     let images = || {
-        let records = got(&server).into_iter().flat_map(|(_, event)| event["Records"].as_array().expect("records").clone());
-        records.map(|record| record["dynamodb"]["Keys"]["id"]["S"].as_str().expect("a key").to_owned()).collect::<Vec<_>>()
+        let records =
+            got(&server).into_iter().flat_map(|(_, event)| event["Records"].as_array().expect("records").clone());
+        records
+            .map(|record| record["dynamodb"]["Keys"]["id"]["S"].as_str().expect("a key").to_owned())
+            .collect::<Vec<_>>()
     };
     eventually("both arrive", || async { (images().len() >= 2).then_some(()) }).await;
     tokio::time::sleep(QUIET).await;
