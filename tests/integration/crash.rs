@@ -10,6 +10,7 @@ mod client;
 mod events;
 mod model;
 mod pods;
+mod queue;
 mod rewind;
 mod upkeep;
 
@@ -31,20 +32,20 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// An answer as it comes; empty where the server was killed meanwhile.
-fn ask(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<String> {
+fn ask(port: u16, method: &str, path: &str, body: impl AsRef<[u8]>) -> std::io::Result<String> {
     let headers = "X-Larder-Request: 1\r\nContent-Type: application/json\r\n";
-    ask_with(port, (method, path), headers, body)
+    ask_with(port, (method, path), headers, body.as_ref())
 }
 
 /// The same with these headers, each of which ends its line.
-fn ask_with(port: u16, (method, path): (&str, &str), headers: &str, body: &str) -> std::io::Result<String> {
+fn ask_with(port: u16, (method, path): (&str, &str), headers: &str, body: &[u8]) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n\
-         {body}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
     )?;
+    stream.write_all(body)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

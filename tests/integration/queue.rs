@@ -329,7 +329,7 @@ async fn golden_events_are_taken_in() {
 }
 
 /// Puts events into a pod that has a place for them.
-fn with_many(pod: &Path, count: usize) {
+pub fn with_many(pod: &Path, count: usize) {
     let mut entries = unpacked(pod);
     let line = |number: usize| {
         let scope = json!({ "account": "000000000000", "region": "us-east-1" });

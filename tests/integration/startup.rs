@@ -152,7 +152,7 @@ fn a_server_is_ready_at_once_and_says_what_it_is() {
         health["counts"],
         serde_json::json!({
             "functions": 0, "versions": 0, "aliases": 0, "environments": 0, "idle_environments": 0,
-            "provisioned_environments": 0, "standby_environments": 0,
+            "provisioned_environments": 0, "standby_environments": 0, "waiting_events": 0, "running_events": 0,
         })
     );
     assert!(PATIENCE.as_secs() > 0 && http::get(server.port(), "/_larder/nothing").status == 404);

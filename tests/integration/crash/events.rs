@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Asks SQS; `None` where no answer came.
 fn sqs(port: u16, operation: &str, body: &Value) -> Option<Value> {
     let headers = format!("X-Amz-Target: AmazonSQS.{operation}\r\nContent-Type: application/x-amz-json-1.0\r\n");
-    let answer = ask_with(port, ("POST", "/"), &headers, &body.to_string()).ok()?;
+    let answer = ask_with(port, ("POST", "/"), &headers, body.to_string().as_bytes()).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     assert!(head.starts_with("HTTP/1.1 200"), "{operation}: {answer}");
     // Some operations answer with nothing.

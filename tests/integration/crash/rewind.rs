@@ -83,7 +83,7 @@ impl Rewinder {
     /// Whether a call was answered; if not, the state may be `after` it.
     fn call(&mut self, port: u16, (method, path, body): (&str, &str, Value), after: Reserved) -> bool {
         self.in_flight = Some(after);
-        let Ok(answer) = ask(port, method, path, &body.to_string()) else { return false };
+        let Ok(answer) = ask(port, method, path, body.to_string()) else { return false };
         if answer.is_empty() {
             return false;
         }
