@@ -314,4 +314,6 @@ pub struct Waited {
     pub running: usize,
     /// Events that are held, which nobody waits for.
     pub held: usize,
+    /// Records and dead letters that wait to be delivered.
+    pub deliveries: usize,
 }

@@ -91,7 +91,7 @@ pub enum UnderWay {}
 
 /// What a command made of what is under way, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Told {
+pub struct RunsTold {
     /// Events that it led to.
     pub changed: usize,
     /// Waiting events of functions that it ended.
@@ -105,20 +105,20 @@ impl Machine for UnderWay {
     type Command = RunCommand;
     type Event = RunEvent;
     type Beside<'a> = &'a State;
-    type Shows = Told;
+    type Shows = RunsTold;
 
     fn decide(
         state: &Runs,
         command: &RunCommand,
         stamp: &Stamp,
         model: &State,
-    ) -> Result<(Vec<RunEvent>, Told), ApiError> {
+    ) -> Result<(Vec<RunEvent>, RunsTold), ApiError> {
         let events = crate::runs::decide::decide(state, model, command, stamp)?;
         let is_ended = |event: &&RunEvent| matches!(event, RunEvent::Ended(id) if state.events.contains(id));
         let ended = events.iter().filter(is_ended).count();
         let entries =
             (state.sequence + 1..).zip(&events).filter_map(|(sequence, event)| event.shows(sequence)).collect();
-        let told = Told { changed: events.len(), ended, entries };
+        let told = RunsTold { changed: events.len(), ended, entries };
         Ok((events, told))
     }
 

@@ -57,7 +57,7 @@ use error::io_error;
 pub use frame::FrameError;
 pub use health::Problem;
 pub use index::SmallBlobs;
-pub use machine::Told;
+pub use machine::RunsTold;
 pub use proof::blob_file;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -111,7 +111,7 @@ pub struct Committed {
     /// What it was decided with: the ids of what it made follow from it.
     pub stamp: Stamp,
     /// What it made of what is under way.
-    pub told: Told,
+    pub told: RunsTold,
     /// Events that wait after it.
     pub waiting: usize,
 }
@@ -319,7 +319,7 @@ impl Ledger {
             after.apply(event);
         }
         let waiting = self.runs().events.len();
-        Ok(Committed { state: Arc::new(after), shows, stamp, told: Told::default(), waiting })
+        Ok(Committed { state: Arc::new(after), shows, stamp, told: RunsTold::default(), waiting })
     }
 
     /// Up to `limit` events from `from` on, in order.

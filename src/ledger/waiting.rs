@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::machine::{Machine as _, UnderWay};
-use super::{Ledger, LedgerError, Told, codec, writer};
+use super::{Ledger, LedgerError, RunsTold, codec, writer};
 use crate::model::error::ApiError;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
@@ -86,10 +86,9 @@ impl Ledger {
         self.log.begin_of(id)?.map(|frame| decoded(&frame)).transpose()
     }
 
-
     /// What a command on what is under way would make of it, where `model` is configured: in numbers, and how many events
     /// would wait.
-    pub fn preview_runs(&self, model: &State, command: &RunCommand) -> Result<(Told, usize), ApiError> {
+    pub fn preview_runs(&self, model: &State, command: &RunCommand) -> Result<(RunsTold, usize), ApiError> {
         let mut runs = (*self.runs()).clone();
         let stamp = writer::stamp(Timestamp::default());
         let (events, told) = UnderWay::decide(&runs, command, &stamp, model)?;
@@ -105,4 +104,3 @@ fn decoded(frame: &[u8]) -> Result<RunEvent, LedgerError> {
     let decoded = codec::decode_run(frame).map_err(|source| LedgerError::DamagedRun { source })?;
     Ok(decoded.1)
 }
-

@@ -13,7 +13,7 @@ use super::log::Log;
 use super::machine::{Checkpoints, Configured, Machine, UnderWay};
 use super::replay::Progress;
 use super::runs_checkpoint::RunsCheckpoint;
-use super::{CommitError, Committed, Job, LedgerError, Told};
+use super::{CommitError, Committed, Job, LedgerError, RunsTold};
 use crate::clock;
 use crate::model::command::Stamp;
 use crate::model::event::Origin;
@@ -178,7 +178,7 @@ impl Writer {
             batch.record.frames.extend(planned.frames);
         }
 
-        let mut told = Told::default();
+        let mut told = RunsTold::default();
         if let Some(planned) = runs {
             (batch.runs, told) = (planned.state, planned.shows);
             batch.record.runs.extend(planned.frames);

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::ledger::{CommitError, Ledger};
 use crate::runs::RunId;
 use crate::runs::command::RunCommand;
-use crate::runs::deliveries::{Delivery, DeliveryKind};
+use crate::runs::deliveries::{Delivery, DeliveryKind, DeliveryLane};
 use crate::runs::retry::{Next, RetryPolicy, Setback};
 
 /// Deliveries to one target at the same time, and to all.
@@ -23,7 +23,7 @@ const ROOM: Room = Room { of_lane: 10, of_all: 100 };
 pub async fn run(ledger: Arc<Ledger>, targets: Targets, lost: Arc<LostDeliveries>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let deliverer = Arc::new(Deliverer { ledger: Arc::clone(&ledger), targets, lost });
-    let start = |token: Token<String>| {
+    let start = |token: Token<DeliveryLane>| {
         let deliverer = Arc::clone(&deliverer);
         tasks.spawn(async move {
             let worked = deliverer.deliver(token.id()).await;

@@ -23,6 +23,22 @@ pub struct Delivery {
     pub begun: Timestamp,
 }
 
+impl Delivery {
+    /// Its lane.
+    pub fn lane(&self) -> DeliveryLane {
+        DeliveryLane { function: self.function.clone(), target: self.target.clone() }
+    }
+}
+
+/// Deliveries of one function to one target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryLane {
+    /// The function.
+    pub function: FunctionKey,
+    /// The ARN of what they go to.
+    pub target: String,
+}
+
 /// What a delivery is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryKind {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cursors::Cursors;
+use super::deliveries::DeliveryLane;
 use super::event::RunEvent;
 use super::messages::{MessageState, Messages};
 use super::waits::Waits;
@@ -17,8 +18,8 @@ pub struct Runs {
     pub sequence: u64,
     /// Events that have not been run to their end, by function.
     pub events: Waits<FunctionKey>,
-    /// Deliveries that have not been made, by target.
-    pub deliveries: Waits<String>,
+    /// Deliveries that have not been made, by function and target.
+    pub deliveries: Waits<DeliveryLane>,
     /// Messages of queues.
     pub messages: Messages,
     /// How far streams are read.
@@ -41,7 +42,7 @@ impl Runs {
         match event {
             RunEvent::Accepted { event, .. } => self.events.put(id, &event.function, event.due, Attempts::default()),
             RunEvent::Delivering { delivery, .. } => {
-                self.deliveries.put(id, &delivery.target, delivery.begun, Attempts::default());
+                self.deliveries.put(id, &delivery.lane(), delivery.begun, Attempts::default());
             }
             RunEvent::Delayed { due, attempts, .. } => {
                 self.events.delay(id, *due, *attempts);

@@ -104,7 +104,7 @@ async fn at_rest(queue: &Queue, function: Option<&str>) -> Result<Waited, CliErr
 
 /// Says how it ended.
 fn tell(options: &WaitOptions, waited: Waited) -> Result<(), CliError> {
-    let Waited { done, waiting, running, held } = waited;
+    let Waited { done, waiting, running, held, deliveries } = waited;
     if options.json {
         print(&pretty(&waited));
     } else if done {
@@ -116,8 +116,9 @@ fn tell(options: &WaitOptions, waited: Waited) -> Result<(), CliError> {
         return Ok(());
     }
     let message = format!(
-        "the time is up: {waiting} events wait or run, {running} of them run right now; `larder queue list` shows them, and \
-         `larder queue retry --all` runs those at once that are put off"
+        "the time is up: {waiting} events wait or run, {running} of them run right now, and {deliveries} records or dead \
+         letters wait to be delivered; `larder queue list` shows the events, and `larder queue retry --all` runs those at once \
+         that are put off"
     );
     Err(CliError::new(Kind::TimedOut, message))
 }

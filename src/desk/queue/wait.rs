@@ -38,7 +38,7 @@ pub async fn wait(queue: &Queue, chosen: &Chosen, limit: Duration, stop: &Cancel
     }
 }
 
-/// Whether no event of the chosen functions waits or runs. One that begins to run waits until it is known that it does, so
+/// Whether no event of the chosen functions waits or runs, and nobody is still to be told of its end. One that begins to run waits until it is known that it does, so
 /// that none is overlooked in this order.
 fn is_quiet(queue: &Queue, chosen: &Chosen) -> bool {
     let runs = queue.ledger.runs();
@@ -46,7 +46,8 @@ fn is_quiet(queue: &Queue, chosen: &Chosen) -> bool {
         let first = events.get_min();
         first.is_some_and(|(due, _)| *due != NEVER) && chosen.has(function)
     });
-    !waits && chosen.running(&queue.running.now()) == 0
+    let delivers = runs.deliveries.lanes().keys().any(|lane| chosen.has(&lane.function));
+    !waits && !delivers && chosen.running(&queue.running.now()) == 0
 }
 
 /// How it is now, in numbers.
@@ -57,5 +58,7 @@ fn waited(queue: &Queue, chosen: &Chosen, done: bool) -> Waited {
         (all + events.len(), held + events.range((NEVER, RunId(0))..).count())
     });
     let (all, held) = counts;
-    Waited { done, waiting: all - held, running: chosen.running(&queue.running.now()), held }
+    let lanes = runs.deliveries.lanes().iter().filter(|(lane, _)| chosen.has(&lane.function));
+    let deliveries = lanes.map(|(_, entries)| entries.len()).sum();
+    Waited { done, waiting: all - held, running: chosen.running(&queue.running.now()), held, deliveries }
 }

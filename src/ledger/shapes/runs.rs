@@ -56,6 +56,10 @@ struct Delivering {
     payload: Bytes,
 }
 
+shape! {
+    DeliveryLane = deliveries::DeliveryLane { function: FunctionKey, target: String }
+}
+
 /// What a delivery is.
 #[derive(Serialize, Deserialize)]
 enum Kind {
@@ -258,8 +262,8 @@ struct Checkpoint {
     events: Vec<(FunctionKey, Entries)>,
     /// How often those were tried that were: failed, and held back. Of deliveries, too.
     attempts: Option<Vec<(u64, u32, u32)>>,
-    /// The deliveries to each target.
-    deliveries: Option<Vec<(String, Entries)>>,
+    /// The deliveries of each function to each target.
+    deliveries: Option<Vec<(DeliveryLane, Entries)>>,
     /// The messages of each queue.
     messages: Option<Vec<messages::OfQueue>>,
     /// The ids of cursors, and the cursors.

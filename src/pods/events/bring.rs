@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::PodEvent;
-use crate::ledger::{Ledger, LedgerError, Told};
+use crate::ledger::{Ledger, LedgerError, RunsTold};
 use crate::model::names::FunctionKey;
 use crate::runs::command::{Fate, RunCommand};
 use crate::runs::state::Runs;
@@ -32,7 +32,7 @@ pub struct LoadedEvents {
 
 impl LoadedEvents {
     /// The same after the command, with `waiting` events there now.
-    pub fn after(self, told: &Told, waiting: usize) -> Self {
+    pub fn after(self, told: &RunsTold, waiting: usize) -> Self {
         Self { waiting, dropped: told.ended, ..self }
     }
 }
