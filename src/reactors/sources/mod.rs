@@ -20,8 +20,9 @@ use delivery::Delivery;
 use imbl::OrdMap;
 pub use results::Results;
 use source::Source;
-use sqs::{EmbeddedQueue, Queue, QueueSource, UpstreamQueue};
+use sqs::{EmbeddedQueue, QueueSource, UpstreamQueue};
 use streams::{Reader, Stream};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,8 +58,14 @@ pub struct Sources {
 /// Reads sources until `stop`. Batches that run then are waited for by the invoker.
 pub async fn run(sources: Sources, stop: CancellationToken) {
     let mut changes = sources.ledger.changes();
-    let mut reactor =
-        Reactor { sources, stop: stop.clone(), seen: None, pollers: HashMap::new(), tasks: TaskTracker::new() };
+    let mut reactor = Reactor {
+        sources,
+        stop: stop.clone(),
+        seen: None,
+        pollers: HashMap::new(),
+        turns: HashMap::new(),
+        tasks: TaskTracker::new(),
+    };
     loop {
         changes.mark_unchanged();
         reactor.look();
@@ -84,6 +91,8 @@ struct Reactor {
     seen: Option<Mappings>,
     /// What ends the poller of a mapping; of one that cannot be read there is no poller.
     pollers: HashMap<MappingKey, CancellationToken>,
+    /// Of streams: who reads one after another waits until batches of that are done, which may be read again else.
+    turns: HashMap<MappingKey, Arc<Mutex<()>>>,
     tasks: TaskTracker,
 }
 
@@ -110,6 +119,7 @@ impl Reactor {
                 self.start(key, mapping);
             }
         }
+        self.turns.retain(|key, _| mappings.contains_key(key));
         self.forget_cursors(mappings);
         self.seen = Some(mappings.clone());
     }
@@ -117,12 +127,14 @@ impl Reactor {
     /// Has places in streams forgotten whose mappings are gone.
     fn forget_cursors(&self, mappings: &Mappings) {
         let runs = self.sources.ledger.runs();
-        if runs.cursors.iter().all(|(_, cursor)| mappings.contains_key(&cursor.mapping)) {
+        let gone = runs.cursors.iter().filter(|(_, cursor)| !mappings.contains_key(&cursor.mapping));
+        let ends: Vec<_> = gone.map(|(id, _)| RunCommand::End(id)).collect();
+        if ends.is_empty() {
             return;
         }
         let ledger = Arc::clone(&self.sources.ledger);
         self.tasks.spawn(async move {
-            if let Err(error) = ledger.commit_run(RunCommand::DropOrphans).await {
+            if let Err(error) = ledger.commit_run(RunCommand::InTurn(ends)).await {
                 tracing::warn!(%error, "places in streams of mappings that are gone could not be forgotten");
             }
         });
@@ -143,24 +155,31 @@ impl Reactor {
 
         if let Some(stream) = Stream::of(mapping, Arc::clone(&self.sources.upstream)) {
             let reader = Reader { stream: Arc::new(stream), current, invoker, results, stop: self.stop.clone() };
-            self.tasks.spawn(streams::run(reader, retired));
-        } else if let Some(source) = self.queue(mapping, &current) {
+            let turn = Arc::clone(self.turns.entry(key.clone()).or_default());
+            self.tasks.spawn(streams::run(reader, turn, retired));
+        } else if let Some(source) = self.queue(mapping, &current, &retired) {
             let delivery = Delivery { current, source, invoker, stop: self.stop.clone() };
             self.tasks.spawn(poller::run(delivery, results, retired));
         }
     }
 
-    fn queue(&self, mapping: &EventSourceMapping, current: &Current) -> Option<Arc<dyn Source>> {
+    fn queue(
+        &self,
+        mapping: &EventSourceMapping,
+        current: &Current,
+        retired: &CancellationToken,
+    ) -> Option<Arc<dyn Source>> {
         let kind = mapping.source.kind();
         let arn = mapping.source.arn().filter(|_| kind.is_sqs())?;
         // As for the calls of SQS: all of it is here, or all of it there.
-        let queue: Arc<dyn Queue> = if self.sources.upstream.has_own(SQS) {
-            Arc::new(UpstreamQueue::of_arn(Arc::clone(&self.sources.upstream), arn)?)
-        } else {
-            let Sources { messages, ledger, .. } = &self.sources;
-            Arc::new(EmbeddedQueue::new(Arc::clone(messages), Arc::clone(ledger), QueueKey::of_arn(arn)?))
-        };
+        if self.sources.upstream.has_own(SQS) {
+            let queue = Arc::new(UpstreamQueue::of_arn(Arc::clone(&self.sources.upstream), arn)?);
+            return Some(Arc::new(QueueSource::new(queue, current.clone(), self.stop.clone())));
+        }
+        let Sources { messages, ledger, .. } = &self.sources;
+        let queue = Arc::new(EmbeddedQueue::new(Arc::clone(messages), Arc::clone(ledger), QueueKey::of_arn(arn)?));
 
-        Some(Arc::new(QueueSource::new(queue, current.clone(), self.stop.clone())))
+        // Whoever waits here has received nothing yet, and can go at any time.
+        Some(Arc::new(QueueSource::new(queue, current.clone(), retired.clone())))
     }
 }

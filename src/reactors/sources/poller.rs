@@ -28,10 +28,11 @@ const FAILURES: u32 = 5;
 /// A batch that has ended: its lane, and whether the function did something of it.
 type Ended = (Option<String>, bool);
 
-/// Reads a source until it is `retired`, or the server ends. Batches that run then settle by themselves.
+/// Reads a source until it is `retired`, and waits for the batches that run then; at the server's end they are waited for
+/// by the invoker.
 pub async fn run(delivery: Delivery, results: Arc<Results>, retired: CancellationToken) {
     let (ended, endings) = mpsc::unbounded_channel();
-    let poller = Poller {
+    let mut poller = Poller {
         delivery,
         results,
         retired,
@@ -45,6 +46,7 @@ pub async fn run(delivery: Delivery, results: Arc<Results>, retired: Cancellatio
         calm: Backoff::new(FIRST_CALM, LONGEST_CALM),
     };
     poller.read().await;
+    poller.drain().await;
 }
 
 struct Poller {
@@ -63,7 +65,7 @@ struct Poller {
 }
 
 impl Poller {
-    async fn read(mut self) {
+    async fn read(&mut self) {
         let retired = self.retired.clone();
         loop {
             let current = self.delivery.current.clone();
@@ -131,6 +133,16 @@ impl Poller {
                 () = self.delivery.stop.cancelled() => return false,
                 Some(ended) = self.endings.recv() => self.has_ended(ended),
                 () = tokio::time::sleep(GROWTH), if grows => {}
+            }
+        }
+    }
+
+    /// Waits for the batches that run.
+    async fn drain(&mut self) {
+        while self.running > 0 {
+            tokio::select! {
+                () = self.delivery.stop.cancelled() => return,
+                Some(ended) = self.endings.recv() => self.has_ended(ended),
             }
         }
     }

@@ -15,9 +15,8 @@ use crate::model::queues::{QueueKey, queue_not_found};
 use crate::reactors::sources::source::Problem;
 use crate::runs::messages::{AttributeValue, MessageAttribute};
 
-/// How long one receive waits: to wait again costs nothing here, and a mapping that is disabled meanwhile shall not
-/// receive what comes long after.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long one receive waits. To wait again costs little here, and a queue that was deleted is noticed then.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// A queue of the house.
 #[derive(Debug)]

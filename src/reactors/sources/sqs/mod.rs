@@ -14,8 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use batches::{MAX_EVENT, batches};
 pub use embedded::EmbeddedQueue;
-use queue::Message;
-pub use queue::Queue;
+use queue::{Message, Queue};
 use record::Record;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -79,7 +78,7 @@ impl Collected {
 }
 
 impl QueueSource {
-    /// A queue that is read until the mapping, or the server, is at its end.
+    /// A queue that is read until `stop`, which ends also those that wait for messages.
     pub fn new(queue: Arc<dyn Queue>, current: Current, stop: CancellationToken) -> Self {
         Self { queue, current, stop, visibility: Mutex::new(None), filters: Mutex::new(None) }
     }
@@ -118,7 +117,7 @@ impl QueueSource {
         }
     }
 
-    /// Waits for messages; `None` at the server's end.
+    /// Waits for messages; `None` where nobody is to wait any more.
     async fn receive(
         &self,
         most: usize,

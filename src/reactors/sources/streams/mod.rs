@@ -40,6 +40,9 @@ const LOOK: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// Whose turn it is to read a stream for a mapping.
+type Turn = tokio::sync::Mutex<()>;
+
 /// What reads a stream for a mapping.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -55,8 +58,9 @@ pub struct Reader {
     pub stop: CancellationToken,
 }
 
-/// Reads the shards of a stream until it is `retired`, or the server ends.
-pub async fn run(reader: Reader, retired: CancellationToken) {
+/// Reads the shards of a stream until it is `retired`, or the server ends, once it is its turn.
+pub async fn run(reader: Reader, turn: Arc<Turn>, retired: CancellationToken) {
+    let Some(_turn) = retired.run_until_cancelled(turn.lock()).await else { return };
     let key = reader.current.key.clone();
     let tasks = TaskTracker::new();
     let mut shards = Shards { reader, retired: retired.clone(), running: HashMap::new(), ended: Arc::default() };

@@ -14,8 +14,8 @@ use super::record::{Origin, StreamRecord};
 use super::stream::{Stream, seconds};
 use super::work::{GivenUp, Work};
 use crate::clock;
-use crate::model::event_sources::EventSourceMapping;
 use crate::model::event_sources::filters::Filters;
+use crate::model::event_sources::{EventSourceMapping, SourceKind};
 use crate::reactors::sources::current::Current;
 use crate::reactors::sources::results::Results;
 use crate::reactors::sources::source::{Batch, Handle, Outcome, Problem, Source, Verdict};
@@ -26,8 +26,9 @@ use crate::upstream::Start;
 /// How long a shard that has nothing is not asked again, as on AWS.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Records of one call at most: those of tables give no more.
-const OF_A_CALL: usize = 1000;
+/// Records of one call at most, of Kinesis and of tables.
+const OF_KINESIS: usize = 10_000;
+const OF_TABLES: usize = 1000;
 
 /// Bytes of an event, without what is around its records.
 const MAX_EVENT: usize = 6 * 1024 * 1024 - 64;
@@ -72,6 +73,8 @@ struct Read {
     upto: Option<String>,
     /// Whether the last call gave nothing.
     is_idle: bool,
+    /// Whether it gave as much as it could.
+    has_more: bool,
     /// Whether the shard gets no more.
     is_over: bool,
 }
@@ -117,7 +120,8 @@ impl ShardSource {
             self.read_page(mapping, &filters, size, &mut read).await?;
             let is_full = read.records.len() >= size || read.bytes >= MAX_EVENT;
             let left = window.saturating_sub(begun.elapsed());
-            if is_full || left.is_zero() || read.is_over || (read.is_idle && read.upto.is_none()) {
+            let is_over = read.is_over || (left.is_zero() && !read.has_more);
+            if is_full || is_over || (read.is_idle && read.upto.is_none()) {
                 break;
             }
             if read.is_idle && !self.pause(PAUSE.min(left)).await {
@@ -154,7 +158,8 @@ impl ShardSource {
         size: usize,
         read: &mut Read,
     ) -> Result<(), Problem> {
-        let most = size.saturating_sub(read.records.len()).clamp(1, OF_A_CALL);
+        let limit = if self.stream.kind == SourceKind::Kinesis { OF_KINESIS } else { OF_TABLES };
+        let most = size.saturating_sub(read.records.len()).clamp(1, limit);
         let known = self.progress().iterator.take();
         let runs = self.current.ledger.runs();
         let iterator = match (known, &read.upto) {
@@ -172,6 +177,7 @@ impl ShardSource {
         };
 
         read.is_idle = page.records.is_empty();
+        read.has_more = page.records.len() >= most;
         read.is_over = page.next_shard_iterator.is_none();
         self.progress().iterator = page.next_shard_iterator;
         let role = self.current.role(mapping);
