@@ -55,13 +55,6 @@ impl Cursors {
         self.places.values().map(|(id, cursor)| (*id, &**cursor))
     }
 
-    /// Those of one mapping, with their ids.
-    pub fn of(&self, mapping: &MappingKey) -> impl Iterator<Item = (RunId, &Cursor)> {
-        let of_mapping = self.places.range((mapping.clone(), String::new())..);
-        let end = mapping.clone();
-        of_mapping.take_while(move |((key, _), _)| *key == end).map(|(_, (id, cursor))| (*id, &**cursor))
-    }
-
     /// Puts a cursor in the place of the one before it.
     pub(super) fn put(&mut self, id: RunId, cursor: Cursor) {
         let place = (cursor.mapping.clone(), cursor.shard.clone());
@@ -105,7 +98,7 @@ mod tests {
         assert!(!cursors.contains(&RunId(1)) && cursors.contains(&RunId(2)));
         cursors.remove(RunId(1));
         assert_eq!(cursors.get(&mapping(1), "a").map(|(id, _)| id), Some(RunId(2)));
-        assert_eq!(cursors.of(&mapping(1)).map(|(id, _)| id).collect::<Vec<_>>(), [RunId(2), RunId(3)]);
+        assert_eq!(cursors.iter().map(|(id, _)| id).collect::<Vec<_>>(), [RunId(2), RunId(3), RunId(4)]);
         cursors.remove(RunId(2));
         assert_eq!(cursors.iter().count(), 2);
     }
