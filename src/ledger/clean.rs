@@ -230,7 +230,7 @@ mod tests {
 
     /// Ends all but each hundredth.
     fn end_most((ledger, runtime): (&Ledger, &Runtime)) {
-        for id in ledger.runs().events.ids() {
+        for id in ledger.runs().events.iter().map(|(id, _)| *id) {
             let (event, _) = ledger.waiting_event(id).expect("reads").expect("waits");
             if !event.request_id.ends_with("00") {
                 runtime.block_on(ledger.commit_run(RunCommand::End(id))).expect("is ended");
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(found, payload(event.request_id.parse().expect("a number")));
             event.request_id
         };
-        ledger.runs().events.ids().map(read).collect()
+        ledger.runs().events.iter().map(|(id, _)| *id).map(read).collect()
     }
 
     fn files(folder: &Path) -> Vec<Segment> {

@@ -124,6 +124,10 @@ impl<K: Ord + Clone + Hash> Lanes<K> {
     fn start_due(&mut self, waits: &Waits<K>, start: &impl Fn(Token<K>)) -> Duration {
         let now = clock::now();
         let mut next = Duration::from_secs(3600);
+        if waits.is_empty() {
+            return next;
+        }
+
         for (lane, queue) in waits.lanes() {
             if let Some(rest) = self.rest_of(lane) {
                 next = next.min(rest);

@@ -65,11 +65,6 @@ impl<K: Ord + Clone> Waits<K> {
         self.entries.iter()
     }
 
-    /// The ids of all, oldest first.
-    pub fn ids(&self) -> impl Iterator<Item = RunId> + '_ {
-        self.entries.keys().copied()
-    }
-
     /// The lanes that have any, each with its entries by the time when they are due.
     pub fn lanes(&self) -> &OrdMap<Arc<K>, OrdSet<(Timestamp, RunId)>> {
         &self.lanes

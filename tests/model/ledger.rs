@@ -66,7 +66,9 @@ async fn go_on(ledger: &Ledger) {
         let payload = format!("{{\"n\":{number}}}").into();
         ledger.commit_run(RunCommand::Accept { event: Box::new(event), payload }).await.expect("is accepted");
     }
-    if let Some(oldest) = ledger.runs().events.ids().next().filter(|_| ledger.runs().events.len() > 3) {
+    if let Some(oldest) =
+        ledger.runs().events.iter().map(|(id, _)| *id).next().filter(|_| ledger.runs().events.len() > 3)
+    {
         ledger.commit_run(RunCommand::End(oldest)).await.expect("is ended");
     }
 }
@@ -127,7 +129,7 @@ fn open_runs(folder: &Path) -> Runs {
     }
     let ledger = open(folder);
     assert!(*ledger.runs() == runs, "the journal alone says so");
-    for id in runs.events.ids() {
+    for id in runs.events.iter().map(|(id, _)| *id) {
         let (event, payload) = ledger.waiting_event(id).expect("reads").expect("waits");
         assert_eq!(format!("request-{}", id.0 - 1), event.request_id);
         assert!(payload.starts_with(b"{\"n\":"));
@@ -145,7 +147,7 @@ fn attempts_are_kept_over_restarts_and_a_compaction() {
     let ledger = open(&store);
     for number in 0..6 {
         runtime().block_on(go_on(&ledger));
-        let id = ledger.runs().events.ids().last().expect("an event");
+        let id = ledger.runs().events.iter().map(|(id, _)| *id).last().expect("an event");
         let attempts = Attempts { failed: number % 3, held_back: number };
         let delay = RunCommand::Delay { id, due: Timestamp(u64::MAX / 2 + u64::from(number)), attempts };
         runtime().block_on(ledger.commit_run(delay)).expect("is delayed");
@@ -205,7 +207,10 @@ fn damage_among_what_is_under_way_is_mended_or_located() {
         expect_whole(folder.path(), &live, &format!("byte {at} of the journal flipped"));
         let ledger = open(folder.path());
         // What is done may be done once more.
-        assert!(runs.events.ids().all(|id| ledger.runs().events.contains(&id)), "byte {at}: all that waited waits");
+        assert!(
+            runs.events.iter().map(|(id, _)| *id).all(|id| ledger.runs().events.contains(&id)),
+            "byte {at}: all that waited waits"
+        );
         ledger.close().expect("closes");
     }
 

@@ -64,7 +64,7 @@ async fn accept(ledger: &Ledger, name: &str, request_id: &str, payload: &Value) 
     let event = WaitingEvent { request_id: request_id.to_owned(), ..WaitingEvent::of(key(ledger, name)) };
     let payload = payload.to_string().into();
     ledger.commit_run(RunCommand::Accept { event: Box::new(event), payload }).await.expect("is accepted");
-    ledger.runs().events.ids().last().expect("it waits")
+    ledger.runs().events.iter().map(|(id, _)| *id).last().expect("it waits")
 }
 
 /// The same, tried once and put off.
@@ -242,7 +242,8 @@ async fn commands_in_turn_are_all_or_nothing() {
     let is_brought =
         |(_, waiting): (&RunId, &Waiting<FunctionKey>)| waiting.due == NEVER && waiting.attempts.failed == 2;
     assert!(runs.events.iter().all(is_brought), "{runs:?}");
-    let payloads = runs.events.ids().map(|id| ledger.waiting_event(id).expect("reads").expect("waits").1);
+    let payloads =
+        runs.events.iter().map(|(id, _)| *id).map(|id| ledger.waiting_event(id).expect("reads").expect("waits").1);
     assert!(payloads.into_iter().all(|payload| payload == "{}"));
     ledger.close().expect("closes");
     drop(ledger);

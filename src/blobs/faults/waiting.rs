@@ -47,7 +47,7 @@ impl Waiting {
 
     /// Ends the oldest events.
     pub fn end(&mut self, (runtime, ledger): (&Runtime, &Ledger), count: usize) {
-        for id in ledger.runs().events.ids().take(count) {
+        for id in ledger.runs().events.iter().map(|(id, _)| *id).take(count) {
             let Ok(Some((event, _))) = ledger.waiting_event(id) else { continue };
             let ended = runtime.block_on(ledger.commit_run(RunCommand::End(id)));
             if let Some((known, _)) = self.events.get_mut(&event.request_id) {
@@ -67,7 +67,7 @@ impl Waiting {
     /// What waits is there, with its payload; what is done is not. For a disk that can be read.
     pub fn check(&self, ledger: &Ledger, after: &str) {
         let mut there = BTreeMap::new();
-        for id in ledger.runs().events.ids() {
+        for id in ledger.runs().events.iter().map(|(id, _)| *id) {
             let read = ledger.waiting_event(id).unwrap_or_else(|error| panic!("{after}: {id:?}: {error}"));
             let (event, payload) = read.unwrap_or_else(|| panic!("{after}: {id:?} waits and is not there"));
             let first = there.insert(event.request_id, payload);

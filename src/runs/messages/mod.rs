@@ -46,11 +46,6 @@ impl Messages {
         self.queues.iter()
     }
 
-    /// All messages.
-    pub fn iter(&self) -> impl Iterator<Item = (&RunId, &MessageState)> {
-        self.entries.iter()
-    }
-
     /// Those of a queue, and those it still knows, in the order in which they came.
     pub fn all_of(&self, queue: &QueueKey) -> Vec<RunId> {
         let Some(found) = self.queues.get(queue) else { return Vec::new() };
