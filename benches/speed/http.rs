@@ -121,6 +121,16 @@ pub fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+/// A request of AWS's JSON protocol in this version.
+pub fn targeted(target: &str, version: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-{version}\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
 /// An answer with more headers (each ended) and a body.
 pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());

@@ -43,6 +43,11 @@ const SECTIONS: &[Section] = &[
     ("scale", "from 100 to 100,000 functions", sections::scale::run),
     ("memory", "resident memory of the server", sections::memory::run),
     ("waiting", "events that wait, as many as --calls says", sections::waiting::run),
+    (
+        "queues",
+        "messages of queues, as many waiting as --calls says; and functions that read them",
+        sections::queues::run,
+    ),
     ("idle", "processor time of a server that nobody calls", sections::idle::run),
     ("init", "the init: size, and start to its hello", sections::init::run),
 ];

@@ -38,6 +38,11 @@ fn archive(code: &[u8]) -> Vec<u8> {
     zip.finish().expect("an archive in memory").into_inner()
 }
 
+/// A package with this code.
+pub fn python(code: &str) -> Vec<u8> {
+    archive(code.as_bytes())
+}
+
 /// A package of `size` bytes that no compression makes smaller, made distinct by `number`.
 pub fn large(number: usize, size: usize) -> Vec<u8> {
     let mut code = format!("{ECHO}\n# ").into_bytes();

@@ -86,6 +86,7 @@ pub fn deliveries(function: &Function, ended: &Ended<'_>, now: Timestamp) -> Vec
             request_id: ended.event.request_id.clone(),
             trace_id: ended.invoked.map(|run| run.trace.clone()).or_else(|| ended.event.trace_id.clone()),
             function_arn: function_arn.clone(),
+            folder: None,
             begun: now,
         };
         (delivery, bytes)

@@ -19,18 +19,22 @@ use crate::runs::retry::{Next, RetryPolicy, Setback};
 /// Deliveries to one target at the same time, and to all.
 const ROOM: Room = Room { of_lane: 10, of_all: 100 };
 
-/// Makes deliveries until `stop`, and waits for those that are under way then. What is given up is counted in `lost`.
+/// Makes deliveries until `stop`; those that are under way then are made by the next server. What is given up is counted in
+/// `lost`.
 pub async fn run(ledger: Arc<Ledger>, targets: Targets, lost: Arc<LostDeliveries>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let deliverer = Arc::new(Deliverer { ledger: Arc::clone(&ledger), targets, lost });
     let start = |token: Token<DeliveryLane>| {
         let deliverer = Arc::clone(&deliverer);
+        let stop = stop.clone();
         tasks.spawn(async move {
-            let worked = deliverer.deliver(token.id()).await;
-            token.end(worked);
+            // A target may take minutes to answer.
+            if let Some(worked) = stop.run_until_cancelled(deliverer.deliver(token.id())).await {
+                token.end(worked);
+            }
         });
     };
-    Lanes::new(ROOM).run(&ledger, |runs| &runs.deliveries, start, stop).await;
+    Lanes::new(ROOM).run(&ledger, |runs| &runs.deliveries, start, stop.clone()).await;
     tasks.close();
     tasks.wait().await;
 }

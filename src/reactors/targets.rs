@@ -153,7 +153,9 @@ impl Targets {
         let iso = clock::now().iso();
         let day = iso.get(..10).unwrap_or_default().replace('-', "/");
         let time = iso.get(..19).unwrap_or_default().replace(':', ".");
-        let key = format!("aws/lambda/async/{}/{day}/{time}-{}", delivery.function.name, Uuid::new_v4());
+        let folder = delivery.folder.clone();
+        let folder = folder.unwrap_or_else(|| format!("aws/lambda/async/{}", delivery.function.name));
+        let key = format!("{folder}/{day}/{time}-{}", Uuid::new_v4());
         let signer = signer(arn, delivery);
         Ok(self.upstream.put_object((arn.resource, &key), payload.clone(), &signer).await?)
     }

@@ -19,6 +19,8 @@ pub struct Delivery {
     pub trace_id: Option<String>,
     /// ARN of the function, as records have it: qualified.
     pub function_arn: String,
+    /// The folder of a bucket that it goes to, where it is none of an asynchronous event.
+    pub folder: Option<String>,
     /// When it was decided.
     pub begun: Timestamp,
 }

@@ -1,5 +1,8 @@
 //! Who is told of events that were run or given up: destinations, dead-letter queues; and loops that are stopped.
 
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{DestinationConfig, InvocationType, OnFailure, OnSuccess, RecursiveLoop};
@@ -93,4 +96,23 @@ on_each_executor! {
         assert!(server.log().contains("--upstream sns=URL"), "the option is named");
         assert_eq!(call(&client, "f").await.response(), json!("run"));
     }
+}
+
+/// It is asked again by the next server, which has the delivery on disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_never_answers_keeps_no_server_from_its_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let upstream = format!("sns=http://{}", silent.local_addr().expect("an address"));
+    let mut server = Server::start(Options::any().with("LARDER_UPSTREAM", upstream));
+    let client = server.client();
+    create_python(&client, "f", COUNTS).await;
+    on_success(&client, "f", "arn:aws:sns:us-east-1:000000000000:topic").await;
+    send(&client, "f").await;
+    let _asked = silent.accept().expect("it is asked");
+
+    let began = Instant::now();
+    server.stop();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    server.restart();
+    silent.accept().expect("it is asked again");
 }

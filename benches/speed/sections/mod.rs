@@ -8,6 +8,7 @@ pub mod idle;
 pub mod init;
 pub mod memory;
 pub mod pods;
+pub mod queues;
 pub mod read;
 pub mod reload;
 pub mod replay;

@@ -52,6 +52,7 @@ struct Delivering {
     request_id: String,
     trace_id: Option<String>,
     function_arn: String,
+    folder: Option<String>,
     begun: u64,
     payload: Bytes,
 }
@@ -97,6 +98,7 @@ impl Delivering {
             request_id: delivery.request_id.clone(),
             trace_id: delivery.trace_id.clone(),
             function_arn: delivery.function_arn.clone(),
+            folder: delivery.folder.clone(),
             begun: delivery.begun.0,
             payload: payload.clone(),
         }
@@ -110,6 +112,7 @@ impl Delivering {
             request_id: self.request_id,
             trace_id: self.trace_id,
             function_arn: self.function_arn,
+            folder: self.folder,
             begun: Timestamp(self.begun),
         };
         RunEvent::Delivering { delivery: Box::new(delivery), payload: self.payload }

@@ -35,6 +35,7 @@ pub fn delivery(
         kind: DeliveryKind::OnFailure,
         request_id,
         trace_id: None,
+        folder: Some(format!("aws/lambda/{}/{shard}", mapping.key.id)),
         begun: now,
     };
 
