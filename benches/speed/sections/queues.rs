@@ -60,8 +60,8 @@ pub fn run(context: &Context) -> Outcome {
 }
 
 /// A message sent, received, deleted.
-fn one_by_one(connection: &mut Connection<std::net::TcpStream>, url: &str, send: &[u8], append: f64) -> Outcome {
-    let sent = Samples::of(SEQUENTIAL, |_| connection.succeed(send).map(drop))?;
+fn one_by_one(connection: &mut Connection<std::net::TcpStream>, url: &str, sending: &[u8], append: f64) -> Outcome {
+    let sent = Samples::of(SEQUENTIAL, |_| connection.succeed(sending).map(drop))?;
     Row::times("SendMessage, one after the other", &sent).below(0.5).floor(append).print();
     let receive = sqs("ReceiveMessage", &json!({ "QueueUrl": url }));
     let mut receipts = Vec::new();
