@@ -1,4 +1,4 @@
-//! SQS: queues, which are events of the ledger, and their messages ([`crate::messages`]). Callers speak AWS JSON or the old
+//! SQS: queues, which are events of the ledger, and their messages (`crate::messages`). Callers speak AWS JSON or the old
 //! query protocol, as they like.
 
 mod attributes;
