@@ -151,7 +151,7 @@ fn a_server_is_ready_at_once_and_says_what_it_is() {
     assert_eq!(
         health["counts"],
         serde_json::json!({
-            "functions": 0, "versions": 0, "aliases": 0, "environments": 0, "idle_environments": 0,
+            "functions": 0, "versions": 0, "aliases": 0, "queues": 0, "environments": 0, "idle_environments": 0,
             "provisioned_environments": 0, "standby_environments": 0, "waiting_events": 0, "running_events": 0,
         })
     );
