@@ -242,7 +242,15 @@ impl Log {
 
     /// Brings the index up to what is under way: events behind the event `covered` lie from the segment `since` on.
     pub fn follow_runs(&self, runs: &Runs, covered: u64, since: Name) {
-        self.index.follow_runs(&self.journal, runs.sequence, covered, since);
+        let index = Arc::clone(&self.index);
+        let journal = Arc::clone(&self.journal);
+        let newest = runs.sequence;
+        // An engine may wait for itself for ever, as one did for room for another segment; a start does not wait with it.
+        let followed = engine::within(move || index.follow_runs(&journal, newest, covered, since));
+        if followed.is_none() {
+            self.index.give_up(&LedgerError::Unanswered);
+            engine::set_aside(&self.path.join("sled"));
+        }
     }
 
     /// The frame that began an entry of what is under way, as long as that is there.
