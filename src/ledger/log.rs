@@ -139,13 +139,15 @@ impl Log {
                 self.index.give_up(&error);
                 self.spare = Some(engine);
             }
-            None => {
-                self.index.give_up(&LedgerError::Unanswered);
-                engine::set_aside(&self.path.join("sled"));
-            }
+            None => self.give_up_unanswered(),
         }
-
         self
+    }
+
+    /// The engine waits for itself for ever: nobody waits with it, and the next start does not get its files.
+    fn give_up_unanswered(&self) {
+        self.index.give_up(&LedgerError::Unanswered);
+        engine::set_aside(&self.path.join("sled"));
     }
 
     /// Starts what looks after journal and index in the background.
@@ -245,11 +247,8 @@ impl Log {
         let index = Arc::clone(&self.index);
         let journal = Arc::clone(&self.journal);
         let newest = runs.sequence;
-        // An engine may wait for itself for ever, as one did for room for another segment; a start does not wait with it.
-        let followed = engine::within(move || index.follow_runs(&journal, newest, covered, since));
-        if followed.is_none() {
-            self.index.give_up(&LedgerError::Unanswered);
-            engine::set_aside(&self.path.join("sled"));
+        if engine::within(move || index.follow_runs(&journal, newest, covered, since)).is_none() {
+            self.give_up_unanswered();
         }
     }
 

@@ -15,7 +15,7 @@ use crate::runs::command::RunCommand;
 use crate::runs::deliveries::{Delivery, DeliveryKind};
 use crate::runs::messages::{AttributeValue, MessageAttribute};
 use crate::runs::{RunId, WaitingEvent};
-use crate::upstream::{BusEvent, Outgoing, Signer, SourceError, Upstream, UpstreamError};
+use crate::upstream::{BusEvent, Outgoing, ServiceError, Signer, Upstream, UpstreamError};
 
 /// Why a delivery was not made.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<SourceError> for Refusal {
-    fn from(error: SourceError) -> Self {
+impl From<ServiceError> for Refusal {
+    fn from(error: ServiceError) -> Self {
         match &error {
-            SourceError::Upstream(UpstreamError::NoAnswer { .. }) => Self::NotNow(error.to_string()),
-            SourceError::Refused { code, .. } if code.starts_with('5') => Self::NotNow(error.to_string()),
-            SourceError::Upstream(_) | SourceError::Refused { .. } => Self::Never(error.to_string()),
+            ServiceError::Upstream(UpstreamError::NoAnswer { .. }) => Self::NotNow(error.to_string()),
+            ServiceError::Refused { code, .. } if code.starts_with('5') => Self::NotNow(error.to_string()),
+            ServiceError::Upstream(_) | ServiceError::Refused { .. } => Self::Never(error.to_string()),
         }
     }
 }

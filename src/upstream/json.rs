@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::objects::Signer;
 use super::{Upstream, UpstreamError, post, text};
 
-/// Why a source cannot be asked.
+/// Why another service did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum ServiceError {
     /// Its service could not be asked.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -40,7 +40,7 @@ impl Upstream {
         operation: Operation,
         input: &Value,
         signer: &Signer,
-    ) -> Result<String, SourceError> {
+    ) -> Result<String, ServiceError> {
         let Operation { service, target, version } = operation;
         let endpoint = self.given(service)?;
         let mut request = post(endpoint, input.to_string());
@@ -59,11 +59,11 @@ impl Upstream {
 }
 
 /// What a body says of an error; of one that cannot be read its status is told, and how it begins.
-fn refusal(status: StatusCode, body: &str) -> SourceError {
+fn refusal(status: StatusCode, body: &str) -> ServiceError {
     let parsed: Value = serde_json::from_str(body).unwrap_or_default();
     let member = |names: [&str; 2]| names.iter().find_map(|name| parsed[*name].as_str()).map(str::to_owned);
     let code = member(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
-    SourceError::Refused {
+    ServiceError::Refused {
         code: code.unwrap_or_else(|| status.as_u16().to_string()),
         message: member(["message", "Message"]).unwrap_or_else(|| body.chars().take(200).collect()),
     }

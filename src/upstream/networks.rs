@@ -5,30 +5,15 @@ use axum::http::{HeaderValue, Request, StatusCode, header};
 use serde::Deserialize;
 
 use super::error_body::ErrorBody;
+use super::json::ServiceError;
 use super::objects::Signer;
-use super::{Endpoint, Upstream, UpstreamError, post, text};
+use super::{Endpoint, Upstream, post, text};
 
 /// The service that knows networks.
 const EC2: &str = "ec2";
 
 /// Version of EC2's API.
 const VERSION: &str = "2016-11-15";
-
-/// Why networks cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum NetworkError {
-    /// EC2 could not be asked.
-    #[error(transparent)]
-    Upstream(#[from] UpstreamError),
-    /// EC2 refused.
-    #[error("{code}: {message}")]
-    Refused {
-        /// EC2's error code.
-        code: String,
-        /// Its message.
-        message: String,
-    },
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +47,7 @@ struct Errors {
 
 impl Upstream {
     /// The VPC that subnets are in (`DescribeSubnets`).
-    pub async fn vpc_of(&self, subnets: &[String], signer: &Signer) -> Result<String, NetworkError> {
+    pub async fn vpc_of(&self, subnets: &[String], signer: &Signer) -> Result<String, ServiceError> {
         let answer = self.ask("DescribeSubnets", "SubnetId", subnets, signer).await?;
         let parsed: Result<Subnets, _> = quick_xml::de::from_str(&answer);
         let found = parsed.ok().and_then(|found| found.subnet_set.items.into_iter().next());
@@ -70,11 +55,11 @@ impl Upstream {
     }
 
     /// Whether security groups are there (`DescribeSecurityGroups`).
-    pub async fn find_security_groups(&self, groups: &[String], signer: &Signer) -> Result<(), NetworkError> {
+    pub async fn find_security_groups(&self, groups: &[String], signer: &Signer) -> Result<(), ServiceError> {
         self.ask("DescribeSecurityGroups", "GroupId", groups, signer).await.map(drop)
     }
 
-    async fn ask(&self, action: &str, name: &str, ids: &[String], signer: &Signer) -> Result<String, NetworkError> {
+    async fn ask(&self, action: &str, name: &str, ids: &[String], signer: &Signer) -> Result<String, ServiceError> {
         let endpoint = self.given(EC2)?;
         let request = request(endpoint, action, (name, ids), signer);
         let response = self.send(EC2, endpoint, request).await?;
@@ -98,10 +83,10 @@ fn request(endpoint: &Endpoint, action: &str, (name, ids): (&str, &[String]), si
     request
 }
 
-fn refusal(status: StatusCode, body: &str) -> NetworkError {
+fn refusal(status: StatusCode, body: &str) -> ServiceError {
     let parsed = quick_xml::de::from_str::<Refusal>(body).map(|refusal| refusal.errors.error);
     let ErrorBody { code, message } = parsed.unwrap_or_else(|_| status.into());
-    NetworkError::Refused { code, message }
+    ServiceError::Refused { code, message }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::json::{Operation, SourceError};
+use super::json::{Operation, ServiceError};
 use super::objects::Signer;
 use super::{Upstream, UpstreamError};
 
@@ -112,14 +112,14 @@ struct Attributes {
 
 impl Upstream {
     /// The URL of an account's queue.
-    pub async fn queue_url(&self, name: &str, account: &str, signer: &Signer) -> Result<String, SourceError> {
+    pub async fn queue_url(&self, name: &str, account: &str, signer: &Signer) -> Result<String, ServiceError> {
         let input = json!({ "QueueName": name, "QueueOwnerAWSAccountId": account });
         let found: QueueUrl = self.ask_queue("AmazonSQS.GetQueueUrl", &input, signer).await?;
         Ok(found.queue_url)
     }
 
     /// How long a received message is nobody else's, in seconds.
-    pub async fn queue_visibility_s(&self, queue: &QueueAccess) -> Result<u32, SourceError> {
+    pub async fn queue_visibility_s(&self, queue: &QueueAccess) -> Result<u32, ServiceError> {
         let input = json!({ "QueueUrl": queue.url, "AttributeNames": ["VisibilityTimeout"] });
         let found: Attributes = self.ask_queue("AmazonSQS.GetQueueAttributes", &input, &queue.signer).await?;
         // AWS's default.
@@ -127,7 +127,7 @@ impl Upstream {
     }
 
     /// Waits for messages.
-    pub async fn receive(&self, queue: &QueueAccess, receive: Receive) -> Result<Vec<QueueMessage>, SourceError> {
+    pub async fn receive(&self, queue: &QueueAccess, receive: Receive) -> Result<Vec<QueueMessage>, ServiceError> {
         let mut input = json!({
             "QueueUrl": queue.url,
             "MaxNumberOfMessages": receive.most.min(QUEUE_BATCH),
@@ -149,7 +149,7 @@ impl Upstream {
         &self,
         queue: &QueueAccess,
         receipts: &[String],
-    ) -> Result<Option<(usize, String)>, SourceError> {
+    ) -> Result<Option<(usize, String)>, ServiceError> {
         let entry = |(id, receipt): (usize, &String)| json!({ "Id": id.to_string(), "ReceiptHandle": receipt });
         let entries: Vec<_> = receipts.iter().enumerate().map(entry).collect();
         self.change_batch("AmazonSQS.DeleteMessageBatch", queue, entries).await
@@ -162,7 +162,7 @@ impl Upstream {
         queue: &QueueAccess,
         receipts: &[String],
         seconds: u32,
-    ) -> Result<Option<(usize, String)>, SourceError> {
+    ) -> Result<Option<(usize, String)>, ServiceError> {
         let entry = |(id, receipt): (usize, &String)| json!({ "Id": id.to_string(), "ReceiptHandle": receipt, "VisibilityTimeout": seconds });
         let entries = receipts.iter().enumerate().map(entry).collect();
         self.change_batch("AmazonSQS.ChangeMessageVisibilityBatch", queue, entries).await
@@ -173,7 +173,7 @@ impl Upstream {
         target: &'static str,
         queue: &QueueAccess,
         entries: Vec<Value>,
-    ) -> Result<Option<(usize, String)>, SourceError> {
+    ) -> Result<Option<(usize, String)>, ServiceError> {
         let input = json!({ "QueueUrl": queue.url, "Entries": entries });
         let batch: Batch = self.ask_queue(target, &input, &queue.signer).await?;
         let failed = batch.failed.unwrap_or_default();
@@ -188,7 +188,7 @@ impl Upstream {
         target: &'static str,
         input: &Value,
         signer: &Signer,
-    ) -> Result<T, SourceError> {
+    ) -> Result<T, ServiceError> {
         let answer = self.json(operation(target), input, signer).await?;
         let parsed = serde_json::from_str(&answer);
         parsed.map_err(|error| {

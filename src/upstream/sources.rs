@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Upstream;
-use super::json::{Operation, SourceError};
+use super::json::{Operation, ServiceError};
 use super::objects::Signer;
 
 /// `GetQueueUrl`.
@@ -19,17 +19,17 @@ const DESCRIBE_TABLE_STREAM: Operation =
 
 impl Upstream {
     /// Whether a queue is there, by its name.
-    pub async fn find_queue(&self, name: &str, signer: &Signer) -> Result<(), SourceError> {
+    pub async fn find_queue(&self, name: &str, signer: &Signer) -> Result<(), ServiceError> {
         self.json(GET_QUEUE_URL, &json!({ "QueueName": name }), signer).await.map(drop)
     }
 
     /// Whether a Kinesis stream is there, by its name.
-    pub async fn find_stream(&self, name: &str, signer: &Signer) -> Result<(), SourceError> {
+    pub async fn find_stream(&self, name: &str, signer: &Signer) -> Result<(), ServiceError> {
         self.json(DESCRIBE_STREAM, &json!({ "StreamName": name }), signer).await.map(drop)
     }
 
     /// Whether a table's stream is there, by its ARN.
-    pub async fn find_table_stream(&self, arn: &str, signer: &Signer) -> Result<(), SourceError> {
+    pub async fn find_table_stream(&self, arn: &str, signer: &Signer) -> Result<(), ServiceError> {
         self.json(DESCRIBE_TABLE_STREAM, &json!({ "StreamArn": arn }), signer).await.map(drop)
     }
 }

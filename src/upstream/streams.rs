@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::json::{Operation, SourceError};
+use super::json::{Operation, ServiceError};
 use super::objects::Signer;
 use super::{Upstream, UpstreamError};
 
@@ -112,7 +112,7 @@ impl StreamService {
 
 impl Upstream {
     /// The shards of a stream.
-    pub async fn shards(&self, stream: &StreamAccess) -> Result<Vec<Shard>, SourceError> {
+    pub async fn shards(&self, stream: &StreamAccess) -> Result<Vec<Shard>, ServiceError> {
         let operation =
             stream.service.operation("Kinesis_20131202.ListShards", "DynamoDBStreams_20120810.DescribeStream");
         let mut shards = Vec::new();
@@ -152,7 +152,7 @@ impl Upstream {
         stream: &StreamAccess,
         shard: &str,
         start: &Start,
-    ) -> Result<String, SourceError> {
+    ) -> Result<String, ServiceError> {
         let operation =
             stream.service.operation("Kinesis_20131202.GetShardIterator", "DynamoDBStreams_20120810.GetShardIterator");
         let mut input = match stream.service {
@@ -180,7 +180,12 @@ impl Upstream {
     }
 
     /// Records from there on, as many as there are now, `most` at most.
-    pub async fn shard_records(&self, stream: &StreamAccess, iterator: &str, most: usize) -> Result<Page, SourceError> {
+    pub async fn shard_records(
+        &self,
+        stream: &StreamAccess,
+        iterator: &str,
+        most: usize,
+    ) -> Result<Page, ServiceError> {
         let operation = stream.service.operation("Kinesis_20131202.GetRecords", "DynamoDBStreams_20120810.GetRecords");
         let input = json!({ "ShardIterator": iterator, "Limit": most });
         self.ask_stream(operation, &input, stream).await
@@ -191,7 +196,7 @@ impl Upstream {
         operation: Operation,
         input: &Value,
         stream: &StreamAccess,
-    ) -> Result<T, SourceError> {
+    ) -> Result<T, ServiceError> {
         let answer = self.json(operation, input, &stream.signer).await?;
         let parsed = serde_json::from_str(&answer);
         parsed.map_err(|error| {

@@ -9,13 +9,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::error_body::ErrorBody;
-use super::json::{Operation, SourceError};
+use super::json::{Operation, ServiceError};
 use super::objects::{KEY, Signer};
 use super::{Upstream, post, text};
 use crate::model::blob::BlobId;
-
-/// `GetQueueUrl`.
-const GET_QUEUE_URL: Operation = Operation { service: "sqs", target: "AmazonSQS.GetQueueUrl", version: "1.0" };
 
 /// `SendMessage`.
 const SEND_MESSAGE: Operation = Operation { service: "sqs", target: "AmazonSQS.SendMessage", version: "1.0" };
@@ -57,12 +54,6 @@ pub struct BusEvent<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Found {
-    queue_url: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct PutEvents {
     failed_entry_count: u32,
     #[serde(default)]
@@ -89,12 +80,9 @@ impl Upstream {
         (queue, account): (&str, &str),
         message: Outgoing<'_>,
         signer: &Signer,
-    ) -> Result<(), SourceError> {
-        let asked = json!({ "QueueName": queue, "QueueOwnerAWSAccountId": account });
-        let answer = self.json(GET_QUEUE_URL, &asked, signer).await?;
-        let found: Found = serde_json::from_str(&answer).map_err(|error| unreadable(&error))?;
-
-        let mut sent = json!({ "QueueUrl": found.queue_url, "MessageBody": message.body });
+    ) -> Result<(), ServiceError> {
+        let url = self.queue_url(queue, account, signer).await?;
+        let mut sent = json!({ "QueueUrl": url, "MessageBody": message.body });
         for (name, data_type, value) in message.attributes {
             sent["MessageAttributes"][name] = json!({ "DataType": data_type, "StringValue": value });
         }
@@ -105,7 +93,7 @@ impl Upstream {
     }
 
     /// Publishes a message to a topic.
-    pub async fn publish(&self, topic: &str, message: Outgoing<'_>, signer: &Signer) -> Result<(), SourceError> {
+    pub async fn publish(&self, topic: &str, message: Outgoing<'_>, signer: &Signer) -> Result<(), ServiceError> {
         let endpoint = self.given("sns")?;
         let mut request = post(endpoint, publishing(topic, message));
         let headers = request.headers_mut();
@@ -118,7 +106,7 @@ impl Upstream {
     }
 
     /// Puts an event on a bus.
-    pub async fn put_event(&self, event: BusEvent<'_>, signer: &Signer) -> Result<(), SourceError> {
+    pub async fn put_event(&self, event: BusEvent<'_>, signer: &Signer) -> Result<(), ServiceError> {
         let entry = json!({
             "Source": event.source, "DetailType": event.detail_type, "Detail": event.detail,
             "Resources": event.resources, "EventBusName": event.bus,
@@ -131,7 +119,7 @@ impl Upstream {
 
         let entry = put.entries.into_iter().next();
         let (code, message) = entry.map(|entry| (entry.error_code, entry.error_message)).unwrap_or_default();
-        Err(SourceError::Refused { code: code.unwrap_or_default(), message: message.unwrap_or_default() })
+        Err(ServiceError::Refused { code: code.unwrap_or_default(), message: message.unwrap_or_default() })
     }
 
     /// Puts an object into a bucket.
@@ -140,7 +128,7 @@ impl Upstream {
         (bucket, key): (&str, &str),
         bytes: Bytes,
         signer: &Signer,
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), ServiceError> {
         let endpoint = self.given("s3")?;
         let path = format!("/{bucket}/{}", utf8_percent_encode(key, KEY));
         let uri = Uri::builder().scheme(endpoint.scheme().clone()).authority(endpoint.authority().clone());
@@ -160,7 +148,7 @@ impl Upstream {
     }
 
     /// Sends a request whose answer has to be a success.
-    async fn must_take(&self, service: &'static str, request: Request<Body>) -> Result<(), SourceError> {
+    async fn must_take(&self, service: &'static str, request: Request<Body>) -> Result<(), ServiceError> {
         let endpoint = self.given(service)?;
         let response = self.send(service, endpoint, request).await?;
         let status = response.status();
@@ -183,16 +171,16 @@ fn publishing(topic: &str, message: Outgoing<'_>) -> String {
 }
 
 /// What XML says of an error: SNS wraps it, S3 does not.
-fn refusal(status: StatusCode, body: &str) -> SourceError {
+fn refusal(status: StatusCode, body: &str) -> ServiceError {
     let wrapped = quick_xml::de::from_str::<Refusal>(body).map(|refusal| refusal.error);
     let parsed = wrapped.or_else(|_| quick_xml::de::from_str::<ErrorBody>(body));
     let ErrorBody { code, message } = parsed.unwrap_or_else(|_| status.into());
-    SourceError::Refused { code, message }
+    ServiceError::Refused { code, message }
 }
 
 /// An answer or a request that cannot be.
-fn unreadable(error: &dyn std::error::Error) -> SourceError {
-    SourceError::Refused { code: "Unreadable".to_owned(), message: error.to_string() }
+fn unreadable(error: &dyn std::error::Error) -> ServiceError {
+    ServiceError::Refused { code: "Unreadable".to_owned(), message: error.to_string() }
 }
 
 #[cfg(test)]

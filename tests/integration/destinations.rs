@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::on_each_executor;
 use crate::support::functions::create_python;
+use crate::support::http::Request;
 use crate::support::invoke::call;
 use crate::support::python::{Moto, script};
 use crate::support::{Executor, Options, Server, eventually};
@@ -71,6 +72,14 @@ on_each_executor! {
         send(&client, "f").await;
         eventually("it is stopped", || async { server.log().contains("RecursiveInvocation").then_some(()) }).await;
         assert_eq!((runs(&client, "f").await, runs(&client, "g").await), (16, 16));
+
+        // A caller that waits is told.
+        create_python(&client, "trace", "import os\ndef handler(event, context):\n    return os.environ['_X_AMZN_TRACE_ID']\n").await;
+        let header = call(&client, "trace").await.response();
+        let header = header.as_str().expect("a header").replace(":1", ":16");
+        let request = Request::json("POST", "/2015-03-31/functions/trace/invocations", &json!({}));
+        let refused = request.header("x-amzn-trace-id", &header).send(server.port());
+        assert_eq!((refused.status, refused.error()), (400, "RecursiveInvocationException"), "{header}");
 
         // Those that may go on, do.
         for function in ["f", "g"] {

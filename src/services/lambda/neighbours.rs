@@ -9,7 +9,7 @@ use crate::model::functions::Vpc;
 use crate::model::queues::QueueKey;
 use crate::protocol::call::Call;
 use crate::services::Services;
-use crate::upstream::{NetworkError, Signer, SourceError, UpstreamError};
+use crate::upstream::{ServiceError, Signer, UpstreamError};
 
 /// The service that has queues, which are here unless it has an endpoint of its own.
 const QUEUES: &str = "sqs";
@@ -46,12 +46,12 @@ pub async fn locate(services: &Services, call: &Call, vpc: &mut Vpc) -> Result<(
     Ok(())
 }
 
-fn known<T: Default>(asked: Result<T, NetworkError>, action: &str) -> Result<T, ApiError> {
+fn known<T: Default>(asked: Result<T, ServiceError>, action: &str) -> Result<T, ApiError> {
     let (code, message) = match asked {
         Ok(known) => return Ok(known),
-        Err(NetworkError::Upstream(UpstreamError::NotGiven(_))) => return Ok(T::default()),
-        Err(NetworkError::Upstream(error)) => ("ServiceUnavailable".to_owned(), error.to_string()),
-        Err(NetworkError::Refused { code, message }) => (code, message),
+        Err(ServiceError::Upstream(UpstreamError::NotGiven(_))) => return Ok(T::default()),
+        Err(ServiceError::Upstream(error)) => ("ServiceUnavailable".to_owned(), error.to_string()),
+        Err(ServiceError::Refused { code, message }) => (code, message),
     };
     Err(ApiError::invalid_parameter(format!(
         "Error occurred while {action}. EC2 Error Code: {code}. EC2 Error Message: {message}"
@@ -83,9 +83,9 @@ pub async fn find_source(services: &Services, call: &Call, source: &Source) -> R
     };
 
     match found {
-        Ok(()) | Err(SourceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
+        Ok(()) | Err(ServiceError::Upstream(UpstreamError::NotGiven(_))) => Ok(()),
         // Nothing is known of the source then.
-        Err(SourceError::Upstream(error)) => {
+        Err(ServiceError::Upstream(error)) => {
             Err(ApiError::invalid_parameter(format!("The event source {arn} could not be looked for: {error}")))
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use crate::model::arn::Arn;
 use crate::model::names::Scope;
 use crate::reactors::sources::source::Problem;
 use crate::upstream::{
-    QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive, Signer, SourceError, Upstream,
+    QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive, ServiceError, Signer, Upstream,
 };
 
 /// The longest wait that SQS allows: an idle queue costs next to nothing.
@@ -37,7 +37,7 @@ impl UpstreamQueue {
         Some(Self { upstream, scope: arn.scope(), name: arn.resource.to_owned(), url: Mutex::new(None) })
     }
 
-    async fn access(&self) -> Result<QueueAccess, SourceError> {
+    async fn access(&self) -> Result<QueueAccess, ServiceError> {
         let account = self.scope.account.as_str();
         let signer = Signer {
             access_key_id: account.to_owned(),
@@ -58,7 +58,7 @@ impl UpstreamQueue {
     async fn ask<T>(
         &self,
         wait: Duration,
-        asking: impl AsyncFnOnce(&Upstream, &QueueAccess) -> Result<T, SourceError>,
+        asking: impl AsyncFnOnce(&Upstream, &QueueAccess) -> Result<T, ServiceError>,
     ) -> Result<T, Problem> {
         let asked = async {
             let access = self.access().await?;
@@ -73,10 +73,10 @@ impl UpstreamQueue {
             // A queue that was made anew may have another one.
             *self.url.lock().unwrap_or_else(PoisonError::into_inner) = None;
             match error {
-                SourceError::Refused { code, message } => Problem(format!(
+                ServiceError::Refused { code, message } => Problem(format!(
                     "Error occurred while reading the queue. SQS Error Code: {code}. SQS Error Message: {message}"
                 )),
-                error @ SourceError::Upstream(_) => Problem(error.to_string()),
+                error @ ServiceError::Upstream(_) => Problem(error.to_string()),
             }
         })
     }

@@ -7,7 +7,7 @@ use crate::model::arn::Arn;
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
 use crate::reactors::sources::source::Problem;
 use crate::runs::cursors::{Cursors, Position};
-use crate::upstream::{Page, Shard, Signer, SourceError, Start, StreamAccess, StreamService, Upstream};
+use crate::upstream::{Page, ServiceError, Shard, Signer, Start, StreamAccess, StreamService, Upstream};
 
 /// What the upstream says of an iterator that is too old.
 const EXPIRED: &str = "ExpiredIteratorException";
@@ -57,7 +57,7 @@ impl Stream {
     pub async fn iterator(&self, shard: &str, start: &Start) -> Result<String, Problem> {
         let access = self.access();
         match self.upstream.shard_iterator(&access, shard, start).await {
-            Err(SourceError::Refused { code, .. }) if code == TRIMMED => {
+            Err(ServiceError::Refused { code, .. }) if code == TRIMMED => {
                 tracing::warn!(stream = self.arn, shard, "records of a stream were gone before they were read");
                 self.upstream.shard_iterator(&access, shard, &Start::Oldest).await.map_err(problem)
             }
@@ -68,7 +68,7 @@ impl Stream {
     /// What is behind an iterator; `None` where that is too old.
     pub async fn page(&self, iterator: &str, most: usize) -> Result<Option<Page>, Problem> {
         match self.upstream.shard_records(&self.access(), iterator, most).await {
-            Err(SourceError::Refused { code, .. }) if code == EXPIRED || code == TRIMMED => Ok(None),
+            Err(ServiceError::Refused { code, .. }) if code == EXPIRED || code == TRIMMED => Ok(None),
             page => page.map(Some).map_err(problem),
         }
     }
@@ -94,9 +94,9 @@ pub fn seconds(ms: u64) -> f64 {
     ms / 1000.0
 }
 
-fn problem(error: SourceError) -> Problem {
+fn problem(error: ServiceError) -> Problem {
     Problem(match error {
-        SourceError::Refused { code, message } => format!("The stream cannot be read. {code}: {message}"),
-        error @ SourceError::Upstream(_) => error.to_string(),
+        ServiceError::Refused { code, message } => format!("The stream cannot be read. {code}: {message}"),
+        error @ ServiceError::Upstream(_) => error.to_string(),
     })
 }
