@@ -1,5 +1,6 @@
 //! What a user can set: flags, then environment variables, then defaults.
 
+mod access;
 mod containers;
 mod discontinued;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use access::AccessOptions;
 use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
@@ -93,6 +95,9 @@ pub struct ServeOptions {
     /// then made there and not here
     #[arg(long, env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]
     pub pass_cloudformation: bool,
+    /// Who may call
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
     #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
     pub layer_library: Option<LayerLibrary>,

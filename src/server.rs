@@ -126,7 +126,11 @@ impl Server {
         let staging = console.staging.clone();
 
         Ok(Self {
-            dispatch: Arc::new(Dispatch::new(Arc::clone(&services), options.pass_cloudformation)),
+            dispatch: Arc::new(Dispatch::new(
+                Arc::clone(&services),
+                options.access.rules(),
+                options.pass_cloudformation,
+            )),
             delivery,
             services,
             console: Arc::new(console),

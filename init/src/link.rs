@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::platform::PlatformEvent;
 
 /// Version of the frames below; a server refuses an init that speaks another one.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -102,6 +102,13 @@ pub enum FromInit {
     Loaded {
         /// That of the `Reload`; of several that came together, the last one's.
         change: u64,
+    },
+    /// A streamed response begins; its parts follow.
+    Streams {
+        /// The invocation's request id.
+        request_id: String,
+        /// What the runtime says that its bytes are; empty where it does not.
+        content_type: String,
     },
 }
 

@@ -50,7 +50,7 @@ impl Parcel {
             | FromInit::Loaded { .. }
             | FromInit::Answered { .. } => Kind::Ready,
             FromInit::Log { .. } | FromInit::Platform(_) | FromInit::Line { .. } | FromInit::Trace(_) => Kind::Log,
-            FromInit::Chunk { .. } => Kind::Chunk,
+            FromInit::Streams { .. } | FromInit::Chunk { .. } => Kind::Chunk,
             FromInit::Finished(_) => Kind::Finished,
         };
         Ok(Self { kind, bytes: link::encode(frame)? })

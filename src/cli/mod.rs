@@ -20,6 +20,7 @@ mod show;
 mod state;
 mod target;
 mod terminal;
+mod url;
 mod verify;
 
 use std::process::ExitCode;
@@ -77,6 +78,8 @@ enum Command {
     /// once where there is room, and again after a while where its function failed.
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Show functions' URLs, under their own host and by a path
+    Url(url::UrlOptions),
     /// Check every record, event, checkpoint, blob and reference of a store
     Verify(verify::VerifyOptions),
     /// Write what is whole of a damaged data dir into a new one
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Rewind(options) => runtime.block_on(rewind::run(options)),
         Command::Mark(options) => runtime.block_on(mark::run(options)),
         Command::Marks(options) => runtime.block_on(marks::run(options)),
+        Command::Url(options) => runtime.block_on(url::run(options)),
         Command::Verify(options) => {
             return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
         }

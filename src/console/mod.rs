@@ -24,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 pub use trust::Trusted;
 
 use crate::blobs::BlobStore;
-use crate::desk::history;
+use crate::desk::answers::Urls;
 use crate::desk::queue::Queue;
+use crate::desk::{self, history};
 use crate::environments::Pool;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;
@@ -73,12 +74,19 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/health", get(health))
         .route("/_larder/events", get(events))
         .route("/_larder/runtimes", get(runtimes))
+        .route("/_larder/urls", get(urls))
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())
         .merge(queue::routes())
         .merge(upkeep::routes())
         .with_state(console)
+}
+
+/// Whose URLs are wanted.
+#[derive(Debug, Deserialize)]
+struct UrlsQuery {
+    function: Option<String>,
 }
 
 async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
@@ -124,6 +132,12 @@ fn reached(Reached { endpoint, contact }: &Reached) -> Value {
             json!({ "endpoint": endpoint, "status": "away", "reason": reason, "away_s": away_s })
         }
     }
+}
+
+/// Functions' URLs, of one function or of all.
+async fn urls(State(console): State<Arc<Console>>, Query(of): Query<UrlsQuery>) -> Json<Urls> {
+    let port = console.addresses.first().map_or(0, SocketAddr::port);
+    Json(desk::urls::urls(&console.ledger.state(), of.function.as_deref(), port))
 }
 
 /// The runtimes that can be used without a download.

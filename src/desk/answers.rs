@@ -163,6 +163,30 @@ pub struct ShownMark {
     pub time: String,
 }
 
+/// Functions' URLs, by function.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Urls {
+    /// They.
+    pub urls: Vec<ShownUrl>,
+}
+
+/// A function's URL.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ShownUrl {
+    /// ARN of what it invokes.
+    pub arn: String,
+    /// Its id.
+    pub id: String,
+    /// Under its own host.
+    pub url: String,
+    /// By a path, for clients that cannot look that host up.
+    pub path_url: String,
+    /// `NONE` or `AWS_IAM`.
+    pub auth_type: String,
+    /// `BUFFERED` or `RESPONSE_STREAM`.
+    pub invoke_mode: String,
+}
+
 /// Where an event that waits stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

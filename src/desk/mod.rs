@@ -8,3 +8,4 @@ pub mod long;
 pub mod pods;
 pub mod queue;
 pub mod upkeep;
+pub mod urls;

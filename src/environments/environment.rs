@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -14,7 +13,7 @@ use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
 use super::hot_reload::LoadedCode;
-use super::invocation::{Completed, Invocation};
+use super::invocation::{Completed, Invocation, StreamPart};
 use super::tail::Tail;
 use super::work::{Current, INIT_LIMIT, SHUTDOWN_LIMIT, Work};
 
@@ -382,7 +381,7 @@ impl Environment {
     }
 
     /// Where the parts of a streamed response go.
-    pub fn stream_of(&self, request_id: &str) -> Option<mpsc::Sender<Bytes>> {
+    pub fn stream_of(&self, request_id: &str) -> Option<mpsc::Sender<StreamPart>> {
         let work = self.work();
         work.current.as_ref().filter(|current| current.request_id == request_id)?.stream.clone()
     }

@@ -24,11 +24,23 @@ pub struct Invocation {
     /// The event.
     pub payload: Bytes,
     /// Where a streamed response goes, part by part; `None`: it is wanted whole.
-    pub stream: Option<mpsc::Sender<Bytes>>,
+    pub stream: Option<mpsc::Sender<StreamPart>>,
     /// Whether the end is wanted with all that is logged of it, also where the function answered before.
     pub awaits_log: bool,
     /// What Lambda itself logs of it.
     pub report: Arc<dyn Report>,
+}
+
+/// What comes of a streamed response, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamPart {
+    /// It begins.
+    Begin {
+        /// What the runtime says that its bytes are; empty where it does not.
+        content_type: String,
+    },
+    /// Bytes of it.
+    Bytes(Bytes),
 }
 
 /// What Lambda logs around what the function writes.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::environment::{Environment, LinkWriter};
+use super::invocation::StreamPart;
 use super::pool::Pool;
 
 /// How long a connection may take to say who it is.
@@ -181,15 +182,11 @@ async fn hear(frames: &mut Frames, environment: &Arc<Environment>, pool: &Arc<Po
             Some(FromInit::Trace(datagram)) => pool.traces().forward(&datagram),
             Some(FromInit::Ready { .. }) => environment.ready(),
             Some(FromInit::InitFailed { error_type }) => environment.init_failed(error_type),
+            Some(FromInit::Streams { request_id, content_type }) => {
+                hand_on(&environment, &request_id, StreamPart::Begin { content_type }).await;
+            }
             Some(FromInit::Chunk { request_id, data }) => {
-                if let Some(stream) = environment.stream_of(&request_id) {
-                    let began = Instant::now();
-                    if stream.send_timeout(data, STREAM_STALL).await.is_err() {
-                        // It is gone, or reads no more: the environment is not its to hold.
-                        environment.end_stream(&request_id);
-                    }
-                    environment.held_up(began.elapsed());
-                }
+                hand_on(&environment, &request_id, StreamPart::Bytes(data)).await;
             }
             Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),
             Some(FromInit::Finished(finished)) => {
@@ -201,6 +198,17 @@ async fn hear(frames: &mut Frames, environment: &Arc<Environment>, pool: &Arc<Po
             Some(FromInit::Hello(_)) | None => break,
         }
     }
+}
+
+/// Gives a part of a streamed response to whoever waits for it.
+async fn hand_on(environment: &Environment, request_id: &str, part: StreamPart) {
+    let Some(stream) = environment.stream_of(request_id) else { return };
+    let began = Instant::now();
+    if stream.send_timeout(part, STREAM_STALL).await.is_err() {
+        // It is gone, or reads no more: the environment is not its to hold.
+        environment.end_stream(request_id);
+    }
+    environment.held_up(began.elapsed());
 }
 
 async fn refuse(writer: &mut LinkWriter, hello: &Hello, reason: &str) {

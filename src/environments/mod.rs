@@ -32,7 +32,7 @@ use std::time::Duration;
 
 pub use deployment::Target;
 pub use function_log::LogSink;
-pub use invocation::{Completed, Invocation, Report};
+pub use invocation::{Completed, Invocation, Report, StreamPart};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Makers, Pool, ProvisionError, RunError};
 use uuid::Uuid;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use larder_init::link::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::deadline::Deadline;
-use super::invocation::{Completed, Report};
+use super::invocation::{Completed, Report, StreamPart};
 use super::tail::Tail;
 
 /// How long an environment may take to end by itself: the shutdown phase of external extensions, 2 s on AWS, and
@@ -24,7 +23,7 @@ pub(super) struct Current {
     pub(super) request_id: String,
     /// Taken where its caller was told ahead.
     pub(super) reply: Option<oneshot::Sender<Completed>>,
-    pub(super) stream: Option<mpsc::Sender<Bytes>>,
+    pub(super) stream: Option<mpsc::Sender<StreamPart>>,
     /// What the function answered, where the end of extensions is waited for.
     pub(super) answer: Option<Outcome>,
     pub(super) awaits_log: bool,

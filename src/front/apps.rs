@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 
 use super::dispatch::Dispatch;
 use super::function_door;
+use super::function_url::FunctionUrl;
 use crate::console::Trusted;
 use crate::environments::callers::FunctionUsers;
 use crate::services::lambda::code::DOWNLOAD_PATH;
@@ -33,17 +34,30 @@ impl Apps {
             .with_state(Arc::clone(dispatch));
         let app = console.merge(served.clone());
         let owners = app.clone().layer(Extension(Trusted));
-        let Some(users) = kept_out else {
-            return Self { guarded: app.clone(), for_functions: app, owners };
+        let (guarded, for_functions) = match kept_out {
+            None => (app.clone(), app),
+            Some(users) => {
+                let keep_out = from_fn_with_state(users, function_door::keep_out);
+                (app.layer(keep_out), function_door::closed().merge(served))
+            }
         };
 
-        let keep_out = from_fn_with_state(users, function_door::keep_out);
-        Self { guarded: app.layer(keep_out), for_functions: function_door::closed().merge(served), owners }
+        // Outermost: all paths of a function's URL are the function's.
+        let urls = from_fn_with_state(Arc::clone(dispatch), call_url);
+        let [guarded, for_functions, owners] = [guarded, for_functions, owners].map(|app| app.layer(urls.clone()));
+        Self { guarded, for_functions, owners }
     }
 }
 
 async fn call(State(dispatch): State<Arc<Dispatch>>, request: Request) -> Response {
     dispatch.handle(request).await
+}
+
+async fn call_url(State(dispatch): State<Arc<Dispatch>>, request: Request, next: Next) -> Response {
+    match FunctionUrl::of(&request) {
+        Some(url) => dispatch.call_url(&url, request).await,
+        None => next.run(request).await,
+    }
 }
 
 async fn download(State(dispatch): State<Arc<Dispatch>>, Path(digest): Path<String>) -> Response {

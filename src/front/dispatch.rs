@@ -9,7 +9,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
-use super::service::{self, ServiceName};
+use super::Ends;
+use super::function_url::FunctionUrl;
+use super::service::ServiceName;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::codec::{Codec, rpc_operation};
 use crate::protocol::compatible::speaks_json;
@@ -18,6 +20,8 @@ use crate::protocol::refusal::{self, Protocol};
 use crate::protocol::router::{Found, Router};
 use crate::protocol::service::{Service, with_id};
 use crate::protocol::{self, Received, sigv4, xml};
+use crate::services::function_urls::access::Rules;
+use crate::services::function_urls::{CameFrom, FunctionUrls};
 use crate::services::logs::{self, Logs};
 use crate::services::sqs::{self, Sqs};
 use crate::services::{Services, cloudformation, iam, lambda, sts};
@@ -38,17 +42,20 @@ pub struct Dispatch {
     services: Arc<Services>,
     logs: Logs,
     sqs: Sqs,
+    urls: FunctionUrls,
     lambda: Router<Services>,
     /// Whether templates go to the upstream unseen.
     pass_cloudformation: bool,
 }
 
 impl Dispatch {
-    /// Over what the services work with. With `pass_cloudformation` the upstream gets every template.
-    pub fn new(services: Arc<Services>, pass_cloudformation: bool) -> Self {
+    /// Over what the services work with. Callers of function URLs are judged by `rules`; with `pass_cloudformation` the
+    /// upstream gets every template.
+    pub fn new(services: Arc<Services>, rules: Rules, pass_cloudformation: bool) -> Self {
         let logs = Logs::new(Arc::clone(&services.ledger));
         let sqs = Sqs::new(Arc::clone(&services));
-        Self { services, logs, sqs, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
+        let urls = FunctionUrls::new(Arc::clone(&services), rules);
+        Self { services, logs, sqs, urls, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
     }
 
     /// Has calls that wait for something to come wait no longer.
@@ -73,6 +80,18 @@ impl Dispatch {
         self.answer(&service, request, &request_id).instrument(span).await
     }
 
+    /// Answers a request to a function's URL.
+    pub async fn call_url(&self, url: &FunctionUrl, request: Request<Body>) -> Response<Body> {
+        let ends = request.extensions().get::<Ends>();
+        let from = ends.map(|ends| CameFrom { ip: ends.other.ip(), port: ends.own.port() }).unwrap_or_default();
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let span = tracing::info_span!("url", request_id, id = url.named.id.as_str());
+        let mut response = self.urls.answer(&url.named, from, request, &request_id).instrument(span).await;
+        url.contain(&mut response);
+
+        response
+    }
+
     /// Answers with a package of code, for whoever has the URL that `GetFunction` gave.
     pub async fn download(&self, digest: &str) -> Response<Body> {
         let downloaded = lambda::code::download(&self.services, digest).await;
@@ -86,7 +105,6 @@ impl Dispatch {
         *service == ServiceName::Lambda
             && sigv4::service(request.headers()).is_none()
             && !path.starts_with("/_larder/")
-            && !service::is_function_url(request)
             && !self.lambda.has_path(path)
             && self.services.upstream.endpoint(NAMELESS).is_some()
     }

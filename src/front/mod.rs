@@ -10,6 +10,7 @@ mod connections;
 pub mod control;
 pub mod dispatch;
 mod function_door;
+mod function_url;
 pub mod guard;
 mod listeners;
 pub mod service;

@@ -140,15 +140,10 @@ fn of_host(headers: &HeaderMap, uri: &Uri) -> Option<ServiceName> {
 }
 
 /// The host that a request was sent to, in small letters and without its port.
-fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub fn host(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let in_header = || headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let host = uri.host().or_else(in_header)?;
     Some(host.rsplit_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase())
-}
-
-/// Whether a request is sent to a function's URL, whose paths are the function's own.
-pub fn is_function_url<B>(request: &Request<B>) -> bool {
-    host(request.headers(), request.uri()).is_some_and(|host| host.split('.').any(|label| label == "lambda-url"))
 }
 
 /// `us-east-1`, `us-gov-west-1`.

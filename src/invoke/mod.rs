@@ -6,6 +6,7 @@ pub mod events;
 mod lineage;
 mod outcome;
 mod report;
+pub mod streaming;
 mod trace;
 
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use self::trace::new_root as new_trace_root;
 use self::trace::{Sampler, Trace, Traced};
 use crate::environments::log_format::LogFormat;
-use crate::environments::{Completed, Invocation, Pool, RunError, Target};
+use crate::environments::{Completed, Invocation, Pool, RunError, StreamPart, Target};
 use crate::ledger::Ledger;
 use crate::model::arn;
 use crate::model::error::{ApiError, ErrorCode};
@@ -106,6 +108,11 @@ impl Prepared {
     pub fn version(&self) -> Version {
         self.target.version.version
     }
+
+    /// The trace header that the function gets.
+    pub fn trace(&self) -> String {
+        self.trace.header()
+    }
 }
 
 impl Invoker {
@@ -150,7 +157,7 @@ impl Invoker {
     pub async fn prepare(
         &self,
         request: InvokeRequest,
-        stream: Option<mpsc::Sender<Bytes>>,
+        stream: Option<mpsc::Sender<StreamPart>>,
     ) -> Result<Prepared, ApiError> {
         let drawn = self.checked(&request)?;
         self.prepare_drawn(request, drawn, stream).await
@@ -161,7 +168,7 @@ impl Invoker {
         &self,
         request: InvokeRequest,
         drawn: Version,
-        stream: Option<mpsc::Sender<Bytes>>,
+        stream: Option<mpsc::Sender<StreamPart>>,
     ) -> Result<Prepared, ApiError> {
         let began = SystemTime::now();
         let version = self.active(&request.reference, drawn).await?;

@@ -169,7 +169,8 @@ fn seconds(time: SystemTime) -> f64 {
 }
 
 /// `1-<time in 8 hex digits>-<24 hex digits>`.
-fn new_root() -> String {
+/// Id of a new trace.
+pub fn new_root() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     format!("1-{:08x}-{:024x}", now, rand::random::<u128>() >> 32)
 }

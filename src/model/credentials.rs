@@ -131,15 +131,24 @@ pub struct Credentials {
 
 impl Credentials {
     /// Those that follow from `seed`, which they do not betray: the same whenever it is the same. Without a session they
-    /// are the account's own.
-    pub fn of(account: &AccountId, session: Option<&RoleSession>, seed: &[u8; 32]) -> Self {
+    /// are the account's own. What they sign can be verified by whoever has the store's secret.
+    pub fn of(account: &AccountId, session: Option<&RoleSession>, seed: &[u8; 32], store_secret: &[u8]) -> Self {
         let random = expand(seed, "access key id", 3);
-        Self {
-            access_key_id: access_key(account, [random[0], random[1], random[2]]),
-            secret_access_key: STANDARD.encode(expand(seed, "secret access key", 30)),
-            session_token: session_token(session, seed),
-        }
+        let access_key_id = access_key(account, [random[0], random[1], random[2]]);
+        let session_token = session_token(session, seed);
+        let secret_access_key = secret_access_key(store_secret, &access_key_id, &session_token);
+        Self { access_key_id, secret_access_key, session_token }
     }
+}
+
+/// The secret of an access key that this store gave out: nobody without the store's secret can tell it, and no list of
+/// them is kept. A user's key has no session token, which is empty then.
+pub fn secret_access_key(store_secret: &[u8], access_key_id: &str, session_token: &str) -> String {
+    let whose = Sha256::new_with_prefix("secret access key").chain_update(store_secret);
+    let whose = whose.chain_update(access_key_id).chain_update("/").chain_update(session_token).finalize();
+    // The outer digest keeps what is derived from being extended to another key's.
+    let secret = Sha256::new_with_prefix(whose).chain_update(store_secret).finalize();
+    STANDARD.encode(&secret[..30])
 }
 
 /// Leaves the secrets out.
@@ -269,14 +278,16 @@ mod tests {
         let arn = "arn:aws:iam::123456789012:role/service-role/worker";
         let session = RoleSession::of_function(arn, "hello").expect("is a role");
         assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/hello");
-        let given = Credentials::of(&session.account, Some(&session), &[7; 32]);
+        let given = Credentials::of(&session.account, Some(&session), &[7; 32], b"store");
         assert_eq!(RoleSession::of_token(&given.session_token), Some(session.clone()));
         let old = format!("{OLD_TOKEN}{}", URL_SAFE_NO_PAD.encode(session.text()));
         assert_eq!(RoleSession::of_token(&old), Some(session.clone()));
         let tagged = RoleSession { transitive_tags: vec!["a/b".into(), "ü".into()], ..session };
-        let given = Credentials::of(&tagged.account, Some(&tagged), &[8; 32]);
+        let given = Credentials::of(&tagged.account, Some(&tagged), &[8; 32], b"store");
         assert_eq!(RoleSession::of_token(&given.session_token), Some(tagged));
-        for other in ["larder", "larder.", "", &Credentials::of(&"123456789012".into(), None, &[7; 32]).session_token] {
+        for other in
+            ["larder", "larder.", "", &Credentials::of(&"123456789012".into(), None, &[7; 32], b"store").session_token]
+        {
             assert_eq!(RoleSession::of_token(other), None, "{other}");
         }
         assert_eq!(role("arn:aws:iam::1:role/x"), None);
@@ -288,7 +299,7 @@ mod tests {
     fn credentials_have_the_form_of_awss_and_differ() {
         let account = AccountId::from("123456789012");
         let session = RoleSession::of_function("arn:aws:iam::123456789012:role/worker", &"n".repeat(140));
-        let of = |seed| Credentials::of(&account, session.as_ref(), &[seed; 32]);
+        let of = |seed| Credentials::of(&account, session.as_ref(), &[seed; 32], b"store");
         let given = of(1);
         let other = of(2);
         assert_eq!(given, of(1), "the same after a restart");

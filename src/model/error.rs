@@ -59,6 +59,12 @@ impl Fault {
 error_codes! {
     /// The caller may not see the resource (another account's, for example).
     AccessDenied: "AccessDeniedException", 403, Message, None;
+    /// A signature is not what the caller's secret gives, or of another time.
+    InvalidSignature: "InvalidSignatureException", 403, Message, None;
+    /// A signature cannot be read.
+    IncompleteSignature: "IncompleteSignatureException", 403, Message, None;
+    /// An access key that nobody has.
+    UnrecognizedClient: "UnrecognizedClientException", 403, Message, None;
     /// A function is to have a code-signing configuration that is not there.
     CodeSigningConfigNotFound: "CodeSigningConfigNotFoundException", 404, Message, Some(Fault::User);
     /// Code of nobody trusted, where the code-signing configuration is enforced.

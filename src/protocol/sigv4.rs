@@ -1,4 +1,6 @@
-//! The scope of a `SigV4` signature: account, region and service. Signatures are not verified.
+//! The scope of a `SigV4` signature: account, region and service. Whether it is right is asked where that counts.
+
+pub mod verification;
 
 use axum::http::HeaderMap;
 

@@ -2,6 +2,7 @@
 //! its wire.
 
 pub mod cloudformation;
+pub mod function_urls;
 pub mod iam;
 pub mod lambda;
 pub mod logs;

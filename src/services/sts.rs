@@ -13,7 +13,6 @@ use crate::model::credentials;
 use crate::model::credentials::RoleSession;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::AccountId;
-use crate::model::state::State;
 use crate::model::time::Timestamp;
 use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
@@ -177,7 +176,7 @@ async fn assume_role(services: &Services, mut call: Call) -> Answer {
     }
 
     request.transitive_tag_keys.extend(handed_on);
-    let assumed = assumed(&services.ledger.state(), &request)?;
+    let assumed = assumed(services, &request)?;
     call.answer(&assumed)
 }
 
@@ -191,7 +190,7 @@ async fn assume_role_with_web_identity(services: &Services, mut call: Call) -> A
         )
     })?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let mut assumed = assumed(&services.ledger.state(), &request)?;
+    let mut assumed = assumed(services, &request)?;
     assumed.subject_from_web_identity_token = claim("sub");
     assumed.provider = request.provider_id.or_else(|| claim("iss"));
     assumed.audience = claim("aud");
@@ -200,7 +199,7 @@ async fn assume_role_with_web_identity(services: &Services, mut call: Call) -> A
 }
 
 /// `GetSessionToken`.
-async fn get_session_token(_services: &Services, mut call: Call) -> Answer {
+async fn get_session_token(services: &Services, mut call: Call) -> Answer {
     #[derive(Debug, Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Request {
@@ -214,7 +213,7 @@ async fn get_session_token(_services: &Services, mut call: Call) -> Answer {
     }
 
     let request: Request = call.parse()?;
-    let credentials = credentials(call.account(), None, request.duration_seconds.unwrap_or(SESSION_S));
+    let credentials = credentials(services, call.account(), None, request.duration_seconds.unwrap_or(SESSION_S));
     call.answer(&Result { credentials })
 }
 
@@ -228,12 +227,13 @@ async fn get_access_key_info(_services: &Services, call: Call) -> Answer {
     call.answer(&Result { account: sigv4::account_of(call.text_or_empty("AccessKeyId")).to_string() })
 }
 
-fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials, ApiError> {
+fn assumed(services: &Services, request: &AssumeRoleRequest) -> Result<WithCredentials, ApiError> {
     let AssumeRoleRequest { role_arn, role_session_name, .. } = request;
     let duration_s = request.duration_seconds.unwrap_or(ASSUMED_S);
     // The text as in `LocalStack`'s snapshots of AWS's STS.
     let (account, name) = credentials::role(role_arn)
         .ok_or_else(|| ApiError::new(ErrorCode::ValidationError, format!("{role_arn} is invalid")))?;
+    let state = services.ledger.state();
     let role = state.role(&account, name);
 
     // A role that Larder was never told of may be assumed too: functions run with such roles.
@@ -254,7 +254,7 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
         transitive_tags: request.transitive_tag_keys.clone(),
     };
     Ok(WithCredentials {
-        credentials: credentials(&account, Some(&session), duration_s),
+        credentials: credentials(services, &account, Some(&session), duration_s),
         subject_from_web_identity_token: None,
         assumed_role_user: AssumedRoleUser { assumed_role_id: session.user_id(), arn: session.arn() },
         // In percent of what is allowed; AWS's packing is not known, so this is a guess.
@@ -264,10 +264,15 @@ fn assumed(state: &State, request: &AssumeRoleRequest) -> Result<WithCredentials
     })
 }
 
-fn credentials(account: &AccountId, session: Option<&RoleSession>, duration_s: u64) -> Credentials {
+fn credentials(
+    services: &Services,
+    account: &AccountId,
+    session: Option<&RoleSession>,
+    duration_s: u64,
+) -> Credentials {
     let expiration = Timestamp(clock::now().0.saturating_add(duration_s * 1000));
     let credentials::Credentials { access_key_id, secret_access_key, session_token } =
-        credentials::Credentials::of(account, session, &rand::random());
+        credentials::Credentials::of(account, session, &rand::random(), services.ledger.secret());
     Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expiration) }
 }
 

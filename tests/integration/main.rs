@@ -43,6 +43,7 @@ mod extensions;
 mod failures;
 mod files;
 mod function_settings;
+mod function_urls;
 mod guard;
 mod hard_functions;
 mod history;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request, Response};
 
 use super::answer::{self, ApiAnswer};
@@ -42,6 +42,8 @@ pub enum RuntimeRequest {
     Stream {
         /// The event's request id.
         request_id: String,
+        /// What its bytes are; empty where it is not said.
+        content_type: String,
     },
     /// A part of a streamed response.
     Chunk {
@@ -124,7 +126,9 @@ pub(super) async fn serve(request: Request<Incoming>, shared: &Shared) -> Result
         Route::Response(id) => match mode(&head.headers) {
             Ok(Mode::Buffered) => {}
             Ok(Mode::Streaming) => {
-                let request = RuntimeRequest::Stream { request_id: id.to_owned() };
+                let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let content_type = content_type.unwrap_or_default().to_owned();
+                let request = RuntimeRequest::Stream { request_id: id.to_owned(), content_type };
                 match ask(shared, runtime(request)).await? {
                     ApiAnswer::Stream => return stream(id, body, shared).await,
                     ApiAnswer::Collect => {}

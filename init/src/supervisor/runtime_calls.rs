@@ -1,6 +1,6 @@
 //! Calls of the Runtime API: what the runtime may ask and tell in which state.
 
-use larder_init::link::Outcome;
+use larder_init::link::{FromInit, Outcome};
 use larder_init::platform;
 use tokio::sync::oneshot;
 
@@ -34,10 +34,13 @@ impl Supervisor {
             RuntimeRequest::InitError(posted) => self.on_init_error(posted, reply).await,
             RuntimeRequest::RestoreNext => self.on_restore_next(reply).await,
             RuntimeRequest::RestoreError(posted) => self.on_restore_error(posted, reply).await,
-            RuntimeRequest::Stream { request_id } => {
+            RuntimeRequest::Stream { request_id, content_type } => {
                 let streams = self.handed_to(&request_id).map(|invocation| invocation.invoke.streams);
                 let answer = match streams {
-                    Some(true) => ApiAnswer::Stream,
+                    Some(true) => {
+                        self.send(&FromInit::Streams { request_id, content_type });
+                        ApiAnswer::Stream
+                    }
                     Some(false) => ApiAnswer::Collect,
                     None => self.not_running(&request_id, "InvocationResponse"),
                 };

@@ -205,7 +205,7 @@ impl Makers {
         }
         let seed = token::credentials_seed(self.ledger.secret(), id);
 
-        Credentials::of(&target.function.scope.account, session.as_ref(), &seed)
+        Credentials::of(&target.function.scope.account, session.as_ref(), &seed, self.ledger.secret())
     }
 }
 

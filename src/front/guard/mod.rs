@@ -19,6 +19,7 @@ use self::cors::{Allowed, CorsOrigins};
 use self::hosts::{Hosts, Owner};
 pub use self::own_endpoints::{REQUEST_HEADER, TOKEN_HEADER, is_larders_own};
 use self::refusal::Refusal;
+use super::function_url::FunctionUrl;
 use super::users::Caller;
 use super::{Ends, LocalUsers, Token};
 use crate::console::Trusted;
@@ -72,6 +73,11 @@ impl Guard {
             Owner::Aws if !is_of_browser(headers) => {}
             Owner::Aws => return Err(Refusal::Borrowed(shown(host.unwrap_or_default()))),
             Owner::Foreign => return Err(Refusal::Host(shown(host.unwrap_or_default()))),
+        }
+
+        // Anybody's pages call functions, as on AWS; what they may read of that, the function's CORS says.
+        if FunctionUrl::of(request).is_some() {
+            return Ok(Admitted { origin: None, is_trusted: false });
         }
 
         if let Some(action) = action_of_a_link(request) {
@@ -265,6 +271,30 @@ mod tests {
             request("GET", "/", &[("host", "s3.amazonaws.com"), ("sec-fetch-site", "same-origin")]),
             request("POST", "/_larder/rewind", &[own]),
             request("DELETE", "/_larder/marks/x", &[own, ("authorization", "Bearer x")]),
+        ] {
+            assert!(guard.admit(&request).is_err(), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn web_pages_call_functions_but_not_under_another_name() {
+        let (guard, _folder) = guard_of(&["https://app.example"]);
+        let page = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+        let of = |host, uri| request("POST", uri, &[("host", host), page[0], page[1]]);
+        for request in [
+            of("abc.lambda-url.us-east-1.localhost:4566", "/?Action=DeleteUser"),
+            of("abc.lambda-url.us-east-1.localhost:4566", "/_larder/rewind"),
+            of(LISTEN, "/_url/abc/x"),
+        ] {
+            let admitted = guard.admit(&request).expect("it may");
+            assert!(admitted.origin.is_none() && !admitted.is_trusted);
+        }
+
+        for request in [
+            of("abc.lambda-url.us-east-1.evil.example", "/"),
+            of("abc.lambda-url.us-east-1.on.aws", "/"),
+            of("evil.example", "/_url/abc/x"),
+            of(LISTEN, "/_urls/abc/x"),
         ] {
             assert!(guard.admit(&request).is_err(), "{request:?}");
         }

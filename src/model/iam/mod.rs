@@ -97,7 +97,7 @@ pub struct User {
     pub access_keys: Vec<AccessKey>,
 }
 
-/// An access key of a user. Its secret was told once: Larder verifies no signatures, and keeps none.
+/// An access key of a user. Its secret was told once and is kept nowhere: it follows from the store's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
     /// Its id, `AKIA…`, which holds the account.

@@ -35,7 +35,7 @@ fn create(state: &State, create: &CreateUrl, stamp: &Stamp) -> Result<Decision, 
     }
 
     let url = FunctionUrl {
-        id: url_id(stamp),
+        id: id_of(state, function, create.alias.as_ref(), stamp),
         auth_type: create.auth_type.clone(),
         cors: create.cors.clone().filter(says_something),
         invoke_mode: create.invoke_mode.clone(),
@@ -94,6 +94,30 @@ pub fn function_not_found() -> ApiError {
 /// see none then; what AWS shows is not recorded.
 fn says_something(cors: &Cors) -> bool {
     *cors != Cors::default()
+}
+
+/// The tag by which a user chooses the id, as the field's tools have it.
+const CUSTOM_ID: &str = "_custom_id_";
+
+/// The id that the function's tag asks for, with an alias's name behind it, where it can be a label of a host and nobody
+/// has it; else a new one.
+fn id_of(state: &State, function: &Function, alias: Option<&AliasName>, stamp: &Stamp) -> UrlId {
+    let asked = function.tags.get(CUSTOM_ID).map(|id| match alias {
+        Some(alias) => format!("{id}-{alias}"),
+        None => id.clone(),
+    });
+    let asked = asked.filter(|id| is_label(id)).map(|id| UrlId::from(id.to_ascii_lowercase()));
+    asked.filter(|id| !state.urls.contains_key(id)).unwrap_or_else(|| url_id(stamp))
+}
+
+/// Whether a text can be a label of a host.
+fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let (first, last) = (text.bytes().next(), text.bytes().last());
+    first.is_some_and(|byte| byte.is_ascii_alphabetic())
+        && last.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && text.len() <= 63
+        && text.bytes().all(inner)
 }
 
 /// An id as AWS makes them: 32 small letters and digits.

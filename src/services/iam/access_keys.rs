@@ -1,13 +1,12 @@
 //! Access keys of users. A call that is signed with one is its user's, in the user's account.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::paging::{PAGING, PageEnd, listed};
 use super::roles::named;
 use super::users::{caller, change, existing};
 use super::{MARKER, MAX_ITEMS, USER_IF_ANY, commit, texts};
+use crate::model::credentials::secret_access_key;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::iam::AccessKey;
 use crate::model::iam::command::{IamCommand, UserChange};
@@ -72,7 +71,7 @@ fn user_name(services: &Services, call: &Call) -> Result<String, ApiError> {
     Ok(user.name.clone())
 }
 
-/// `CreateAccessKey`. The secret is told here and kept nowhere.
+/// `CreateAccessKey`. The secret is told here and kept nowhere: it follows from the store's.
 async fn create(services: &Services, call: Call) -> Answer {
     #[derive(Debug, Serialize)]
     #[serde(rename_all = "PascalCase")]
@@ -87,7 +86,7 @@ async fn create(services: &Services, call: Call) -> Answer {
 
     // Its newest is the one that was just made.
     let made = user.access_keys.last().ok_or_else(|| no_access_key(""))?;
-    let secret_access_key = Some(STANDARD.encode(rand::random::<[u8; 30]>()));
+    let secret_access_key = Some(secret_access_key(services.ledger.secret(), &made.id, ""));
     call.answer(&Result { access_key: KeyShown { secret_access_key, ..KeyShown::new(&user.name, made) } })
 }
 

@@ -1,18 +1,16 @@
 //! `Invoke`, `InvokeWithResponseStream` and the old `InvokeAsync`.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
+use crate::environments::StreamPart;
 use crate::invoke;
+use crate::invoke::streaming::{Next, Streaming};
 use crate::invoke::{InvokeRequest, Invoked};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::qualifier::Version;
@@ -30,9 +28,6 @@ pub static OPERATIONS: &[Operation<Services>] = &[
     operation!(requests::INVOKE_ASYNC => invoke_async),
     operation!(requests::INVOKE_WITH_RESPONSE_STREAM => invoke_stream),
 ];
-
-/// Parts of a streamed response that wait for its caller.
-const PARTS: usize = 4;
 
 /// Bytes of a `PayloadChunk`.
 const CHUNK: usize = 64 * 1024;
@@ -79,21 +74,13 @@ pub async fn invoke_stream(services: &Services, call: Call) -> Answer {
     }
 
     let tail = request.wants_log;
-    let (sender, mut parts) = mpsc::channel(PARTS);
-    let prepared = services.invoker.prepare(request, Some(sender)).await?;
-    let version = prepared.version();
-    let services = Arc::clone(&services.invoker);
-    let mut running = Box::pin(async move { services.run(prepared).await }.fuse());
-    let body = tokio::select! {
-        biased;
-        Some(part) = parts.recv() => Body::from_stream(stream_of(payload_chunks(&part), parts, running, tail)),
-        ended = &mut running => {
-            let invoked = ended?;
-            // It may have streamed all the same, faster than could be seen.
-            let mut frames = rest_of(&mut parts);
-            frames.extend(ending(&invoked, tail).map_err(|error| fault(&error))?);
-            Body::from(frames)
-        }
+    let mut streaming = services.invoker.stream(request).await?;
+    let version = streaming.version;
+    let body = match streaming.next().await {
+        Some(Next::Part(part)) => Body::from_stream(stream_of(frames_of(&part), streaming, tail)),
+        // It could not be run, or has ended already, without a stream.
+        Some(Next::End(ended)) => Body::from(ending(&ended?, tail).map_err(|error| fault(&error))?),
+        None => Body::empty(),
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -104,38 +91,24 @@ pub async fn invoke_stream(services: &Services, call: Call) -> Answer {
 }
 
 /// The frames of a response that is being made, from its first ones on.
-fn stream_of<F>(
-    first: Vec<u8>,
-    parts: mpsc::Receiver<Bytes>,
-    running: F,
-    tail: bool,
-) -> impl Stream<Item = Result<Bytes, std::io::Error>>
-where
-    F: Future<Output = Result<Invoked, ApiError>> + Unpin,
-{
+fn stream_of(first: Vec<u8>, streaming: Streaming, tail: bool) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     let begun = stream::once(std::future::ready(Ok(first.into())));
-    let rest = stream::unfold(Some((parts, running)), move |source| async move {
-        let (mut parts, mut running) = source?;
-        // The invocation must be driven, and ends after its last part was sent.
-        let ended = tokio::select! {
-            biased;
-            Some(part) = parts.recv() => return Some((Ok(payload_chunks(&part).into()), Some((parts, running)))),
-            ended = &mut running => ended,
+    let rest = stream::unfold(streaming, move |mut streaming| async move {
+        let frames = match streaming.next().await? {
+            Next::Part(part) => frames_of(&part),
+            Next::End(ended) => end_of(ended, tail),
         };
-        let mut frames = rest_of(&mut parts);
-        frames.extend(end_of(ended, tail));
-        Some((Ok(frames.into()), None))
+        Some((Ok(frames.into()), streaming))
     });
     begun.chain(rest)
 }
 
-/// The parts that have been sent already.
-fn rest_of(parts: &mut mpsc::Receiver<Bytes>) -> Vec<u8> {
-    let mut frames = Vec::new();
-    while let Ok(part) = parts.try_recv() {
-        frames.extend(payload_chunks(&part));
+/// The frames of a part. What the bytes are is not told here: their prelude is the caller's to read.
+fn frames_of(part: &StreamPart) -> Vec<u8> {
+    match part {
+        StreamPart::Begin { .. } => Vec::new(),
+        StreamPart::Bytes(bytes) => payload_chunks(bytes),
     }
-    frames
 }
 
 /// The last frames of a stream that has begun: a fault can only be told in it.

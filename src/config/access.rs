@@ -1,0 +1,43 @@
+//! Whose calls are judged, and how.
+
+use clap::{Args, ValueEnum};
+
+use crate::services::function_urls::access::Rules;
+
+/// Who may call what.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Access")]
+pub struct AccessOptions {
+    /// Whose calls are judged by policies and signatures, as on AWS: those of function URLs, or nobody's
+    #[arg(long, env = "LARDER_AUTHORIZE", default_value = "urls", value_enum)]
+    pub authorize: Authorize,
+    /// Grants that a function URL needs of its function's policy: both, which is the rule since November 2026, or the one
+    /// that older templates have
+    #[arg(long, env = "LARDER_URL_GRANTS", default_value = "both", value_enum)]
+    pub url_grants: UrlGrants,
+}
+
+/// Whose calls are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Authorize {
+    /// Nobody's
+    Off,
+    /// Those of function URLs
+    Urls,
+}
+
+/// What lets callers of a function URL in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UrlGrants {
+    /// `lambda:InvokeFunctionUrl` and `lambda:InvokeFunction`
+    Both,
+    /// `lambda:InvokeFunctionUrl`
+    Single,
+}
+
+impl AccessOptions {
+    /// How callers of function URLs are judged.
+    pub fn rules(&self) -> Rules {
+        Rules { authorize: self.authorize == Authorize::Urls, single_grant: self.url_grants == UrlGrants::Single }
+    }
+}
