@@ -10,19 +10,14 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::evaluation::document::{DOCUMENT, STATEMENT, unknown_member};
+use super::evaluation::pattern::Pattern;
 use super::{Policy, Statement};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::RevisionId;
 
-/// Members of a document.
-const DOCUMENT: [&str; 3] = ["Version", "Id", "Statement"];
-
 /// Versions of the policy language.
 const VERSIONS: [&str; 2] = ["2012-10-17", "2008-10-17"];
-
-/// Members of a statement.
-const STATEMENT: [&str; 9] =
-    ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 /// A checked document, not yet attached to anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,36 +107,8 @@ fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
 
 /// Whether a `Resource` names what the policy is attached to, perhaps by wildcards, or a version or alias of it.
 fn is_about(named: &str, resource: &str) -> bool {
-    wildcard(named.as_bytes(), resource.as_bytes())
+    Pattern::new(named).of_resource().matches(resource)
         || named.strip_prefix(resource).is_some_and(|rest| rest.starts_with(':'))
-}
-
-/// `*` stands for any characters, `?` for one.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    let mut at = 0;
-    let mut seen = 0;
-    let mut star: Option<(usize, usize)> = None;
-    while seen < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, seen));
-                at += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[seen] => {
-                at += 1;
-                seen += 1;
-            }
-            _ => match &mut star {
-                Some((place, taken)) => {
-                    *taken += 1;
-                    (at, seen) = (*place + 1, *taken);
-                }
-                None => return false,
-            },
-        }
-    }
-
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 /// Whether a statement allows everybody without any condition.
@@ -156,10 +123,7 @@ fn is_public(statement: &Map<String, Value>) -> bool {
 }
 
 fn check_members(object: &Map<String, Value>, known: &[&str]) -> Result<(), ApiError> {
-    match object.keys().find(|member| !known.contains(&member.as_str())) {
-        Some(member) => Err(malformed(&format!("the member {member} is unknown"))),
-        None => Ok(()),
-    }
+    unknown_member(object, known).map_or(Ok(()), |member| Err(malformed(&format!("the member {member} is unknown"))))
 }
 
 fn malformed(reason: &str) -> ApiError {

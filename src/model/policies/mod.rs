@@ -3,6 +3,7 @@
 pub mod command;
 pub mod decide;
 pub mod document;
+pub mod evaluation;
 pub mod event;
 
 use serde_json::{Map, Value, json};
