@@ -83,7 +83,13 @@ iam = client("iam")
 iam.create_user(UserName="caller")
 key = iam.create_access_key(UserName="caller")["AccessKey"]
 user = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+forbidden(ask(URL, user))
+document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"], "Resource": f"arn:aws:lambda:*:{ACCOUNT}:function:{NAME}", "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}}}}
+iam.put_user_policy(UserName="caller", PolicyName="call", PolicyDocument=json.dumps(document))
 assert identity(ask(URL, user))["userArn"] == f"arn:aws:iam::{ACCOUNT}:user/caller"
+iam.put_user_policy(UserName="caller", PolicyName="never", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}}))
+forbidden(ask(URL, user))
+iam.delete_user_policy(UserName="caller", PolicyName="never")
 invalid(ask(URL, Credentials(key["AccessKeyId"], "test")), mismatch)
 iam.update_access_key(UserName="caller", AccessKeyId=key["AccessKeyId"], Status="Inactive")
 assert ask(URL, user)[:2] == (403, "UnrecognizedClientException")

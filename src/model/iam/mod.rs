@@ -5,6 +5,7 @@ pub mod decide;
 pub mod event;
 pub mod lookup;
 pub mod managed;
+pub mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,14 +5,16 @@
 
 use axum::http::request::Parts;
 use chrono::DateTime;
-use serde_json::Value;
 
 use super::identity::Identity;
 use super::target::Target;
 use crate::clock;
 use crate::model::credentials::{self, RoleSession};
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::policies::Policy;
+use crate::model::iam::permissions::Permissions;
+use crate::model::policies::evaluation::access::{self, Access, Applicable};
+use crate::model::policies::evaluation::document::{Document, PolicyKind};
+use crate::model::policies::evaluation::request::{Context, Principal, Request};
 use crate::model::state::State;
 use crate::protocol::sigv4;
 use crate::protocol::sigv4::verification::{Failure, Signed};
@@ -45,62 +47,102 @@ impl Rules {
             return Ok(None);
         }
         if target.url.auth_type == "NONE" {
-            let is_granted = self.is_granted(target.policy.as_deref(), None, "NONE");
-            return if is_granted { Ok(None) } else { Err(forbidden()) };
+            return if self.may(target, &Principal::Anonymous, &[], None) { Ok(None) } else { Err(forbidden()) };
         }
 
         let signed = Signed::of(parts).map_err(refusal)?;
         check_scope(&signed, target)?;
-        let (identity, secret) = caller(&signed, state, store_secret)?;
+        let (caller, secret) = caller(&signed, state, store_secret)?;
         let now = i64::try_from(clock::now().0).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
         signed.verify((parts, path, body), &secret, now).map_err(refusal)?;
 
-        // An account's own callers are let in by it; those of another by the function's policy too.
-        let is_own = identity.account_id == target.key.scope.account.as_str();
-        if is_own || self.is_granted(target.policy.as_deref(), Some(&identity), "AWS_IAM") {
-            Ok(Some(identity))
-        } else {
-            Err(forbidden())
-        }
+        let Permissions { identity, boundary } = &caller.permissions;
+        let identity: Vec<_> = identity.iter().collect();
+        let may = self.may(target, &caller.principal(), &identity, boundary.as_ref());
+        if may { Ok(Some(caller.identity)) } else { Err(forbidden()) }
     }
 
-    fn is_granted(self, policy: Option<&Policy>, caller: Option<&Identity>, auth_type: &str) -> bool {
-        let Some(policy) = policy else { return false };
-        let statements: Vec<Value> = policy
-            .statements
-            .iter()
-            .filter_map(|statement| serde_json::from_str::<Value>(&statement.text).ok())
-            .filter(|statement| is_about(&statement["Principal"], caller))
-            .collect();
-        let allows = |action: &str, key: &str, value: &str| {
-            let concerned = statements
-                .iter()
-                .filter(|statement| has(&statement["Action"], action) && holds(&statement["Condition"], key, value));
-            let effects: Vec<_> = concerned.map(|statement| statement["Effect"].as_str()).collect();
-            effects.contains(&Some("Allow")) && !effects.contains(&Some("Deny"))
+    /// Whether policies allow somebody all that calling a URL takes.
+    fn may(
+        self,
+        target: &Target,
+        principal: &Principal<'_>,
+        identity: &[&Document],
+        boundary: Option<&Document>,
+    ) -> bool {
+        let resource = target.policy.as_deref().map(Document::from);
+        let arn = target.arn();
+        let context = Context::of(principal)
+            .with("lambda:FunctionUrlAuthType", &target.url.auth_type)
+            .with("lambda:InvokedViaFunctionUrl", "true")
+            .with("aws:CurrentTime", clock::now().iso());
+        let applicable = Applicable {
+            identity,
+            boundary,
+            session: &[],
+            resource: resource.as_ref(),
+            resource_kind: PolicyKind::Resource,
+            resource_account: target.key.scope.account.as_str(),
         };
+        let needed = &["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"][..if self.single_grant { 1 } else { 2 }];
 
-        allows("lambda:InvokeFunctionUrl", "lambda:FunctionUrlAuthType", auth_type)
-            && (self.single_grant || allows("lambda:InvokeFunction", "lambda:InvokedViaFunctionUrl", "true"))
+        needed.iter().all(|action| {
+            let request = Request { principal: *principal, action, resource: &arn, context: &context };
+            match access::decide(&applicable, &request) {
+                Access::Allowed(_) => true,
+                Access::Denied(denial) => {
+                    tracing::info!("a caller of a function URL was refused: {}", denial.message(&request));
+                    false
+                }
+            }
+        })
+    }
+}
+
+/// Somebody who signed.
+struct Caller {
+    identity: Identity,
+    permissions: Permissions,
+    /// ARN of the role, of a session.
+    role: Option<String>,
+}
+
+impl Caller {
+    fn principal(&self) -> Principal<'_> {
+        let arn = self.identity.user_arn.as_str();
+        match &self.role {
+            Some(role) => Principal::RoleSession { role, session: arn },
+            None if arn.ends_with(":root") => Principal::Root(arn),
+            None => Principal::User(arn),
+        }
     }
 }
 
 /// Whose key signed, and its secret.
-fn caller(signed: &Signed, state: &State, store_secret: &[u8]) -> Result<(Identity, String), ApiError> {
+fn caller(signed: &Signed, state: &State, store_secret: &[u8]) -> Result<(Caller, String), ApiError> {
     let Signed { access_key_id, session_token, .. } = signed;
-    let account = sigv4::account_of(access_key_id);
     let given_out = || credentials::secret_access_key(store_secret, access_key_id, session_token);
     if let Some(user) = state.user_of_key(access_key_id) {
-        let is_active = user.access_keys.iter().any(|key| key.id == *access_key_id && key.active);
-        return if is_active { Ok((Identity::of_user(access_key_id, user), given_out())) } else { Err(unknown_key()) };
+        if !user.access_keys.iter().any(|key| key.id == *access_key_id && key.active) {
+            let message = "The security token included in the request is invalid.";
+            return Err(ApiError::new(ErrorCode::UnrecognizedClient, message));
+        }
+        let identity = Identity::of_user(access_key_id, user);
+        return Ok((Caller { identity, permissions: Permissions::of_user(state, user), role: None }, given_out()));
     }
     if let Some(session) = RoleSession::of_token(session_token) {
-        return Ok((Identity::of_session(access_key_id, &session), given_out()));
+        let known = state.role(&session.account, &session.role_name);
+        let permissions = known.map_or_else(Permissions::of_account, |role| Permissions::of_role(state, role));
+        let unknown = || format!("arn:aws:iam::{}:role/{}", session.account, session.role_name);
+        let role = Some(known.map_or_else(unknown, |role| role.arn()));
+        let identity = Identity::of_session(access_key_id, &session);
+        return Ok((Caller { identity, permissions, role }, given_out()));
     }
 
+    let identity = Identity::of_account(access_key_id, &sigv4::account_of(access_key_id));
     let is_given_out = credentials::account_of(access_key_id).is_some();
     let secret = if is_given_out { given_out() } else { WELL_KNOWN_SECRET.to_owned() };
-    Ok((Identity::of_account(access_key_id, &account), secret))
+    Ok((Caller { identity, permissions: Permissions::of_account(), role: None }, secret))
 }
 
 /// Whether a signature is for Lambda, where the function is.
@@ -131,40 +173,6 @@ fn invalid(message: &str) -> ApiError {
     ApiError::new(ErrorCode::InvalidSignature, message)
 }
 
-fn unknown_key() -> ApiError {
-    ApiError::new(ErrorCode::UnrecognizedClient, "The security token included in the request is invalid.")
-}
-
 fn forbidden() -> ApiError {
     ApiError::new(ErrorCode::AccessDenied, FORBIDDEN)
-}
-
-/// Whether a statement's principal is everybody, or the caller.
-fn is_about(principal: &Value, caller: Option<&Identity>) -> bool {
-    let is_caller = |text: &str| {
-        text == "*"
-            || caller.is_some_and(|caller| {
-                let root = format!("arn:aws:iam::{}:root", caller.account_id);
-                text == caller.account_id || text == root || text == caller.user_arn
-            })
-    };
-    texts(principal).chain(texts(&principal["AWS"])).any(is_caller)
-}
-
-/// Whether a statement's actions have one.
-fn has(actions: &Value, action: &str) -> bool {
-    texts(actions).any(|text| text == "*" || text == "lambda:*" || text.eq_ignore_ascii_case(action))
-}
-
-/// Whether a statement's conditions are none, or only that a key has a value.
-fn holds(condition: &Value, key: &str, value: &str) -> bool {
-    let Some(operators) = condition.as_object() else { return true };
-    let mut conditions = operators.values().filter_map(Value::as_object).flatten();
-    conditions.all(|(name, wanted)| name.eq_ignore_ascii_case(key) && texts(wanted).any(|text| text == value))
-}
-
-/// A text, or those of a list.
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    let list = value.as_array().into_iter().flatten();
-    value.as_str().into_iter().chain(list.filter_map(Value::as_str))
 }
