@@ -42,8 +42,9 @@ def ask(url, credentials=None, method="GET", body=b"", service="lambda", region=
 
 
 def identity(answer):
+    assert answer[0] == 200, answer
     status, event = answer
-    assert status == 200, answer
+
     return event["requestContext"]["authorizer"]["iam"]
 
 

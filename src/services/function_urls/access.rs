@@ -40,7 +40,7 @@ impl Rules {
     pub fn admit(
         self,
         target: &Target,
-        (parts, path, body): (&Parts, &str, &[u8]),
+        (parts, body): (&Parts, &[u8]),
         (state, store_secret): (&State, &[u8]),
     ) -> Result<Option<Identity>, ApiError> {
         if !self.authorize {
@@ -54,7 +54,7 @@ impl Rules {
         check_scope(&signed, target)?;
         let (caller, secret) = caller(&signed, state, store_secret)?;
         let now = i64::try_from(clock::now().0).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
-        signed.verify((parts, path, body), &secret, now).map_err(refusal)?;
+        signed.verify((parts, body), &secret, now).map_err(refusal)?;
 
         let Permissions { identity, boundary } = &caller.permissions;
         let identity: Vec<_> = identity.iter().collect();

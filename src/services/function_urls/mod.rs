@@ -122,8 +122,7 @@ impl FunctionUrls {
     /// Lets the function answer.
     async fn ask(&self, target: &Target, asked: Asked<'_>) -> Result<Response<Body>, ApiError> {
         let state = self.services.ledger.state();
-        let sent = (asked.parts, asked.named.path.as_str(), &asked.body[..]);
-        let identity = self.rules.admit(target, sent, (&state, self.services.ledger.secret()))?;
+        let identity = self.rules.admit(target, (asked.parts, &asked.body), (&state, self.services.ledger.secret()))?;
         drop(state);
 
         let request = self.request(target, &asked, identity.as_ref())?;
