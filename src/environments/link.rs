@@ -183,10 +183,10 @@ async fn hear(frames: &mut Frames, environment: &Arc<Environment>, pool: &Arc<Po
             Some(FromInit::Ready { .. }) => environment.ready(),
             Some(FromInit::InitFailed { error_type }) => environment.init_failed(error_type),
             Some(FromInit::Streams { request_id, content_type }) => {
-                hand_on(&environment, &request_id, StreamPart::Begin { content_type }).await;
+                hand_on(environment, &request_id, StreamPart::Begin { content_type }).await;
             }
             Some(FromInit::Chunk { request_id, data }) => {
-                hand_on(&environment, &request_id, StreamPart::Bytes(data)).await;
+                hand_on(environment, &request_id, StreamPart::Bytes(data)).await;
             }
             Some(FromInit::Answered { request_id, outcome }) => environment.answered(&request_id, outcome),
             Some(FromInit::Finished(finished)) => {

@@ -1,8 +1,8 @@
 //! Invocations whose response is taken part by part, as the function makes it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{InvokeRequest, Invoked, Invoker};
@@ -30,7 +30,7 @@ pub struct Streaming {
     pub trace: String,
     parts: mpsc::Receiver<StreamPart>,
     /// `None` when it has ended.
-    running: Option<Pin<Box<dyn Future<Output = Result<Invoked, ApiError>> + Send>>>,
+    running: Option<BoxFuture<'static, Result<Invoked, ApiError>>>,
     /// How it ended, until that is told.
     ended: Option<Result<Invoked, ApiError>>,
 }

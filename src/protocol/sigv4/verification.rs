@@ -229,7 +229,7 @@ impl Signed {
             });
             values.collect::<Vec<_>>().join(",")
         };
-        self.headers.iter().map(|name| format!("{name}:{}\n", value_of(name))).collect()
+        self.headers.iter().fold(String::new(), |text, name| text + name + ":" + &value_of(name) + "\n")
     }
 
     /// Names and values, sorted, without the signature itself: encoded anew, as AWS wants it; or as they are, as some

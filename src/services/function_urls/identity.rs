@@ -17,7 +17,8 @@ pub struct Identity {
     pub account_id: String,
     caller_id: String,
     /// Not supported by function URLs: always null.
-    cognito_identity: Option<()>,
+    #[serde(rename = "cognitoIdentity")]
+    cognito: Option<()>,
     principal_org_id: Option<()>,
     /// Its ARN.
     pub user_arn: String,
@@ -30,7 +31,7 @@ impl Identity {
             access_key: access_key.to_owned(),
             account_id: account.to_string(),
             caller_id: id.clone(),
-            cognito_identity: None,
+            cognito: None,
             principal_org_id: None,
             user_arn: arn,
             user_id: id,

@@ -125,7 +125,7 @@ impl FunctionUrls {
         let identity = self.rules.admit(target, (asked.parts, &asked.body), (&state, self.services.ledger.secret()))?;
         drop(state);
 
-        let request = self.request(target, &asked, identity.as_ref())?;
+        let request = invocation(target, &asked, identity.as_ref())?;
         if target.url.invoke_mode() == "RESPONSE_STREAM" {
             let streaming = self.services.invoker.stream(request).await?;
             let trace = streaming.trace.clone();
@@ -135,42 +135,37 @@ impl FunctionUrls {
         let response = if invoked.function_error { answer::function_failed() } else { answer::answer(invoked.payload) };
         Ok(with_trace(response, &invoked.trace))
     }
+}
 
-    /// The invocation that a request asks for.
-    fn request(
-        &self,
-        target: &Target,
-        asked: &Asked<'_>,
-        identity: Option<&Identity>,
-    ) -> Result<InvokeRequest, ApiError> {
-        let sent = asked.parts.headers.get(&TRACE).and_then(|value| value.to_str().ok());
-        let trace = sent.map_or_else(|| format!("Root={}", new_trace_root()), str::to_owned);
-        let around = Around {
-            url_id: asked.named.id.as_str(),
-            path: &asked.named.path,
-            request_id: asked.request_id,
-            trace: &trace,
-            identity,
-            source_ip: asked.from.ip,
-            port: asked.from.port,
-            scheme: "http",
-            time: clock::now(),
-        };
-        let payload = event::event(asked.parts, &asked.body, &around);
-        let payload = payload.map_err(|error| protocol::error::fault(&error))?;
+/// The invocation that a request asks for.
+fn invocation(target: &Target, asked: &Asked<'_>, identity: Option<&Identity>) -> Result<InvokeRequest, ApiError> {
+    let sent = asked.parts.headers.get(&TRACE).and_then(|value| value.to_str().ok());
+    let trace = sent.map_or_else(|| format!("Root={}", new_trace_root()), str::to_owned);
+    let around = Around {
+        url_id: asked.named.id.as_str(),
+        path: &asked.named.path,
+        request_id: asked.request_id,
+        trace: &trace,
+        identity,
+        source_ip: asked.from.ip,
+        port: asked.from.port,
+        scheme: "http",
+        time: clock::now(),
+    };
+    let payload = event::event(asked.parts, &asked.body, &around);
+    let payload = payload.map_err(|error| protocol::error::fault(&error))?;
 
-        Ok(InvokeRequest {
-            operation: Operation::Synchronous,
-            request_id: asked.request_id.to_owned(),
-            reference: target.reference.clone(),
-            trace_id: Some(trace),
-            client_context: None,
-            tenant_id: None,
-            wants_log: false,
-            durable_execution_name: None,
-            payload,
-        })
-    }
+    Ok(InvokeRequest {
+        operation: Operation::Synchronous,
+        request_id: asked.request_id.to_owned(),
+        reference: target.reference.clone(),
+        trace_id: Some(trace),
+        client_context: None,
+        tenant_id: None,
+        wants_log: false,
+        durable_execution_name: None,
+        payload,
+    })
 }
 
 /// The body of a request; of one that is none for functions, the answer.

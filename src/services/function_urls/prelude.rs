@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_none_is_told() {
         assert_eq!(Prelude::default().read(b"[]\0\0\0\0\0\0\0\0"), Read::Broken);
-        assert_eq!(Prelude::default().read(&[b'x'; LONGEST + 1]), Read::Broken);
+        assert_eq!(Prelude::default().read(&vec![b'x'; LONGEST + 1]), Read::Broken);
         assert_eq!(Prelude::default().read(b"{\"a\":1}"), Read::More);
         assert_eq!(of_whole(b"{\"a\":1}"), None);
         assert_eq!(of_whole(b""), None);
