@@ -88,7 +88,7 @@ async fn a_name_that_leads_elsewhere_shows_nothing() {
     let form = [("host", "evil.example"), ("content-type", "application/x-www-form-urlencoded")];
     let answer = browser(&server, "POST /", &form, "Action=GetCallerIdentity&Version=2011-06-15");
     assert_eq!((answer.status, answer.header("content-type")), (403, "text/xml"), "{answer:?}");
-    for host in ["localhost:PORT", "[::1]:PORT", "x.lambda-url.us-east-1.localhost", "lambda.us-east-1.amazonaws.com"] {
+    for host in ["localhost:PORT", "[::1]:PORT", "x.us-east-1.localhost", "lambda.us-east-1.amazonaws.com"] {
         let answer = browser(&server, "GET /2015-03-31/functions", &[("host", host)], "");
         assert_eq!(answer.status, 200, "{host}");
     }
@@ -101,7 +101,7 @@ async fn a_name_that_leads_elsewhere_shows_nothing() {
 #[test]
 fn a_name_that_is_given_is_answered() {
     let server = Server::start(Options::any().with("LARDER_HOSTNAME", "larder,lambda.example"));
-    for host in ["larder:4566", "lambda.example", "x.lambda-url.us-east-1.lambda.example:80"] {
+    for host in ["larder:4566", "lambda.example", "x.us-east-1.lambda.example:80"] {
         assert_eq!(browser(&server, "GET /_larder/health", &[("host", host)], "").status, 200, "{host}");
     }
     assert_eq!(browser(&server, "GET /_larder/health", &[("host", "other")], "").status, 403);
