@@ -196,7 +196,7 @@ fn what_nobody_signed_goes_on_unless_it_is_lambdas() {
     assert_eq!(send("/2015-03-31/functions", "").json(), serde_json::json!({ "Functions": [] }));
     assert_eq!(send("/2015-03-31/functions", "localhost.localstack.cloud").status, 200);
     assert_eq!(send("/_larder/nothing", "").status, 404);
-    assert_eq!(send("/", "abc.lambda-url.us-east-1.localhost").error(), "UnknownOperationException");
+    assert_eq!(send("/", "abc.lambda-url.us-east-1.localhost").error(), "AccessDeniedException", "no URL");
     assert_eq!(signed("GET", "/nothing", "lambda").send(server.port()).status, 404);
     send("/the-end", "");
     upstream.join().expect("ends");
