@@ -1,15 +1,18 @@
 //! Which service a request is for.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, Uri, header};
-use http_body_util::{BodyExt as _, Limited};
+use futures_util::{StreamExt as _, stream};
 
 use crate::protocol::form::has_form;
 use crate::protocol::sigv4;
-use crate::services::sqs::is_queue_path;
+use crate::services::sqs::{self, is_queue_path};
 
-/// Bytes of an unsigned form that is looked into.
-const MAX_FORM: usize = 256 * 1024;
+/// Bytes of an unsigned form that are read at most to tell its service: as many as the largest request of one may have.
+const MAX_FORM: usize = sqs::MAX_REQUEST;
+
+/// Bytes of it that are looked into first: most say it right at their beginning.
+const BEGINNING: usize = 16 * 1024;
 
 /// A service, as requests name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +68,37 @@ impl ServiceName {
             return (Self::Sqs, request);
         }
         let (parts, body) = request.into_parts();
-        // One that is larger, or breaks off, is none of the services that are told this way.
-        let form = Limited::new(body, MAX_FORM).collect().await.map(http_body_util::Collected::to_bytes);
-        let form = form.unwrap_or_default();
-        let service = of_form(&form).unwrap_or(Self::Lambda);
+        let (service, body) = Self::of_unsigned_form(body).await;
+        (service, Request::from_parts(parts, body))
+    }
 
-        (service, Request::from_parts(parts, Body::from(form)))
+    /// The service of an unsigned form, and the form, whole: who answers it reads again what was read here.
+    async fn of_unsigned_form(body: Body) -> (Self, Body) {
+        let mut rest = body.into_data_stream();
+        let mut read = Vec::new();
+        let mut look_at = BEGINNING;
+        let mut told = None;
+        let mut failed = None;
+
+        while told.is_none() && read.len() < MAX_FORM {
+            match rest.next().await {
+                Some(Ok(bytes)) => read.extend_from_slice(&bytes),
+                Some(Err(error)) => {
+                    failed = Some(error);
+                    break;
+                }
+                None => return (of_form(&read).unwrap_or(Self::Lambda), Body::from(read)),
+            }
+            if read.len() >= look_at {
+                told = of_form(&read);
+                // Twice as much, so that not each piece has all before it looked at once more.
+                look_at = read.len() * 2;
+            }
+        }
+
+        let service = told.or_else(|| of_form(&read)).unwrap_or(Self::Lambda);
+        let read = stream::iter([Ok(Bytes::from(read))].into_iter().chain(failed.map(Err)));
+        (service, Body::from_stream(read.chain(rest)))
     }
 
     /// The service, as far as the head of a request says.
@@ -201,6 +229,8 @@ fn is_form(request: &Request<Body>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     async fn told(method: &str, uri: &str, headers: &[(&str, &str)], body: &'static str) -> String {
@@ -250,6 +280,32 @@ mod tests {
         assert_eq!(told("POST", "/", &target("AmazonSQS.ListQueues"), "{}").await, "sqs");
         // A bucket may be named so.
         assert_eq!(told("GET", "/000000000000/key", &[], "").await, "lambda");
+    }
+
+    /// A form in pieces, as the network brings it: the service, and what is left of the form.
+    async fn told_in_pieces(form: &[u8]) -> (String, Vec<u8>) {
+        let pieces: Vec<_> = form.chunks(60_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+        let request = Request::builder().method("POST").uri("/");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(Body::from_stream(stream::iter(pieces))).expect("a request");
+        let (service, request) = ServiceName::of(request).await;
+        let kept = request.into_body().collect().await.expect("is whole").to_bytes();
+        (service.as_str().to_owned(), kept.to_vec())
+    }
+
+    #[tokio::test]
+    async fn a_form_stays_whole_however_large_it_is() {
+        let body = "x".repeat(1024 * 1024);
+        let first = format!("Action=SendMessage&Version=2012-11-05&MessageBody={body}");
+        let last = format!("MessageBody={body}&Version=2012-11-05&Action=SendMessage");
+        for form in [first, last] {
+            let (service, kept) = told_in_pieces(form.as_bytes()).await;
+            assert!(service == "sqs" && kept == form.as_bytes(), "{service}, {} of {} bytes", kept.len(), form.len());
+        }
+        // What is too large for any service is not read to its end here, and not lost either.
+        let endless = "x".repeat(MAX_FORM + 100_000);
+        let (service, kept) = told_in_pieces(endless.as_bytes()).await;
+        assert_eq!((service.as_str(), kept.len()), ("lambda", endless.len()));
     }
 
     #[tokio::test]
