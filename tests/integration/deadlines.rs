@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::on_each_executor;
-use crate::support::engine::{Engine, Mode, containers, pause};
+use crate::support::engine::{Engine, Mode, containers, orphan, pause};
 use crate::support::functions::{ECHO, active, creation, python, zip};
 use crate::support::invoke::{call, invoke};
 use crate::support::{Executor, Options, Server, eventually};
@@ -171,6 +171,23 @@ async fn a_silent_engine_holds_no_cold_call_beyond_the_start_limit() {
     for name in ["silent", "deaf"] {
         invoke(&client, name, json!({ "well": true })).await.response();
     }
+}
+
+/// As after a kill in the middle of a start: the engine makes what it was asked for, and whoever asked is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_makes_after_the_servers_first_look_is_removed() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let mut server = Server::start(Options::new(Executor::Docker));
+    let client = server.client();
+    // Its image is there.
+    creation(&client, "any", Runtime::Python311, python(ECHO)).send().await.expect("created");
+    call(&client, "any").await.response();
+    let made = orphan(server.field("store")).await;
+    assert!(server.stop().success());
+    let left = containers(server.field("store")).await;
+    assert!(left.iter().all(|(id, _)| *id != made), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

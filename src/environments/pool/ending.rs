@@ -144,5 +144,8 @@ impl Pool {
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!("some environments did not end in time; they end by themselves");
         }
+        if tokio::time::timeout(limit, self.sweep_at_the_end()).await.is_err() {
+            tracing::warn!("environments that nobody knows were not looked for in time");
+        }
     }
 }

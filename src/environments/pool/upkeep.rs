@@ -14,8 +14,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// While nothing is idle, the shortest time until the next look.
 const LEAST_SLEEP: Duration = Duration::from_millis(250);
 
-/// How soon after a start or an end that failed it is looked for what came of it, and how often: an engine may do
-/// later what it was asked for.
+/// How soon after the server's start, and after a start or an end that failed, it is looked for what came of it, and how
+/// often: an engine may do later what it was asked for.
 const SWEEP_AFTER: Duration = Duration::from_secs(5);
 const SWEEPS: u32 = 4;
 
@@ -87,6 +87,15 @@ impl Pool {
         }
 
         self.sweep_unknown().await;
+        // An engine may make still what a killed server had asked it for: no sweep at the start sees that.
+        self.sweep_soon();
+    }
+
+    /// Looks once more, as nobody will later, if something may have come since.
+    pub(super) async fn sweep_at_the_end(self: &Arc<Self>) {
+        if self.next_sweep().is_some() {
+            self.sweep_unknown().await;
+        }
     }
 
     /// Ends what nobody knows: of a former server, or of a request whose answer was lost.

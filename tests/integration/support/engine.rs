@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bollard::Docker;
+use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -108,6 +109,17 @@ pub async fn containers(store: &str) -> Vec<(String, String)> {
     let listed = docker.list_containers(Some(options)).await.expect("listed");
     let state = |state: Option<_>| state.map(|state| format!("{state:?}")).unwrap_or_default();
     listed.into_iter().map(|container| (container.id.unwrap_or_default(), state(container.state))).collect()
+}
+
+/// Makes a container as one of a store is made, for an environment that no server knows; its id.
+pub async fn orphan(store: &str) -> String {
+    let docker = Docker::connect_with_defaults().expect("an engine");
+    let (id, _) = containers(store).await.pop().expect("it has one to be like");
+    let like = docker.inspect_container(&id, None).await.expect("is there").config.expect("is told");
+    let mut labels = like.labels.unwrap_or_default();
+    labels.insert("larder.environment".to_owned(), "nobody's".to_owned());
+    let body = ContainerCreateBody { image: like.image, labels: Some(labels), ..ContainerCreateBody::default() };
+    docker.create_container(None, body).await.expect("is made").id
 }
 
 /// Pauses every container of a store.
