@@ -13,6 +13,9 @@ use crate::runs::{NEVER, state::Runs};
 /// Pause between two looks, for events that come and go by the thousand a second.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How many times as long as a look takes the pause is at least: among ten thousand functions one takes a while.
+const PAUSE_OF_LOOK: u32 = 10;
+
 /// Waits until no event of the chosen functions waits or runs, `limit` at most, and until `stop`. Those that are held are
 /// not waited for: nothing happens to them until somebody says so.
 pub async fn wait(queue: &Queue, chosen: &Chosen, limit: Duration, stop: &CancellationToken) -> Waited {
@@ -22,9 +25,11 @@ pub async fn wait(queue: &Queue, chosen: &Chosen, limit: Duration, stop: &Cancel
     loop {
         changes.mark_unchanged();
         running.mark_unchanged();
+        let look = Instant::now();
         if is_quiet(queue, chosen) {
             return waited(queue, chosen, true);
         }
+        let pause = PAUSE.max(look.elapsed() * PAUSE_OF_LOOK);
         let is_over = tokio::select! {
             () = stop.cancelled() => true,
             () = tokio::time::sleep_until(deadline) => true,
@@ -34,7 +39,7 @@ pub async fn wait(queue: &Queue, chosen: &Chosen, limit: Duration, stop: &Cancel
         if is_over {
             return waited(queue, chosen, is_quiet(queue, chosen));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
