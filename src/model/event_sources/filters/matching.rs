@@ -3,7 +3,6 @@
 
 use core::cell::OnceCell;
 use core::cmp::Ordering;
-use core::net::IpAddr;
 
 use serde_json::{Map, Value};
 
@@ -101,11 +100,9 @@ impl Test {
             Self::Suffix(suffix) => text(&|text| text.ends_with(suffix.as_str())),
             Self::SuffixIgnoringCase(suffix) => small(&|text| text.ends_with(suffix.as_str())),
             Self::EqualsIgnoringCase(other) => small(&|text| text == other),
-            Self::Wildcard(parts) => text(&|text| is_like(text, parts)),
             Self::Numeric(comparisons) => leaf.value.as_f64().is_some_and(|number| {
                 comparisons.iter().all(|(comparison, other)| comparison.holds(number.partial_cmp(other)))
             }),
-            Self::Cidr(network, bits) => text(&|text| text.parse().is_ok_and(|ip| is_within(ip, *network, *bits))),
             Self::Not(tests) => !tests.accept_leaf(leaf),
         }
     }
@@ -120,32 +117,5 @@ impl Comparison {
             Self::Greater => order.is_gt(),
             Self::AtLeast => order.is_ge(),
         })
-    }
-}
-
-/// Whether a text is made of parts with anything between them. Each part is taken where it comes first, so that
-/// nothing is looked at twice.
-fn is_like(text: &str, parts: &[String]) -> bool {
-    let [first, between @ .., last] = parts else { return parts.first().is_some_and(|only| only == text) };
-    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-    for part in between {
-        let Some(at) = rest.find(part.as_str()) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-
-    rest.ends_with(last.as_str())
-}
-
-fn is_within(ip: IpAddr, network: IpAddr, bits: u8) -> bool {
-    match (ip, network) {
-        (IpAddr::V4(ip), IpAddr::V4(network)) => {
-            let shift = 32 - u32::from(bits);
-            ip.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
-        }
-        (IpAddr::V6(ip), IpAddr::V6(network)) => {
-            let shift = 128 - u32::from(bits);
-            ip.to_bits().checked_shr(shift) == network.to_bits().checked_shr(shift)
-        }
-        _ => false,
     }
 }

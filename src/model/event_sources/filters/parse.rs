@@ -1,8 +1,8 @@
-//! Patterns of `FilterCriteria`, read: what is no event pattern of `EventBridge` is none.
+//! Patterns of `FilterCriteria`, read: what is no event pattern of `EventBridge` is none. Of its operators Lambda has neither
+//! `wildcard` nor `cidr`.
 //!
-//! Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>.
-
-use core::net::IpAddr;
+//! Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax>.
 
 use serde_json::{Map, Value};
 
@@ -81,9 +81,8 @@ fn add_operator(tests: &mut Tests, operator: &Map<String, Value>) -> Option<()> 
             tests.absent |= !wanted;
             return Some(());
         }
-        "prefix" | "suffix" | "equals-ignore-case" | "wildcard" => text_test(name, operand)?,
+        "prefix" | "suffix" | "equals-ignore-case" => text_test(name, operand)?,
         "numeric" => Test::Numeric(comparisons(operand.as_array()?)?),
-        "cidr" => cidr(operand.as_str()?)?,
         "anything-but" => Test::Not(Box::new(excluded(operand)?)),
         _ => return None,
     };
@@ -106,33 +105,8 @@ fn text_test(name: &str, operand: &Value) -> Option<Test> {
     match name {
         "prefix" => Some(Test::Prefix(text.to_owned())),
         "suffix" => Some(Test::Suffix(text.to_owned())),
-        "equals-ignore-case" => Some(Test::EqualsIgnoringCase(text.to_lowercase())),
-        _ => wildcard(text),
+        _ => Some(Test::EqualsIgnoringCase(text.to_lowercase())),
     }
-}
-
-/// Two stars in a row are refused, as they say no more than one. A star behind a backslash is a letter like others.
-fn wildcard(text: &str) -> Option<Test> {
-    if text.contains("**") {
-        return None;
-    }
-    let mut parts = vec![String::new()];
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let letter = match letter {
-            '*' => {
-                parts.push(String::new());
-                continue;
-            }
-            '\\' => letters.next_if(|next| matches!(next, '*' | '\\')).unwrap_or('\\'),
-            letter => letter,
-        };
-        if let Some(part) = parts.last_mut() {
-            part.push(letter);
-        }
-    }
-
-    Some(Test::Wildcard(parts))
 }
 
 /// What `anything-but` leaves out: values of one kind, or texts by one operator.
@@ -145,7 +119,7 @@ fn excluded(operand: &Value) -> Option<Tests> {
         }
         Value::Object(inner) if inner.len() == 1 => {
             let (name, operand) = inner.iter().next()?;
-            let is_known = matches!(name.as_str(), "prefix" | "suffix" | "equals-ignore-case" | "wildcard");
+            let is_known = matches!(name.as_str(), "prefix" | "suffix" | "equals-ignore-case");
             let operands = operand.as_array().map_or(std::slice::from_ref(operand), Vec::as_slice);
             // Here prefixes know no case but their own.
             let is_plain = !operands.is_empty() && operands.iter().all(Value::is_string);
@@ -185,14 +159,6 @@ fn comparison(text: &str) -> Option<Comparison> {
     })
 }
 
-fn cidr(text: &str) -> Option<Test> {
-    let (address, bits) = text.split_once('/')?;
-    let address: IpAddr = address.parse().ok()?;
-    let bits: u8 = bits.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    (bits <= most).then_some(Test::Cidr(address, bits))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,10 +172,9 @@ mod tests {
         for pattern in [
             "{}",
             r#"{"body": {"kind": ["a", 1, null, true]}}"#,
-            r#"{"a": [{"prefix": "x"}, {"suffix": {"equals-ignore-case": ".PNG"}}, {"wildcard": "a*b"}]}"#,
+            r#"{"a": [{"prefix": "x"}, {"suffix": {"equals-ignore-case": ".PNG"}}]}"#,
             r#"{"a": [{"anything-but": ["x", "y"]}], "b": [{"anything-but": {"prefix": ["x"]}}]}"#,
             r#"{"a": [{"numeric": [">", 0, "<=", 5]}, {"numeric": ["=", 1e2]}], "b": [{"exists": false}]}"#,
-            r#"{"ip": [{"cidr": "10.0.0.0/24"}, {"cidr": "::1/128"}]}"#,
             r#"{"$or": [{"a": [1]}, {"b": [{"exists": true}]}]}"#,
         ] {
             assert!(is_pattern(pattern), "{pattern}");
@@ -227,8 +192,11 @@ mod tests {
             r#"{"a": [{"prefix": "x", "suffix": "y"}]}"#,
             r#"{"a": [{"numeric": ["<", 5, ">", 0]}]}"#,
             r#"{"a": [{"numeric": [">", 5, "<", 0]}]}"#,
-            r#"{"a": [{"cidr": "10.0.0.0/33"}]}"#,
-            r#"{"a": [{"wildcard": "a**"}]}"#,
+            // Operators of EventBridge that Lambda does not have.
+            r#"{"a": [{"cidr": "10.0.0.0/24"}]}"#,
+            r#"{"a": [{"wildcard": "a*b"}]}"#,
+            r#"{"a": [{"anything-but": {"wildcard": "a*b"}}]}"#,
+            r#"{"$or": [{"a": [1]}, {"b": [{"wildcard": "a*b"}]}]}"#,
             r#"{"$or": []}"#,
         ] {
             assert!(!is_pattern(other), "{other}");

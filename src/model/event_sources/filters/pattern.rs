@@ -1,6 +1,5 @@
 //! What an event pattern asks for: as it is looked up, not as it was written.
 
-use core::net::IpAddr;
 use std::collections::HashSet;
 
 /// A pattern: all of its fields must be met.
@@ -54,12 +53,8 @@ pub enum Test {
     SuffixIgnoringCase(String),
     /// `equals-ignore-case`, in small letters.
     EqualsIgnoringCase(String),
-    /// `wildcard`: the texts between its stars.
-    Wildcard(Vec<String>),
     /// `numeric`: all of these.
     Numeric(Vec<(Comparison, f64)>),
-    /// `cidr`: an address, and how many of its first bits count.
-    Cidr(IpAddr, u8),
     /// `anything-but`: none of these.
     Not(Box<Tests>),
 }

@@ -99,16 +99,9 @@ fn each_operator_has_its_meaning() {
         (json!([{"anything-but": {"prefix": ["a", "b"]}}]), json!("cab"), json!("bac")),
         (json!([{"anything-but": {"suffix": "z"}}]), json!("zy"), json!("yz")),
         (json!([{"anything-but": {"equals-ignore-case": ["A"]}}]), json!("b"), json!("a")),
-        (json!([{"anything-but": {"wildcard": "*/b/*"}}]), json!("a/c/d"), json!("a/b/c")),
-        (json!([{"wildcard": "a*c*e"}]), json!("abcde"), json!("abcd")),
-        (json!([{"wildcard": "*a"}]), json!("ba"), json!("ab")),
-        (json!([{"wildcard": "a\\*b"}]), json!("a*b"), json!("axb")),
-        (json!([{"wildcard": "a*a"}]), json!("aa"), json!("a")),
         (json!([{"numeric": ["=", 300]}]), json!(300.0), json!(301)),
         (json!([{"numeric": [">", 0, "<=", 5]}]), json!(5), json!(0)),
         (json!([{"numeric": [">", 0]}]), json!(1), json!("1")),
-        (json!([{"cidr": "10.0.0.0/24"}]), json!("10.0.0.255"), json!("10.0.1.0")),
-        (json!([{"cidr": "::/0"}]), json!("fe80::1"), json!("10.0.0.1")),
         (json!(["a"]), json!(["b", "a"]), json!(["b", ["c"]])),
         (json!([{"exists": true}]), json!(null), json!([])),
         (json!([{"exists": false}]), json!({"b": 1}), json!(1)),
@@ -133,14 +126,9 @@ fn each_operator_has_its_meaning() {
     assert!(!passes(SourceKind::DynamoDb, &both, json!({"l": [{"a": 1}, {"b": 2}]})));
 }
 
-/// What would be slow for a matcher that goes back: stars, many values, and depth.
+/// What would be slow for a matcher that looks again: many values, and depth.
 #[test]
 fn hostile_patterns_are_quick() {
-    let stars = format!("{}b", "a*".repeat(2000));
-    let pattern = json!({ "body": [{ "wildcard": stars }] });
-    let body = "a".repeat(1024 * 1024);
-    assert!(!passes(SourceKind::Sqs, &pattern, json!({ "body": body })));
-
     let many: Vec<String> = (0..1500).map(|number| format!("v{number}")).collect();
     let items: Vec<String> = (0..100_000).map(|number| format!("w{number}")).collect();
     assert!(!passes(SourceKind::DynamoDb, &json!({ "a": many }), json!({ "a": items })));
@@ -206,11 +194,11 @@ fn remove(event: &mut Value, path: &[String]) {
 fn like_a_pattern() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
         "[a-e]{1,2}",
-        prop::sample::select(vec!["$or", "prefix", "suffix", "anything-but", "numeric", "exists", "cidr", "wildcard"])
+        prop::sample::select(vec!["$or", "prefix", "suffix", "anything-but", "numeric", "exists", "wildcard"])
             .prop_map(str::to_owned),
         Just("equals-ignore-case".to_owned()),
     ];
-    let leaf = prop_oneof![leaf(), prop::sample::select(vec!["<", ">", "=", "*a*", "::/0"]).prop_map(Value::from)];
+    let leaf = prop_oneof![leaf(), prop::sample::select(vec!["<", ">", "=", "*a*"]).prop_map(Value::from)];
     leaf.prop_recursive(5, 48, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
