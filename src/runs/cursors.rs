@@ -17,6 +17,43 @@ pub struct Cursor {
     pub shard: String,
     /// How far it is read.
     pub position: Position,
+    /// What lies behind the place and was tried.
+    pub tried: Vec<Tried>,
+    /// The tumbling window that is open there.
+    pub window: Option<OpenWindow>,
+}
+
+impl Cursor {
+    /// One behind which nothing was tried.
+    pub fn at(mapping: MappingKey, shard: String, position: Position) -> Self {
+        Self { mapping, shard, position, tried: Vec::new(), window: None }
+    }
+}
+
+/// Records that the function got at once and did not do, or that were cut out of such. They stay together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Sequence number of the first.
+    pub first: String,
+    /// That of the last.
+    pub last: String,
+    /// How often the function failed with them.
+    pub failures: u32,
+}
+
+/// A tumbling window of which the function had records, and not yet its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// When it begins.
+    pub start: Timestamp,
+    /// When it ends.
+    pub end: Timestamp,
+    /// What the function answered last, a JSON object.
+    pub state: String,
+    /// Whether it is over before its time, as its state has become too large.
+    pub is_early: bool,
+    /// How often the function failed with its end.
+    pub failures: u32,
 }
 
 /// How far a shard is read.
@@ -89,7 +126,7 @@ mod tests {
     fn a_cursor_takes_the_place_of_the_one_before() {
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
         let mapping = |number| MappingKey { scope: scope.clone(), id: MappingId(Uuid::from_u128(number)) };
-        let at = |number, shard: &str, position| Cursor { mapping: mapping(number), shard: shard.to_owned(), position };
+        let at = |number, shard: &str, position| Cursor::at(mapping(number), shard.to_owned(), position);
         let mut cursors = Cursors::default();
         cursors.put(RunId(1), at(1, "a", Position::After("1".into())));
         cursors.put(RunId(2), at(1, "a", Position::After("2".into())));

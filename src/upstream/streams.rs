@@ -49,6 +49,17 @@ pub struct Shard {
     /// The other one, of two that were merged.
     #[serde(rename = "AdjacentParentShardId")]
     pub other_parent: Option<String>,
+    /// Which numbers its records have.
+    #[serde(default)]
+    pub sequence_number_range: SequenceRange,
+}
+
+/// The sequence numbers of a shard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SequenceRange {
+    /// The last one, of a shard that gets no more records.
+    pub ending_sequence_number: Option<String>,
 }
 
 /// Where reading a shard begins.
@@ -71,6 +82,8 @@ pub struct Page {
     pub records: Vec<Value>,
     /// Where the next call goes on; nothing at the end of a shard that gets no more.
     pub next_shard_iterator: Option<String>,
+    /// How old the next record is; nothing in streams of tables.
+    pub millis_behind_latest: Option<i64>,
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ mod capacity_providers;
 mod checkpoint;
 mod code_signing;
 mod concurrency;
+mod cursors;
 mod event_invoke;
 mod event_sources;
 mod function_settings;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
-use super::event_sources::MappingKey;
+use super::cursors::Reached;
 use super::messages::{self, Hidden, Moved, Sent};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
@@ -17,7 +17,6 @@ use crate::ledger::run_frame::{
 };
 use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
-use crate::runs::cursors::{self, Cursor};
 use crate::runs::deliveries::{self, DeliveryKind};
 use crate::runs::event::RunEvent;
 use crate::runs::state::Runs;
@@ -154,43 +153,6 @@ struct Delayed {
     due: u64,
     failed: u32,
     held_back: u32,
-}
-
-/// The members of a place in a stream.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reached {
-    mapping: MappingKey,
-    shard: String,
-    position: Position,
-}
-
-/// How far a shard is read.
-#[derive(Serialize, Deserialize)]
-enum Position {
-    Since(u64),
-    After(String),
-    End,
-}
-
-impl Stored<Cursor> for Reached {
-    fn store(cursor: &Cursor) -> Self {
-        let position = match &cursor.position {
-            cursors::Position::Since(time) => Position::Since(time.0),
-            cursors::Position::After(sequence) => Position::After(sequence.clone()),
-            cursors::Position::End => Position::End,
-        };
-        Self { mapping: Stored::store(&cursor.mapping), shard: cursor.shard.clone(), position }
-    }
-
-    fn load(self) -> Cursor {
-        let position = match self.position {
-            Position::Since(time) => cursors::Position::Since(Timestamp(time)),
-            Position::After(sequence) => cursors::Position::After(sequence),
-            Position::End => cursors::Position::End,
-        };
-        Cursor { mapping: self.mapping.load(), shard: self.shard, position }
-    }
 }
 
 /// Those of what says nothing more: none yet.

@@ -246,6 +246,10 @@ fn check_batches(kind: SourceKind, settings: &Settings) -> Result<(), ApiError> 
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
         );
     }
+    // That the factor must be 1 is reported (terraform-aws-modules/terraform-aws-lambda#619), the text is a guess.
+    if settings.has_windows() && settings.parallelization_factor.is_some_and(|factor| factor > 1) {
+        return refuse("ParallelizationFactor must be 1 if TumblingWindowInSeconds is greater than 0.");
+    }
 
     Ok(())
 }

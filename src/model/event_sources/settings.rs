@@ -47,6 +47,20 @@ pub struct Settings {
     pub origin: Origin,
 }
 
+impl Settings {
+    /// Whether records of a stream are put together in tumbling windows.
+    pub fn has_windows(&self) -> bool {
+        self.tumbling_window_s.is_some_and(|seconds| seconds > 0)
+    }
+
+    /// How many batches of one shard may run at once: of a window one follows the other, for each gets the state that the
+    /// one before it left.
+    pub fn lanes(&self) -> usize {
+        let factor = if self.has_windows() { 1 } else { self.parallelization_factor.unwrap_or(1) };
+        usize::try_from(factor).unwrap_or(1).max(1)
+    }
+}
+
 /// What is given at creation only.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Origin {

@@ -1,7 +1,8 @@
-//! What functions with `ReportBatchItemFailures` say of their batches.
+//! What functions answer: those with `ReportBatchItemFailures` of their batches, those with tumbling windows of their state.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>; `{}` and
-//! `{"batchItemFailures": [{"foo": "notvalid"}]}` are recorded (`test_report_batch_item_failures_*`).
+//! `{"batchItemFailures": [{"foo": "notvalid"}]}` are recorded (`test_report_batch_item_failures_*`). Of windows:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html>.
 
 use std::collections::HashSet;
 
@@ -34,9 +35,23 @@ pub fn reported(answer: &[u8], records: &[Handle]) -> Verdict {
     failures.iter().map(named).collect::<Option<_>>().map_or(Verdict::Failed, Verdict::Partly)
 }
 
+/// The state of an answer, as JSON; `None` where it has none that is an object.
+pub fn state(answer: &[u8]) -> Option<String> {
+    let answer = serde_json::from_slice::<Value>(answer).ok()?;
+    answer.get("state").filter(|state| state.is_object()).map(Value::to_string)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_an_object() {
+        assert_eq!(state(br#"{"state":{"a": 1},"batchItemFailures":[]}"#).as_deref(), Some(r#"{"a":1}"#));
+        for answer in ["", "null", "[]", "{}", r#"{"state":null}"#, r#"{"state":"a"}"#, "no JSON"] {
+            assert_eq!(state(answer.as_bytes()), None, "{answer}");
+        }
+    }
 
     fn verdict(answer: &str) -> Verdict {
         let record = |id: &str| Handle { id: id.to_owned(), receipt: String::new() };

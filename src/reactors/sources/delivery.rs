@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::answer::reported;
+use super::answer::{reported, state};
 use super::current::Current;
 use super::pace::Backoff;
 use super::source::{Batch, Call, Outcome, Source, Verdict};
@@ -105,13 +105,18 @@ fn request(mapping: &EventSourceMapping, batch: &Batch, request_id: &str) -> Inv
 
 fn judged(mapping: &EventSourceMapping, invoked: &Invoked, batch: &Batch, request_id: String) -> Outcome {
     let reports = mapping.settings.response_types.iter().any(|kind| kind == REPORTS);
+    let has_windows = mapping.settings.has_windows();
+    let state = has_windows.then(|| state(&invoked.payload)).flatten();
     let verdict = match invoked.function_error {
         true => Verdict::Failed,
+        // What says nothing of the state has lost it.
+        false if has_windows && state.is_none() => Verdict::Failed,
         false if reports => reported(&invoked.payload, &batch.records),
         false => Verdict::Done,
     };
+
     let version = invoked.executed_version.to_string();
-    Outcome { verdict, call: Some(Call { request_id, version, is_error: invoked.function_error }) }
+    Outcome { verdict, call: Some(Call { request_id, version, is_error: invoked.function_error, state }) }
 }
 
 /// Whether a function that could not be run may be in a moment.

@@ -35,9 +35,9 @@ impl Ramp {
 
     /// How many may, by the settings as they are, and what they could grow to.
     pub fn limit(&self, settings: &Settings, now: Instant) -> (usize, usize) {
-        // Of a shard one batch follows the other.
         if settings.parallelization_factor.is_some() {
-            return (1, 1);
+            let lanes = settings.lanes();
+            return (lanes, lanes);
         }
         let fixed = settings.max_concurrency.and_then(|most| usize::try_from(most).ok());
         let pollers = || settings.pollers.as_ref().and_then(|pollers| usize::try_from(pollers.most).ok());
@@ -99,6 +99,8 @@ mod tests {
 
         let two = Settings { max_concurrency: Some(2), ..Settings::default() };
         assert_eq!(ramp.limit(&two, start), (2, 2));
+        let of_a_shard = Settings { parallelization_factor: Some(3), ..Settings::default() };
+        assert_eq!(ramp.limit(&of_a_shard, start), (3, 3));
         let pollers = Some(ProvisionedPollers { least: 2, most: 3, group: None });
         assert_eq!(ramp.limit(&Settings { pollers, ..Settings::default() }, start), (30, 30));
     }

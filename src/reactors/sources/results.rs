@@ -66,7 +66,6 @@ impl Results {
 
 /// Why a source cannot be read here, whatever it is. The texts are Larder's.
 pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<Problem> {
-    let has_windows = mapping.settings.tumbling_window_s.is_some_and(|seconds| seconds > 0);
     let without = |service: &str| {
         upstream.endpoint(service).is_none().then(|| {
             Problem(format!(
@@ -78,7 +77,6 @@ pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<P
 
     match mapping.source.kind() {
         SourceKind::Sqs | SourceKind::SqsFifo => None,
-        SourceKind::Kinesis | SourceKind::DynamoDb if has_windows => not_read("streams in tumbling windows"),
         SourceKind::Kinesis => without("kinesis"),
         SourceKind::DynamoDb => without("dynamodb"),
         SourceKind::Msk | SourceKind::SelfManagedKafka => not_read("Kafka topics"),

@@ -65,6 +65,8 @@ pub struct Call {
     pub version: String,
     /// Whether it ended with an error.
     pub is_error: bool,
+    /// The state that it answered with, where it was called for a tumbling window.
+    pub state: Option<String>,
 }
 
 /// What became of a batch.

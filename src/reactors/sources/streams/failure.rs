@@ -5,28 +5,28 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::record::StreamRecord;
+use super::event::in_seconds;
 use super::work::{GivenUp, Work};
 use crate::model::arn::{self, Arn};
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
 use crate::model::time::Timestamp;
 use crate::runs::deliveries::{Delivery, DeliveryKind};
 
-/// The delivery for a mapping's destination, if it has one.
+/// The delivery for a mapping's destination, if it has one, of what the function had or would have had as this event.
 pub fn delivery(
     mapping: &EventSourceMapping,
     shard: &str,
     (work, given_up): (&Work, GivenUp),
+    event: &str,
     now: Timestamp,
 ) -> Option<(Delivery, Bytes)> {
     let target = mapping.settings.on_failure.clone()?;
     let function = mapping.target.function.clone();
     let request_id = work.call.as_ref().map_or_else(|| Uuid::new_v4().to_string(), |call| call.request_id.clone());
     let mut record = record(mapping, shard, (work, given_up), &request_id, now);
-    // In a bucket there is room for the records themselves.
+    // In a bucket there is room for the event itself.
     if Arn::parse(&target).is_some_and(|arn| arn.service == "s3") {
-        let records: Vec<_> = work.records.iter().map(|record| record.json.clone()).collect();
-        record["payload"] = json!({ "Records": records });
+        record["payload"] = serde_json::from_str(event).unwrap_or_default();
     }
     let delivery = Delivery {
         function_arn: arn::function(&function),
@@ -69,38 +69,34 @@ fn record(
     let is_kinesis = mapping.source.kind() == SourceKind::Kinesis;
     let first = work.records.first();
     let last = work.records.last();
-    let arrival = |record: Option<&StreamRecord>| {
-        let seconds = record.map_or(0.0, |record| record.arrived);
-        // Those of tables are whole seconds, and are written so.
-        if is_kinesis { text(seconds, true) } else { text(seconds.floor(), false) }
-    };
+    // The end of a window has no records: its times stand for theirs (a guess).
+    let arrived = [first.map(|record| record.arrived), last.map(|record| record.arrived)];
+    let span = work.span.map(|span| [span.start, span.end]).unwrap_or_default();
+    // Those of tables are whole seconds, and are written so.
+    let written = |time: Timestamp| if is_kinesis { time.iso() } else { in_seconds(time) };
+    let [begun, ended] = [0, 1].map(|at| written(arrived[at].map_or(span[at], time)));
     let info = json!({
         "shardId": shard,
         "startSequenceNumber": first.map(|record| &record.sequence),
         "endSequenceNumber": last.map(|record| &record.sequence),
-        "approximateArrivalOfFirstRecord": arrival(first),
-        "approximateArrivalOfLastRecord": arrival(last),
+        "approximateArrivalOfFirstRecord": begun,
+        "approximateArrivalOfLastRecord": ended,
         "batchSize": work.records.len(),
         "streamArn": mapping.source.arn(),
     });
     record["version"] = "1.0".into();
-    record["timestamp"] = written(now, true).into();
+    record["timestamp"] = now.iso().into();
     record[if is_kinesis { "KinesisBatchInfo" } else { "DDBStreamBatchInfo" }] = info;
 
     record
 }
 
-fn text(seconds: f64, has_ms: bool) -> String {
+/// When a record came.
+fn time(seconds: f64) -> Timestamp {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // A time of a record: what is no time reads as one far away.
     let ms = (seconds * 1000.0).round() as u64;
-    written(Timestamp(ms), has_ms)
-}
-
-/// `2025-11-25T16:35:30.123Z`, or without the milliseconds.
-fn written(time: Timestamp, has_ms: bool) -> String {
-    let text = time.iso();
-    if has_ms { text } else { format!("{}Z", text.split('.').next().unwrap_or_default()) }
+    Timestamp(ms)
 }
 
 #[cfg(test)]
@@ -109,8 +105,8 @@ mod tests {
 
     #[test]
     fn times_are_written_as_recorded() {
-        assert_eq!(text(1_764_088_450.0, true), "2025-11-25T16:34:10.000Z");
-        assert_eq!(text(1_764_088_450.0, false), "2025-11-25T16:34:10Z");
-        assert_eq!(written(Timestamp(1_764_088_530_123), true), "2025-11-25T16:35:30.123Z");
+        assert_eq!(time(1_764_088_450.0).iso(), "2025-11-25T16:34:10.000Z");
+        assert_eq!(in_seconds(time(1_764_088_450.9)), "2025-11-25T16:34:10Z");
+        assert_eq!(time(1_764_088_530.123).iso(), "2025-11-25T16:35:30.123Z");
     }
 }

@@ -4,17 +4,25 @@
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>.
 
+mod event;
 mod failure;
+mod frontier;
+mod lanes;
+mod progress;
 mod record;
 mod shard;
+mod span;
 mod stream;
+mod window;
 mod work;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use shard::{Progress, ShardSource};
+use progress::Progress;
+use shard::ShardSource;
 pub use stream::Stream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -29,18 +37,19 @@ use super::{poller, source::Source};
 use crate::clock;
 use crate::invoke::Invoker;
 use crate::model::event_sources::EventSourceMapping;
+use crate::model::time::Timestamp;
 use crate::runs::command::RunCommand;
 use crate::runs::cursors::{Cursor, Position};
 use crate::upstream::Shard;
 
-/// How often a stream is asked for its shards.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often a stream is asked for its shards: how long a new one may go unseen.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Pauses after a stream that could not be asked.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Whose turn it is to read a stream for a mapping.
+/// Whose turn it is to do what is done by one at a time.
 type Turn = tokio::sync::Mutex<()>;
 
 /// What reads a stream for a mapping.
@@ -96,10 +105,18 @@ pub async fn run(reader: Reader, turn: Arc<Turn>, retired: CancellationToken) {
 struct Shards {
     reader: Reader,
     retired: CancellationToken,
-    /// What ends the pollers of shards that are read.
-    running: HashMap<String, CancellationToken>,
+    /// The shards that are read.
+    running: HashMap<String, Running>,
     /// Is told when a shard is at its end.
     ended: Arc<Notify>,
+}
+
+/// A shard that is read.
+struct Running {
+    /// Ends its poller.
+    retired: CancellationToken,
+    /// Whether it gets no more records.
+    is_closed: Arc<AtomicBool>,
 }
 
 impl Shards {
@@ -108,7 +125,7 @@ impl Shards {
         let Some(mapping) = self.reader.current.mapping() else { return Ok(()) };
         self.begin(&mapping).await?;
         let shards = self.reader.stream.shards().await?;
-        self.running.retain(|_, retired| !retired.is_cancelled());
+        self.running.retain(|_, running| !running.retired.is_cancelled());
 
         let runs = self.reader.current.ledger.runs();
         let position = |shard: &str| runs.cursors.get(&mapping.key, shard).map(|(_, cursor)| &cursor.position);
@@ -120,7 +137,11 @@ impl Shards {
         };
         for shard in &shards {
             if !self.running.contains_key(&shard.id) && !is_over(&shard.id) && can_begin(shard) {
-                self.start(tasks, &shard.id);
+                self.start(tasks, &mapping, &shard.id);
+            }
+            let is_closed = shard.sequence_number_range.ending_sequence_number.is_some();
+            if let Some(running) = self.running.get(&shard.id).filter(|_| is_closed) {
+                running.is_closed.store(true, Ordering::Release);
             }
         }
 
@@ -140,23 +161,35 @@ impl Shards {
             Some("AT_TIMESTAMP") => origin.timestamp.unwrap_or_default(),
             _ => return Ok(()),
         };
-        let position = Position::Since(since);
-        let cursor = Cursor { mapping: mapping.key.clone(), shard: String::new(), position };
+        let cursor = Cursor::at(mapping.key.clone(), String::new(), Position::Since(since));
         let committed = ledger.commit_run(RunCommand::Reach { cursor, deliveries: Vec::new() }).await;
         committed.map(drop).map_err(|error| Problem(format!("how far a stream is read could not be stored: {error}")))
     }
 
-    fn start(&mut self, tasks: &TaskTracker, shard: &str) {
+    /// What is known of a shard before it is read.
+    fn progress(&self, mapping: &EventSourceMapping, shard: &str) -> Progress {
+        let runs = self.reader.current.ledger.runs();
+        let cursor = |shard: &str| runs.cursors.get(&mapping.key, shard).map(|(_, cursor)| cursor);
+        let begun = cursor("").map_or(Position::Since(Timestamp(0)), |cursor| cursor.position.clone());
+        Progress::of(cursor(shard), begun, &mapping.settings)
+    }
+
+    fn start(&mut self, tasks: &TaskTracker, mapping: &EventSourceMapping, shard: &str) {
         let retired = self.retired.child_token();
-        self.running.insert(shard.to_owned(), retired.clone());
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let running = Running { retired: retired.clone(), is_closed: Arc::clone(&is_closed) };
+        self.running.insert(shard.to_owned(), running);
         let Reader { stream, current, invoker, results, stop } = self.reader.clone();
         let source: Arc<dyn Source> = Arc::new(ShardSource {
             stream,
             shard: shard.to_owned(),
+            is_closed,
             current: current.clone(),
             results: Arc::clone(&results),
             retired: retired.clone(),
-            progress: Mutex::new(Progress::default()),
+            progress: Mutex::new(self.progress(mapping, shard)),
+            changed: Notify::new(),
+            turn: Turn::default(),
         });
         let ended = Arc::clone(&self.ended);
         let delivery = Delivery { current, source, invoker, stop };

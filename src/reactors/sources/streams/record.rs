@@ -1,6 +1,10 @@
 //! Records of streams as functions get them. Names and order are recorded on AWS (`test_kinesis_event_source_mapping`,
 //! `test_dynamodb_event_source_mapping`).
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::{Map, Value, json};
 
 use crate::model::arn::Arn;
@@ -13,8 +17,10 @@ pub struct StreamRecord {
     pub sequence: String,
     /// When it came, in seconds.
     pub arrived: f64,
-    /// What the function gets.
-    pub json: Value,
+    /// What it is about: records of one key are done in their order.
+    pub key: String,
+    /// What the function gets, as JSON.
+    pub text: String,
 }
 
 /// Where records are from.
@@ -31,16 +37,30 @@ pub struct Origin<'a> {
 }
 
 impl StreamRecord {
-    /// A record as a service gives it; `None` where it has no sequence number, without which it is none.
-    pub fn of(given: &Value, origin: Origin<'_>) -> Option<Self> {
+    /// A record as a service gives it, and as filters see it; `None` where it has no sequence number, without which it is
+    /// none.
+    pub fn of(given: &Value, origin: Origin<'_>) -> Option<(Self, Value)> {
         match origin.kind {
             SourceKind::Kinesis => of_kinesis(given, origin),
             _ => of_table(given, origin),
         }
     }
+
+    /// Which of so many lanes it is in: all records of a key are in the same one.
+    pub fn lane(&self, lanes: usize) -> usize {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        usize::try_from(hasher.finish() % (lanes.max(1) as u64)).unwrap_or_default()
+    }
 }
 
-fn of_kinesis(given: &Value, origin: Origin<'_>) -> Option<StreamRecord> {
+/// How sequence numbers stand to each other: they are whole numbers, too large for the machine's own.
+pub fn compare(one: &str, other: &str) -> Ordering {
+    let digits = |text: &str| text.trim_start_matches('0').len();
+    digits(one).cmp(&digits(other)).then_with(|| one.trim_start_matches('0').cmp(other.trim_start_matches('0')))
+}
+
+fn of_kinesis(given: &Value, origin: Origin<'_>) -> Option<(StreamRecord, Value)> {
     let sequence = given["SequenceNumber"].as_str()?.to_owned();
     let json = json!({
         "kinesis": {
@@ -59,15 +79,16 @@ fn of_kinesis(given: &Value, origin: Origin<'_>) -> Option<StreamRecord> {
         "eventSourceARN": origin.arn,
     });
     let arrived = given["ApproximateArrivalTimestamp"].as_f64().unwrap_or_default();
+    let key = given["PartitionKey"].as_str().unwrap_or_default().to_owned();
 
-    Some(StreamRecord { sequence, arrived, json })
+    Some((StreamRecord { sequence, arrived, key, text: json.to_string() }, json))
 }
 
 /// The order of what a table's record holds.
 const OF_TABLES: [&str; 7] =
     ["ApproximateCreationDateTime", "Keys", "NewImage", "OldImage", "SequenceNumber", "SizeBytes", "StreamViewType"];
 
-fn of_table(given: &Value, origin: Origin<'_>) -> Option<StreamRecord> {
+fn of_table(given: &Value, origin: Origin<'_>) -> Option<(StreamRecord, Value)> {
     let change = given["dynamodb"].as_object()?;
     let sequence = change.get("SequenceNumber")?.as_str()?.to_owned();
     let arrived = change.get("ApproximateCreationDateTime").and_then(Value::as_f64).unwrap_or_default();
@@ -82,7 +103,12 @@ fn of_table(given: &Value, origin: Origin<'_>) -> Option<StreamRecord> {
     json.extend(members(given.as_object()?, &["userIdentity"]));
     json.insert("eventSourceARN".to_owned(), origin.arn.into());
 
-    Some(StreamRecord { sequence, arrived, json: json.into() })
+    // Services may write the keys of an item in any order.
+    let keys: Option<BTreeMap<_, _>> = change.get("Keys").and_then(Value::as_object).map(|keys| keys.iter().collect());
+    let key = json!(keys).to_string();
+    let json = Value::from(json);
+
+    Some((StreamRecord { sequence, arrived, key, text: json.to_string() }, json))
 }
 
 fn region(origin: Origin<'_>) -> String {
@@ -104,9 +130,10 @@ mod tests {
         let given = json!({
             "SequenceNumber": "4966", "ApproximateArrivalTimestamp": 1_764_088_500.123, "Data": "YQ==", "PartitionKey": "p",
         });
-        let record = StreamRecord::of(&given, origin).expect("is one");
+        let (record, seen) = StreamRecord::of(&given, origin).expect("is one");
+        assert_eq!((record.text.as_str(), record.key.as_str()), (seen.to_string().as_str(), "p"));
         assert_eq!(
-            record.json.to_string(),
+            record.text,
             concat!(
                 r#"{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"p","sequenceNumber":"4966","data":"YQ==","#,
                 r#""approximateArrivalTimestamp":1764088500.123},"eventSource":"aws:kinesis","eventVersion":"1.0","#,
@@ -125,13 +152,24 @@ mod tests {
             },
             "eventID": "ab", "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
         });
-        let record = StreamRecord::of(&given, origin).expect("is one");
+        let (record, _) = StreamRecord::of(&given, origin).expect("is one");
+        assert_eq!(record.key, r#"{"k":{"S":"v"}}"#);
         assert_eq!(
-            record.json.to_string(),
+            record.text,
             format!(
                 r#"{{"eventID":"ab","eventName":"INSERT","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"us-east-1","dynamodb":{{"ApproximateCreationDateTime":1764088500.0,"Keys":{{"k":{{"S":"v"}}}},"NewImage":{{"k":{{"S":"v"}}}},"SequenceNumber":"100","SizeBytes":58,"StreamViewType":"NEW_IMAGE"}},"eventSourceARN":"{table}"}}"#
             )
         );
         assert!(StreamRecord::of(&json!({}), origin).is_none());
+    }
+
+    #[test]
+    fn sequence_numbers_are_compared_as_numbers() {
+        let large = "49590338271490256608559692538361571095921575989136588898";
+        for (one, other) in [("9", "10"), ("1", "002"), ("5", large), (large, &large.replace('8', "9"))] {
+            let both = (compare(one, other), compare(other, one));
+            assert_eq!(both, (Ordering::Less, Ordering::Greater), "{one} {other}");
+        }
+        assert_eq!(compare("007", "7"), Ordering::Equal);
     }
 }

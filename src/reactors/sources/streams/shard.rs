@@ -1,40 +1,34 @@
-//! A shard as a source: records one after the other, and nothing behind those that the function has not done.
+//! A shard as a source: its lanes one batch after the other, and nothing behind what the function has not done.
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::event::{ShardName, batch, event, lane};
 use super::failure;
+use super::progress::{Progress, Read, Step};
 use super::record::{Origin, StreamRecord};
 use super::stream::{Stream, seconds};
-use super::work::{GivenUp, Work};
+use super::window;
+use super::work::{After, Work};
 use crate::clock;
 use crate::model::event_sources::filters::Filters;
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
 use crate::reactors::sources::current::Current;
 use crate::reactors::sources::results::Results;
-use crate::reactors::sources::source::{Batch, Handle, Outcome, Problem, Source, Verdict};
+use crate::reactors::sources::source::{Batch, Outcome, Problem, Source, Verdict};
 use crate::runs::command::RunCommand;
 use crate::runs::cursors::{Cursor, Position};
-use crate::upstream::Start;
-
-/// How long a shard that has nothing is not asked again, as on AWS.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::runs::deliveries::Delivery;
+use crate::upstream::{Page, Start};
 
 /// Records of one call at most, of Kinesis and of tables.
 const OF_KINESIS: usize = 10_000;
 const OF_TABLES: usize = 1000;
-
-/// Bytes of an event, without what is around its records.
-const MAX_EVENT: usize = 6 * 1024 * 1024 - 64;
-
-/// How long a batch is kept for a function that is throttled, where its records do not grow too old.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// A shard, read for a mapping.
 #[derive(Debug)]
@@ -43,6 +37,8 @@ pub struct ShardSource {
     pub stream: Arc<Stream>,
     /// Its id.
     pub shard: String,
+    /// Whether the stream says that it gets no more records.
+    pub is_closed: Arc<AtomicBool>,
     /// The mapping.
     pub current: Current,
     /// What is told of the mapping.
@@ -51,147 +47,164 @@ pub struct ShardSource {
     pub retired: CancellationToken,
     /// What is read of it and not done.
     pub progress: Mutex<Progress>,
+    /// Is told when a batch has ended.
+    pub changed: Notify,
+    /// Whose turn it is to note how far the shard is done: the place never moves back.
+    pub turn: tokio::sync::Mutex<()>,
 }
 
-/// What is read of a shard and not done.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Where the next call goes on.
-    iterator: Option<String>,
-    /// What is done next, in this order.
-    waiting: VecDeque<Work>,
-    /// What the function has.
-    running: Option<Work>,
-}
-
-/// What was read for one event.
-#[derive(Debug, Default)]
-struct Read {
-    records: Vec<StreamRecord>,
-    bytes: usize,
-    /// The last record's sequence number, whether filters let it pass or not.
-    upto: Option<String>,
-    /// Whether the last call gave nothing.
-    is_idle: bool,
-    /// Whether it gave as much as it could.
-    has_more: bool,
-    /// Whether the shard gets no more.
-    is_over: bool,
-}
+/// What a batch made of a work.
+type Made<'a> = Option<(&'a Work, &'a Outcome)>;
 
 impl ShardSource {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits; `false` where the shard is not to be read any more.
-    async fn pause(&self, pause: Duration) -> bool {
-        self.retired.run_until_cancelled(tokio::time::sleep(pause)).await.is_some()
+    fn name(&self) -> ShardName<'_> {
+        ShardName { arn: &self.stream.arn, id: &self.shard }
     }
 
-    /// Notes how far the shard is read, and what is to be told of what was given up.
-    async fn reach(
+    /// Waits until something may be done.
+    async fn wait(&self, until: Option<Instant>) {
+        let moment = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.retired.cancelled() => {}
+            () = self.changed.notified() => {}
+            () = moment => {}
+        }
+    }
+
+    /// Begins the next batch of a lane, but for what of it is too old.
+    async fn begin(&self, mapping: &EventSourceMapping, lane: usize) -> Result<Vec<Batch>, Problem> {
+        let after = {
+            let mut progress = self.progress();
+            let window = progress.window.clone();
+            let Some(work) = progress.lanes.run(lane) else { return Ok(Vec::new()) };
+            let expired = work.expired(&mapping.settings, seconds(clock::now().0));
+            if expired == 0 {
+                let event = event(work, self.name(), window.as_ref());
+                return Ok(vec![batch(work, event, lane, &mapping.settings)]);
+            }
+            work.clone().expire(expired)
+        };
+        let concluded = self.conclude(mapping, (Some(lane), after), None).await;
+        if concluded.is_err() {
+            self.progress().lanes.give_back(lane);
+        }
+        concluded.map(|()| Vec::new())
+    }
+
+    /// Notes what became of what ran in a lane: how far the shard is done, and what is to be told of what was given up.
+    async fn conclude(
         &self,
         mapping: &EventSourceMapping,
-        position: Position,
-        given_up: Option<(&Work, GivenUp)>,
+        (lane, after): (Option<usize>, After),
+        made: Made<'_>,
     ) -> Result<(), Problem> {
-        let delivery = given_up.map(|work| {
-            let count = work.0.records.len();
-            let condition = work.1.condition();
-            tracing::warn!(mapping = %mapping.key.id, shard = self.shard, count, condition, "records of a stream are given up");
-            failure::delivery(mapping, &self.shard, work, clock::now())
-        });
-        let cursor = Cursor { mapping: mapping.key.clone(), shard: self.shard.clone(), position };
-        let deliveries = delivery.flatten().into_iter().collect();
+        let _turn = self.turn.lock().await;
+        let (cursor, delivery) = {
+            let progress = self.progress();
+            let before = progress.window.clone();
+            let delivery = self.told(mapping, &after, &progress);
+            let window = match made {
+                Some((work, outcome)) => window::after(before, work, outcome, &after),
+                None => before,
+            };
+            (progress.cursor((&mapping.key, &self.shard), (lane, &after), window), delivery)
+        };
+        self.reach(cursor.clone(), delivery).await?;
+        self.progress().conclude((lane, after), cursor, Instant::now());
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// What is told of what is given up, if somebody is to be told.
+    fn told(
+        &self,
+        mapping: &EventSourceMapping,
+        after: &After,
+        progress: &Progress,
+    ) -> Option<(Delivery, bytes::Bytes)> {
+        let (work, given_up) = after.given_up.as_ref()?;
+        let count = work.records.len();
+        let condition = given_up.condition();
+        tracing::warn!(mapping = %mapping.key.id, shard = self.shard, count, condition, "records of a stream are given up");
+        let event = event(work, self.name(), progress.window.as_ref());
+        failure::delivery(mapping, &self.shard, (work, *given_up), &event, clock::now())
+    }
+
+    async fn reach(&self, cursor: Cursor, delivery: Option<(Delivery, bytes::Bytes)>) -> Result<(), Problem> {
+        let deliveries = delivery.into_iter().collect();
         let committed = self.current.ledger.commit_run(RunCommand::Reach { cursor, deliveries }).await;
         committed.map(drop).map_err(|error| Problem(format!("how far a stream is read could not be stored: {error}")))
     }
 
-    /// Reads on: what the function is to get next, if there is something.
-    async fn read(&self, mapping: &EventSourceMapping) -> Result<Option<Work>, Problem> {
-        let window = Duration::from_secs(mapping.settings.batching_window_s.unwrap_or_default().into());
-        let size = usize::try_from(mapping.settings.batch_size).unwrap_or(usize::MAX);
-        let filters = Filters::of(mapping.source.kind(), &mapping.settings.filters);
-        let filters = filters.ok_or_else(|| Problem("Invalid filter pattern definition.".to_owned()))?;
-        let begun = Instant::now();
-        let mut read = Read::default();
-        loop {
-            self.read_page(mapping, &filters, size, &mut read).await?;
-            let is_full = read.records.len() >= size || read.bytes >= MAX_EVENT;
-            let left = window.saturating_sub(begun.elapsed());
-            let is_over = read.is_over || (left.is_zero() && !read.has_more);
-            if is_full || is_over || (read.is_idle && read.upto.is_none()) {
-                break;
-            }
-            if read.is_idle && !self.pause(PAUSE.min(left)).await {
-                break;
-            }
-        }
-
-        let Some(upto) = read.upto else {
-            if read.is_over {
-                // Its children may be read now.
-                self.reach(mapping, Position::End, None).await?;
-                self.retired.cancel();
-            } else {
-                self.pause(PAUSE).await;
-            }
-            return Ok(None);
-        };
-        if read.records.is_empty() {
-            // No filter let any of it pass.
-            self.reach(mapping, Position::After(upto), None).await?;
-            return Ok(None);
-        }
-        let mut works = cut(read.records, upto);
-        let first = works.pop_front();
-        self.progress().waiting = works;
-
-        Ok(first)
+    /// The shard is done: its children may be read now.
+    async fn end(&self, mapping: &EventSourceMapping) -> Result<(), Problem> {
+        self.reach(Cursor::at(mapping.key.clone(), self.shard.clone(), Position::End), None).await?;
+        self.retired.cancel();
+        Ok(())
     }
 
-    async fn read_page(
-        &self,
-        mapping: &EventSourceMapping,
-        filters: &Filters,
-        size: usize,
-        read: &mut Read,
-    ) -> Result<(), Problem> {
+    /// Reads on, up to so many records.
+    async fn read(&self, mapping: &EventSourceMapping, most: usize) -> Result<(), Problem> {
+        let filters = Filters::of(mapping.source.kind(), &mapping.settings.filters);
+        let filters = filters.ok_or_else(|| Problem("Invalid filter pattern definition.".to_owned()))?;
         let limit = if self.stream.kind == SourceKind::Kinesis { OF_KINESIS } else { OF_TABLES };
-        let most = size.saturating_sub(read.records.len()).clamp(1, limit);
-        let known = self.progress().iterator.take();
-        let runs = self.current.ledger.runs();
-        let iterator = match (known, &read.upto) {
-            (Some(iterator), _) => iterator,
-            (None, Some(last)) => self.stream.iterator(&self.shard, &Start::After(last.clone())).await?,
-            (None, None) => {
-                let start = self.stream.start(mapping, &runs.cursors, &self.shard);
-                self.stream.iterator(&self.shard, &start).await?
-            }
-        };
-        let Some(page) = self.stream.page(&iterator, most).await? else {
+        // Records that come before a shard is closed are there when that is told.
+        let is_closed = self.is_closed.load(Ordering::Acquire);
+        let iterator = self.iterator(mapping).await?;
+        let asked = clock::now();
+        let Some(page) = self.stream.page(&iterator, most.min(limit)).await? else {
             // Too old: the next call begins anew where this one was.
-            read.is_idle = true;
+            self.progress().be_quiet(Instant::now());
             return Ok(());
         };
 
-        read.is_idle = page.records.is_empty();
-        read.has_more = page.records.len() >= most;
-        read.is_over = page.next_shard_iterator.is_none();
-        self.progress().iterator = page.next_shard_iterator;
+        let is_empty = page.records.is_empty() && page.millis_behind_latest.unwrap_or_default() == 0;
+        // Some emulators give another iterator for ever.
+        let is_at_end = is_closed && is_empty && page.millis_behind_latest.is_some();
+        let is_over = page.next_shard_iterator.is_none() || is_at_end;
+        let records = self.wanted(mapping, &filters, &page);
+        let read = Read { records, asked, is_empty, is_over, iterator: page.next_shard_iterator };
+        let is_settled = self.progress().take(read, &mapping.settings, Instant::now());
+        if is_settled {
+            // No filter let them pass.
+            self.conclude(mapping, (None, After::default()), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn iterator(&self, mapping: &EventSourceMapping) -> Result<String, Problem> {
+        let (iterator, read) = {
+            let mut progress = self.progress();
+            (progress.iterator.take(), progress.read.clone())
+        };
+        if let Some(iterator) = iterator {
+            return Ok(iterator);
+        }
+        let runs = self.current.ledger.runs();
+        let start = read.map_or_else(|| self.stream.start(mapping, &runs.cursors, &self.shard), Start::After);
+        self.stream.iterator(&self.shard, &start).await
+    }
+
+    /// The records of a page, each with whether the function is to get it.
+    fn wanted(&self, mapping: &EventSourceMapping, filters: &Filters, page: &Page) -> Vec<(StreamRecord, bool)> {
         let role = self.current.role(mapping);
         let origin = Origin { kind: self.stream.kind, arn: &self.stream.arn, shard: &self.shard, role: role.as_str() };
         let since = self.since(mapping);
-        for record in page.records.iter().filter_map(|record| StreamRecord::of(record, origin)) {
-            read.upto = Some(record.sequence.clone());
-            if record.arrived >= since && filters.pass(record.json.clone()) {
-                read.bytes += record.json.to_string().len() + 1;
-                read.records.push(record);
-            }
-        }
-
-        Ok(())
+        let records = page.records.iter().filter_map(|record| StreamRecord::of(record, origin));
+        let wanted = |(record, seen): (StreamRecord, _)| {
+            let is_wanted = record.arrived >= since && filters.pass(seen);
+            (record, is_wanted)
+        };
+        records.map(wanted).collect()
     }
 
     /// Before when records are passed over, in whole seconds, as those of tables come.
@@ -202,106 +215,35 @@ impl ShardSource {
             _ => 0.0,
         }
     }
-
-    /// Gives up what is too old of a work; what is left of it, if anything is.
-    async fn expired(&self, mapping: &EventSourceMapping, work: Work) -> Result<Option<Work>, Problem> {
-        let (old, rest) = work.clone().expire(&mapping.settings, seconds(clock::now().0));
-        let Some(old) = old else { return Ok(rest) };
-        let position = Position::After(old.upto.clone());
-        let reached = self.reach(mapping, position, Some((&old, GivenUp::RecordAgeExceeded))).await;
-        if let Err(problem) = reached {
-            self.progress().waiting.push_front(work);
-            return Err(problem);
-        }
-        Ok(rest)
-    }
 }
 
 #[async_trait]
 impl Source for ShardSource {
-    async fn poll(&self, _running: usize) -> Result<Vec<Batch>, Problem> {
+    async fn poll(&self, running: usize) -> Result<Vec<Batch>, Problem> {
         let Some(mapping) = self.current.mapping() else { return Ok(Vec::new()) };
-        let known = {
-            let mut progress = self.progress();
-            progress.running.take().or_else(|| progress.waiting.pop_front())
-        };
-        let work = match known {
-            Some(work) => work,
-            None => match self.read(&mapping).await? {
-                Some(work) => work,
-                None => return Ok(Vec::new()),
-            },
-        };
-        if !self.pause(work.pause()).await {
-            return Ok(Vec::new());
+        let step = self.progress().step(&mapping.settings, running, Instant::now());
+        match step {
+            Step::Run(lane) => return self.begin(&mapping, lane).await,
+            Step::Read(most) => self.read(&mapping, most).await?,
+            Step::End => self.end(&mapping).await?,
+            Step::Wait(until) => self.wait(until).await,
         }
-
-        let Some(work) = self.expired(&mapping, work).await? else { return Ok(Vec::new()) };
-        let batch = batch(&mapping, &work);
-        self.progress().running = Some(work);
-        Ok(vec![batch])
+        Ok(Vec::new())
     }
 
-    async fn settle(&self, _batch: &Batch, outcome: &Outcome) -> Result<(), Problem> {
-        let running = self.progress().running.clone();
+    async fn settle(&self, batch: &Batch, outcome: &Outcome) -> Result<(), Problem> {
+        let Some(lane) = lane(batch) else { return Ok(()) };
+        let running = self.progress().lanes.running(lane).cloned();
         let (Some(work), Some(mapping)) = (running, self.current.stored()) else { return Ok(()) };
-        let after = work.after(outcome, &mapping.settings);
-        let given_up = after.given_up.as_ref().map(|(work, why)| (work, *why));
-        let settled = given_up.map(|(work, _)| work.upto.clone()).or(after.settled);
-        if let Some(settled) = settled {
-            self.reach(&mapping, Position::After(settled), given_up).await?;
-        }
-        if outcome.call.is_some() {
-            self.results.note_batch(&mapping.key, outcome.verdict == Verdict::Done);
+        let after = work.clone().after(outcome, &mapping.settings);
+        if outcome.call.is_none() || outcome.verdict == Verdict::Untried {
+            self.progress().lanes.end(lane, after.again, Instant::now());
+            self.changed.notify_one();
+            return Ok(());
         }
 
-        let mut progress = self.progress();
-        progress.running = None;
-        for work in after.again.into_iter().rev() {
-            progress.waiting.push_front(work);
-        }
+        self.conclude(&mapping, (Some(lane), after), Some((&work, outcome))).await?;
+        self.results.note_batch(&mapping.key, outcome.verdict == Verdict::Done);
         Ok(())
     }
-}
-
-/// What the function gets of a work.
-fn batch(mapping: &EventSourceMapping, work: &Work) -> Batch {
-    let records: Vec<_> = work.records.iter().map(|record| record.json.to_string()).collect();
-    let payload = Bytes::from(format!("{{\"Records\":[{}]}}", records.join(",")));
-    let handle = |record: &StreamRecord| Handle { id: record.sequence.clone(), receipt: String::new() };
-    let age = mapping.settings.max_record_age_s.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs);
-
-    Batch {
-        payload,
-        records: work.records.iter().map(handle).collect(),
-        trace_id: None,
-        lane: None,
-        deadline: Instant::now() + age.unwrap_or(PATIENCE),
-    }
-}
-
-/// Works of records, none larger than an event may be.
-fn cut(records: Vec<StreamRecord>, upto: String) -> VecDeque<Work> {
-    let mut works: VecDeque<Work> = VecDeque::new();
-    let mut bytes = usize::MAX;
-    for record in records {
-        let length = record.json.to_string().len() + 1;
-        let reached = record.sequence.clone();
-        match works.back_mut() {
-            Some(work) if bytes + length <= MAX_EVENT => {
-                bytes += length;
-                work.records.push(record);
-                work.upto = reached;
-            }
-            _ => {
-                bytes = length;
-                works.push_back(Work { records: vec![record], upto: reached, failures: 0, call: None });
-            }
-        }
-    }
-    if let Some(last) = works.back_mut() {
-        last.upto = upto;
-    }
-
-    works
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock;
 use crate::model::arn::Arn;
 use crate::model::event_sources::{EventSourceMapping, SourceKind};
+use crate::model::time::Timestamp;
 use crate::reactors::sources::source::Problem;
 use crate::runs::cursors::{Cursors, Position};
 use crate::upstream::{Page, ServiceError, Shard, Signer, Start, StreamAccess, StreamService, Upstream};
@@ -14,6 +15,9 @@ const EXPIRED: &str = "ExpiredIteratorException";
 
 /// What it says of a place in a table's stream whose records are gone.
 const TRIMMED: &str = "TrimmedDataAccessException";
+
+/// What Kinesis says of a sequence number that another stream of this name gave, which was deleted since.
+const OTHER_STREAM: &str = "did not come from this stream";
 
 /// A stream.
 #[derive(Debug)]
@@ -57,8 +61,12 @@ impl Stream {
     pub async fn iterator(&self, shard: &str, start: &Start) -> Result<String, Problem> {
         let access = self.access();
         match self.upstream.shard_iterator(&access, shard, start).await {
-            Err(ServiceError::Refused { code, .. }) if code == TRIMMED => {
-                tracing::warn!(stream = self.arn, shard, "records of a stream were gone before they were read");
+            Err(ServiceError::Refused { code, message }) if code == TRIMMED || message.contains(OTHER_STREAM) => {
+                tracing::warn!(
+                    stream = self.arn,
+                    shard,
+                    "what comes next in a stream is gone: it is read from its oldest record on"
+                );
                 self.upstream.shard_iterator(&access, shard, &Start::Oldest).await.map_err(problem)
             }
             found => found.map_err(problem),
@@ -80,7 +88,9 @@ impl Stream {
         match position {
             Some(Position::After(sequence)) => Start::After(sequence),
             // Streams of tables know no times: what is older is passed over.
-            Some(Position::Since(time)) if self.kind == SourceKind::Kinesis => Start::At(seconds(time.0)),
+            Some(Position::Since(time)) if self.kind == SourceKind::Kinesis && time > Timestamp(0) => {
+                Start::At(seconds(time.0))
+            }
             _ => Start::Oldest,
         }
     }
