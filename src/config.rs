@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use access::AccessOptions;
+pub use access::{AccessOptions, TlsOptions};
 use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
@@ -98,6 +98,9 @@ pub struct ServeOptions {
     /// Who may call
     #[command(flatten)]
     pub access: AccessOptions,
+    /// TLS
+    #[command(flatten)]
+    pub tls: TlsOptions,
     /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
     #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
     pub layer_library: Option<LayerLibrary>,

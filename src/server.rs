@@ -33,7 +33,7 @@ use crate::environments::executor::Executor;
 use crate::environments::hot_reload::HotReload;
 use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::Dispatch;
-use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard};
+use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard, tls::Encryption};
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
@@ -66,6 +66,7 @@ pub struct Server {
     ledger: Arc<Ledger>,
     executor: Arc<dyn Executor>,
     doors: Doors,
+    tls: Encryption,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
     retry_base_delay_s: u64,
@@ -103,6 +104,7 @@ impl Server {
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
 
+        let tls = Encryption::open(&data_dir, options.tls.given().as_ref())?;
         let doors = Doors::open(options, &settings, &data_dir, listeners).await?;
         let stop = CancellationToken::new();
         let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
@@ -122,7 +124,7 @@ impl Server {
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
-        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), listeners)?;
+        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), (listeners, &tls))?;
         let staging = console.staging.clone();
 
         Ok(Self {
@@ -138,6 +140,7 @@ impl Server {
             ledger,
             executor,
             doors,
+            tls,
             console_for_functions: options.environments.functions_may_use_console,
             retry_base_delay_s: options.environments.retry_base_delay_s,
             settings,
@@ -230,7 +233,7 @@ impl Server {
         let calls = TaskTracker::new();
         calls.spawn(connections(for_functions, 8).serve(self.doors.api_socket, stopping.clone()));
         calls.spawn(connections(owners, 32).serve(self.doors.control, stopping.clone()));
-        calls.spawn(connections(guarded, 4).serve(listeners, stopping.clone()));
+        calls.spawn(connections(guarded, 4).with_tls(self.tls).serve(listeners, stopping.clone()));
         calls.close();
         shutdown.await;
         stopping.cancel();
@@ -293,7 +296,7 @@ fn console_of(
     services: &Services,
     pool: &Arc<Pool>,
     (executor_reason, data_dir, started): (String, &Path, Instant),
-    listeners: &Listeners,
+    (listeners, tls): (&Listeners, &Encryption),
 ) -> Result<Console, ServerError> {
     Ok(Console {
         ledger: Arc::clone(&services.ledger),
@@ -307,6 +310,7 @@ fn console_of(
         upstream: Arc::clone(&services.upstream),
         executor_reason,
         control: data_dir.join(control::SOCKET),
+        authority: tls.authority.clone(),
         addresses: listeners.addresses().to_vec(),
         data_dir: data_dir.to_owned(),
         started,

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod ca;
 mod compact;
 mod demo;
 mod diff;
@@ -80,6 +81,8 @@ enum Command {
     Queue(queue::Command),
     /// Show functions' URLs, under their own host and by a path
     Url(url::UrlOptions),
+    /// Show the authority that vouches for the server over TLS, and how to trust it
+    Ca(ca::CaOptions),
     /// Check every record, event, checkpoint, blob and reference of a store
     Verify(verify::VerifyOptions),
     /// Write what is whole of a damaged data dir into a new one
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Rewind(options) => runtime.block_on(rewind::run(options)),
         Command::Mark(options) => runtime.block_on(mark::run(options)),
         Command::Marks(options) => runtime.block_on(marks::run(options)),
+        Command::Ca(options) => runtime.block_on(ca::run(options)),
         Command::Url(options) => runtime.block_on(url::run(options)),
         Command::Verify(options) => {
             return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));

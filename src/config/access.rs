@@ -1,7 +1,10 @@
-//! Whose calls are judged, and how.
+//! Whose calls are judged, and how; and how they come.
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::front::tls::Given;
 use crate::services::function_urls::access::Rules;
 
 /// Who may call what.
@@ -15,6 +18,26 @@ pub struct AccessOptions {
     /// that older templates have
     #[arg(long, env = "LARDER_URL_GRANTS", default_value = "both", value_enum)]
     pub url_grants: UrlGrants,
+}
+
+/// TLS on the port, beside plain HTTP.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsOptions {
+    /// Certificate (PEM, with those that vouch for it) for clients that come over TLS, instead of those of the data dir's
+    /// own authority, which `larder ca` shows
+    #[arg(long, env = "LARDER_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key (PEM)
+    #[arg(long, env = "LARDER_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl TlsOptions {
+    /// What the user gave.
+    pub fn given(&self) -> Option<Given> {
+        Some(Given { certificate: self.tls_certificate.clone()?, key: self.tls_key.clone()? })
+    }
 }
 
 /// Whose calls are judged.

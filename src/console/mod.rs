@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use trust::Trusted;
 
 use crate::blobs::BlobStore;
-use crate::desk::answers::Urls;
+use crate::desk::answers::{Authority, Urls};
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
@@ -58,6 +58,8 @@ pub struct Console {
     pub upstream: Arc<Upstream>,
     /// Why the executor is the one it is.
     pub executor_reason: String,
+    /// The certificate of the authority that vouches for the server over TLS, where it has one of its own.
+    pub authority: Option<String>,
     /// The server's data dir.
     pub data_dir: std::path::PathBuf,
     /// The socket by which the command line reaches this server, if it has the same files.
@@ -75,6 +77,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/events", get(events))
         .route("/_larder/runtimes", get(runtimes))
         .route("/_larder/urls", get(urls))
+        .route("/_larder/ca", get(authority))
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())
@@ -138,6 +141,11 @@ fn reached(Reached { endpoint, contact }: &Reached) -> Value {
 async fn urls(State(console): State<Arc<Console>>, Query(of): Query<UrlsQuery>) -> Json<Urls> {
     let port = console.addresses.first().map_or(0, SocketAddr::port);
     Json(desk::urls::urls(&console.ledger.state(), of.function.as_deref(), port))
+}
+
+/// The authority that vouches for this server over TLS.
+async fn authority(State(console): State<Arc<Console>>) -> Json<Authority> {
+    Json(Authority { certificate: console.authority.clone() })
 }
 
 /// The runtimes that can be used without a download.

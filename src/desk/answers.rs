@@ -163,6 +163,13 @@ pub struct ShownMark {
     pub time: String,
 }
 
+/// The authority that vouches for a server over TLS.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Authority {
+    /// Its certificate, in PEM; `None` where the user gave the server a certificate.
+    pub certificate: Option<String>,
+}
+
 /// Functions' URLs, by function.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Urls {

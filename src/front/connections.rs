@@ -15,13 +15,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,7 @@ pub use self::patience::Patience;
 use self::watched::{Activity, Answering, Watched};
 use super::Listeners;
 use super::bodies::Bodies;
+use super::tls::{Encryption, HANDSHAKE};
 use super::users::{Caller, LocalUsers};
 
 /// How long to wait after a connection could not be accepted: most of all, when there are no file descriptors left.
@@ -39,6 +41,9 @@ const CONNECTIONS: usize = 4096;
 
 /// Bytes of a request's head at most.
 const HEAD: usize = 64 * 1024;
+
+/// The same, in HTTP/2.
+const HEAD_OF_HTTP2: u32 = 64 * 1024;
 
 /// Connections at once of users of this machine that may not call: enough to tell them why.
 const STRANGERS: usize = 16;
@@ -66,6 +71,11 @@ pub trait Accept: Send + 'static {
     fn ends(_stream: &Self::Stream) -> Option<Ends> {
         None
     }
+
+    /// Whether what comes over it is encrypted, as its first byte says.
+    fn is_encrypted(_stream: &Self::Stream) -> impl Future<Output = io::Result<bool>> + Send {
+        std::future::ready(Ok(false))
+    }
 }
 
 impl Accept for Listeners {
@@ -83,6 +93,12 @@ impl Accept for Listeners {
         let other = stream.peer_addr().ok()?;
         // As early as can be: of who hangs up the kernel tells no more.
         Some(Ends { own, other, caller: Caller::of(own, other) })
+    }
+
+    async fn is_encrypted(stream: &TcpStream) -> io::Result<bool> {
+        let mut first = [0];
+        let count = stream.peek(&mut first).await?;
+        Ok(count == 1 && first[0] == HANDSHAKE)
     }
 }
 
@@ -116,14 +132,24 @@ pub struct Connections {
     places: Places,
     users: LocalUsers,
     strangers: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
 }
+
+/// Stands in the extensions of a request that came encrypted.
+#[derive(Debug, Clone, Copy)]
+pub struct Encrypted;
 
 impl Connections {
     /// Serves `app`; its requests' bodies are kept in `bodies`. Those of other users than `users` may be told that they
     /// may not call, and take nobody's place.
     pub fn new(app: Router, bodies: Arc<Bodies>, patience: Patience, places: Places, users: LocalUsers) -> Self {
         let strangers = Arc::new(Semaphore::new(STRANGERS));
-        Self { app: TowerToHyperService::new(app), bodies, patience, places, users, strangers }
+        Self { app: TowerToHyperService::new(app), bodies, patience, places, users, strangers, tls: None }
+    }
+
+    /// The same, with TLS for those who want it.
+    pub fn with_tls(self, encryption: Encryption) -> Self {
+        Self { tls: Some(encryption.acceptor), ..self }
     }
 
     /// Accepts and serves until it is to stop; then ends when the running requests have been answered.
@@ -141,7 +167,7 @@ impl Connections {
             };
             match accepted {
                 Ok((place, stream)) => {
-                    tasks.spawn(self.clone().converse(A::ends(&stream), stream, place, stop.clone()));
+                    tasks.spawn(self.clone().converse::<A>(stream, place, stop.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -156,10 +182,8 @@ impl Connections {
         tasks.wait().await;
     }
 
-    async fn converse<S>(self, ends: Option<Ends>, stream: S, _place: OwnedSemaphorePermit, stop: CancellationToken)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn converse<A: Accept>(self, stream: A::Stream, _place: OwnedSemaphorePermit, stop: CancellationToken) {
+        let ends = A::ends(&stream);
         let mut patience = self.patience;
         let _stranger = if ends.is_some_and(|ends| !self.users.admit(ends.caller)) {
             patience = patience.with_strangers();
@@ -168,16 +192,47 @@ impl Connections {
         } else {
             None
         };
+        let acceptor = match self.tls.clone() {
+            Some(acceptor) => match first(patience.head, A::is_encrypted(&stream), &stop).await {
+                Some(is_encrypted) => is_encrypted.then_some(acceptor),
+                None => return,
+            },
+            None => None,
+        };
+
         let activity = Arc::new(Activity::default());
-        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity), patience));
+        let stream = Watched::new(stream, Arc::clone(&activity), patience);
+        let Some(acceptor) = acceptor else { return self.speak(stream, Spoken::Plain, (ends, activity), stop).await };
+        let Some(stream) = first(patience.head, acceptor.accept(stream), &stop).await else { return };
+        let is_newer = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let spoken = if is_newer { Spoken::EncryptedHttp2 } else { Spoken::Encrypted };
+        self.speak(stream, spoken, (ends, activity), stop).await;
+    }
+
+    /// Answers the requests of a connection until it ends.
+    async fn speak<S>(
+        self,
+        stream: S,
+        spoken: Spoken,
+        (ends, activity): (Option<Ends>, Arc<Activity>),
+        stop: CancellationToken,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let answering = Arc::clone(&activity);
         let service = service_fn(move |mut request: Request<Incoming>| {
             if let Some(ends) = ends {
                 request.extensions_mut().insert(ends);
             }
+            if spoken != Spoken::Plain {
+                request.extensions_mut().insert(Encrypted);
+            }
             self.clone().answer(request, Arc::clone(&answering))
         });
-        let mut connection = pin!(http1::Builder::new().max_buf_size(HEAD).serve_connection(stream, service));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().max_buf_size(HEAD).http2().max_header_list_size(HEAD_OF_HTTP2);
+        let builder = if spoken == Spoken::EncryptedHttp2 { builder.http2_only() } else { builder.http1_only() };
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = stop.cancelled() => {
@@ -204,6 +259,31 @@ impl Connections {
         };
         let response = arrival.late_answer().unwrap_or(answered);
         Ok(response.map(|body| Body::new(Answering::new(body, turn))))
+    }
+}
+
+/// How a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// HTTP/1.1.
+    Plain,
+    /// The same over TLS.
+    Encrypted,
+    /// HTTP/2 over TLS.
+    EncryptedHttp2,
+}
+
+/// What comes first of a connection, in time and before it is to stop.
+async fn first<T>(
+    patience: Duration,
+    coming: impl Future<Output = io::Result<T>>,
+    stop: &CancellationToken,
+) -> Option<T> {
+    tokio::select! {
+        came = tokio::time::timeout(patience, coming) => {
+            came.ok()?.inspect_err(|error| tracing::debug!(%error, "a connection did not begin")).ok()
+        }
+        () = stop.cancelled() => None,
     }
 }
 

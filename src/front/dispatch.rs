@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
-use super::Ends;
 use super::function_url::FunctionUrl;
 use super::service::ServiceName;
+use super::{Encrypted, Ends};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::codec::{Codec, rpc_operation};
 use crate::protocol::compatible::speaks_json;
@@ -83,7 +83,8 @@ impl Dispatch {
     /// Answers a request to a function's URL.
     pub async fn call_url(&self, url: &FunctionUrl, request: Request<Body>) -> Response<Body> {
         let ends = request.extensions().get::<Ends>();
-        let from = ends.map(|ends| CameFrom { ip: ends.other.ip(), port: ends.own.port() }).unwrap_or_default();
+        let scheme = if request.extensions().get::<Encrypted>().is_some() { "https" } else { "http" };
+        let from = ends.map(|ends| CameFrom { ip: ends.other.ip(), port: ends.own.port(), scheme }).unwrap_or_default();
         let request_id = uuid::Uuid::new_v4().to_string();
         let span = tracing::info_span!("url", request_id, id = url.named.id.as_str());
         let mut response = self.urls.answer(&url.named, from, request, &request_id).instrument(span).await;

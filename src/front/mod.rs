@@ -14,13 +14,14 @@ mod function_url;
 pub mod guard;
 mod listeners;
 pub mod service;
+pub mod tls;
 pub mod token;
 mod users;
 
 pub use address::ListenAddress;
 pub use apps::Apps;
 pub use bodies::{Bodies, Room};
-pub use connections::{Connections, Ends, Patience, Places};
+pub use connections::{Connections, Encrypted, Ends, Patience, Places};
 pub use listeners::{ListenError, Listeners};
 pub use token::Token;
 pub use users::{LocalUser, LocalUsers};

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::blobs::BlobError;
+use crate::front::tls::TlsError;
 use crate::ledger::LedgerError;
 
 /// Why a server cannot start or go on.
@@ -68,6 +69,9 @@ pub enum ServerError {
     /// A remote that callers may name is none.
     #[error("--pod-remote: {0}")]
     PodRemote(String),
+    /// Clients cannot come over TLS.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// A folder that functions may run from is not there.
     #[error("the --hot-reload-root {} cannot be used ({source}); create it, or name a folder that is there", .path.display())]
     HotReloadRoot {

@@ -6,16 +6,18 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::ServerError;
+use crate::front::tls::authority;
 use crate::pods::library;
 
 /// Folders of a data dir that hold what nobody else may see.
-const PRIVATE: [&str; 5] = ["store", "blobs", "trees", "staging", RUN];
+const PRIVATE: [&str; 6] = ["store", "blobs", "trees", "staging", authority::FOLDER, RUN];
 
 /// The one that a start makes, as it says which data dir this is.
 const RUN: &str = "run";
 
 /// Names that a data dir may have in it.
-const OURS: [&str; 9] = ["store", "blobs", "trees", RUN, "staging", "lock", "token", "control.sock", "ephemeral.lock"];
+const OURS: [&str; 10] =
+    ["store", "blobs", "trees", RUN, "staging", authority::FOLDER, "lock", "token", "control.sock", "ephemeral.lock"];
 
 /// Owner only.
 const MODE: u32 = 0o700;

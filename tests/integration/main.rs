@@ -82,6 +82,7 @@ mod surroundings;
 mod sweep;
 mod tags;
 mod terraform;
+mod tls;
 mod upkeep;
 mod upstream;
 mod urls;

@@ -8,7 +8,7 @@ use axum::http::uri::Authority;
 
 /// Names of this machine: those that every resolver has for the loopback; that of the field's tools, whose DNS says
 /// 127.0.0.1 for it and all below it; and those by which containers know their host, under a domain that is reserved.
-const OURS: [&str; 5] = [
+pub const OURS: [&str; 5] = [
     "localhost",
     "localhost.localstack.cloud",
     "host.docker.internal",
@@ -17,7 +17,7 @@ const OURS: [&str; 5] = [
 ];
 
 /// AWS's own domains.
-const AWS: [&str; 5] = ["amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws", "api.amazonwebservices.com.cn"];
+pub const AWS: [&str; 5] = ["amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws", "api.amazonwebservices.com.cn"];
 
 /// Labels under which AWS gives names to machines of its customers, whose addresses those choose.
 const OF_CUSTOMERS: [&str; 7] = ["compute", "compute-1", "elb", "rds", "cache", "es", "vpce"];

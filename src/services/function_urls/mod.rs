@@ -59,12 +59,14 @@ pub struct CameFrom {
     pub ip: IpAddr,
     /// The port that was called.
     pub port: u16,
+    /// `http` or `https`.
+    pub scheme: &'static str,
 }
 
 impl Default for CameFrom {
     /// A function, over its environment's socket.
     fn default() -> Self {
-        Self { ip: Ipv4Addr::LOCALHOST.into(), port: 80 }
+        Self { ip: Ipv4Addr::LOCALHOST.into(), port: 80, scheme: "http" }
     }
 }
 
@@ -149,7 +151,7 @@ fn invocation(target: &Target, asked: &Asked<'_>, identity: Option<&Identity>) -
         identity,
         source_ip: asked.from.ip,
         port: asked.from.port,
-        scheme: "http",
+        scheme: asked.from.scheme,
         time: clock::now(),
     };
     let payload = event::event(asked.parts, &asked.body, &around);

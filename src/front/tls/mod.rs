@@ -1,0 +1,109 @@
+//! TLS at the door: on the same port as plain HTTP, told from it by its first byte.
+
+pub mod authority;
+mod certificates;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use self::authority::Authority;
+use self::certificates::Certificates;
+
+/// What the first byte of a connection is that is encrypted: a record of a handshake.
+pub const HANDSHAKE: u8 = 0x16;
+
+/// What may be spoken over it, the best first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// A certificate of the user's own, with its key.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The certificate and those that vouch for it, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+}
+
+/// Why there can be no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file or folder.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file that holds no certificate or key.
+    #[error("{} cannot be used: {reason}. Remove it for a new one, or give one in PEM.", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A certificate could not be made.
+    #[error("a certificate could not be made: {0}")]
+    Made(#[from] rcgen::Error),
+    /// A certificate and its key do not go together.
+    #[error("the certificate cannot be used: {0}")]
+    Rejected(#[from] rustls::Error),
+}
+
+/// What takes encrypted connections.
+#[derive(Clone)]
+pub struct Encryption {
+    pub(super) acceptor: TlsAcceptor,
+    /// The certificate of the data dir's authority (PEM), for those who are to trust it; `None` where the user gave one.
+    pub authority: Option<String>,
+}
+
+impl Encryption {
+    /// With the certificate that the user gave, or with those that the data dir's authority vouches for.
+    ///
+    /// # Errors
+    /// They cannot be used.
+    pub fn open(data_dir: &Path, given: Option<&Given>) -> Result<Self, TlsError> {
+        crate::tls::install();
+        let config = ServerConfig::builder().with_no_client_auth();
+        let (mut config, authority) = match given {
+            Some(given) => {
+                let (chain, key) = read(given)?;
+                (config.with_single_cert(chain, key)?, None)
+            }
+            None => {
+                let authority = Authority::open(data_dir)?;
+                let text = authority.text.clone();
+                (config.with_cert_resolver(Arc::new(Certificates::of(authority))), Some(text))
+            }
+        };
+        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority })
+    }
+}
+
+impl std::fmt::Debug for Encryption {
+    /// Leaves the keys out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Encryption(…)")
+    }
+}
+
+fn read(given: &Given) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let unusable = |path: &Path, error: &dyn std::error::Error| TlsError::Unusable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let chain = CertificateDer::pem_file_iter(&given.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(&given.certificate, &error))?;
+    let key = PrivateKeyDer::from_pem_file(&given.key).map_err(|error| unusable(&given.key, &error))?;
+    Ok((chain, key))
+}
