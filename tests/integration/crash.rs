@@ -12,6 +12,7 @@ mod model;
 mod pods;
 mod queue;
 mod rewind;
+mod streams;
 mod upkeep;
 
 use std::io::{Read as _, Write as _};

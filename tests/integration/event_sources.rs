@@ -229,6 +229,8 @@ async fn what_a_source_does_not_allow_is_refused_in_awss_words() {
         ),
         (filter("no json"), parameter, "Invalid filter pattern definition.".into()),
         (filter(r#"{"a": "b"}"#), parameter, "Invalid filter pattern definition.".into()),
+        (filter(r#"{"body": [{"wildcard": "a*b"}]}"#), parameter, "Invalid filter pattern definition.".into()),
+        (filter(r#"{"body": [{"cidr": "10.0.0.0/24"}]}"#), parameter, "Invalid filter pattern definition.".into()),
         (
             json!({"EventSourceArn": STREAM}),
             parameter,
@@ -252,6 +254,24 @@ async fn what_a_source_does_not_allow_is_refused_in_awss_words() {
             "1 validation error detected: Value 'nope' at 'startingPosition' failed to satisfy constraint: \
              Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
                 .into(),
+        ),
+        (
+            json!({
+                "EventSourceArn": STREAM, "StartingPosition": "LATEST",
+                "DestinationConfig": {"OnFailure": {"Destination": "kafka://failed"}},
+            }),
+            parameter,
+            "The provided destination config DestinationConfig(onSuccess=null, \
+             onFailure=OnFailure(destination=kafka://failed)) is invalid."
+                .into(),
+        ),
+        (
+            json!({
+                "EventSourceArn": STREAM, "StartingPosition": "LATEST", "TumblingWindowInSeconds": 60,
+                "ParallelizationFactor": 2,
+            }),
+            parameter,
+            "ParallelizationFactor must be 1 if TumblingWindowInSeconds is greater than 0.".into(),
         ),
         (
             json!({"EventSourceArn": STREAM, "StartingPosition": "LATEST", "MaximumRecordAgeInSeconds": 59}),
@@ -347,6 +367,11 @@ async fn a_mapping_and_its_transition_outlive_the_server() {
     let id = mapping["UUID"].as_str().expect("an id");
     assert_eq!(get(&server, id).json(), mapping);
     assert_eq!(settled(&server, &disabled).await["State"], "Disabled");
+
+    // An update refuses what a creation refuses.
+    let filters = json!({"FilterCriteria": {"Filters": [{"Pattern": r#"{"value": {"a": [{"wildcard": "a*b"}]}}"#}]}});
+    let answer = Request::json("PUT", &format!("{PATH}/{id}"), &filters).send(server.port());
+    assert_eq!((answer.status, answer.message().as_str()), (400, "Invalid filter pattern definition."));
 
     // What can be absent can be taken away again.
     let cleared = json!({

@@ -3,93 +3,20 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder;
-use aws_sdk_lambda::types::{DestinationConfig, EventSourcePosition, FilterCriteria, OnFailure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use aws_sdk_lambda::types::{EventSourcePosition, FilterCriteria};
 use serde_json::{Value, json};
 
-use crate::support::functions::create_python;
 use crate::support::python::Moto;
 use crate::support::queues::{Queue, ask_json};
-use crate::support::sources::{Got, got, in_state, result};
-use crate::support::{Executor, Options, Server, eventually};
+use crate::support::sources::{got, in_state, result};
+use crate::support::streams::{HANDLER, QUIET, created, creation, data, got_data, numbered, on_failure, put, stream};
+use crate::support::{Server, eventually};
 
-/// Tells in its log what it gets, and fails where the data asks for it.
-const HANDLER: &str = r#"
-import base64
-def handler(event, context):
-    import json
-    print("GOT", context.function_version, json.dumps(event))
-    for record in event["Records"]:
-        if "kinesis" in record and b"poison" in base64.b64decode(record["kinesis"]["data"]):
-            raise Exception("so be it")
-"#;
-
-/// How long nothing more must happen.
-const QUIET: Duration = Duration::from_secs(2);
-
-const KINESIS: (&str, &str) = ("kinesis", "1.1");
 const DYNAMODB: (&str, &str) = ("dynamodb", "1.0");
 
 /// A server beside moto, with the function; `None` where no executor is here.
 async fn server(moto: &Moto) -> Option<(Server, Client)> {
-    let executor = [Executor::Sandbox, Executor::Docker].into_iter().find(|executor| executor.is_here())?;
-    let server = Server::start(Options::new(executor).with("LARDER_UPSTREAM", moto.url()));
-    let client = server.client();
-    create_python(&client, "f", HANDLER).await;
-    Some((server, client))
-}
-
-/// A stream of so many shards; gives its ARN.
-async fn stream(moto: &Moto, name: &str, shards: u32) -> String {
-    let ask = |operation: &str, input: Value| {
-        ask_json(moto.port(), KINESIS, &format!("Kinesis_20131202.{operation}"), &input)
-    };
-    ask("CreateStream", json!({ "StreamName": name, "ShardCount": shards }));
-    eventually("the stream is there", || async {
-        let found = ask("DescribeStreamSummary", json!({ "StreamName": name }))["StreamDescriptionSummary"].clone();
-        (found["StreamStatus"] == "ACTIVE").then(|| found["StreamARN"].as_str().expect("an ARN").to_owned())
-    })
-    .await
-}
-
-fn put(moto: &Moto, name: &str, data: &[String]) {
-    let record = |data: &String| json!({ "Data": STANDARD.encode(data), "PartitionKey": "custom" });
-    let input = json!({ "StreamName": name, "Records": data.iter().map(record).collect::<Vec<_>>() });
-    ask_json(moto.port(), KINESIS, "Kinesis_20131202.PutRecords", &input);
-}
-
-fn numbered(numbers: std::ops::Range<u32>) -> Vec<String> {
-    numbers.map(|number| format!("r{number}")).collect()
-}
-
-/// The data of the records of events.
-fn data(got: &[Got]) -> Vec<String> {
-    let records = got.iter().flat_map(|(_, event)| event["Records"].as_array().expect("records").clone());
-    let decode = |data: &Value| STANDARD.decode(data.as_str().expect("a text")).expect("base64");
-    records.map(|record| String::from_utf8(decode(&record["kinesis"]["data"])).expect("a text")).collect()
-}
-
-/// The events, once they have `count` records.
-async fn got_data(server: &Server, count: usize) -> Vec<Got> {
-    eventually(&format!("{count} records arrive"), || async {
-        let got = got(server);
-        (data(&got).len() >= count).then_some(got)
-    })
-    .await
-}
-
-fn creation(client: &Client, arn: &str, position: EventSourcePosition) -> CreateEventSourceMappingFluentBuilder {
-    client.create_event_source_mapping().function_name("f").event_source_arn(arn).starting_position(position)
-}
-
-async fn created(client: &Client, creation: CreateEventSourceMappingFluentBuilder) -> String {
-    let made = creation.send().await.expect("created");
-    assert_eq!(made.last_processing_result(), Some("No records processed"));
-    let id = made.uuid().expect("an id").to_owned();
-    in_state(client, &id, "Enabled").await;
-    id
+    crate::support::streams::server(&moto.url(), HANDLER).await
 }
 
 /// Recorded on AWS (`test_kinesis_event_source_trim_horizon`): 30 records make three batches, one after the other.
@@ -97,8 +24,8 @@ async fn created(client: &Client, creation: CreateEventSourceMappingFluentBuilde
 async fn a_stream_is_read_from_its_beginning_and_on_after_a_kill() {
     let moto = Moto::start();
     let Some((mut server, client)) = server(&moto).await else { return };
-    let arn = stream(&moto, "s", 1).await;
-    put(&moto, "s", &numbered(0..30));
+    let arn = stream(moto.port(), "s", 1).await;
+    put(moto.port(), "s", &numbered(0..30));
     let id = created(&client, creation(&client, &arn, EventSourcePosition::TrimHorizon).batch_size(10)).await;
     let events = got_data(&server, 30).await;
     assert_eq!(data(&events), numbered(0..30));
@@ -110,7 +37,7 @@ async fn a_stream_is_read_from_its_beginning_and_on_after_a_kill() {
     eventually("all is well", || async { (result(&client, &id).await.as_deref() == Some("OK")).then_some(()) }).await;
 
     server.kill();
-    put(&moto, "s", &numbered(30..35));
+    put(moto.port(), "s", &numbered(30..35));
     server.restart();
     got_data(&server, 35).await;
     tokio::time::sleep(QUIET).await;
@@ -122,7 +49,7 @@ async fn a_stream_is_read_from_its_beginning_and_on_after_a_kill() {
     enable(false).await.expect("updated");
     in_state(&client, &id, "Disabled").await;
     tokio::time::sleep(QUIET).await;
-    put(&moto, "s", &numbered(35..40));
+    put(moto.port(), "s", &numbered(35..40));
     tokio::time::sleep(QUIET).await;
     assert_eq!(data(&got(&server)).len(), 35);
     enable(true).await.expect("updated");
@@ -134,14 +61,14 @@ async fn a_stream_is_read_from_its_beginning_and_on_after_a_kill() {
 async fn from_now_on_is_from_now_on_also_after_a_kill() {
     let moto = Moto::start();
     let Some((mut server, client)) = server(&moto).await else { return };
-    let arn = stream(&moto, "s", 2).await;
-    put(&moto, "s", &numbered(0..3));
+    let arn = stream(moto.port(), "s", 2).await;
+    put(moto.port(), "s", &numbered(0..3));
     tokio::time::sleep(Duration::from_millis(50)).await;
     created(&client, creation(&client, &arn, EventSourcePosition::Latest)).await;
     // Where it begins is known before anything is read.
     tokio::time::sleep(QUIET).await;
     server.kill();
-    put(&moto, "s", &numbered(3..6));
+    put(moto.port(), "s", &numbered(3..6));
     server.restart();
     got_data(&server, 3).await;
     tokio::time::sleep(QUIET).await;
@@ -153,12 +80,10 @@ async fn from_now_on_is_from_now_on_also_after_a_kill() {
 async fn what_fails_is_cut_given_up_and_told() {
     let moto = Moto::start();
     let Some((server, client)) = server(&moto).await else { return };
-    let arn = stream(&moto, "s", 1).await;
+    let arn = stream(moto.port(), "s", 1).await;
     let dead = Queue::create(server.port(), "dead", &json!({}));
-    put(&moto, "s", &["a", "poison", "b", "c"].map(str::to_owned));
-    let destination =
-        DestinationConfig::builder().on_failure(OnFailure::builder().destination(&dead.arn).build()).build();
-    let creation = creation(&client, &arn, EventSourcePosition::TrimHorizon).destination_config(destination);
+    put(moto.port(), "s", &["a", "poison", "b", "c"].map(str::to_owned));
+    let creation = creation(&client, &arn, EventSourcePosition::TrimHorizon).destination_config(on_failure(&dead.arn));
     let id = created(&client, creation.bisect_batch_on_function_error(true).maximum_retry_attempts(1)).await;
     let told = eventually("it is told", || async { dead.take().pop() }).await;
     let told: Value = serde_json::from_str(told["Body"].as_str().expect("a text")).expect("JSON");

@@ -1,17 +1,20 @@
 //! What every test stands on.
 
+pub mod between;
 pub mod cut_link;
 pub mod engine;
 pub mod executors;
 pub mod functions;
 pub mod http;
 pub mod invoke;
+pub mod kinesalite;
 pub mod leftovers;
 pub mod log_lines;
 pub mod python;
 pub mod queues;
 pub mod server;
 pub mod sources;
+pub mod streams;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -42,7 +42,7 @@ fn upstream_script(name: &str, arguments: &[&str]) -> String {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     free.expect("a port").port()
 }

@@ -49,7 +49,8 @@ fn call(port: u16, operation: &str, input: &Value) -> Value {
 pub fn ask_json(port: u16, (service, version): (&str, &str), target: &str, input: &Value) -> Value {
     let request = Request::new("POST", "/").body(input.to_string().into_bytes());
     let request = request.header("content-type", &format!("application/x-amz-json-{version}"));
-    let answer = request.header("x-amz-target", target).signed_for(service, "test", "us-east-1").send(port);
+    let request = request.header("x-amz-target", target).header("x-amz-date", "20260101T000000Z");
+    let answer = request.signed_for(service, "test", "us-east-1").send(port);
     assert_eq!(answer.status, 200, "{target}: {}", String::from_utf8_lossy(&answer.body));
     if answer.body.is_empty() { Value::Null } else { answer.json() }
 }
