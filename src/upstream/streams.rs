@@ -3,6 +3,8 @@
 //! Source: <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_Operations.html> and
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB_Streams.html>.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -13,6 +15,9 @@ use super::{Upstream, UpstreamError};
 
 /// Pages of shards that are read at most: one that names itself as its next is no list.
 const MAX_PAGES: usize = 1000;
+
+/// How long a call may take: none of these waits for anything.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Which service a stream is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,15 +215,17 @@ impl Upstream {
         input: &Value,
         stream: &StreamAccess,
     ) -> Result<T, ServiceError> {
-        let answer = self.json(operation, input, &stream.signer).await?;
+        let no_answer = |reason: String| match self.given(operation.service) {
+            Ok(endpoint) => {
+                UpstreamError::NoAnswer { service: operation.service.to_owned(), endpoint: endpoint.clone(), reason }
+                    .into()
+            }
+            Err(error) => ServiceError::from(error),
+        };
+        let asked = tokio::time::timeout(ANSWER, self.json(operation, input, &stream.signer)).await;
+        let answer = asked.map_err(|_| no_answer(format!("none within {} s", ANSWER.as_secs())))??;
         let parsed = serde_json::from_str(&answer);
-        parsed.map_err(|error| {
-            let endpoint = match self.given(operation.service) {
-                Ok(endpoint) => endpoint.clone(),
-                Err(error) => return error.into(),
-            };
-            let reason = format!("its answer to {} cannot be read: {error}", operation.target);
-            UpstreamError::NoAnswer { service: operation.service.to_owned(), endpoint, reason }.into()
-        })
+
+        parsed.map_err(|error| no_answer(format!("its answer to {} cannot be read: {error}", operation.target)))
     }
 }
