@@ -39,6 +39,9 @@ def handler(event, context):
         raise Exception("so be it")
 "#;
 
+/// Keys of the records.
+const KEYS: u32 = 7;
+
 /// Attempts with what fails.
 const ATTEMPTS: usize = 2;
 
@@ -53,7 +56,8 @@ fn fails(number: u32) -> bool {
 fn produce(port: u16, ended: &AtomicBool, count: &AtomicU32) {
     while !ended.load(Ordering::Relaxed) {
         let from = count.load(Ordering::Relaxed);
-        let records: Vec<_> = (from..from + 3).map(|number| (format!("k{}", number % 7), number.to_string())).collect();
+        let records: Vec<_> =
+            (from..from + 3).map(|number| (format!("k{}", number % KEYS), number.to_string())).collect();
         put_keyed(port, "s", records.iter().map(|(key, data)| (key.as_str(), data.as_str())));
         count.store(from + 3, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(30));
@@ -127,18 +131,29 @@ fn assert_nothing_is_skipped(shard: &str, batches: &[Batch]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_record_is_skipped_and_no_place_moves_back() {
+/// A stream was read while servers were killed.
+struct Read {
+    kills: u64,
+    /// Each batch, in the order in which they began.
+    batches: Vec<Batch>,
+    /// What was given up.
+    failed: BTreeSet<u32>,
+}
+
+/// Reads a stream with so many batches of a shard at once. All of it is seen, and what fails is told. `None` where this
+/// machine cannot.
+async fn read(lanes: i32) -> Option<Read> {
     let (kills, seed) = (number("LARDER_CRASH_KILLS", 3), number("LARDER_CRASH_SEED", 1));
     let mut random = StdRng::seed_from_u64(seed);
-    let Some(kinesalite) = Kinesalite::start() else { return };
+    let kinesalite = Kinesalite::start()?;
     let port = kinesalite.port();
-    let Some((mut server, client)) = server(&kinesis(port), CODE).await else { return };
+    let (mut server, client) = server(&kinesis(port), CODE).await?;
     stream(port, "seen", 1).await;
     let arn = stream(port, "s", 2).await;
     let dead = Queue::create(server.port(), "dead", &json!({}));
     let creation = creation(&client, &arn, EventSourcePosition::TrimHorizon).batch_size(10);
-    let creation = creation.bisect_batch_on_function_error(true).maximum_retry_attempts(1);
+    let creation =
+        creation.parallelization_factor(lanes).bisect_batch_on_function_error(true).maximum_retry_attempts(1);
     created(&client, creation.destination_config(on_failure(&dead.arn))).await;
 
     let (ended, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
@@ -172,6 +187,13 @@ async fn no_record_is_skipped_and_no_place_moves_back() {
     };
 
     batches.sort_by(|one, other| one.began.total_cmp(&other.began));
+    assert!(put.len() as u64 > kills * 5, "{} records are too few to show anything", put.len());
+    Some(Read { kills, batches, failed })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_record_is_skipped_and_no_place_moves_back() {
+    let Some(Read { kills, batches, failed }) = read(1).await else { return };
     let mut shards = BTreeMap::<_, Vec<Batch>>::new();
     for batch in batches {
         shards.entry(batch.shard.clone()).or_default().push(batch);
@@ -181,9 +203,23 @@ async fn no_record_is_skipped_and_no_place_moves_back() {
     for (shard, batches) in &shards {
         assert_nothing_is_skipped(shard, batches);
         let alone = |number: u32| batches.iter().filter(|batch| batch.numbers == [number]).count();
-        beyond += wanted.iter().map(|number| alone(*number).saturating_sub(ATTEMPTS)).sum::<usize>();
+        beyond += failed.iter().map(|number| alone(*number).saturating_sub(ATTEMPTS)).sum::<usize>();
     }
     // An attempt that a kill cut short is not known.
     assert!(beyond as u64 <= kills * 2, "{beyond} attempts too many after {kills} kills");
-    assert!(put.len() as u64 > kills * 5, "{} records are too few to show anything", put.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_batches_at_once_none_is_skipped_and_keys_are_in_order() {
+    let Some(Read { batches, .. }) = read(3).await else { return };
+    let mut keys = BTreeMap::<u32, Vec<u32>>::new();
+    for number in batches.iter().flat_map(|batch| &batch.numbers) {
+        let of_key = keys.entry(number % KEYS).or_default();
+        if !of_key.contains(number) {
+            of_key.push(*number);
+        }
+    }
+    for (key, numbers) in keys {
+        assert!(numbers.is_sorted(), "key {key}: {numbers:?}");
+    }
 }
