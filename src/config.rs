@@ -101,6 +101,9 @@ pub struct ServeOptions {
     /// TLS
     #[command(flatten)]
     pub tls: TlsOptions,
+    /// Whether the name of a deleted queue cannot be used again for 60 seconds, as on AWS
+    #[arg(long, env = "SQS_DELAY_RECENTLY_DELETED", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub sqs_delay_recently_deleted: bool,
     /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
     #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
     pub layer_library: Option<LayerLibrary>,

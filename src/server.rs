@@ -32,7 +32,7 @@ use crate::desk::queue::Queue;
 use crate::environments::executor::Executor;
 use crate::environments::hot_reload::HotReload;
 use crate::environments::{INIT, Makers, Pool, Settings, place};
-use crate::front::dispatch::Dispatch;
+use crate::front::dispatch::{Dispatch, Ways};
 use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard, tls::Encryption};
 use crate::invoke::Invoker;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
@@ -128,11 +128,7 @@ impl Server {
         let staging = console.staging.clone();
 
         Ok(Self {
-            dispatch: Arc::new(Dispatch::new(
-                Arc::clone(&services),
-                options.access.rules(),
-                options.pass_cloudformation,
-            )),
+            dispatch: Arc::new(Dispatch::new(Arc::clone(&services), options.access.rules(), ways_of(options))),
             delivery,
             services,
             console: Arc::new(console),
@@ -191,7 +187,8 @@ impl Server {
         let lost = Arc::clone(&self.console.queue.lost);
         tasks.spawn(reactors::deliveries::run(Arc::clone(&self.ledger), targets, lost, stopping.clone()));
         let messages = Arc::clone(&self.services.messages);
-        tasks.spawn(reactors::queues::run(Arc::clone(&self.ledger), messages, self.stop.clone()));
+        tasks.spawn(reactors::queues::run(Arc::clone(&self.ledger), Arc::clone(&messages), self.stop.clone()));
+        tasks.spawn(reactors::move_tasks::run(Arc::clone(&self.ledger), messages, stopping.clone()));
         let sources = Sources {
             ledger: Arc::clone(&self.ledger),
             invoker: Arc::clone(&self.services.invoker),
@@ -242,7 +239,6 @@ impl Server {
             tracing::warn!("calls were still running after {} s and are given up", DRAIN.as_secs());
         }
         self.services.invoker.close(DRAIN).await;
-        self.dispatch.close().await;
         self.stop.cancel();
         self.pool.close(ENVIRONMENTS_END).await;
         link_stop.cancel();
@@ -260,6 +256,11 @@ impl Server {
 
         saved
     }
+}
+
+fn ways_of(options: &ServeOptions) -> Ways {
+    let delays_queues = options.sqs_delay_recently_deleted;
+    Ways { pass_cloudformation: options.pass_cloudformation, delays_queues }
 }
 
 /// Opens the store of a data dir, apart from what must not wait.

@@ -36,6 +36,15 @@ const UNROUTED_BODY: usize = 1024 * 1024;
 /// What a request that names no service is called.
 const NAMELESS: &str = "other";
 
+/// How the services do what can be done in two ways.
+#[derive(Debug, Clone, Copy)]
+pub struct Ways {
+    /// Whether templates go to the upstream unseen.
+    pub pass_cloudformation: bool,
+    /// Whether the name of a deleted queue cannot be used for a minute, as on AWS.
+    pub delays_queues: bool,
+}
+
 /// The services behind the one port, and the way to all others.
 #[derive(Debug)]
 pub struct Dispatch {
@@ -49,23 +58,18 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Over what the services work with. Callers of function URLs are judged by `rules`; with `pass_cloudformation` the
-    /// upstream gets every template.
-    pub fn new(services: Arc<Services>, rules: Rules, pass_cloudformation: bool) -> Self {
+    /// Over what the services work with. Callers of function URLs are judged by `rules`.
+    pub fn new(services: Arc<Services>, rules: Rules, ways: Ways) -> Self {
         let logs = Logs::new(Arc::clone(&services.ledger));
-        let sqs = Sqs::new(Arc::clone(&services));
+        let sqs = Sqs::new(Arc::clone(&services), ways.delays_queues);
         let urls = FunctionUrls::new(Arc::clone(&services), rules);
-        Self { services, logs, sqs, urls, lambda: Router::new(&lambda::SERVICE), pass_cloudformation }
+        let lambda = Router::new(&lambda::SERVICE);
+        Self { services, logs, sqs, urls, lambda, pass_cloudformation: ways.pass_cloudformation }
     }
 
     /// Has calls that wait for something to come wait no longer.
     pub fn end_waits(&self) {
         self.sqs.end_waits();
-    }
-
-    /// Ends what the services run beside calls.
-    pub async fn close(&self) {
-        self.sqs.close().await;
     }
 
     /// Answers a request, whichever service it is for.

@@ -7,7 +7,9 @@ use super::frame::FrameError;
 use super::mask::mask;
 use super::{codec, shapes};
 use crate::model::event::{Event, Recorded};
+use crate::model::queues::QueueKey;
 use crate::model::resource::Resource;
+use crate::runs::messages::BroughtMessage;
 use crate::runs::{Attempts, WaitingEvent};
 
 /// A resource as JSON: an object of one member, named by its kind.
@@ -58,4 +60,20 @@ pub fn waiting_to_json(event: &WaitingEvent, attempts: Attempts, payload: String
 /// What is not as it must be.
 pub fn waiting_from_json(json: &[u8]) -> Result<(WaitingEvent, Attempts, String), serde_json::Error> {
     shapes::run_from_json(json)
+}
+
+/// A message of a queue, as JSON in one line: what `messages.jsonl` of a pod holds.
+///
+/// # Errors
+/// Never: it has nothing that JSON has not.
+pub fn message_to_json(queue: &QueueKey, message: &BroughtMessage) -> Result<String, serde_json::Error> {
+    shapes::message_to_json(queue, message)
+}
+
+/// Reads what [`message_to_json`] wrote. What the values may be is not checked.
+///
+/// # Errors
+/// What is not as it must be.
+pub fn message_from_json(json: &[u8]) -> Result<(QueueKey, BroughtMessage), serde_json::Error> {
+    shapes::message_from_json(json)
 }

@@ -45,6 +45,9 @@ pub const DELETES: u16 = 2008;
 /// The kind of the frame that says how far a stream is read.
 pub const CURSOR: u16 = 2009;
 
+/// The kind of the frame that says how far a message move task is.
+pub const MOVE_TASK: u16 = 2020;
+
 /// The head of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -59,7 +62,7 @@ pub struct Head {
 impl Head {
     /// Whether it begins an entry.
     pub fn begins(&self) -> bool {
-        matches!(self.kind, EVENT | DELIVERY | MESSAGE | CURSOR)
+        matches!(self.kind, EVENT | DELIVERY | MESSAGE | CURSOR | MOVE_TASK)
     }
 
     /// Whether it is about one entry, and neither begins nor ends it.
@@ -91,8 +94,10 @@ pub fn write(head: Head, members: &impl Serialize) -> Result<Vec<u8>, FrameError
 pub fn read(bytes: &[u8]) -> Result<(Head, &[u8]), FrameError> {
     let frame = frame::unframe(bytes)?;
     match frame.kind {
-        EVENT..=CURSOR if frame.version == NAMED => {}
-        EVENT..=CURSOR => return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version }),
+        EVENT..=CURSOR | MOVE_TASK if frame.version == NAMED => {}
+        EVENT..=CURSOR | MOVE_TASK => {
+            return Err(FrameError::UnknownVersion { kind: frame.kind, version: frame.version });
+        }
         kind => return Err(FrameError::UnknownKind(kind)),
     }
 

@@ -36,12 +36,29 @@ impl Ledger {
         ids: &[RunId],
         mut show: impl FnMut(RunId, WaitingEvent, Bytes),
     ) -> Result<(), LedgerError> {
-        let mut see = |id: RunId, frame: &[u8]| -> Result<(), LedgerError> {
-            if let RunEvent::Accepted { event, payload } = decoded(frame)? {
+        self.beginnings(ids, |id, event| {
+            if let RunEvent::Accepted { event, payload } = event {
                 show(id, *event, payload);
             }
-            Ok(())
-        };
+        })
+    }
+
+    /// Shows what those of these messages say that are still there, in any order, one at a time where the index is right.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn messages(&self, ids: &[RunId], mut show: impl FnMut(RunId, QueuedMessage)) -> Result<(), LedgerError> {
+        self.beginnings(ids, |id, event| {
+            if let RunEvent::Sent { message, .. } = event {
+                show(id, *message);
+            }
+        })
+    }
+
+    /// Shows the events that began those of these entries that are still there.
+    fn beginnings(&self, ids: &[RunId], mut show: impl FnMut(RunId, RunEvent)) -> Result<(), LedgerError> {
+        let mut see = |id: RunId, frame: &[u8]| decoded(frame).map(|event| show(id, event));
         let mut unseen = BTreeSet::new();
         for id in ids {
             match self.log.indexed_begin_of(*id) {
@@ -52,7 +69,7 @@ impl Ledger {
 
         // Of what has ended meanwhile there is nothing to be found.
         let runs = self.runs();
-        unseen.retain(|id| runs.events.contains(id));
+        unseen.retain(|id| runs.contains(id));
         for (id, frame) in self.log.begins_in_journal(&unseen)? {
             see(id, &frame)?;
         }
@@ -66,17 +83,6 @@ impl Ledger {
     pub fn delivery(&self, id: RunId) -> Result<Option<(Delivery, Bytes)>, LedgerError> {
         match self.beginning(id)? {
             Some(RunEvent::Delivering { delivery, payload }) => Ok(Some((*delivery, payload))),
-            _ => Ok(None),
-        }
-    }
-
-    /// What a message of a queue says; `None` where it is not there any more. Blocking.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn message(&self, id: RunId) -> Result<Option<QueuedMessage>, LedgerError> {
-        match self.beginning(id)? {
-            Some(RunEvent::Sent { message, .. }) => Ok(Some(*message)),
             _ => Ok(None),
         }
     }

@@ -25,6 +25,10 @@ use crate::runs::state::Runs;
 /// Commands that share one flush at most.
 const BATCH: usize = 256;
 
+/// Bytes of an entry of what is under way in a checkpoint, and as many again: less than half of what is written to the disk
+/// goes to checkpoints.
+const BYTES_OF_ENTRY: u64 = 64;
+
 /// Where a machine's states are published.
 pub struct Published<S> {
     /// The newest.
@@ -195,6 +199,10 @@ impl Writer {
         let busy = self.checkpointer.as_ref().is_some_and(|running| !running.is_finished());
         let events = model.sequence - self.progress.model + (runs.sequence - self.progress.runs);
         if busy || events == 0 || events < self.policy.events && self.bytes < self.policy.bytes {
+            return;
+        }
+        // What is under way is written whole: where that is much, not before as much has come.
+        if self.bytes < BYTES_OF_ENTRY * runs.len() as u64 {
             return;
         }
         self.bytes = 0;

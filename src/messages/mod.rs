@@ -1,17 +1,20 @@
 //! Messages of the house's own queues, for whoever sends or receives some: the SQS service, deliveries, and the pollers of
 //! event sources. What is sent, received, changed or deleted is on disk when it is answered.
 
+mod attempts;
 pub mod digests;
+mod move_tasks;
 mod receipt;
+mod receiving;
 #[cfg(test)]
 mod tests;
 mod waiters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::Instant;
+use attempts::Attempts;
+pub use receiving::Wanted;
 use uuid::Uuid;
 use waiters::Waiters;
 
@@ -22,7 +25,7 @@ use crate::model::queues::{self, Queue, QueueKey};
 use crate::model::time::Timestamp;
 use crate::runs::RunId;
 use crate::runs::command::{MessageCommand, Receipt, RunCommand};
-use crate::runs::messages::{FifoIds, MessageAttribute, MessageState, QueuedMessage, Sending, sequence_number};
+use crate::runs::messages::{FifoIds, MAX_VISIBILITY_S, MessageAttribute, QueuedMessage, Sending, sequence_number};
 
 /// Why nothing could be done with the messages of a queue.
 #[derive(Debug, thiserror::Error)]
@@ -78,17 +81,6 @@ pub struct Sent {
     pub sequence_number: Option<String>,
 }
 
-/// What is to be received.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted {
-    /// Messages at most.
-    pub most: usize,
-    /// How long to wait for the first.
-    pub wait: Duration,
-    /// Seconds that they are hidden, where they are not the queue's.
-    pub visibility_s: Option<u32>,
-}
-
 /// A message that was received.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -102,6 +94,8 @@ pub struct Received {
     pub sent: Timestamp,
     /// When it was first received.
     pub first_receive: Timestamp,
+    /// Until when it is hidden from others by that.
+    pub hidden_until: Timestamp,
     /// Its place in a FIFO queue.
     pub sequence_number: Option<String>,
     /// ARN of the queue in which it was received too often.
@@ -128,6 +122,9 @@ pub enum ReceiptError {
     /// The message can be received by others again, or was.
     #[error("the receipt handle has expired")]
     Expired,
+    /// The message would be hidden for longer, in all, than any may be.
+    #[error("the message would be hidden for too long")]
+    HiddenTooLong,
 }
 
 /// The messages of all queues.
@@ -135,12 +132,13 @@ pub enum ReceiptError {
 pub struct Messages {
     ledger: Arc<Ledger>,
     waiters: Waiters,
+    attempts: Attempts,
 }
 
 impl Messages {
     /// Over a ledger.
     pub fn new(ledger: Arc<Ledger>) -> Self {
-        Self { ledger, waiters: Waiters::default() }
+        Self { ledger, waiters: Waiters::default(), attempts: Attempts::default() }
     }
 
     /// Sends messages: all, or none.
@@ -181,59 +179,6 @@ impl Messages {
         let there = self.read(vec![id]).await?.pop().map(|(_, message)| message);
         let message_id = there.map_or(message.message_id, |there| there.message_id);
         Ok(Sent { message_id, sequence_number: Some(sequence_number(id)) })
-    }
-
-    /// Receives messages; waits for the first as long as is wanted, and comes back as soon as there is one.
-    ///
-    /// # Errors
-    /// The queue is not there, too many are in flight, or the store cannot be read or written.
-    pub async fn receive(&self, key: &QueueKey, wanted: Wanted) -> Result<Vec<Received>, MessagesError> {
-        let deadline = Instant::now() + wanted.wait;
-        let waiter = self.waiters.of(key);
-        loop {
-            // Before the look, so that nothing that comes after it is missed.
-            let woken = waiter.woken();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
-
-            let received = self.receive_now(key, wanted).await?;
-            if !received.is_empty() || Instant::now() >= deadline {
-                return Ok(received);
-            }
-            let next = self.next_visible(key).map_or(deadline, |next| next.min(deadline));
-            tokio::select! {
-                () = woken => {}
-                () = tokio::time::sleep_until(next) => {}
-            }
-        }
-    }
-
-    async fn receive_now(&self, key: &QueueKey, wanted: Wanted) -> Result<Vec<Received>, MessagesError> {
-        let queue = self.queue(key)?;
-        // Asking costs a write: nobody asks for nothing.
-        if self.ledger.runs().messages.receivable(key, clock::now(), 1).is_empty() {
-            return Ok(Vec::new());
-        }
-
-        let command = MessageCommand::Receive { most: wanted.most, visibility_s: wanted.visibility_s };
-        let committed = self.commit(key, command).await?;
-        if let Some(redrive) = &queue.settings.redrive
-            && let Some(dead_letters) = QueueKey::of_arn(&redrive.dead_letter_queue)
-        {
-            self.waiters.wake(&dead_letters);
-        }
-
-        let runs = self.ledger.runs();
-        let read = self.read(committed.told.entries).await?;
-        let there = read.into_iter().filter_map(|(id, message)| Some((id, message, runs.messages.get(&id)?)));
-        Ok(there.map(|(id, message, state)| received(key, id, message, state)).collect())
-    }
-
-    /// When a message can be received that cannot be now.
-    fn next_visible(&self, key: &QueueKey) -> Option<Instant> {
-        let now = clock::now();
-        let next = self.ledger.runs().messages.queue(key)?.next_visible(now)?;
-        Some(Instant::now() + Duration::from_millis(next.0.saturating_sub(now.0)))
     }
 
     /// Deletes messages that were received. One that is gone already is as good.
@@ -280,7 +225,7 @@ impl Messages {
         changes: &[(String, u32)],
     ) -> Result<Vec<Result<(), ReceiptError>>, MessagesError> {
         self.queue(key)?;
-        let read: Vec<_> = changes.iter().map(|(receipt, _)| self.in_flight(key, receipt)).collect();
+        let read: Vec<_> = changes.iter().map(|(receipt, seconds)| self.changeable(key, receipt, *seconds)).collect();
         let with_seconds = read.iter().zip(changes);
         let good: Vec<_> = with_seconds
             .filter_map(|(receipt, (_, seconds))| Some((receipt.as_ref().ok().copied().flatten()?, *seconds)))
@@ -296,16 +241,23 @@ impl Messages {
     /// The receipt of a message that is in flight by it; none of one that can be received again by now, of which nothing
     /// is to be changed (recorded in `LocalStack`'s
     /// `test_change_message_visibility_after_visibility_timeout_expiration`, 2023-11).
-    fn in_flight(&self, key: &QueueKey, receipt: &str) -> Result<Option<Receipt>, ReceiptError> {
+    fn changeable(&self, key: &QueueKey, receipt: &str, seconds: u32) -> Result<Option<Receipt>, ReceiptError> {
         let receipt = receipt::read(key, receipt).ok_or(ReceiptError::Invalid)?;
         let runs = self.ledger.runs();
         let message = runs.messages.get(&receipt.id).filter(|message| !message.is_deleted);
-        match message {
-            Some(message) if message.receives == receipt.receives => {
-                Ok(message.is_in_flight(clock::now()).then_some(receipt))
-            }
-            _ => Err(ReceiptError::Expired),
+        let message = message.filter(|message| message.receives == receipt.receives).ok_or(ReceiptError::Expired)?;
+        let now = clock::now();
+        if !message.is_in_flight(now) {
+            return Ok(None);
         }
+
+        // Of one that a former build received it is not known when that was.
+        let since = Some(message.receiving().last).filter(|last| *last != Timestamp::default()).unwrap_or(now);
+        let until = now.0.saturating_add(u64::from(seconds) * 1000);
+        if until.saturating_sub(since.0) > u64::from(MAX_VISIBILITY_S) * 1000 {
+            return Err(ReceiptError::HiddenTooLong);
+        }
+        Ok(Some(receipt))
     }
 
     /// Drops all messages.
@@ -314,17 +266,6 @@ impl Messages {
     /// The store cannot be written.
     pub async fn purge(&self, key: &QueueKey) -> Result<(), MessagesError> {
         self.commit(key, MessageCommand::DropAll).await.map(drop)
-    }
-
-    /// Puts messages that can be received into another queue; how many can be moved still.
-    ///
-    /// # Errors
-    /// The queue is not there, or the store cannot be written.
-    pub async fn move_some(&self, from: &QueueKey, to: &QueueKey, most: usize) -> Result<usize, MessagesError> {
-        let before = self.counts(from);
-        self.commit(from, MessageCommand::Move(to.clone(), most)).await?;
-        self.waiters.wake(to);
-        Ok(before.visible.saturating_sub(most))
     }
 
     /// Drops what is too old in a queue, and forgets what need not be known any more.
@@ -360,8 +301,9 @@ impl Messages {
     async fn read(&self, ids: Vec<RunId>) -> Result<Vec<(RunId, QueuedMessage)>, MessagesError> {
         let ledger = Arc::clone(&self.ledger);
         let read = move || {
-            let read = ids.into_iter().map(|id| Ok(ledger.message(id)?.map(|message| (id, message))));
-            read.filter_map(Result::transpose).collect::<Result<Vec<_>, LedgerError>>()
+            let mut read = Vec::with_capacity(ids.len());
+            ledger.messages(&ids, |id, message| read.push((id, message)))?;
+            Ok::<_, LedgerError>(read)
         };
         Ok(tokio::task::spawn_blocking(read).await.map_err(|_| MessagesError::Stopped)??)
     }
@@ -378,16 +320,4 @@ fn sending(new: NewMessage) -> Sending {
         deduplication: new.deduplication,
     };
     Sending { message, delay_s: new.delay_s }
-}
-
-fn received(key: &QueueKey, id: RunId, message: QueuedMessage, state: &MessageState) -> Received {
-    Received {
-        message,
-        receipt: receipt::write(key, Receipt { id, receives: state.receives }),
-        receive_count: state.receives,
-        sent: state.sent,
-        first_receive: state.first_received,
-        sequence_number: state.fifo.is_some().then(|| sequence_number(id)),
-        dead_letter_source: state.dead_letter_source.as_ref().map(|source| source.arn()),
-    }
 }

@@ -181,6 +181,8 @@ error_codes! {
     OverLimit: "OverLimit", 403, message, Some(Fault::User);
     /// A queue was purged less than a minute ago.
     PurgeQueueInProgress: "AWS.SimpleQueueService.PurgeQueueInProgress", 403, message, Some(Fault::User);
+    /// A queue of this name was deleted less than a minute ago.
+    QueueDeletedRecently: "AWS.SimpleQueueService.QueueDeletedRecently", 400, message, Some(Fault::User);
     /// No such queue.
     QueueDoesNotExist: "AWS.SimpleQueueService.NonExistentQueue", 400, message, Some(Fault::User);
     /// There is a queue of this name with other attributes.

@@ -9,6 +9,7 @@ pub mod deliveries;
 mod event_sources;
 mod lanes;
 pub mod lost;
+pub mod move_tasks;
 mod provisioning;
 pub mod queues;
 pub mod running;

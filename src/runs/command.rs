@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::cursors::Cursor;
 use super::deliveries::Delivery;
-use super::messages::Sending;
+use super::messages::{BroughtMessage, Sending};
+use super::move_tasks::MoveTaskCommand;
 use super::{Attempts, RunId, WaitingEvent};
 use crate::model::queues::QueueKey;
 use crate::model::resource_pattern::ResourcePattern;
@@ -79,6 +80,12 @@ pub enum RunCommand {
     InTurn(Vec<RunCommand>),
     /// A command on messages.
     Messages(QueueKey, MessageCommand),
+    /// Takes messages that were in a queue of another store. Refused where the queue is not there.
+    BringMessages(QueueKey, Vec<BroughtMessage>),
+    /// Drops all that is of a queue.
+    DropQueue(QueueKey),
+    /// A command on a message move task.
+    MoveTask(MoveTaskCommand),
 }
 
 /// What becomes of the events that wait where the state becomes another one, by a rewind or a pod.
@@ -123,8 +130,6 @@ pub enum MessageCommand {
     ChangeVisibility(Vec<(Receipt, u32)>),
     /// Deletes received messages.
     Delete(Vec<Receipt>),
-    /// Puts up to so many messages that can be received into another queue.
-    Move(QueueKey, usize),
     /// Drops what is too old, and forgets deleted messages that need not be known any more.
     DropExpired,
     /// Drops all messages.

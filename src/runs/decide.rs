@@ -8,11 +8,12 @@ use super::deliveries::Delivery;
 use super::event::RunEvent;
 use super::messages::decide as messages;
 use super::state::Runs;
-use super::{Attempts, NEVER, RunId, WaitingEvent};
+use super::{Attempts, NEVER, RunId, WaitingEvent, move_tasks};
 use crate::model::command::Stamp;
 use crate::model::error::ApiError;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
+use crate::model::queues::QueueKey;
 use crate::model::reference::FunctionReference;
 use crate::model::resource::ResourceKey;
 use crate::model::state::State;
@@ -52,6 +53,11 @@ pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -
         })),
         RunCommand::InTurn(commands) => in_turn(runs, model, commands, stamp),
         RunCommand::Messages(queue, command) => messages::decide(&runs.messages, model, (queue, command), stamp.time),
+        RunCommand::BringMessages(queue, brought) => {
+            messages::brought(model, (queue, brought), runs.sequence, stamp.time)
+        }
+        RunCommand::DropQueue(queue) => Ok(of_queue(runs, queue)),
+        RunCommand::MoveTask(command) => move_tasks::decide(runs, model, command, stamp),
     }
 }
 
@@ -110,9 +116,17 @@ fn orphans(runs: &Runs, model: &State) -> Vec<RunEvent> {
     let mut events = ended(runs, |function| model.function(function).is_none());
     let queues = runs.messages.queues().filter(|(queue, _)| model.queue(queue).is_none());
     events.extend(queues.flat_map(|(_, queue)| queue.all()).map(RunEvent::Ended));
+    let tasks = runs.move_tasks.iter().filter(|(_, task)| model.queue(&task.source).is_none());
+    events.extend(tasks.map(|(id, _)| RunEvent::Ended(id)));
     let cursors = runs.cursors.iter().filter(|(_, cursor)| model.event_source_mapping(&cursor.mapping).is_none());
     events.extend(cursors.map(|(id, _)| RunEvent::Ended(id)));
     events
+}
+
+/// The end of all that is of a queue.
+fn of_queue(runs: &Runs, queue: &QueueKey) -> Vec<RunEvent> {
+    let tasks = runs.move_tasks.of(queue).map(|(id, _)| id);
+    runs.messages.all_of(queue).into_iter().chain(tasks).map(RunEvent::Ended).collect()
 }
 
 /// The end of all events of some functions.

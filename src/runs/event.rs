@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::cursors::Cursor;
 use super::deliveries::Delivery;
-use super::messages::{FifoIds, QueuedMessage};
+use super::messages::{FifoIds, QueuedMessage, Receiving};
+use super::move_tasks::MoveTask;
 use super::{Attempts, RunId, WaitingEvent};
 use crate::model::queues::QueueKey;
 use crate::model::time::Timestamp;
@@ -56,8 +57,8 @@ pub enum RunEvent {
         until: Timestamp,
         /// How often it was received by then.
         receives: u32,
-        /// When it was first.
-        first_received: Timestamp,
+        /// When it was.
+        receiving: Receiving,
     },
     /// A message is in another queue now, as if it had just come.
     Moved {
@@ -72,6 +73,8 @@ pub enum RunEvent {
     },
     /// A stream is read up to a place, under this event's own sequence as its id.
     Reached(Box<Cursor>),
+    /// A move task began, or is further, under this event's own sequence as its id.
+    MoveTaskNoted(Box<MoveTask>),
     /// A message was deleted, and the queue still knows it for a while.
     Deleted(RunId),
     /// An entry is done.
@@ -84,7 +87,11 @@ impl RunEvent {
     /// The entry that it is about, where `sequence` is its own.
     pub fn id(&self, sequence: u64) -> RunId {
         match self {
-            Self::Accepted { .. } | Self::Delivering { .. } | Self::Sent { .. } | Self::Reached(_) => RunId(sequence),
+            Self::Accepted { .. }
+            | Self::Delivering { .. }
+            | Self::Sent { .. }
+            | Self::Reached(_)
+            | Self::MoveTaskNoted(_) => RunId(sequence),
             Self::Delayed { id, .. }
             | Self::Hidden { id, .. }
             | Self::Moved { id, .. }

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod deliveries;
 pub mod event;
 pub mod messages;
+pub mod move_tasks;
 pub mod retry;
 pub mod state;
 pub mod waits;

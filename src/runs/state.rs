@@ -1,15 +1,13 @@
 //! What is under way now: of each entry only what is asked for without reading it.
 
-use std::sync::Arc;
-
 use super::cursors::Cursors;
 use super::deliveries::DeliveryLane;
 use super::event::RunEvent;
 use super::messages::{MessageState, Messages};
+use super::move_tasks::MoveTasks;
 use super::waits::Waits;
 use super::{Attempts, RunId};
 use crate::model::names::FunctionKey;
-use crate::model::time::Timestamp;
 
 /// What is under way. A clone is cheap.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +20,8 @@ pub struct Runs {
     pub deliveries: Waits<DeliveryLane>,
     /// Messages of queues.
     pub messages: Messages,
+    /// Tasks that move messages.
+    pub move_tasks: MoveTasks,
     /// How far streams are read.
     pub cursors: Cursors,
 }
@@ -32,7 +32,18 @@ impl Runs {
         self.events.contains(id)
             || self.deliveries.contains(id)
             || self.messages.contains(id)
+            || self.move_tasks.contains(id)
             || self.cursors.contains(id)
+    }
+
+    /// How many entries go on, of the kinds of which there may be many.
+    pub fn len(&self) -> usize {
+        self.events.len() + self.deliveries.len() + self.messages.len()
+    }
+
+    /// Whether none of them does.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Takes what happened, as the event `sequence`. An event about an entry that is not there changes nothing more.
@@ -50,33 +61,25 @@ impl Runs {
             }
             RunEvent::Sent { queue, fifo, sent, visible, .. } => {
                 let queue = self.messages.shared(queue);
-                let fifo = fifo.clone().map(Arc::new);
-                let message = MessageState {
-                    queue,
-                    sent: *sent,
-                    visible: *visible,
-                    receives: 0,
-                    first_received: Timestamp::default(),
-                    dead_letter_source: None,
-                    fifo,
-                    is_deleted: false,
-                };
-                self.messages.put(id, &message);
+                self.messages.put(id, &MessageState::new(queue, fifo.clone(), (*sent, *visible)));
             }
-            RunEvent::Hidden { until, receives, first_received, .. } => self.messages.change(id, |message| {
-                (message.visible, message.receives, message.first_received) = (*until, *receives, *first_received);
+            RunEvent::Hidden { until, receives, receiving, .. } => self.messages.change(id, |message| {
+                (message.visible, message.receives) = (*until, *receives);
+                message.set_receiving(*receiving);
             }),
             RunEvent::Moved { queue, dead_letter_source, time, .. } => {
                 let queue = self.messages.shared(queue);
                 let source = dead_letter_source.as_ref().map(|source| self.messages.shared(source));
                 self.messages.change(id, |message| message.move_to(queue, source, *time));
             }
+            RunEvent::MoveTaskNoted(task) => self.move_tasks.put(id, (**task).clone()),
             RunEvent::Reached(cursor) => self.cursors.put(id, (**cursor).clone()),
             RunEvent::Deleted(_) => self.messages.change(id, |message| message.is_deleted = true),
             RunEvent::Ended(_) => {
                 self.events.remove(id);
                 self.deliveries.remove(id);
                 self.messages.remove(id);
+                self.move_tasks.remove(id);
                 self.cursors.remove(id);
             }
             RunEvent::Cleaned(_) => {}

@@ -104,6 +104,54 @@ async fn a_task_with_a_rate_can_be_cancelled_and_fails_without_its_destination()
     assert_eq!((&task["Status"], &task["FailureReason"]), (&json!("FAILED"), &json!(reason)), "{task}");
 }
 
+#[tokio::test]
+async fn a_task_goes_on_after_a_kill_and_moves_each_message_once() {
+    let mut server = Server::start(Options::any());
+    let (dead, other) = {
+        let queue = |name: &str, attributes: &Value| Queue::create(server.port(), name, attributes);
+        let dead = queue("dead", &json!({}));
+        queue("work", &redrive(&dead));
+        (dead, queue("other", &json!({})))
+    };
+    let bodies: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+    dead.send_all(&bodies);
+    let members = json!({ "SourceArn": dead.arn, "DestinationArn": other.arn, "MaxNumberOfMessagesPerSecond": 50 });
+    let handle = start(&server, &members);
+    eventually("some are moved", || async { (other.counts().0 >= 3).then_some(()) }).await;
+
+    server.kill();
+    server.restart();
+    let task = newest(&server, &dead);
+    assert_eq!((&task["Status"], &task["TaskHandle"]), (&json!("RUNNING"), &json!(handle)), "{task}");
+    assert!(task["ApproximateNumberOfMessagesMoved"].as_u64() >= Some(3), "{task}");
+    let second = ask(&server, "StartMessageMoveTask", &members);
+    assert!(second.status == 400 && second.message().contains("Only one active task is allowed"), "{second:?}");
+    let task = ended(&server, &dead).await;
+    assert_eq!(
+        (&task["Status"], &task["ApproximateNumberOfMessagesMoved"]),
+        (&json!("COMPLETED"), &json!(60)),
+        "{task}"
+    );
+    assert_eq!((dead.counts(), other.counts()), ((0, 0), (60, 0)));
+    let taken = std::iter::from_fn(|| Some(other.take()).filter(|messages| !messages.is_empty())).flatten();
+    let mut found: Vec<u64> = taken.map(|it| it["Body"].as_str().expect("a text").parse().expect("a number")).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..60).collect::<Vec<_>>(), "each once");
+
+    // One that was started is cancelled by the next server.
+    dead.send_all(&bodies);
+    let handle = start(&server, &json!({ "SourceArn": dead.arn, "MaxNumberOfMessagesPerSecond": 1 }));
+    server.kill();
+    server.restart();
+    let cancelled = ask(&server, "CancelMessageMoveTask", &json!({ "TaskHandle": handle }));
+    assert_eq!(cancelled.status, 200, "{}", cancelled.json());
+    assert_eq!(ended(&server, &dead).await["Status"], "CANCELLED");
+    let listed = ask(&server, "ListMessageMoveTasks", &json!({ "SourceArn": dead.arn, "MaxResults": 10 })).json();
+    let statuses: Vec<_> =
+        listed["Results"].as_array().expect("a list").iter().map(|task| task["Status"].clone()).collect();
+    assert_eq!(statuses, ["CANCELLED", "COMPLETED"], "the newest first");
+}
+
 /// Recorded in `LocalStack`'s `test_sqs_move_task` (2024), but for the rates.
 #[test]
 fn tasks_that_cannot_be_are_refused() {

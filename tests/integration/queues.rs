@@ -208,6 +208,55 @@ fn a_queues_url_takes_calls_in_every_form() {
     assert!(status == 400 && body.contains("The request must contain the parameter MessageBody."), "{body}");
 }
 
+#[test]
+fn a_large_form_stays_whole_and_a_deleted_queues_name_rests_where_that_is_wanted() {
+    let server = Server::start(Options::any().with("SQS_DELAY_RECENTLY_DELETED", 1));
+    create(&server, &["q"]);
+    let url = url_of(&server, "q");
+    let body = "x".repeat(900_000);
+    let (status, told) =
+        form(&server, "/", &format!("Action=SendMessage&MessageBody={body}&QueueUrl=q&Version=2012-11-05"));
+    assert_eq!(status, 200, "{told}");
+    let received = ask(&server, "ReceiveMessage", &json!({ "QueueUrl": url })).json()["Messages"][0].clone();
+    assert_eq!(received["Body"], body);
+
+    // Some time has passed since it was received.
+    let change = json!({ "QueueUrl": url, "ReceiptHandle": received["ReceiptHandle"], "VisibilityTimeout": 43_200 });
+    let beyond = ask(&server, "ChangeMessageVisibility", &change);
+    let text = "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is \
+                beyond the limit [43200 seconds]";
+    assert_eq!((beyond.status, beyond.message().as_str()), (400, text));
+
+    assert_eq!(ask(&server, "DeleteQueue", &json!({ "QueueUrl": url })).status, 200);
+    let again = ask(&server, "CreateQueue", &json!({ "QueueName": "q" }));
+    let code = "AWS.SimpleQueueService.QueueDeletedRecently";
+    let expected = (400, format!("{code};Sender"), "com.amazonaws.sqs#QueueDeletedRecently".to_owned());
+    assert_eq!(refused(&again), expected);
+    create(&server, &["other"]);
+}
+
+#[test]
+fn a_receive_whose_answer_was_lost_is_made_again() {
+    let server = Server::start(Options::any());
+    create(&server, &["q.fifo"]);
+    let url = url_of(&server, "q.fifo");
+    for id in ["1", "2"] {
+        let members =
+            json!({ "QueueUrl": url, "MessageBody": id, "MessageGroupId": "g", "MessageDeduplicationId": id });
+        assert_eq!(ask(&server, "SendMessage", &members).status, 200);
+    }
+    let receive =
+        |attempt: &str| ask(&server, "ReceiveMessage", &json!({ "QueueUrl": url, "ReceiveRequestAttemptId": attempt }));
+    let first = receive("a").json();
+    assert_eq!((receive("a").json(), receive("b").json()), (first.clone(), json!({})));
+    assert_eq!(first["Messages"][0]["Body"], "1");
+    let long = receive(&"a".repeat(129));
+    assert!(
+        long.status == 400 && long.message().contains("for parameter ReceiveRequestAttemptId is invalid"),
+        "{long:?}"
+    );
+}
+
 fn refused(answer: &Answer) -> (u16, String, String) {
     let kind = answer.json()["__type"].as_str().unwrap_or_default().to_owned();
     (answer.status, answer.header("x-amzn-query-error").to_owned(), kind)

@@ -1,16 +1,19 @@
 //! Messages of queues, as stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeSeq as _};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::queues::QueueKey;
 use super::stored::Stored;
 use crate::model::time::Timestamp;
 use crate::runs::event::RunEvent;
-use crate::runs::messages::{self, Deduplication, FifoIds, MessageState, Messages};
+use crate::runs::messages::{self, BroughtMessage, Deduplication, FifoIds, MessageState, Messages, Receiving};
 use crate::runs::{RunId, messages::QueuedMessage};
 
 /// An attribute's value: one of both.
@@ -122,6 +125,94 @@ impl Sent {
     }
 }
 
+/// A message, as pods have it: its bytes are texts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Portable {
+    queue: QueueKey,
+    message_id: String,
+    body: String,
+    attributes: BTreeMap<String, PortableAttribute>,
+    trace_header: Option<String>,
+    sender: String,
+    group: Option<String>,
+    deduplication: Option<String>,
+    receives: u32,
+    dead_letter_source: Option<QueueKey>,
+}
+
+/// An attribute's value: a text, or bytes in base64.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortableAttribute {
+    data_type: String,
+    text: Option<String>,
+    binary: Option<String>,
+}
+
+/// Writes a message as a line of JSON.
+pub(in crate::ledger) fn message_to_json(
+    queue: &crate::model::queues::QueueKey,
+    BroughtMessage { message, receives, dead_letter_source }: &BroughtMessage,
+) -> Result<String, serde_json::Error> {
+    let attribute = |attribute: &messages::MessageAttribute| {
+        let data_type = attribute.data_type.clone();
+        match &attribute.value {
+            messages::AttributeValue::Text(text) => {
+                PortableAttribute { data_type, text: Some(text.clone()), binary: None }
+            }
+            messages::AttributeValue::Binary(bytes) => {
+                PortableAttribute { data_type, text: None, binary: Some(STANDARD.encode(bytes)) }
+            }
+        }
+    };
+    let attributes = message.attributes.iter().map(|(name, value)| (name.clone(), attribute(value)));
+    serde_json::to_string(&Portable {
+        queue: Stored::store(queue),
+        message_id: message.message_id.clone(),
+        body: message.body.clone(),
+        attributes: attributes.collect(),
+        trace_header: message.trace_header.clone(),
+        sender: message.sender.clone(),
+        group: message.group.clone(),
+        deduplication: message.deduplication.clone(),
+        receives: *receives,
+        dead_letter_source: dead_letter_source.as_ref().map(Stored::store),
+    })
+}
+
+/// Reads what [`message_to_json`] wrote.
+pub(in crate::ledger) fn message_from_json(
+    json: &[u8],
+) -> Result<(crate::model::queues::QueueKey, BroughtMessage), serde_json::Error> {
+    let read: Portable = serde_json::from_slice(json)?;
+    let attribute = |(name, attribute): (String, PortableAttribute)| {
+        let PortableAttribute { data_type, text, binary } = attribute;
+        let value = match (text, binary) {
+            (Some(text), None) => messages::AttributeValue::Text(text),
+            (None, Some(binary)) => {
+                let bytes = STANDARD.decode(binary).map_err(<serde_json::Error as serde::de::Error>::custom)?;
+                messages::AttributeValue::Binary(bytes.into())
+            }
+            _ => {
+                return Err(<serde_json::Error as serde::de::Error>::custom("an attribute has either a text or bytes"));
+            }
+        };
+        Ok((name, messages::MessageAttribute { data_type, value }))
+    };
+    let message = QueuedMessage {
+        message_id: read.message_id,
+        body: read.body,
+        attributes: read.attributes.into_iter().map(attribute).collect::<Result<_, _>>()?,
+        trace_header: read.trace_header,
+        sender: read.sender,
+        group: read.group,
+        deduplication: read.deduplication,
+    };
+    let dead_letter_source = read.dead_letter_source.map(Stored::load);
+    Ok((read.queue.load(), BroughtMessage { message, receives: read.receives, dead_letter_source }))
+}
+
 /// The members of a message that is hidden.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,16 +220,20 @@ pub(super) struct Hidden {
     until: u64,
     receives: u32,
     first_received: u64,
+    /// When it was last, where that is known.
+    received: Option<u64>,
 }
 
 impl Hidden {
-    pub(super) fn of(until: Timestamp, receives: u32, first_received: Timestamp) -> Self {
-        Self { until: until.0, receives, first_received: first_received.0 }
+    pub(super) fn of(until: Timestamp, receives: u32, Receiving { first, last }: Receiving) -> Self {
+        let received = (last != Timestamp::default()).then_some(last.0);
+        Self { until: until.0, receives, first_received: first.0, received }
     }
 
     pub(super) fn load(self, id: RunId) -> RunEvent {
-        let Self { until, receives, first_received } = self;
-        RunEvent::Hidden { id, until: Timestamp(until), receives, first_received: Timestamp(first_received) }
+        let Self { until, receives, first_received, received } = self;
+        let receiving = Receiving { first: Timestamp(first_received), last: Timestamp(received.unwrap_or_default()) };
+        RunEvent::Hidden { id, until: Timestamp(until), receives, receiving }
     }
 }
 
@@ -167,39 +262,57 @@ impl Moved {
 }
 
 /// The messages of a queue in a checkpoint. Lists without names: there may be a million.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct OfQueue(QueueKey, Vec<Known>);
 
 /// A message: id, times when it was sent and can be received, how often and when it was first received, whether it was
 /// deleted, and what few have.
 #[derive(Serialize, Deserialize)]
-struct Known(u64, u64, u64, u32, u64, bool, Option<QueueKey>, Option<Fifo>);
+struct Known(u64, u64, u64, u32, u64, bool, Option<Box<QueueKey>>, Option<Box<Fifo>>);
 
-/// Those of all queues.
-pub(super) fn store(messages: &Messages) -> Vec<OfQueue> {
-    let of_queue = |queue: &Arc<crate::model::queues::QueueKey>| {
-        let ids = messages.all_of(queue).into_iter();
-        let known = ids.filter_map(|id| Some(Known::of(id, messages.get(&id)?))).collect();
-        OfQueue(Stored::store(&**queue), known)
-    };
-    messages.queues().map(|(queue, _)| of_queue(queue)).collect()
+/// Those of all queues, as [`OfQueue`]s, each made when it is written: all at once would take as much memory again.
+pub(super) struct OfQueues<'a>(pub(super) &'a Messages);
+
+impl Serialize for OfQueues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.queues().map(|(queue, _)| (QueueKey::store(queue), KnownOf(self.0, queue))))
+    }
 }
 
-/// Puts those of a checkpoint in.
-pub(super) fn load(stored: Vec<OfQueue>, messages: &mut Messages) {
+/// Those of a queue.
+struct KnownOf<'a>(&'a Messages, &'a crate::model::queues::QueueKey);
+
+impl Serialize for KnownOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(messages, queue) = self;
+        let ids = messages.all_of(queue);
+        let mut list = serializer.serialize_seq(Some(ids.len()))?;
+        for id in ids {
+            let message =
+                messages.get(&id).ok_or_else(|| S::Error::custom("a queue has a message that is not there"))?;
+            list.serialize_element(&Known::of(id, message))?;
+        }
+        list.end()
+    }
+}
+
+/// When messages were last received, where that is known.
+pub(super) fn received(messages: &Messages) -> Vec<(u64, u64)> {
+    let known = messages.iter().map(|(id, message)| (id.0, message.receiving().last.0));
+    known.filter(|(_, last)| *last > 0).collect()
+}
+
+/// Puts those of a checkpoint in, with the times when they were last received.
+pub(super) fn load(stored: Vec<OfQueue>, received: &HashMap<u64, u64>, messages: &mut Messages) {
     for OfQueue(queue, known) in stored {
         let queue = Arc::new(queue.load());
         for Known(id, sent, visible, receives, first_received, is_deleted, source, fifo) in known {
-            let message = MessageState {
-                queue: Arc::clone(&queue),
-                sent: Timestamp(sent),
-                visible: Timestamp(visible),
-                receives,
-                first_received: Timestamp(first_received),
-                dead_letter_source: source.map(|source| Arc::new(source.load())),
-                fifo: fifo.map(|fifo| Arc::new(fifo.load())),
-                is_deleted,
-            };
+            let times = (Timestamp(sent), Timestamp(visible));
+            let mut message = MessageState::new(Arc::clone(&queue), fifo.map(|fifo| (*fifo).load()), times);
+            (message.receives, message.is_deleted) = (receives, is_deleted);
+            let last = received.get(&id).copied().unwrap_or_default();
+            message.set_receiving(Receiving { first: Timestamp(first_received), last: Timestamp(last) });
+            message.set_dead_letter_source(source.map(|source| Arc::new((*source).load())));
             messages.put(RunId(id), &message);
         }
     }
@@ -207,10 +320,10 @@ pub(super) fn load(stored: Vec<OfQueue>, messages: &mut Messages) {
 
 impl Known {
     fn of(id: RunId, message: &MessageState) -> Self {
-        let source = message.dead_letter_source.as_deref().map(Stored::store);
-        let fifo = message.fifo.as_deref().map(Stored::store);
-        let MessageState { sent, visible, receives, first_received, is_deleted, .. } = message;
-        Self(id.0, sent.0, visible.0, *receives, first_received.0, *is_deleted, source, fifo)
+        let source = message.dead_letter_source().map(|source| Box::new(Stored::store(source)));
+        let fifo = message.fifo().map(|fifo| Box::new(Stored::store(fifo)));
+        let MessageState { sent, visible, receives, is_deleted, .. } = message;
+        Self(id.0, sent.0, visible.0, *receives, message.receiving().first.0, *is_deleted, source, fifo)
     }
 }
 
@@ -277,7 +390,6 @@ mod tests {
             1 => (receipt(), 0..5_u32).prop_map(|change| MessageCommand::ChangeVisibility(vec![change])),
             3 => prop::collection::vec(receipt(), 1..4).prop_map(MessageCommand::Delete),
             1 => Just(MessageCommand::DropExpired),
-            1 => (1..3_usize).prop_map(|most| MessageCommand::Move(key("q"), most)),
         ]
     }
 

@@ -8,12 +8,13 @@ use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use super::cursors::Reached;
-use super::messages::{self, Hidden, Moved, Sent};
+use super::messages::{self, Hidden, Moved, OfQueues, Sent};
+use super::move_tasks::MoveTask;
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError, NAMED};
 use crate::ledger::journal::Name;
 use crate::ledger::run_frame::{
-    self, CLEANED, CURSOR, DELAYS, DELETES, DELIVERY, ENDS, EVENT, HIDES, Head, MESSAGE, MOVES,
+    self, CLEANED, CURSOR, DELAYS, DELETES, DELIVERY, ENDS, EVENT, HIDES, Head, MESSAGE, MOVE_TASK, MOVES,
 };
 use crate::ledger::runs_checkpoint::RunsCheckpoint;
 use crate::model::time::Timestamp;
@@ -175,11 +176,15 @@ pub(in crate::ledger) fn encode_run(sequence: u64, event: &RunEvent) -> Result<V
             let members = Sent::of((queue, message), fifo.as_ref(), (*sent, *visible));
             run_frame::write(head(MESSAGE), &members)
         }
-        RunEvent::Hidden { until, receives, first_received, .. } => {
-            run_frame::write(head(HIDES), &Hidden::of(*until, *receives, *first_received))
+        RunEvent::Hidden { until, receives, receiving, .. } => {
+            run_frame::write(head(HIDES), &Hidden::of(*until, *receives, *receiving))
         }
         RunEvent::Moved { queue, dead_letter_source, time, .. } => {
             run_frame::write(head(MOVES), &Moved::of(queue, dead_letter_source.as_ref(), *time))
+        }
+        RunEvent::MoveTaskNoted(task) => {
+            let task: MoveTask = Stored::store(&**task);
+            run_frame::write(head(MOVE_TASK), &task)
         }
         RunEvent::Reached(cursor) => run_frame::write(head(CURSOR), &Reached::store(cursor)),
         RunEvent::Deleted(_) => run_frame::write(head(DELETES), &Nothing {}),
@@ -209,6 +214,9 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
         HIDES => run_frame::members::<Hidden>(members)?.load(head.id),
         MOVES => run_frame::members::<Moved>(members)?.load(head.id),
         CURSOR => run_frame::members::<Reached>(members).map(|reached| RunEvent::Reached(Box::new(reached.load())))?,
+        MOVE_TASK => {
+            run_frame::members::<MoveTask>(members).map(|task| RunEvent::MoveTaskNoted(Box::new(task.load())))?
+        }
         DELETES => run_frame::members(members).map(|Nothing {}| RunEvent::Deleted(head.id))?,
         ENDS => run_frame::members(members).map(|Nothing {}| RunEvent::Ended(head.id))?,
         _ => run_frame::members(members).map(|Nothing {}| RunEvent::Cleaned(head.sequence))?,
@@ -219,7 +227,7 @@ pub(in crate::ledger) fn decode_run(bytes: &[u8]) -> Result<(u64, RunEvent), Fra
 /// What a checkpoint holds.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Checkpoint {
+struct Checkpoint<M> {
     sequence: u64,
     segment: String,
     folder: u64,
@@ -230,9 +238,13 @@ struct Checkpoint {
     /// The deliveries of each function to each target.
     deliveries: Option<Vec<(DeliveryLane, Entries)>>,
     /// The messages of each queue.
-    messages: Option<Vec<messages::OfQueue>>,
+    messages: Option<M>,
     /// The ids of cursors, and the cursors.
     cursors: Option<Vec<(u64, Reached)>>,
+    /// When those messages were last received that are known to have been.
+    received: Option<Vec<(u64, u64)>>,
+    /// The ids of move tasks, and the tasks.
+    move_tasks: Option<Vec<(u64, MoveTask)>>,
 }
 
 /// Ids of entries, and when they are due.
@@ -249,8 +261,10 @@ pub(in crate::ledger) fn encode_runs(checkpoint: &RunsCheckpoint) -> Result<Vec<
         events: lanes(&runs.events),
         attempts: Some(attempts),
         deliveries: Some(lanes(&runs.deliveries)),
-        messages: Some(messages::store(&runs.messages)),
+        messages: Some(OfQueues(&runs.messages)),
         cursors: Some(runs.cursors.iter().map(|(id, cursor)| (id.0, Stored::store(cursor))).collect()),
+        received: Some(messages::received(&runs.messages)),
+        move_tasks: Some(runs.move_tasks.iter().map(|(id, task)| (id.0, Stored::store(task))).collect()),
     };
     frame::frame_named(CHECKPOINT, &stored)
 }
@@ -276,13 +290,17 @@ pub(in crate::ledger) fn decode_runs(bytes: &[u8]) -> Result<RunsCheckpoint, Fra
         (kind, _) => return Err(FrameError::UnknownKind(kind)),
     }
 
-    let stored: Checkpoint = frame::large_named_payload(frame.payload)?;
+    let stored: Checkpoint<Vec<messages::OfQueue>> = frame::large_named_payload(frame.payload)?;
     let attempts = stored.attempts.into_iter().flatten();
     let attempts = attempts.map(|(id, failed, held_back)| (id, Attempts { failed, held_back })).collect();
     let mut runs = Runs { sequence: stored.sequence, ..Runs::default() };
     put_lanes(&mut runs.events, stored.events, &attempts);
     put_lanes(&mut runs.deliveries, stored.deliveries.unwrap_or_default(), &attempts);
-    messages::load(stored.messages.unwrap_or_default(), &mut runs.messages);
+    let received = stored.received.into_iter().flatten().collect();
+    messages::load(stored.messages.unwrap_or_default(), &received, &mut runs.messages);
+    for (id, task) in stored.move_tasks.into_iter().flatten() {
+        runs.move_tasks.restore(RunId(id), task.load());
+    }
     for (id, reached) in stored.cursors.into_iter().flatten() {
         runs.cursors.restore(RunId(id), reached.load());
     }

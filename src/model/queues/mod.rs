@@ -182,6 +182,13 @@ impl QueueSettings {
     }
 }
 
+/// Whether a message may have a character.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+pub fn is_message_letter(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
 /// The error for a queue that is not there.
 pub fn queue_not_found() -> ApiError {
     ApiError::new(ErrorCode::QueueDoesNotExist, "The specified queue does not exist.")

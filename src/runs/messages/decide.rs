@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Messages;
-use super::message::{DEDUPLICATION_MS, FifoIds, MessageState, Sending};
+use super::message::{BroughtMessage, DEDUPLICATION_MS, FifoIds, MessageState, Receiving, Sending};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::queues::{self, Queue, QueueKey};
 use crate::model::state::State;
@@ -48,10 +48,48 @@ pub fn decide(
             Ok(changes.iter().filter_map(|(receipt, seconds)| asked.hide(*receipt, *seconds)).collect())
         }
         MessageCommand::Delete(receipts) => Ok(asked.delete(receipts)),
-        MessageCommand::Move(to, most) => Ok(asked.move_to(to, *most)),
         MessageCommand::DropExpired => Ok(asked.expired()),
         MessageCommand::DropAll => Ok(Vec::new()),
     }
+}
+
+/// What takes messages in that were in a queue of another store, all behind the event `sequence`: they can be received at
+/// once, as often as is left of their receives there.
+///
+/// # Errors
+/// The queue is not there.
+pub fn brought(
+    model: &State,
+    (key, messages): (&QueueKey, &[BroughtMessage]),
+    sequence: u64,
+    now: Timestamp,
+) -> Result<Vec<RunEvent>, ApiError> {
+    let queue = model.queue(key).ok_or_else(queues::queue_not_found)?;
+    let mut events = Vec::with_capacity(messages.len());
+    for BroughtMessage { message, receives, dead_letter_source } in messages {
+        let id = RunId(sequence + 1 + events.len() as u64);
+        events.push(RunEvent::Sent {
+            queue: key.clone(),
+            fifo: FifoIds::of(message, &queue.settings),
+            message: Box::new(message.clone()),
+            sent: now,
+            visible: now,
+        });
+
+        let source = dead_letter_source.clone();
+        let moved = source.map(|source| RunEvent::Moved {
+            id,
+            queue: key.clone(),
+            dead_letter_source: Some(source),
+            time: now,
+        });
+        events.extend(moved);
+        let receiving = Receiving { first: now, last: now };
+        let received = RunEvent::Hidden { id, until: now, receives: *receives, receiving };
+        events.extend((*receives > 0).then_some(received));
+    }
+
+    Ok(events)
 }
 
 /// A question about a queue that is there.
@@ -130,9 +168,10 @@ impl Asked<'_> {
                 continue;
             }
             taken += 1;
-            let first_received = if message.receives == 0 { self.now } else { message.first_received };
+            let first = if message.receives == 0 { self.now } else { message.receiving().first };
+            let receiving = Receiving { first, last: self.now };
             let receives = message.receives.saturating_add(1);
-            events.push(RunEvent::Hidden { id, until, receives, first_received });
+            events.push(RunEvent::Hidden { id, until, receives, receiving });
         }
 
         Ok(events)
@@ -167,7 +206,7 @@ impl Asked<'_> {
             id: receipt.id,
             until: self.later(seconds),
             receives: message.receives,
-            first_received: message.first_received,
+            receiving: message.receiving(),
         })
     }
 
@@ -180,14 +219,8 @@ impl Asked<'_> {
 
     /// A FIFO queue knows what was deleted for a while.
     fn deleted(&self, id: RunId, message: &MessageState) -> RunEvent {
-        let is_known = message.fifo.is_some() && message.sent.0.saturating_add(DEDUPLICATION_MS) > self.now.0;
+        let is_known = message.fifo().is_some() && message.sent.0.saturating_add(DEDUPLICATION_MS) > self.now.0;
         if is_known { RunEvent::Deleted(id) } else { RunEvent::Ended(id) }
-    }
-
-    fn move_to(&self, to: &QueueKey, most: usize) -> Vec<RunEvent> {
-        let ids = self.messages.receivable(&self.queue.key, self.now, most);
-        let moved = |id| RunEvent::Moved { id, queue: to.clone(), dead_letter_source: None, time: self.now };
-        ids.into_iter().map(moved).collect()
     }
 
     fn expired(&self) -> Vec<RunEvent> {

@@ -14,6 +14,11 @@ use crate::runs::RunId;
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html>
 pub const DEDUPLICATION_MS: u64 = 5 * 60 * 1000;
 
+/// Seconds for which a message can be hidden at most, from the moment on in which it was received.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>
+pub const MAX_VISIBILITY_S: u32 = 43_200;
+
 /// The number before that of a FIFO queue's first message: AWS's have twenty digits.
 const BEFORE_FIRST: u128 = 18_849_496_460_467_696_127;
 
@@ -63,7 +68,18 @@ pub struct Sending {
     pub delay_s: Option<u32>,
 }
 
-/// What is known of a message without reading it.
+/// A message that was in a queue of another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroughtMessage {
+    /// The message.
+    pub message: QueuedMessage,
+    /// How often it was received there.
+    pub receives: u32,
+    /// The queue in which it was received too often.
+    pub dead_letter_source: Option<QueueKey>,
+}
+
+/// What is known of a message without reading it. There may be a million: what few have lies elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageState {
     /// The queue that it is in.
@@ -74,14 +90,27 @@ pub struct MessageState {
     pub visible: Timestamp,
     /// How often it was received, in this queue.
     pub receives: u32,
-    /// When it was first.
-    pub first_received: Timestamp,
-    /// The queue in which it was received too often.
-    pub dead_letter_source: Option<Arc<QueueKey>>,
-    /// In a FIFO queue.
-    pub fifo: Option<Arc<FifoIds>>,
     /// Whether it was deleted: a FIFO queue knows it for a while.
     pub is_deleted: bool,
+    /// What few have.
+    more: Option<Arc<More>>,
+}
+
+/// What is known of a message that was received, or is in a FIFO queue or a dead-letter queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct More {
+    receiving: Receiving,
+    dead_letter_source: Option<Arc<QueueKey>>,
+    fifo: Option<FifoIds>,
+}
+
+/// When a message was received, in the queue that it is in. Zero is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Receiving {
+    /// When it was first.
+    pub first: Timestamp,
+    /// When it was last.
+    pub last: Timestamp,
 }
 
 /// What a FIFO queue orders a message by, and knows it by.
@@ -114,12 +143,52 @@ impl FifoIds {
 }
 
 impl MessageState {
+    /// One that was sent, and can be received from then on.
+    pub fn new(queue: Arc<QueueKey>, fifo: Option<FifoIds>, (sent, visible): (Timestamp, Timestamp)) -> Self {
+        let more = fifo.map(|fifo| Arc::new(More { fifo: Some(fifo), ..More::default() }));
+        Self { queue, sent, visible, receives: 0, is_deleted: false, more }
+    }
+
+    /// When it was received.
+    pub fn receiving(&self) -> Receiving {
+        self.more.as_ref().map(|more| more.receiving).unwrap_or_default()
+    }
+
+    /// The queue in which it was received too often.
+    pub fn dead_letter_source(&self) -> Option<&QueueKey> {
+        self.more.as_ref()?.dead_letter_source.as_deref()
+    }
+
+    /// What a FIFO queue orders it by, and knows it by.
+    pub fn fifo(&self) -> Option<&FifoIds> {
+        self.more.as_ref()?.fifo.as_ref()
+    }
+
+    /// Notes when it was received.
+    pub fn set_receiving(&mut self, receiving: Receiving) {
+        self.change_more(|more| more.receiving = receiving);
+    }
+
+    /// Notes the queue in which it was received too often.
+    pub fn set_dead_letter_source(&mut self, source: Option<Arc<QueueKey>>) {
+        self.change_more(|more| more.dead_letter_source = source);
+    }
+
+    fn change_more(&mut self, change: impl FnOnce(&mut More)) {
+        let mut more = self.more.as_deref().cloned().unwrap_or_default();
+        change(&mut more);
+        self.more = (more != More::default()).then(|| Arc::new(more));
+    }
+
     /// Puts it into another queue, as if it had just come.
     pub fn move_to(&mut self, queue: Arc<QueueKey>, dead_letter_source: Option<Arc<QueueKey>>, time: Timestamp) {
         self.queue = queue;
-        self.dead_letter_source = dead_letter_source;
         self.visible = time;
-        (self.receives, self.first_received) = (0, Timestamp::default());
+        self.receives = 0;
+        self.change_more(|more| {
+            more.dead_letter_source = dead_letter_source;
+            more.receiving = Receiving::default();
+        });
     }
 
     /// Whether it was received, and is hidden from others.

@@ -1,15 +1,17 @@
 //! Messages of queues. What a message says lies on disk; the state has what is asked for without reading it.
 
 pub mod decide;
+mod entries;
 mod message;
 mod queue;
 
 use std::sync::Arc;
 
+use entries::Entries;
 use imbl::OrdMap;
 pub use message::{
-    AttributeValue, DEDUPLICATION_MS, Deduplication, FifoIds, MessageAttribute, MessageState, QueuedMessage, Sending,
-    sequence_number,
+    AttributeValue, BroughtMessage, DEDUPLICATION_MS, Deduplication, FifoIds, MAX_VISIBILITY_S, MessageAttribute,
+    MessageState, QueuedMessage, Receiving, Sending, sequence_number,
 };
 pub use queue::MessageQueue;
 
@@ -20,12 +22,22 @@ use crate::model::time::Timestamp;
 /// The messages of all queues. A clone is cheap.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Messages {
-    entries: OrdMap<RunId, MessageState>,
+    entries: Entries,
     /// By queue. Derived.
     queues: OrdMap<Arc<QueueKey>, MessageQueue>,
 }
 
 impl Messages {
+    /// How many there are, or are known for a while.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.len() == 0
+    }
+
     /// A message.
     pub fn get(&self, id: &RunId) -> Option<&MessageState> {
         self.entries.get(id)
@@ -33,7 +45,7 @@ impl Messages {
 
     /// Whether a message is there, or known for a while.
     pub fn contains(&self, id: &RunId) -> bool {
-        self.entries.contains_key(id)
+        self.entries.contains(id)
     }
 
     /// The messages of a queue that has any.
@@ -63,6 +75,16 @@ impl Messages {
     /// Those of a queue's messages that cannot be received now: they are in flight, or delayed.
     pub fn hidden<'a>(&'a self, queue: &'a MessageQueue, now: Timestamp) -> impl Iterator<Item = &'a MessageState> {
         queue.hidden(now).filter_map(|id| self.entries.get(&id))
+    }
+
+    /// How many messages of a queue can be received now, groups of FIFO queues aside.
+    pub fn visible(&self, queue: &QueueKey, now: Timestamp) -> usize {
+        self.queues.get(queue).map_or(0, |queue| queue.len() - queue.hidden(now).count())
+    }
+
+    /// All messages, and those that are still known, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (&RunId, &MessageState)> {
+        self.entries.iter()
     }
 
     /// The queue's key as its messages share it.

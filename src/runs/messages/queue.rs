@@ -2,6 +2,7 @@
 
 use imbl::{OrdMap, OrdSet};
 
+use super::entries::Entries;
 use super::message::{Deduplication, MessageState};
 use crate::model::time::Timestamp;
 use crate::runs::RunId;
@@ -69,25 +70,25 @@ impl MessageQueue {
         self.waiting.range((Timestamp(now.0.saturating_add(1)), RunId(0))..)
     }
 
-    pub(super) fn receivable(&self, messages: &OrdMap<RunId, MessageState>, now: Timestamp, most: usize) -> Vec<RunId> {
+    pub(super) fn receivable(&self, messages: &Entries, now: Timestamp, most: usize) -> Vec<RunId> {
         if self.groups.is_empty() {
             let visible = self.waiting.iter().take_while(|(visible, _)| *visible <= now);
             return visible.map(|(_, id)| *id).take(most).collect();
         }
 
         let heads = self.heads.iter().take_while(|(visible, _)| *visible <= now);
-        let groups = heads.filter_map(|(_, head)| self.groups.get(&messages.get(head)?.fifo.as_ref()?.group));
+        let groups = heads.filter_map(|(_, head)| self.groups.get(&messages.get(head)?.fifo()?.group));
         groups.flat_map(|group| receivable_of_group(group, messages, now)).take(most).collect()
     }
 
-    pub(super) fn insert(&mut self, messages: &OrdMap<RunId, MessageState>, id: RunId, message: &MessageState) {
+    pub(super) fn insert(&mut self, messages: &Entries, id: RunId, message: &MessageState) {
         if message.is_deleted {
             self.deleted.insert((message.sent, id));
         } else {
             self.waiting.insert((message.visible, id));
         }
 
-        let Some(fifo) = &message.fifo else { return };
+        let Some(fifo) = message.fifo() else { return };
         self.known.entry(fifo.deduplication.clone()).or_default().insert(id);
         if !message.is_deleted {
             self.change_group(messages, &fifo.group, |group| group.insert(id).is_some(), None);
@@ -95,11 +96,11 @@ impl MessageQueue {
     }
 
     /// Takes a message out that is in `messages` no more.
-    pub(super) fn remove(&mut self, messages: &OrdMap<RunId, MessageState>, id: RunId, message: &MessageState) {
+    pub(super) fn remove(&mut self, messages: &Entries, id: RunId, message: &MessageState) {
         self.waiting.remove(&(message.visible, id));
         self.deleted.remove(&(message.sent, id));
 
-        let Some(fifo) = &message.fifo else { return };
+        let Some(fifo) = message.fifo() else { return };
         if let Some(known) = self.known.get_mut(&fifo.deduplication) {
             known.remove(&id);
             if known.is_empty() {
@@ -112,7 +113,7 @@ impl MessageQueue {
     /// Changes a group, and which of its messages is the first; `gone` is one that is in `messages` no more.
     fn change_group(
         &mut self,
-        messages: &OrdMap<RunId, MessageState>,
+        messages: &Entries,
         name: &str,
         change: impl FnOnce(&mut OrdSet<RunId>) -> bool,
         gone: Option<(Timestamp, RunId)>,
@@ -142,7 +143,7 @@ impl MessageQueue {
 /// What can be received of a group: what comes first, unless some of it is in flight, which are those before.
 fn receivable_of_group<'a>(
     group: &'a OrdSet<RunId>,
-    messages: &'a OrdMap<RunId, MessageState>,
+    messages: &'a Entries,
     now: Timestamp,
 ) -> impl Iterator<Item = RunId> + 'a {
     let in_order = || group.iter().filter_map(|id| Some((*id, messages.get(id)?)));

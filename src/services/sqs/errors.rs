@@ -17,6 +17,7 @@ pub const SHAPES: &[(ErrorCode, &str)] = &[
     (ErrorCode::InvalidQueryValue, "com.amazon.coral.service#InvalidParameterValueException"),
     (ErrorCode::MissingParameter, "com.amazon.coral.service#MissingRequiredParameterException"),
     (ErrorCode::PurgeQueueInProgress, "PurgeQueueInProgress"),
+    (ErrorCode::QueueDeletedRecently, "QueueDeletedRecently"),
     (ErrorCode::QueueDoesNotExist, "QueueDoesNotExist"),
     (ErrorCode::QueueNameExists, "QueueNameExists"),
     (ErrorCode::Serialization, "com.amazon.coral.service#SerializationException"),

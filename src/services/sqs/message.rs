@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::errors::{invalid, missing};
-use super::message_attributes::{self, INVALID_CHARACTERS, TRACE_HEADER, is_allowed};
+use super::message_attributes::{self, INVALID_CHARACTERS, TRACE_HEADER};
 use crate::messages::NewMessage;
 use crate::messages::digests;
 use crate::model::blob::BlobId;
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::queues::{Fifo, Queue, invalid_value};
+use crate::model::queues::{Fifo, Queue, invalid_value, is_message_letter};
 use crate::runs::messages::{AttributeValue, MessageAttribute};
 
 /// Who sends, and in which trace.
@@ -61,7 +61,7 @@ const DEDUPLICATION: &str = "MessageDeduplicationId";
 const GROUP: &str = "MessageGroupId";
 const DELAY: &str = "DelaySeconds";
 
-/// Characters of a message group or deduplication id at most.
+/// Characters of the id of a message group, a deduplication or an attempt to receive at most.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 const MAX_FIFO_ID: usize = 128;
@@ -105,14 +105,14 @@ fn check_body(body: &str, size: usize, queue: &Queue) -> Result<(), ApiError> {
         let reason = format!("Message must be shorter than {most} bytes.");
         return Err(invalid(format!("One or more parameters are invalid. Reason: {reason}")));
     }
-    if !body.chars().all(is_allowed) {
+    if !body.chars().all(is_message_letter) {
         return Err(ApiError::new(ErrorCode::InvalidMessageContents, INVALID_CHARACTERS));
     }
     Ok(())
 }
 
-/// The text is `LocalStack`'s.
-fn check_fifo_id(id: Option<&str>, parameter: &str) -> Result<(), ApiError> {
+/// Checks an id that only FIFO queues look at. The text is `LocalStack`'s.
+pub fn check_fifo_id(id: Option<&str>, parameter: &str) -> Result<(), ApiError> {
     let Some(id) = id else { return Ok(()) };
     if (1..=MAX_FIFO_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::invalid;
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::queues::is_message_letter;
 use crate::runs::messages::{AttributeValue, MessageAttribute};
 
 /// Attributes of a message at most.
@@ -127,7 +128,7 @@ fn checked<'a>(name: &str, data_type: &str, kind: Option<&str>, text: &'a str) -
     if text.is_empty() {
         return Err(empty(name, data_type));
     }
-    if !text.chars().all(is_allowed) {
+    if !text.chars().all(is_message_letter) {
         return Err(invalid(INVALID_CHARACTERS));
     }
     let is_number = || text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
@@ -150,13 +151,6 @@ fn empty(name: &str, data_type: &str) -> ApiError {
 
 fn wrong_field(name: &str, data_type: &str, field: &str) -> ApiError {
     invalid(format!("The message attribute '{name}' with type '{data_type}' must use field '{field}'."))
-}
-
-/// Whether a message may have a character.
-///
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub fn is_allowed(letter: char) -> bool {
-    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// An attribute as it is shown.

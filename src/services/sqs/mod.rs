@@ -13,6 +13,7 @@ mod queue_urls;
 mod queues;
 mod receipts;
 mod receive;
+mod recently;
 mod send;
 mod shapes;
 mod tags;
@@ -20,9 +21,8 @@ mod tags;
 use std::sync::Arc;
 
 pub use errors::{not_served, unreadable_body};
-use move_tasks::MoveTasks;
-use purge::Purges;
 pub use queue_urls::is_queue_path;
+use recently::Recently;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Committed;
@@ -84,27 +84,25 @@ static DIALECT: Compatible = Compatible {
 #[derive(Debug)]
 pub struct Sqs {
     services: Arc<Services>,
-    purges: Purges,
-    move_tasks: Arc<MoveTasks>,
+    /// Queues that were purged.
+    purged: Recently,
+    /// Queues that were deleted, where their names are to be kept for a while.
+    deleted: Option<Recently>,
     /// The server is on its way out: who waits for messages has waited long enough.
     ending: CancellationToken,
 }
 
 impl Sqs {
-    /// The service over what all work with.
-    pub fn new(services: Arc<Services>) -> Self {
-        let move_tasks = Arc::new(MoveTasks::new(Arc::clone(&services)));
-        Self { services, purges: Purges::default(), move_tasks, ending: CancellationToken::new() }
+    /// The service over what all work with. With `delays_recreation` the name of a deleted queue cannot be used for a
+    /// while.
+    pub fn new(services: Arc<Services>, delays_recreation: bool) -> Self {
+        let deleted = delays_recreation.then(Recently::default);
+        Self { services, purged: Recently::default(), deleted, ending: CancellationToken::new() }
     }
 
     /// Has those who wait for messages wait no longer.
     pub fn end_waits(&self) {
         self.ending.cancel();
-    }
-
-    /// Ends the tasks that it runs.
-    pub async fn close(&self) {
-        self.move_tasks.close().await;
     }
 
     fn state(&self) -> Arc<State> {

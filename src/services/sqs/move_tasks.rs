@@ -1,23 +1,16 @@
 //! Message move tasks: messages of a dead-letter queue on their way back, or to another queue. Texts are recorded in
-//! `LocalStack`'s `test_sqs_move_task` (2024), but where said.
-//!
-//! A task lives as long as the server: what it has not moved when that ends stays where it is.
-
-mod task;
-
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! `LocalStack`'s `test_sqs_move_task` (2024), but where said. The tasks themselves are under way, and what has them go on is
+//! a reactor.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
-use task::{MoveTask, Progress, Status};
-use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::Sqs;
 use super::errors::{self, invalid};
 use super::shapes::{MAX_RESULTS, NUMBER};
-use crate::clock;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::queues::QueueKey;
 use crate::model::state::State;
@@ -25,7 +18,7 @@ use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::shape::{Member, TEXT};
-use crate::services::Services;
+use crate::runs::move_tasks::{MoveTask, MoveTaskId, MoveTaskStatus};
 
 /// The operations of this file.
 pub const OPERATIONS: &[Operation<Sqs>] = &[
@@ -37,63 +30,6 @@ pub const OPERATIONS: &[Operation<Sqs>] = &[
 const SOURCE: Member = Member::body("SourceArn", TEXT);
 const DESTINATION: Member = Member::body("DestinationArn", TEXT);
 const RATE: &str = "MaxNumberOfMessagesPerSecond";
-
-/// Tasks of a queue that are remembered.
-///
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html>
-const REMEMBERED: usize = 10;
-
-/// The tasks that there are and were.
-#[derive(Debug)]
-pub struct MoveTasks {
-    services: Arc<Services>,
-    running: TaskTracker,
-    /// The newest last.
-    tasks: Mutex<Vec<Arc<MoveTask>>>,
-}
-
-impl MoveTasks {
-    /// None yet.
-    pub fn new(services: Arc<Services>) -> Self {
-        Self { services, running: TaskTracker::new(), tasks: Mutex::default() }
-    }
-
-    /// Ends those that run.
-    pub async fn close(&self) {
-        self.running.close();
-        self.lock().iter().for_each(|task| task.cancel.cancel());
-        self.running.wait().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<MoveTask>>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Those of a queue, the newest first.
-    fn of(&self, source: &QueueKey) -> Vec<Arc<MoveTask>> {
-        self.lock().iter().rev().filter(|task| task.source == *source).cloned().collect()
-    }
-
-    fn start(&self, task: MoveTask) -> Result<Arc<MoveTask>, ApiError> {
-        let mut tasks = self.lock();
-        let of_source = tasks.iter().filter(|there| there.source == task.source);
-        if of_source.clone().any(|there| there.progress().status.is_active()) {
-            return Err(invalid(
-                "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
-            ));
-        }
-        if of_source.count() >= REMEMBERED
-            && let Some(oldest) = tasks.iter().position(|there| there.source == task.source)
-        {
-            tasks.remove(oldest);
-        }
-
-        let task = Arc::new(task);
-        tasks.push(Arc::clone(&task));
-        self.running.spawn(Arc::clone(&task).run(Arc::clone(&self.services)));
-        Ok(task)
-    }
-}
 
 /// `StartMessageMoveTask`.
 async fn start(sqs: &Sqs, call: Call) -> Answer {
@@ -111,10 +47,9 @@ async fn start(sqs: &Sqs, call: Call) -> Answer {
         return Err(invalid("Source and destination queues must be of the same type."));
     }
 
-    let to_move = sqs.services.messages.counts(&source).visible;
-    let task = MoveTask::new(source, destination, rate(&call)?, clock::now(), to_move);
-    let task = sqs.move_tasks.start(task)?;
-    call.answer(&json!({ "TaskHandle": handle(&task) }))
+    let started = sqs.services.messages.start_move_task(source.clone(), destination, rate(&call)?).await;
+    let id = started.map_err(|error| errors::of_messages(&call, error))?;
+    call.answer(&json!({ "TaskHandle": handle(id, &source) }))
 }
 
 /// `CancelMessageMoveTask`.
@@ -124,16 +59,12 @@ async fn cancel(sqs: &Sqs, call: Call) -> Answer {
     if sqs.state().queue(&source).is_none() {
         return Err(no_such_resource(&SOURCE));
     }
-    let task = sqs.move_tasks.of(&source).into_iter().find(|task| task.id == id);
+    let task = sqs.services.messages.move_tasks(&source).into_iter().find(|task| task.id == id);
     let task = task.ok_or_else(|| not_found("Task does not exist.".to_owned()))?;
-    if !task.progress().status.is_active() {
-        // The rule is documented, the text is a guess.
-        return Err(invalid("Only an active task can be cancelled."));
-    }
+    let cancelled = sqs.services.messages.cancel_move_task(task.key()).await;
+    cancelled.map_err(|error| errors::of_messages(&call, error))?;
 
-    task.cancel.cancel();
-    let moved = task.progress().moved;
-    call.answer(&json!({ "ApproximateNumberOfMessagesMoved": moved }))
+    call.answer(&json!({ "ApproximateNumberOfMessagesMoved": task.moved }))
 }
 
 /// `ListMessageMoveTasks`.
@@ -151,7 +82,7 @@ async fn list(sqs: &Sqs, call: Call) -> Answer {
     let most =
         most.ok_or_else(|| errors::out_of_range(&call, MAX_RESULTS.name, "Must be between 1 and 10, if provided."))?;
 
-    let results = sqs.move_tasks.of(&source).iter().take(most).map(|task| Entry::of(task)).collect();
+    let results = sqs.services.messages.move_tasks(&source).into_iter().take(most).map(Entry::of).collect();
     call.answer(&Output { results })
 }
 
@@ -167,25 +98,24 @@ struct Entry {
     destination_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_number_of_messages_per_second: Option<u32>,
-    approximate_number_of_messages_moved: usize,
-    approximate_number_of_messages_to_move: usize,
+    approximate_number_of_messages_moved: u64,
+    approximate_number_of_messages_to_move: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<&'static str>,
+    failure_reason: Option<String>,
     started_timestamp: u64,
 }
 
 impl Entry {
-    fn of(task: &MoveTask) -> Self {
-        let Progress { status, moved, failure } = task.progress();
+    fn of(task: MoveTask) -> Self {
         Self {
-            task_handle: (status == Status::Running).then(|| handle(task)),
-            status: status.into(),
+            task_handle: (task.status == MoveTaskStatus::Running).then(|| handle(task.id, &task.source)),
+            status: task.status.into(),
             source_arn: task.source.arn(),
             destination_arn: task.destination.as_ref().map(QueueKey::arn),
             max_number_of_messages_per_second: task.rate,
-            approximate_number_of_messages_moved: moved,
+            approximate_number_of_messages_moved: task.moved,
             approximate_number_of_messages_to_move: task.to_move,
-            failure_reason: failure,
+            failure_reason: task.failure,
             started_timestamp: task.started.0,
         }
     }
@@ -223,13 +153,14 @@ fn not_found(message: String) -> ApiError {
 }
 
 /// What names a task: AWS's handles are such JSON, too.
-fn handle(task: &MoveTask) -> String {
-    STANDARD.encode(json!({ "taskId": task.id, "sourceArn": task.source.arn() }).to_string())
+fn handle(id: MoveTaskId, source: &QueueKey) -> String {
+    STANDARD.encode(json!({ "taskId": id.0.to_string(), "sourceArn": source.arn() }).to_string())
 }
 
 /// The id and the source of a task.
-fn read_handle(handle: &str) -> Option<(String, QueueKey)> {
+fn read_handle(handle: &str) -> Option<(MoveTaskId, QueueKey)> {
     let handle: Value = serde_json::from_slice(&STANDARD.decode(handle).ok()?).ok()?;
     let source = QueueKey::of_arn(handle["sourceArn"].as_str()?)?;
-    Some((handle["taskId"].as_str()?.to_owned(), source))
+    let id = Uuid::parse_str(handle["taskId"].as_str()?).ok()?;
+    Some((MoveTaskId(id), source))
 }

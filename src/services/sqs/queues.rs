@@ -1,13 +1,14 @@
 //! Queues: made, found, listed, removed.
 
 use std::ops::Bound;
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::errors::{self, in_words_of, invalid};
 use super::shapes::{ATTRIBUTES, MAX_RESULTS, NEXT_TOKEN, QUEUE_URL, TEXTS_BY_NAME};
 use super::{Sqs, existing, named_queue, queue_urls};
-use crate::model::error::ApiError;
+use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::Scope;
 use crate::model::queues::QueueKey;
 use crate::model::queues::command::{CreateQueue, QueueCommand};
@@ -16,7 +17,7 @@ use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::page::{Page, Paging};
 use crate::protocol::shape::{Member, TEXT};
-use crate::runs::command::{MessageCommand, RunCommand};
+use crate::runs::command::RunCommand;
 
 /// The operations of this file.
 pub const OPERATIONS: &[Operation<Sqs>] = &[
@@ -54,18 +55,27 @@ async fn create(sqs: &Sqs, call: Call) -> Answer {
     let queue_url = queue_urls::url(&call, &key);
     let attributes = call.map("Attributes").unwrap_or_default();
     let tags = call.map("tags").unwrap_or_default();
+    if sqs.deleted.as_ref().is_some_and(|deleted| deleted.contains(&key, Instant::now())) {
+        // The text is that of AWS's model.
+        let message =
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.";
+        return Err(ApiError::new(ErrorCode::QueueDeletedRecently, message));
+    }
     sqs.commit(&call, QueueCommand::Create(CreateQueue { key, attributes, tags })).await?;
 
     call.answer(&QueueUrl { queue_url })
 }
 
-/// `DeleteQueue`. Its messages go with it.
+/// `DeleteQueue`. Its messages and tasks go with it.
 async fn delete(sqs: &Sqs, call: Call) -> Answer {
     let key = queue_urls::key(&call);
-    let messages = RunCommand::Messages(key.clone(), MessageCommand::DropAll);
-    let deleted = sqs.services.commit_both(QueueCommand::Delete(key.clone()), messages, call.origin()).await;
+    let dropped = RunCommand::DropQueue(key.clone());
+    let deleted = sqs.services.commit_both(QueueCommand::Delete(key.clone()), dropped, call.origin()).await;
     deleted.map_err(|error| in_words_of(&call, error))?;
-    sqs.purges.forget(&key);
+    sqs.purged.forget(&key);
+    if let Some(deleted) = &sqs.deleted {
+        deleted.note(&key, Instant::now());
+    }
 
     call.done()
 }

@@ -13,6 +13,7 @@ use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::operation::{Operation, operation};
 use crate::protocol::shape::{Kind, Member};
+use crate::runs::messages::MAX_VISIBILITY_S;
 
 /// The operations of this file.
 pub const OPERATIONS: &[Operation<Sqs>] = &[
@@ -40,9 +41,6 @@ const DELETE_BATCH: &[Member] = &[
 /// How the entries of batches are called.
 const CHANGE_ENTRY: &str = "ChangeMessageVisibilityBatchRequestEntry";
 const DELETE_ENTRY: &str = "DeleteMessageBatchRequestEntry";
-
-/// Seconds for which a message can be hidden at most.
-const MAX_VISIBILITY_S: u32 = 43_200;
 
 /// `DeleteMessage`.
 async fn delete(sqs: &Sqs, call: Call) -> Answer {
@@ -73,7 +71,8 @@ async fn delete_all(
     let deleted = deleted.map_err(|error| errors::of_messages(call, error))?;
     // Recorded in `LocalStack`'s `test_fifo_delete_message_with_expired_receipt_handle` (2023-11).
     let expired = "The receipt handle has expired.";
-    Ok(deleted.into_iter().zip(&receipts).map(|(deleted, receipt)| refused(deleted, receipt, expired)).collect())
+    let deleted = deleted.into_iter().zip(&receipts);
+    Ok(deleted.map(|(deleted, receipt)| deleted.map_err(|error| refusal(&error, receipt, expired))).collect())
 }
 
 /// `ChangeMessageVisibility`.
@@ -112,7 +111,18 @@ async fn change_all(
     let changed = changed.map_err(|error| errors::of_messages(call, error))?;
     // As AWS's users report it, and as `LocalStack` has it.
     let expired = "Message does not exist or is not available for visibility timeout change.";
-    Ok(changed.into_iter().zip(wishes).map(|(changed, (receipt, _))| refused(changed, receipt, expired)).collect())
+    let refused = |error: &ReceiptError, receipt: &str, seconds: u32| match error {
+        // As `LocalStack`'s issue 3956 has it from AWS (2021-05).
+        ReceiptError::HiddenTooLong => {
+            let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
+            invalid_value(&seconds.to_string(), VISIBILITY.name, reason)
+        }
+        error => refusal(error, receipt, expired),
+    };
+    let changed = changed.into_iter().zip(wishes);
+    Ok(changed
+        .map(|(changed, (receipt, seconds))| changed.map_err(|error| refused(&error, receipt, *seconds)))
+        .collect())
 }
 
 fn receipt(entry: &Value) -> &str {
@@ -128,16 +138,16 @@ fn seconds(value: Option<&Value>) -> Result<u32, ApiError> {
         .ok_or_else(|| invalid_value(&value.to_string(), VISIBILITY.name, "Must be >= 0 and <= 43200, if provided."))
 }
 
-fn refused(outcome: Result<(), ReceiptError>, receipt: &str, expired: &str) -> Result<(), ApiError> {
-    outcome.map_err(|error| match error {
+fn refusal(error: &ReceiptError, receipt: &str, expired: &str) -> ApiError {
+    match error {
         ReceiptError::Invalid => {
             let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
             ApiError::new(ErrorCode::ReceiptHandleIsInvalid, message)
         }
-        ReceiptError::Expired => {
+        ReceiptError::Expired | ReceiptError::HiddenTooLong => {
             invalid(format!("Value {receipt} for parameter ReceiptHandle is invalid. Reason: {expired}"))
         }
-    })
+    }
 }
 
 fn result(entries: &[Value], outcomes: impl IntoIterator<Item = Result<(), ApiError>>) -> BatchResult<Done> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::message::check_fifo_id;
 use super::message_attributes::{TRACE_HEADER, shown};
 use super::shapes::{NUMBER, QUEUE_URL, TEXTS, VISIBILITY};
 use super::{Sqs, errors, named_queue};
@@ -30,7 +31,7 @@ const RECEIVE: &[Member] = &[
     Member::body(MOST, NUMBER),
     VISIBILITY,
     Member::body(WAIT, NUMBER),
-    Member::body("ReceiveRequestAttemptId", TEXT),
+    Member::body(ATTEMPT, TEXT),
 ];
 
 const OLD_SYSTEM_NAMES: &str = "AttributeNames";
@@ -38,6 +39,7 @@ const SYSTEM_NAMES: &str = "MessageSystemAttributeNames";
 const NAMES: &str = "MessageAttributeNames";
 const MOST: &str = "MaxNumberOfMessages";
 const WAIT: &str = "WaitTimeSeconds";
+const ATTEMPT: &str = "ReceiveRequestAttemptId";
 
 /// A message as it is shown.
 #[derive(Debug, Serialize)]
@@ -72,7 +74,7 @@ async fn receive(sqs: &Sqs, call: Call) -> Answer {
     let wanted = wanted(&call, &queue)?;
     let received = tokio::select! {
         biased;
-        received = sqs.services.messages.receive(&queue.key, wanted) => received,
+        received = sqs.services.messages.receive(&queue.key, &wanted) => received,
         // What was there would have been received at once.
         () = sqs.ending.cancelled() => Ok(Vec::new()),
     };
@@ -90,8 +92,10 @@ fn wanted(call: &Call, queue: &Queue) -> Result<Wanted, ApiError> {
     let wait = number(call, WAIT, (0, 20), "Must be >= 0 and <= 20, if provided.")?;
     let visibility = number(call, VISIBILITY.name, (0, 43_200), "Must be >= 0 and <= 43200, if provided.")?;
     let wait = Duration::from_secs(wait.unwrap_or(queue.settings.wait_s).into());
+    let attempt = call.text(ATTEMPT).map(str::to_owned);
+    check_fifo_id(attempt.as_deref(), ATTEMPT)?;
 
-    Ok(Wanted { most: most.try_into().unwrap_or(1), wait, visibility_s: visibility })
+    Ok(Wanted { most: most.try_into().unwrap_or(1), wait, visibility_s: visibility, attempt })
 }
 
 /// A number in a range, if it is given.

@@ -47,7 +47,7 @@ impl Queue for EmbeddedQueue {
     }
 
     async fn receive(&self, most: usize, wait: Duration, visibility_s: Option<u32>) -> Result<Vec<Message>, Problem> {
-        let received = self.messages.receive(&self.key, Wanted { most, wait, visibility_s }).await;
+        let received = self.messages.receive(&self.key, &Wanted { most, wait, visibility_s, attempt: None }).await;
         Ok(received.map_err(problem)?.into_iter().map(message).collect())
     }
 
