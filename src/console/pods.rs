@@ -43,6 +43,9 @@ async fn save(
     if asker.is_none() && request.with_events {
         return trust::refuse("a pod with the payloads of events that wait");
     }
+    if asker.is_none() && request.with_messages {
+        return trust::refuse("a pod with the messages of queues");
+    }
     if asker.is_none() && !request.redact.iter().any(|rule| rule == NO_VALUES) {
         return trust::refuse(&format!("a pod with values of variables (without `\"redact\": [\"{NO_VALUES}\"]`)"));
     }

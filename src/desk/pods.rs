@@ -18,6 +18,8 @@ use crate::pods::events::bring::LoadedEvents;
 use crate::pods::hot_folders::{self, NeededVariable, PortableFolders};
 use crate::pods::manifest::Manifest;
 use crate::pods::mapping::{self, Mapping};
+use crate::pods::messages::PodMessage;
+use crate::pods::messages::bring::LoadedMessages;
 use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
@@ -42,6 +44,9 @@ pub struct SaveRequest {
     /// Whether the events that wait come along, with their payloads. (Not sent to a server that may not know it.)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub with_events: bool,
+    /// Whether the messages of queues come along. (Not sent to a server that may not know it.)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_messages: bool,
     /// Whose values are left out: `env:GLOB`, or `auto`.
     pub redact: Vec<String>,
 }
@@ -114,17 +119,21 @@ pub fn save_to(
     request: SaveRequest,
     target: impl std::io::Write,
 ) -> Result<Saved, PodsError> {
-    if request.with_events && request.at.is_some() {
-        let text = "events wait now and have no history: `at` and `with_events` exclude each other";
-        return Err(PodsError::Invalid(text.to_owned()));
+    for (name, what, is_wanted) in
+        [("with_events", "events", request.with_events), ("with_messages", "messages", request.with_messages)]
+    {
+        if is_wanted && request.at.is_some() {
+            let text = format!("{what} wait now and have no history: `at` and `{name}` exclude each other");
+            return Err(PodsError::Invalid(text));
+        }
     }
     let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
     let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let only = only.map_err(PodsError::Invalid)?;
     let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
     let redact = redact.map_err(PodsError::Invalid)?;
-    let SaveRequest { message, with_history, with_events, .. } = request;
-    let choice = Choice { at, only, message, with_history, with_events, redact };
+    let SaveRequest { message, with_history, with_events, with_messages, .. } = request;
+    let choice = Choice { at, only, message, with_history, with_events, with_messages, redact };
     Ok(transfer::save(ledger, blobs, &choice, target)?)
 }
 
@@ -152,6 +161,10 @@ pub async fn load_from(
     pod.replace(resources)?;
     for waiting in pod.events.iter_mut().flatten() {
         waiting.event.function = mapping.function(&waiting.event.function);
+    }
+    for PodMessage { queue, message } in pod.messages.iter_mut().flatten() {
+        *queue = mapping.queue(queue);
+        message.dead_letter_source = message.dead_letter_source.as_ref().map(|source| mapping.queue(source));
     }
     let pod = Arc::new(pod);
     let reception = Reception { strategy, trusted: query.trust, fate: Fate::dropped_if(query.drop_events) };
@@ -185,6 +198,9 @@ pub struct LoadedPod {
     /// What became of events that wait.
     #[serde(default)]
     pub events: LoadedEvents,
+    /// What became of the pod's messages.
+    #[serde(default)]
+    pub messages: LoadedMessages,
     /// What became of each resource that it changed.
     pub resources: Vec<Difference>,
 }
@@ -203,6 +219,7 @@ fn told(
         needed_variables: needed,
         inert: loaded.inert,
         events: loaded.events,
+        messages: loaded.messages,
         resources: Vec::new(),
     };
     Long::new(head, "resources", history::changed(loaded.before, loaded.after, Secrets::Masked))
@@ -222,6 +239,9 @@ pub struct InspectedPod {
     /// Events that wait in it, where it has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<usize>,
+    /// Messages of queues in it, where it has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<usize>,
 }
 
 /// Says what a pod holds.
@@ -232,6 +252,7 @@ pub fn inspected(pod: &Pod) -> InspectedPod {
         resources: pod.resources.iter().map(Resource::arn).collect(),
         needed_variables: hot_folders::needed(&pod.resources),
         events: pod.events.as_ref().map(Vec::len),
+        messages: pod.messages.as_ref().map(Vec::len),
     }
 }
 
@@ -250,6 +271,9 @@ pub struct SavedPod {
     /// Events that wait in it, where they came along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<usize>,
+    /// Messages of queues in it, where they came along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<usize>,
     /// How long the lists are, where they were cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<SavedCounts>,
@@ -312,6 +336,7 @@ impl From<Saved> for SavedPod {
             taken_along: taken_along.map(|(key, by)| TakenAlong { resource: key.arn(), needed_by: by.arn() }).collect(),
             suspects: suspects.map(|(resource, variable)| Suspect { resource, variable }).collect(),
             events: saved.events,
+            messages: saved.messages,
             counts: None,
             saved: None,
         }

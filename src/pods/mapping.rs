@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::ledger::portable;
 use crate::model::arn::{Arn, partition};
 use crate::model::names::{AccountId, FunctionKey, Region, Scope};
+use crate::model::queues::QueueKey;
 use crate::model::resource::Resource;
 
 /// What becomes what.
@@ -22,13 +23,22 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Where a queue of the resources is then.
+    pub fn queue(&self, key: &QueueKey) -> QueueKey {
+        QueueKey { scope: self.scope(&key.scope), name: key.name.clone() }
+    }
+
+    fn scope(&self, scope: &Scope) -> Scope {
+        let account = self.account.as_ref().unwrap_or(&scope.account).clone();
+        let region = self.region.as_ref().unwrap_or(&scope.region).clone();
+        Scope { account, region }
+    }
+
     /// Where a function of the resources is then.
     pub fn function(&self, key: &FunctionKey) -> FunctionKey {
-        let account = self.account.as_ref().unwrap_or(&key.scope.account).clone();
-        let region = self.region.as_ref().unwrap_or(&key.scope.region).clone();
         let renamed = self.renames.iter().find(|(old, _)| old == key.name.as_str());
         let name = renamed.map_or_else(|| key.name.clone(), |(_, new)| new.as_str().into());
-        FunctionKey { scope: Scope { account, region }, name }
+        FunctionKey { scope: self.scope(&key.scope), name }
     }
 }
 

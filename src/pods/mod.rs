@@ -6,9 +6,11 @@ pub mod events;
 mod faults;
 pub mod hot_folders;
 pub mod library;
+mod lines;
 pub mod location;
 pub mod manifest;
 pub mod mapping;
+pub mod messages;
 pub mod read;
 pub mod redaction;
 pub mod remotes;
@@ -40,6 +42,9 @@ const HISTORY: &str = "history.jsonl";
 /// Name of the entry of the events that wait.
 const EVENTS: &str = "events.jsonl";
 
+/// Name of the entry of the messages of queues.
+const MESSAGES: &str = "messages.jsonl";
+
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";
 
@@ -53,12 +58,9 @@ const MAX_STATE: u64 = 512 * 1024 * 1024;
 /// many. As a tree of JSON it may take sixteen times its bytes.
 const MAX_RESOURCE: u64 = 32 * 1024 * 1024;
 
-/// Bytes of the events that wait at most: they are taken in by one change, with all else.
-const MAX_EVENTS: u64 = 128 * 1024 * 1024;
-
-/// Bytes of one of them at most: a record of an invocation, which another function is invoked with, has what that one
-/// was given and answered.
-const MAX_EVENT: u64 = 32 * 1024 * 1024;
+/// Events that wait, and messages, at most, of each: they are taken in by one change, with all else, and all other changes
+/// wait for that.
+const MAX_LINES: usize = 200_000;
 
 /// Why a pod cannot be written or read.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, Entries, Entry, EntryType};
 
 use super::events::{self, PodEvent};
+use super::messages::{self, PodMessage};
 use super::state_file::{self, is_named_well};
 use super::{BLOBS, MANIFEST, MAX_MANIFEST, Manifest, Part, PodError, encryption, io_error, path_error};
 use crate::blobs::digest;
@@ -35,6 +36,8 @@ pub struct Pod {
     pub resources: Vec<Resource>,
     /// The events that waited, if it has them.
     pub events: Option<Vec<PodEvent>>,
+    /// The messages of queues, if it has them.
+    pub messages: Option<Vec<PodMessage>>,
     /// Where the parts lie, each under its digest.
     folder: tempfile::TempDir,
 }
@@ -69,6 +72,11 @@ impl Pod {
     /// The events that waited.
     pub fn waiting(&self) -> &[PodEvent] {
         self.events.as_deref().unwrap_or_default()
+    }
+
+    /// The messages of queues.
+    pub fn queued(&self) -> &[PodMessage] {
+        self.messages.as_deref().unwrap_or_default()
     }
 
     /// The blobs it holds.
@@ -114,8 +122,9 @@ pub fn read(source: impl Read, staging: &Path, max_size: u64) -> Result<Pod, Pod
     drain(&mut archive.into_inner())?;
     let resources = state_file::resources(&manifest, folder.path())?;
     let events = events::read::events(&manifest, folder.path(), &resources)?;
+    let messages = messages::read::messages(&manifest, folder.path(), &resources)?;
 
-    Ok(Pod { digest: digest(&bytes), manifest, resources, events, folder })
+    Ok(Pod { digest: digest(&bytes), manifest, resources, events, messages, folder })
 }
 
 /// Whether bytes may be the first of a pod: all else need not be brought here to be refused.

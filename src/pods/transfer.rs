@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::events;
 use super::events::bring::{self, Bringing, LoadedEvents};
 use super::hot_folders::PortableFolders;
+use super::messages::bring::LoadedMessages;
 use super::read::Pod;
 use super::redaction::{self, Rule};
 use super::write::{self, Contents};
-use super::{Manifest, PodError, selection};
+use super::{Manifest, PodError, messages, selection};
 use crate::blobs::{BlobError, BlobStore};
 use crate::ledger::{Attachment, CommitError, Ledger, LedgerError};
 use crate::model::blob::BlobId;
@@ -21,7 +22,7 @@ use crate::model::merge::{self, MergeStrategy};
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
-use crate::runs::command::Fate;
+use crate::runs::command::{Fate, RunCommand};
 
 /// What goes into a pod.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub struct Choice {
     pub with_history: bool,
     /// Whether the events that wait come along.
     pub with_events: bool,
+    /// Whether the messages of queues come along.
+    pub with_messages: bool,
     /// Whose values are left out.
     pub redact: Vec<Rule>,
 }
@@ -53,6 +56,8 @@ pub struct Saved {
     pub suspects: Vec<(String, String)>,
     /// Events that wait in it, where they came along.
     pub events: Option<usize>,
+    /// Messages of queues in it, where they came along.
+    pub messages: Option<usize>,
 }
 
 /// Writes a pod of a store. Blocking.
@@ -77,7 +82,9 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
     let suspects = redaction::suspects(&resources);
     let last = ledger.events_from(state.sequence).next().transpose()?;
     let events = choice.with_events.then(|| events::write::write(ledger, &resources, &choice.redact)).transpose()?;
-    let counted = events.as_ref().map(|events| events.count);
+    let messages =
+        choice.with_messages.then(|| messages::write::write(ledger, &resources, &choice.redact)).transpose()?;
+    let counts = [&events, &messages].map(|lines| lines.as_ref().map(|lines| lines.count));
     let contents = Contents {
         store: ledger.store_id().to_owned(),
         sequence: state.sequence,
@@ -86,10 +93,12 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         resources,
         history: choice.with_history.then(|| history(ledger, state.sequence, choice, &mut folders)).transpose()?,
         events,
+        messages,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
 
-    Ok(Saved { digest, manifest, taken_along, suspects, events: counted })
+    let [events, messages] = counts;
+    Ok(Saved { digest, manifest, taken_along, suspects, events, messages })
 }
 
 /// The events up to a sequence.
@@ -154,6 +163,8 @@ pub struct Loaded {
     pub inert: usize,
     /// What became of events that wait.
     pub events: LoadedEvents,
+    /// What became of the pod's messages.
+    pub messages: LoadedMessages,
 }
 
 /// How a pod meets what is there.
@@ -178,10 +189,18 @@ pub fn preview(ledger: &Ledger, pod: &Pod, reception: Reception) -> Result<Loade
     after.make(&merge::merge(&state, &pod.resources, strategy, trusted));
     let inert = inert(&after, pod);
 
-    let Bringing { command, events } = bring::bringing(ledger, pod.waiting(), fate, trusted)?;
+    let (Bringing { command, events }, messages) = bringing(ledger, pod, fate, trusted)?;
     let (told, waiting) = ledger.preview_runs(&after, &command).map_err(CommitError::from)?;
     let events = events.after(&told, waiting);
-    Ok(Loaded { digest: pod.digest, before: state, after: after.into(), inert, events })
+    Ok(Loaded { digest: pod.digest, before: state, after: after.into(), inert, events, messages })
+}
+
+/// The one command that takes in what was under way, and what will have come of it. Blocking.
+fn bringing(ledger: &Ledger, pod: &Pod, fate: Fate, trusted: bool) -> Result<(Bringing, LoadedMessages), LedgerError> {
+    let Bringing { command, events } = bring::bringing(ledger, pod.waiting(), fate, trusted)?;
+    let (messages, loaded) = messages::bring::bringing(ledger, pod.queued(), trusted)?;
+    let command = RunCommand::InTurn(std::iter::once(command).chain(messages).collect());
+    Ok((Bringing { command, events }, loaded))
 }
 
 /// How many of the functions of a pod are inert in a state.
@@ -211,9 +230,9 @@ pub async fn load(
     let bringing = {
         let ledger = Arc::clone(ledger);
         let pod = Arc::clone(&pod);
-        tokio::task::spawn_blocking(move || bring::bringing(&ledger, pod.waiting(), fate, trusted))
+        tokio::task::spawn_blocking(move || bringing(&ledger, &pod, fate, trusted))
     };
-    let Bringing { command: bring, events } = bringing.await.map_err(|_| CommitError::Closed)??;
+    let (Bringing { command: bring, events }, messages) = bringing.await.map_err(|_| CommitError::Closed)??;
     let before = ledger.state();
     let message = pod.manifest.message.clone();
     let cause = Cause::PodLoaded { digest: pod.digest.to_string(), source, message, strategy: strategy.to_string() };
@@ -222,7 +241,7 @@ pub async fn load(
     let inert = inert(&committed.state, &pod);
     let events = events.after(&committed.told, committed.waiting);
 
-    Ok(Loaded { digest: pod.digest, before, after: committed.state, inert, events })
+    Ok(Loaded { digest: pod.digest, before, after: committed.state, inert, events, messages })
 }
 
 /// Stores the blobs of a pod that are files of their own; those that go with the change.

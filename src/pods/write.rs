@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::events::write::WrittenEvents;
+use super::lines::WrittenLines;
 use super::{
-    BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, Manifest, Part, PodError, STATE, io_error,
+    BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, MESSAGES, Manifest, Part, PodError, STATE,
+    io_error,
 };
 use crate::blobs::{BlobStore, digest};
 use crate::ledger::{SCHEMA, portable};
@@ -38,7 +39,9 @@ pub struct Contents {
     /// The events that led there, if they shall come along.
     pub history: Option<Vec<Recorded>>,
     /// The events that wait, if they shall come along.
-    pub events: Option<WrittenEvents>,
+    pub events: Option<WrittenLines>,
+    /// The messages of queues, if they shall come along.
+    pub messages: Option<WrittenLines>,
 }
 
 /// Writes a pod; its digest is that of its manifest, which names all else.
@@ -51,7 +54,9 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
     let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
     parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
-    parts.extend(contents.events.iter().map(|events| Part::new(EVENTS, &events.digest, events.size)));
+    let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages)];
+    let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, lines.as_ref()?)));
+    parts.extend(lines.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
 
     for id in &needed {
         let (size, _) = blobs.open_blob(id)?;
@@ -75,15 +80,20 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         Ok(match part.path.as_str() {
             STATE => Box::new(&state[..]),
             HISTORY => Box::new(history.as_deref().unwrap_or_default()),
-            EVENTS => match &contents.events {
-                Some(events) => Box::new(&events.file),
-                None => Box::new(std::io::empty()),
-            },
+            EVENTS => read_lines(contents.events.as_ref()),
+            MESSAGES => read_lines(contents.messages.as_ref()),
             _ => blobs.open_blob(&part.digest())?.1,
         })
     })?;
 
     Ok((digest(&bytes), manifest))
+}
+
+fn read_lines(lines: Option<&WrittenLines>) -> Box<dyn Read + '_> {
+    match lines {
+        Some(lines) => Box::new(&lines.file),
+        None => Box::new(std::io::empty()),
+    }
 }
 
 /// Refuses what a reader would refuse.

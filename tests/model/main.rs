@@ -5,6 +5,7 @@ mod history;
 mod hot_pods;
 mod ledger;
 mod merge;
+mod messages;
 mod pod_contents;
 #[path = "../../fuzz/targets/pod_file.rs"]
 mod pod_file;

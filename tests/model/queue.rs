@@ -255,7 +255,8 @@ async fn commands_in_turn_are_all_or_nothing() {
     ledger.close().expect("closes");
 }
 
-fn saved(ledger: &Ledger, blobs: &BlobStore, request: SaveRequest) -> Vec<u8> {
+/// The bytes of a pod.
+pub fn saved(ledger: &Ledger, blobs: &BlobStore, request: SaveRequest) -> Vec<u8> {
     let mut pod = Vec::new();
     save_to(ledger, blobs, request, &mut pod).expect("is saved");
     pod
@@ -265,7 +266,8 @@ fn with_events() -> SaveRequest {
     SaveRequest { with_events: true, ..SaveRequest::default() }
 }
 
-async fn load(
+/// Loads a pod.
+pub async fn load(
     (ledger, blobs): &(Arc<Ledger>, Arc<BlobStore>),
     pod: &[u8],
     query: LoadQuery,
@@ -276,7 +278,8 @@ async fn load(
     loaded.map(|loaded| loaded.whole().expect("it is as it says"))
 }
 
-fn trusting() -> LoadQuery {
+/// A load that vouches for the pod.
+pub fn trusting() -> LoadQuery {
     LoadQuery { trust: true, ..LoadQuery::default() }
 }
 
@@ -359,7 +362,12 @@ async fn events_move_with_their_functions_and_lose_secrets() {
 
 /// The events of a pod, as they lie in it.
 fn lines(pod: &[u8]) -> Vec<Value> {
-    let (_, bytes) = entries(pod).into_iter().find(|(path, _)| path == "events.jsonl").expect("has events");
+    lines_of(pod, "events.jsonl")
+}
+
+/// The lines of a part of a pod.
+pub fn lines_of(pod: &[u8], part: &str) -> Vec<Value> {
+    let (_, bytes) = entries(pod).into_iter().find(|(path, _)| path == part).expect("has the part");
     let text = String::from_utf8(bytes).expect("is text");
     text.lines().map(|line| serde_json::from_str(line).expect("is JSON")).collect()
 }

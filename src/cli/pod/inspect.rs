@@ -36,6 +36,9 @@ pub async fn inspect(options: &InspectOptions) -> Result<(), CliError> {
     if let Some(events) = &pod.events {
         print(&format!("{:<9} {} that wait", "events", events.len()));
     }
+    if let Some(messages) = &pod.messages {
+        print(&format!("{:<9} {} of queues", "messages", messages.len()));
+    }
     for resource in &pod.resources {
         print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn())));
     }

@@ -16,6 +16,7 @@ use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::{self, LoadQuery, LoadedPod};
 use crate::pods::events::bring::LoadedEvents;
 use crate::pods::location::Location;
+use crate::pods::messages::bring::LoadedMessages;
 
 /// Options of `larder pod load`.
 #[derive(Debug, Args)]
@@ -84,6 +85,7 @@ pub async fn run(options: LoadOptions) -> Result<(), CliError> {
     transfers::print_needed(&loaded.needed_variables);
     print_inert(loaded.inert);
     print_brought(&loaded.events, dry_run);
+    print_messages(&loaded.messages, dry_run);
 
     Ok(())
 }
@@ -101,6 +103,20 @@ fn print_brought(events: &LoadedEvents, dry_run: bool) {
         ));
     }
     print_events(waiting, dropped);
+}
+
+/// Says what became of the pod's messages.
+fn print_messages(messages: &LoadedMessages, dry_run: bool) {
+    let LoadedMessages { taken_in, already_here, left_out } = *messages;
+    if taken_in + already_here > 0 {
+        let verb = if dry_run { "would be" } else { "are" };
+        print(&format!("{taken_in} messages of the pod {verb} taken in, {already_here} are here already"));
+    }
+    if left_out > 0 {
+        print(&format!(
+            "{left_out} messages of the pod are left out, as nobody vouched for it: load it again with --trust"
+        ));
+    }
 }
 
 /// Says that functions do nothing by themselves.

@@ -34,7 +34,10 @@ pub struct SaveOptions {
     /// Take the asynchronous events along that wait, with their payloads
     #[arg(long, conflicts_with = "at")]
     with_events: bool,
-    /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets, also in events; may be repeated
+    /// Take the messages of queues along
+    #[arg(long, conflicts_with = "at")]
+    with_messages: bool,
+    /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets, also in events and messages; may be repeated
     #[arg(long, value_name = "RULE")]
     redact: Vec<String>,
     #[command(flatten)]
@@ -50,8 +53,9 @@ pub struct SaveOptions {
 
 /// Saves, and says where and what.
 pub async fn run(options: SaveOptions) -> Result<(), CliError> {
-    let SaveOptions { target, message, only, at, with_history, with_events, redact, seal, json, library, to } = options;
-    let request = SaveRequest { message, at, only, with_history, with_events, redact };
+    let SaveOptions { target, message, only, at, redact, seal, json, library, to, .. } = options;
+    let SaveOptions { with_history, with_events, with_messages, .. } = options;
+    let request = SaveRequest { message, at, only, with_history, with_events, with_messages, redact };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;
 
@@ -115,6 +119,9 @@ fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
 
     if let Some(events) = saved.events {
         lines.push(format!("  with {events} events that wait"));
+    }
+    if let Some(messages) = saved.messages {
+        lines.push(format!("  with {messages} messages of queues"));
     }
     lines.push(format!("saved {place} ({size} bytes, {})", plain(&saved.digest)));
     lines.join("\n")

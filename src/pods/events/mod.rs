@@ -7,7 +7,13 @@ pub mod write;
 
 use bytes::Bytes;
 
+use super::lines::LinesPart;
+use super::{EVENTS, MAX_LINES};
 use crate::runs::{Attempts, WaitingEvent};
+
+/// The part. A record of an invocation, which another function is invoked with, has what that one was given and answered.
+const PART: LinesPart =
+    LinesPart { path: EVENTS, most: 128 * 1024 * 1024, most_of_line: 32 * 1024 * 1024, most_lines: MAX_LINES };
 
 /// An event that waited in the store that a pod is of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,17 +1,16 @@
-//! Reads the events that wait of a pod, and believes nothing: line by line, each checked, with its place in every refusal.
+//! Reads the events that wait of a pod, and believes nothing.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use serde::de::IgnoredAny;
 
-use super::PodEvent;
+use super::write::function;
+use super::{PART, PodEvent};
 use crate::ledger::portable;
 use crate::model::names::FunctionKey;
 use crate::model::resource::Resource;
-use crate::pods::{EVENTS, MAX_EVENT, MAX_EVENTS, Manifest, PodError, path_error};
+use crate::pods::{Manifest, PodError, lines};
 use crate::runs::WaitingEvent;
 
 /// Letters of a qualifier at most, as AWS has it.
@@ -25,41 +24,8 @@ const MAX_TEXT: usize = 256;
 /// # Errors
 /// What is not as it must be, and in which line.
 pub fn events(manifest: &Manifest, folder: &Path, resources: &[Resource]) -> Result<Option<Vec<PodEvent>>, PodError> {
-    let Some(part) = manifest.parts.iter().find(|part| part.path == EVENTS) else { return Ok(None) };
-    if part.size > MAX_EVENTS {
-        return Err(PodError::Refused(format!("{EVENTS} has more than {MAX_EVENTS} bytes")));
-    }
     let functions: BTreeSet<&FunctionKey> = resources.iter().filter_map(function).collect();
-    let path = folder.join(part.digest().hex());
-    let mut source = BufReader::new(File::open(&path).map_err(path_error(&path))?);
-    let mut events = Vec::new();
-
-    while let Some(line) = next_line(&mut source).map_err(path_error(&path))? {
-        let event = line.and_then(|line| event(&line, &functions));
-        let number = events.len() + 1;
-        events.push(event.map_err(|what| PodError::Refused(format!("line {number} of {EVENTS} {what}")))?);
-    }
-
-    Ok(Some(events))
-}
-
-fn function(resource: &Resource) -> Option<&FunctionKey> {
-    match resource {
-        Resource::Function(key, _) => Some(key),
-        _ => None,
-    }
-}
-
-/// The next line without its end, or what is wrong with it.
-fn next_line(source: &mut impl BufRead) -> std::io::Result<Option<Result<Vec<u8>, String>>> {
-    let mut line = Vec::new();
-    source.by_ref().take(MAX_EVENT + 1).read_until(b'\n', &mut line)?;
-    Ok(match line.pop() {
-        None => None,
-        Some(b'\n') => Some(Ok(line)),
-        Some(_) if line.len() as u64 >= MAX_EVENT => Some(Err(format!("has more than {MAX_EVENT} bytes"))),
-        Some(_) => Some(Err("has no end".to_owned())),
-    })
+    lines::read(PART, (manifest, folder), |line| event(line, &functions))
 }
 
 /// The event of a line, checked.
