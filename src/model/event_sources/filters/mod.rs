@@ -65,19 +65,37 @@ impl Filters {
                 if let (Some(Value::Object(inner)), Some(members)) = (inner, record.as_object_mut()) {
                     members.extend(inner);
                 }
-                if let Some(data) = record.get_mut("data") {
-                    let decoded = data.as_str().and_then(|text| STANDARD.decode(text).ok());
-                    let parsed = decoded.and_then(|bytes| structure(std::str::from_utf8(&bytes).ok()?));
-                    if let Some(parsed) = parsed {
-                        *data = parsed;
-                    }
+                if let Some(data) = record.get_mut("data")
+                    && let Some(parsed) = decoded(data).and_then(|text| structure(&text))
+                {
+                    *data = parsed;
                 }
             }
-            _ => {}
+            // <https://docs.aws.amazon.com/lambda/latest/dg/kafka-filtering.html>: texts that are no JSON are met by patterns
+            // for texts. So are those of Amazon MQ (<https://docs.aws.amazon.com/lambda/latest/dg/with-mq-filtering.html>).
+            SourceKind::Msk | SourceKind::SelfManagedKafka => read(&mut record, &["key", "value"]),
+            SourceKind::Mq => read(&mut record, &["data"]),
+            SourceKind::DynamoDb | SourceKind::DocumentDb => {}
         }
 
         record
     }
+}
+
+/// Has members of a record be what their base64 says: JSON, or a text.
+fn read(record: &mut Value, members: &[&str]) {
+    for name in members {
+        if let Some(member) = record.get_mut(*name)
+            && let Some(text) = decoded(member)
+        {
+            *member = structure(&text).unwrap_or(Value::String(text));
+        }
+    }
+}
+
+/// The text that a member's base64 says.
+fn decoded(member: &Value) -> Option<String> {
+    String::from_utf8(STANDARD.decode(member.as_str()?).ok()?).ok()
 }
 
 /// The object or list of a text. `7` and `true` are texts here: AWS does not say, and who sends them without quotes

@@ -237,3 +237,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn data_of_kafka_and_of_brokers_is_what_its_base64_says() {
+    let passes = |kind: SourceKind, pattern: &str, record: Value| {
+        Filters::of(kind, &[pattern.to_owned()]).expect("a pattern").pass(record)
+    };
+    let record = |value: &str| json!({ "topic": "t", "key": STANDARD.encode("k"), "value": STANDARD.encode(value) });
+    for kind in [SourceKind::Msk, SourceKind::SelfManagedKafka] {
+        let passes = |pattern: &str, value: &str| passes(kind, pattern, record(value));
+        assert!(passes(r#"{"value":{"n":[1]}}"#, r#"{"n":1}"#) && !passes(r#"{"value":{"n":[1]}}"#, r#"{"n":2}"#));
+        assert!(passes(r#"{"value":["plain"]}"#, "plain") && !passes(r#"{"value":{"n":[1]}}"#, "plain"));
+        assert!(passes(r#"{"key":["k"],"topic":["t"]}"#, "anything"));
+    }
+    let message = |data: &str| json!({ "redelivered": false, "data": STANDARD.encode(data) });
+    assert!(passes(SourceKind::Mq, r#"{"data":{"n":[1]}}"#, message(r#"{"n":1}"#)));
+    assert!(passes(SourceKind::Mq, r#"{"data":[{"prefix":"pl"}],"redelivered":[false]}"#, message("plain")));
+    assert!(!passes(SourceKind::Mq, r#"{"data":[{"prefix":"pl"}]}"#, message("other")));
+}
