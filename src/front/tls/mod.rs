@@ -72,16 +72,13 @@ impl Encryption {
     pub fn open(data_dir: &Path, given: Option<&Given>) -> Result<Self, TlsError> {
         crate::tls::install();
         let config = ServerConfig::builder().with_no_client_auth();
-        let (mut config, authority) = match given {
-            Some(given) => {
-                let (chain, key) = read(given)?;
-                (config.with_single_cert(chain, key)?, None)
-            }
-            None => {
-                let authority = Authority::open(data_dir)?;
-                let text = authority.text.clone();
-                (config.with_cert_resolver(Arc::new(Certificates::of(authority))), Some(text))
-            }
+        let (mut config, authority) = if let Some(given) = given {
+            let (chain, key) = read(given)?;
+            (config.with_single_cert(chain, key)?, None)
+        } else {
+            let authority = Authority::open(data_dir)?;
+            let text = authority.text.clone();
+            (config.with_cert_resolver(Arc::new(Certificates::of(authority))), Some(text))
         };
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
 
