@@ -48,7 +48,7 @@ impl Attempts {
         let attempt = attempts.get(&(queue.clone(), id.to_owned()))?;
         let is_known = attempt.at.elapsed() < KNOWN;
         let is_as_it_was = |(receipt, until): &(Receipt, Timestamp)| {
-            let message = messages.get(&receipt.id).filter(|message| !message.is_deleted && *message.queue == *queue);
+            let message = messages.get(receipt.id).filter(|message| !message.is_deleted && *message.queue == *queue);
             message.is_some_and(|message| {
                 message.receives == receipt.receives && message.visible == *until && message.is_in_flight(now)
             })

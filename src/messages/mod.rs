@@ -206,7 +206,7 @@ impl Messages {
     fn deletable(&self, queue: &Queue, receipt: &str) -> Result<Receipt, ReceiptError> {
         let receipt = receipt::read(&queue.key, receipt).ok_or(ReceiptError::Invalid)?;
         let runs = self.ledger.runs();
-        let Some(message) = runs.messages.get(&receipt.id) else { return Ok(receipt) };
+        let Some(message) = runs.messages.get(receipt.id) else { return Ok(receipt) };
         let is_late = message.receives != receipt.receives || !message.is_in_flight(clock::now());
         if queue.settings.fifo.is_some() && !message.is_deleted && is_late {
             return Err(ReceiptError::Expired);
@@ -244,7 +244,7 @@ impl Messages {
     fn changeable(&self, key: &QueueKey, receipt: &str, seconds: u32) -> Result<Option<Receipt>, ReceiptError> {
         let receipt = receipt::read(key, receipt).ok_or(ReceiptError::Invalid)?;
         let runs = self.ledger.runs();
-        let message = runs.messages.get(&receipt.id).filter(|message| !message.is_deleted);
+        let message = runs.messages.get(receipt.id).filter(|message| !message.is_deleted);
         let message = message.filter(|message| message.receives == receipt.receives).ok_or(ReceiptError::Expired)?;
         let now = clock::now();
         if !message.is_in_flight(now) {

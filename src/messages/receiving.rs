@@ -120,7 +120,7 @@ impl Messages {
         if !unread.is_empty() {
             read.extend(self.read(unread).await?);
         }
-        let there = ids.into_iter().filter_map(|id| Some((id, read.remove(&id)?, runs.messages.get(&id)?)));
+        let there = ids.into_iter().filter_map(|id| Some((id, read.remove(&id)?, runs.messages.get(id)?)));
         Ok(there.map(|(id, message, state)| received(key, id, message, state)).collect())
     }
 

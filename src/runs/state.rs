@@ -31,7 +31,7 @@ impl Runs {
     pub fn contains(&self, id: &RunId) -> bool {
         self.events.contains(id)
             || self.deliveries.contains(id)
-            || self.messages.contains(id)
+            || self.messages.contains(*id)
             || self.move_tasks.contains(id)
             || self.cursors.contains(id)
     }

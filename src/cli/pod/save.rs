@@ -16,6 +16,7 @@ use crate::pods::location::Location;
 
 /// Options of `larder pod save`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct SaveOptions {
     /// The file to write (a path with a `/`, or that ends in .pod), a name in the pod library, or a remote
     target: String,

@@ -226,8 +226,8 @@ pub(super) struct Hidden {
 
 impl Hidden {
     pub(super) fn of(until: Timestamp, receives: u32, Receiving { first, last }: Receiving) -> Self {
-        let received = (last != Timestamp::default()).then_some(last.0);
-        Self { until: until.0, receives, first_received: first.0, received }
+        let known = (last != Timestamp::default()).then_some(last.0);
+        Self { until: until.0, receives, first_received: first.0, received: known }
     }
 
     pub(super) fn load(self, id: RunId) -> RunEvent {
@@ -289,7 +289,7 @@ impl Serialize for KnownOf<'_> {
         let mut list = serializer.serialize_seq(Some(ids.len()))?;
         for id in ids {
             let message =
-                messages.get(&id).ok_or_else(|| S::Error::custom("a queue has a message that is not there"))?;
+                messages.get(id).ok_or_else(|| S::Error::custom("a queue has a message that is not there"))?;
             list.serialize_element(&Known::of(id, message))?;
         }
         list.end()

@@ -9,7 +9,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::queues::QueueKey;
 use crate::runs::RunId;
 use crate::runs::command::RunCommand;
-use crate::runs::messages::BroughtMessage;
+use crate::runs::messages::{BroughtMessage, MessageQueue};
 
 /// Messages of the store that are read at a time.
 const CHUNK: usize = 100;
@@ -65,13 +65,13 @@ fn already_here(ledger: &Ledger, messages: &[PodMessage]) -> Result<BTreeSet<Ide
         messages.iter().map(|it| (it.queue.clone(), it.message.message.message_id.clone())).collect();
     let queues: BTreeSet<&QueueKey> = wanted.iter().map(|(queue, _)| queue).collect();
     let runs = ledger.runs();
-    let ids = queues.into_iter().filter_map(|queue| runs.messages.queue(queue)).flat_map(|queue| queue.all());
+    let ids = queues.into_iter().filter_map(|queue| runs.messages.queue(queue)).flat_map(MessageQueue::all);
     let ids: Vec<RunId> = ids.collect();
     let mut here = BTreeSet::new();
 
     for ids in ids.chunks(CHUNK) {
         ledger.messages(ids, |id, message| {
-            let identity = runs.messages.get(&id).map(|state| ((*state.queue).clone(), message.message_id));
+            let identity = runs.messages.get(id).map(|state| ((*state.queue).clone(), message.message_id));
             here.extend(identity.filter(|identity| wanted.contains(identity)));
         })?;
     }

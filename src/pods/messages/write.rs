@@ -33,7 +33,7 @@ pub fn write(ledger: &Ledger, resources: &[Resource], redact: &[Rule]) -> Result
         let mut found = BTreeMap::new();
         ledger.messages(ids, |id, message| drop(found.insert(id, message)))?;
         for (id, message) in found {
-            let Some(state) = runs.messages.get(&id) else { continue };
+            let Some(state) = runs.messages.get(id) else { continue };
             let message = BroughtMessage {
                 message: redacted(message, redact),
                 receives: state.receives,

@@ -134,7 +134,7 @@ impl Asked<'_> {
     /// Whether a FIFO queue got the same a short while ago.
     fn knows(&self, fifo: &FifoIds) -> bool {
         let known = self.messages.queue(&self.queue.key).and_then(|queue| queue.with(&fifo.deduplication));
-        known.and_then(|id| self.messages.get(&id)).is_some_and(|message| {
+        known.and_then(|id| self.messages.get(id)).is_some_and(|message| {
             let until = message.sent.0.saturating_add(DEDUPLICATION_MS);
             until > self.now.0
         })
@@ -152,7 +152,7 @@ impl Asked<'_> {
         let mut events = Vec::new();
 
         for id in self.messages.receivable(&self.queue.key, self.now, most.saturating_add(LOOK)) {
-            let Some(message) = self.messages.get(&id) else { continue };
+            let Some(message) = self.messages.get(id) else { continue };
             if taken == most {
                 break;
             }
@@ -195,7 +195,7 @@ impl Asked<'_> {
 
     /// The message of a receipt: in this queue, and not received by another since.
     fn received(&self, receipt: Receipt) -> Option<&MessageState> {
-        let message = self.messages.get(&receipt.id)?;
+        let message = self.messages.get(receipt.id)?;
         let is_current = *message.queue == self.queue.key && message.receives == receipt.receives;
         (is_current && !message.is_deleted).then_some(message)
     }
@@ -229,7 +229,7 @@ impl Asked<'_> {
         let forgotten = queue.still_known().iter().take_while(|(sent, _)| !known(*sent)).map(|(_, id)| *id);
         // None was sent after it could be received.
         let visible = queue.by_time().iter().take_while(|(visible, _)| *visible <= self.now).map(|(_, id)| *id);
-        let expired = |id: &RunId| self.messages.get(id).is_some_and(|message| self.is_expired(message));
+        let expired = |id: &RunId| self.messages.get(*id).is_some_and(|message| self.is_expired(message));
         let old = visible.take_while(expired);
         forgotten.chain(old).take(EXPIRE).map(RunEvent::Ended).collect()
     }

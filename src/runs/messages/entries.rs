@@ -35,13 +35,13 @@ impl Entries {
     }
 
     /// A message.
-    pub fn get(&self, id: &RunId) -> Option<&MessageState> {
-        let entries = self.blocks.get(&block(*id))?;
-        place(entries, *id).ok().map(|at| &entries[at].1)
+    pub fn get(&self, id: RunId) -> Option<&MessageState> {
+        let entries = self.blocks.get(&block(id))?;
+        place(entries, id).ok().map(|at| &entries[at].1)
     }
 
     /// Whether a message is there.
-    pub fn contains(&self, id: &RunId) -> bool {
+    pub fn contains(&self, id: RunId) -> bool {
         self.get(id).is_some()
     }
 
@@ -64,13 +64,13 @@ impl Entries {
     }
 
     /// Takes a message out.
-    pub fn remove(&mut self, id: &RunId) -> Option<MessageState> {
+    pub fn remove(&mut self, id: RunId) -> Option<MessageState> {
         let removed = self.get(id).cloned()?;
-        let entries = Arc::make_mut(self.blocks.get_mut(&block(*id))?);
-        entries.retain(|(other, _)| other != id);
+        let entries = Arc::make_mut(self.blocks.get_mut(&block(id))?);
+        entries.retain(|(other, _)| *other != id);
         entries.shrink_to_fit();
         if entries.is_empty() {
-            self.blocks.remove(&block(*id));
+            self.blocks.remove(&block(id));
         }
         self.count -= 1;
         Some(removed)
@@ -108,14 +108,14 @@ mod tests {
             for (number, (id, act)) in (0..).zip(acts) {
                 let id = RunId(id);
                 if act == 0 {
-                    prop_assert_eq!(entries.remove(&id), map.remove(&id));
+                    prop_assert_eq!(entries.remove(id), map.remove(&id));
                 } else {
                     entries.insert(id, message(number));
                     map.insert(id, message(number));
                 }
                 let before = entries.clone();
-                prop_assert_eq!(entries.get(&id), map.get(&id));
-                prop_assert_eq!(before.contains(&id), map.contains_key(&id));
+                prop_assert_eq!(entries.get(id), map.get(&id));
+                prop_assert_eq!(before.contains(id), map.contains_key(&id));
             }
             prop_assert_eq!(entries.len(), map.len());
             prop_assert!(entries.iter().eq(map.iter()));

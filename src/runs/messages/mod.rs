@@ -39,12 +39,12 @@ impl Messages {
     }
 
     /// A message.
-    pub fn get(&self, id: &RunId) -> Option<&MessageState> {
+    pub fn get(&self, id: RunId) -> Option<&MessageState> {
         self.entries.get(id)
     }
 
     /// Whether a message is there, or known for a while.
-    pub fn contains(&self, id: &RunId) -> bool {
+    pub fn contains(&self, id: RunId) -> bool {
         self.entries.contains(id)
     }
 
@@ -74,7 +74,7 @@ impl Messages {
 
     /// Those of a queue's messages that cannot be received now: they are in flight, or delayed.
     pub fn hidden<'a>(&'a self, queue: &'a MessageQueue, now: Timestamp) -> impl Iterator<Item = &'a MessageState> {
-        queue.hidden(now).filter_map(|id| self.entries.get(&id))
+        queue.hidden(now).filter_map(|id| self.entries.get(id))
     }
 
     /// How many messages of a queue can be received now, groups of FIFO queues aside.
@@ -102,7 +102,7 @@ impl Messages {
 
     /// Changes a message that is there.
     pub fn change(&mut self, id: RunId, change: impl FnOnce(&mut MessageState)) {
-        if let Some(mut message) = self.entries.get(&id).cloned() {
+        if let Some(mut message) = self.entries.get(id).cloned() {
             change(&mut message);
             self.put(id, &message);
         }
@@ -110,7 +110,7 @@ impl Messages {
 
     /// Takes a message out.
     pub fn remove(&mut self, id: RunId) {
-        let Some(message) = self.entries.remove(&id) else { return };
+        let Some(message) = self.entries.remove(id) else { return };
         let Some(queue) = self.queues.get_mut(&message.queue) else { return };
         queue.remove(&self.entries, id, &message);
         if queue.is_empty() {

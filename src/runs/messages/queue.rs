@@ -77,7 +77,7 @@ impl MessageQueue {
         }
 
         let heads = self.heads.iter().take_while(|(visible, _)| *visible <= now);
-        let groups = heads.filter_map(|(_, head)| self.groups.get(&messages.get(head)?.fifo()?.group));
+        let groups = heads.filter_map(|(_, head)| self.groups.get(&messages.get(*head)?.fifo()?.group));
         groups.flat_map(|group| receivable_of_group(group, messages, now)).take(most).collect()
     }
 
@@ -120,7 +120,7 @@ impl MessageQueue {
     ) {
         let head = |group: &OrdSet<RunId>| {
             let first = *group.get_min()?;
-            let found = messages.get(&first).map(|message| (message.visible, first));
+            let found = messages.get(first).map(|message| (message.visible, first));
             found.or(gone.filter(|(_, id)| *id == first))
         };
         let group = self.groups.entry(name.to_owned()).or_default();
@@ -146,7 +146,7 @@ fn receivable_of_group<'a>(
     messages: &'a Entries,
     now: Timestamp,
 ) -> impl Iterator<Item = RunId> + 'a {
-    let in_order = || group.iter().filter_map(|id| Some((*id, messages.get(id)?)));
+    let in_order = || group.iter().filter_map(|id| Some((*id, messages.get(*id)?)));
     let mut received = in_order().take_while(|(_, message)| message.receives > 0);
     let is_blocked = received.any(|(_, message)| message.is_in_flight(now));
     let visible = in_order().take_while(move |(_, message)| !is_blocked && message.visible <= now);

@@ -131,7 +131,7 @@ fn moved(runs: &Runs, model: &State, task: &MoveTask, now: Timestamp) -> (Vec<Ru
         let queue = match way {
             Way::To(queue) => queue,
             Way::Back => {
-                let came_from = runs.messages.get(&id).and_then(|message| message.dead_letter_source());
+                let came_from = runs.messages.get(id).and_then(|message| message.dead_letter_source());
                 let Some(queue) = came_from else { return (events, Some(NO_SOURCE)) };
                 if model.queue(queue).is_none() {
                     return (events, Some(not_there));

@@ -5,7 +5,7 @@ use crate::model::queues::{Queue, QueueSettings, Redrive};
 use crate::model::state::State;
 use crate::runs::command::{MessageCommand, RunCommand};
 use crate::runs::decide::decide;
-use crate::runs::messages::{QueuedMessage, Sending};
+use crate::runs::messages::{MessageQueue, QueuedMessage, Sending};
 use crate::runs::state::Runs;
 
 fn key(name: &str) -> QueueKey {
@@ -73,7 +73,7 @@ impl House {
     }
 
     fn count(&self, queue: &str) -> usize {
-        self.runs.messages.queue(&key(queue)).map_or(0, |queue| queue.len())
+        self.runs.messages.queue(&key(queue)).map_or(0, MessageQueue::len)
     }
 
     fn start(&mut self, destination: Option<&str>) -> Result<MoveTaskKey, String> {
