@@ -78,7 +78,7 @@ async fn receive(ledger: &Ledger, queue: &QueueKey) -> Vec<(String, u32, Option<
     ledger.messages(&received, |id, message| drop(found.insert(id, message.message_id))).expect("reads");
     let runs = ledger.runs();
     let shown = received.iter().map(|id| {
-        let state = runs.messages.get(id).expect("is there");
+        let state = runs.messages.get(*id).expect("is there");
         (found[id].clone(), state.receives, state.dead_letter_source().map(QueueKey::arn))
     });
     shown.collect()
