@@ -23,6 +23,8 @@ use crate::front::guard::cors::CorsOrigin;
 use crate::front::{ListenAddress, LocalUser};
 use crate::ledger::{CheckpointPolicy, Durability};
 use crate::model::limits::Limits;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+use crate::upstream::{BrokerOption, SecretOption};
 use crate::upstream::{LayerLibrary, UpstreamOption};
 
 /// Options of `larder serve`.
@@ -91,6 +93,16 @@ pub struct ServeOptions {
     /// The same with the keys of this profile in that file, or else in ~/.aws/credentials
     #[arg(long, env = "LARDER_UPSTREAM_PROFILE", value_name = "NAME")]
     pub upstream_profile: Option<String>,
+    /// Where the brokers of event sources are: of the ARN of an MSK cluster or an Amazon MQ broker, of a bootstrap server of
+    /// a self-managed cluster, or of all ARNs that have none of their own. kafka:// and amqp://, or with TLS kafkas:// and
+    /// amqps://; repeated, or a list with commas
+    #[arg(long, env = "LARDER_BROKERS", value_delimiter = ',', value_name = "[SOURCE=]URL")]
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    pub broker: Vec<BrokerOption>,
+    /// File with the text of a secret of Secrets Manager that an event source is read with; repeated, or a list with commas
+    #[arg(long, env = "LARDER_SECRETS", value_delimiter = ',', value_name = "ARN=FILE")]
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    pub secret: Vec<SecretOption>,
     /// Pass every template of `CloudFormation` on to the upstream, also those that make functions and roles, which are
     /// then made there and not here
     #[arg(long, env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]

@@ -42,6 +42,8 @@ use crate::reactors::{self, targets::Targets};
 use crate::services::Services;
 use crate::services::logs::delivery::{self, Delivery};
 use crate::upstream::{AccessOptions, Endpoints, Upstream};
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+use crate::upstream::{Brokers, SecretFiles};
 
 /// The init, built by build.rs.
 static INIT_BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/larder-init"));
@@ -411,7 +413,13 @@ fn upstream(options: &ServeOptions, listeners: &Listeners) -> Result<Upstream, S
         credentials: options.upstream_credentials.clone(),
         profile: options.upstream_profile.clone(),
     };
-    Upstream::new(endpoints, &access).map_err(|error| ServerError::Upstream(error.to_string()))
+    let upstream = Upstream::new(endpoints, &access).map_err(|error| ServerError::Upstream(error.to_string()))?;
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    let upstream = {
+        let secrets = SecretFiles::new(options.secret.iter().cloned()).map_err(ServerError::Upstream)?;
+        upstream.with_brokers(Brokers::new(options.broker.iter().cloned()), secrets)
+    };
+    Ok(upstream)
 }
 
 /// The address at which functions call: for those of a remote engine, one that other machines reach.

@@ -7,6 +7,8 @@ mod access;
 mod access_error;
 mod account;
 mod aws_chunked;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+mod brokers;
 mod client;
 mod endpoints;
 mod error_body;
@@ -17,6 +19,8 @@ mod networks;
 mod objects;
 mod queues;
 mod reachability;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+mod secrets;
 mod signing;
 mod sources;
 mod streams;
@@ -29,6 +33,8 @@ pub use access::AccessOptions;
 use access_error::AccessError;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+pub use brokers::{Broker, BrokerOption, BrokerProtocol, Brokers};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};
 pub use json::ServiceError;
@@ -37,6 +43,8 @@ pub use objects::{Object, ObjectError, Signer};
 pub use queues::{QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive};
 use reachability::Reachability;
 pub use reachability::{Contact, Reached};
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+pub use secrets::{SecretFiles, SecretOption};
 pub use streams::{Page, Shard, Start, StreamAccess, StreamService};
 pub use targets::{BusEvent, Outgoing};
 
@@ -98,6 +106,10 @@ pub struct Upstream {
     endpoints: Endpoints,
     access: Access,
     reachability: Reachability,
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    brokers: Brokers,
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    secret_files: SecretFiles,
 }
 
 impl Upstream {
@@ -112,7 +124,27 @@ impl Upstream {
             usable.map_err(|source| UpstreamError::Access { endpoint: endpoint.clone(), source })?;
         }
         let reachability = Reachability::of(endpoints.all());
-        Ok(Self { endpoints, access, reachability })
+        Ok(Self {
+            endpoints,
+            access,
+            reachability,
+            #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+            brokers: Brokers::default(),
+            #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+            secret_files: SecretFiles::default(),
+        })
+    }
+
+    /// With brokers, and files of the secrets that they are read with.
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    pub fn with_brokers(self, brokers: Brokers, secret_files: SecretFiles) -> Self {
+        Self { brokers, secret_files, ..self }
+    }
+
+    /// The brokers that were given.
+    #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+    pub fn brokers(&self) -> &Brokers {
+        &self.brokers
     }
 
     /// Each endpoint, and how it was found when it was last asked.

@@ -16,6 +16,10 @@ use crate::server::Server;
 /// Files are made for the reading of all, whatever the user's own umask is.
 const UMASK: u32 = 0o022;
 
+/// What is logged where `LARDER_LOG` says nothing. Clients of brokers are silent: what they find is told once, of the event
+/// source, and they would tell of each attempt.
+const FILTER: &str = "info,lapin=off,rskafka=off";
+
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     start_log(options.log_format);
@@ -56,7 +60,7 @@ fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, CliError> {
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {

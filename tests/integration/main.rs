@@ -52,6 +52,8 @@ mod introspection;
 mod invocation_kinds;
 mod invocations;
 mod isolation;
+#[cfg(feature = "kafka")]
+mod kafka_sources;
 mod layers;
 mod lifecycle;
 mod log_formats;
@@ -69,6 +71,8 @@ mod policies;
 mod provisioned;
 mod queue;
 mod queues;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq_sources;
 mod remotes;
 mod retries;
 mod snap_start;

@@ -9,9 +9,10 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::source::{Handle, Verdict};
+use crate::model::event_sources::SourceKind;
 
 /// The verdict of an answer. One that names what was not in the batch, or names nothing where it should, fails all of it.
-pub fn reported(answer: &[u8], records: &[Handle]) -> Verdict {
+pub fn reported(answer: &[u8], kind: SourceKind, records: &[Handle]) -> Verdict {
     if answer.is_empty() {
         return Verdict::Done;
     }
@@ -31,7 +32,11 @@ pub fn reported(answer: &[u8], records: &[Handle]) -> Verdict {
     };
 
     let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    let named = |failure: &Value| failure["itemIdentifier"].as_str().filter(|id| known.contains(id)).map(str::to_owned);
+    let named = |failure: &Value| {
+        let named = &failure["itemIdentifier"];
+        let id = if kind.is_kafka() { offset(named, records)? } else { named.as_str()?.to_owned() };
+        known.contains(id.as_str()).then_some(id)
+    };
     failures.iter().map(named).collect::<Option<_>>().map_or(Verdict::Failed, Verdict::Partly)
 }
 
@@ -39,6 +44,15 @@ pub fn reported(answer: &[u8], records: &[Handle]) -> Verdict {
 pub fn state(answer: &[u8]) -> Option<String> {
     let answer = serde_json::from_slice::<Value>(answer).ok()?;
     answer.get("state").filter(|state| state.is_object()).map(Value::to_string)
+}
+
+/// The offset of a record of Kafka, which is named by its partition, too.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html>.
+fn offset(named: &Value, records: &[Handle]) -> Option<String> {
+    let partition = named["partition"].as_str()?;
+    let is_of_batch = records.first().is_some_and(|record| record.receipt == partition);
+    is_of_batch.then(|| named["offset"].as_i64()).flatten().map(|offset| offset.to_string())
 }
 
 #[cfg(test)]
@@ -55,7 +69,26 @@ mod tests {
 
     fn verdict(answer: &str) -> Verdict {
         let record = |id: &str| Handle { id: id.to_owned(), receipt: String::new() };
-        reported(answer.as_bytes(), &["a", "b", "c"].map(record))
+        reported(answer.as_bytes(), SourceKind::Sqs, &["a", "b", "c"].map(record))
+    }
+
+    #[test]
+    fn records_of_kafka_are_named_by_partition_and_offset() {
+        let record = |id: &str| Handle { id: id.to_owned(), receipt: "t-0".to_owned() };
+        let verdict = |named: &str| {
+            let answer = format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{named}}}]}}"#);
+            reported(answer.as_bytes(), SourceKind::SelfManagedKafka, &["7", "8"].map(record))
+        };
+        assert_eq!(verdict(r#"{"partition":"t-0","offset":8}"#), Verdict::Partly(["8".to_owned()].into()));
+        for other in [
+            r#"{"partition":"t-1","offset":8}"#,
+            r#"{"partition":"t-0","offset":9}"#,
+            r#"{"offset":8}"#,
+            r#"{"partition":"t-0","offset":"8"}"#,
+            r#""8""#,
+        ] {
+            assert_eq!(verdict(other), Verdict::Failed, "{other}");
+        }
     }
 
     #[test]

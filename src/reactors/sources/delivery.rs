@@ -111,7 +111,7 @@ fn judged(mapping: &EventSourceMapping, invoked: &Invoked, batch: &Batch, reques
         true => Verdict::Failed,
         // What says nothing of the state has lost it.
         false if has_windows && state.is_none() => Verdict::Failed,
-        false if reports => reported(&invoked.payload, &batch.records),
+        false if reports => reported(&invoked.payload, mapping.source.kind(), &batch.records),
         false => Verdict::Done,
     };
 

@@ -1,15 +1,22 @@
 //! Event sources that are read: the reactor that has a poller for each mapping that is to be read, and for no other. It
 //! works from the state alone, so that a restart needs no path of its own.
 
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+mod access;
 mod answer;
 mod current;
 mod delivery;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod pace;
 mod poller;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 mod results;
 mod source;
 mod sqs;
 mod streams;
+mod unread;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +36,8 @@ use tokio_util::task::TaskTracker;
 use crate::invoke::Invoker;
 use crate::ledger::Ledger;
 use crate::messages::Messages;
+#[cfg(feature = "rabbitmq")]
+use crate::model::event_sources::SourceKind;
 use crate::model::event_sources::{EventSourceMapping, MappingKey};
 use crate::model::queues::QueueKey;
 use crate::runs::command::RunCommand;
@@ -153,6 +162,21 @@ impl Reactor {
         let invoker = Arc::clone(&self.sources.invoker);
         let results = Arc::clone(&self.sources.results);
 
+        #[cfg(feature = "kafka")]
+        if mapping.source.kind().is_kafka() {
+            let upstream = Arc::clone(&self.sources.upstream);
+            let reader = kafka::Reader { current, upstream, invoker, results, stop: self.stop.clone() };
+            let turn = Arc::clone(self.turns.entry(key.clone()).or_default());
+            self.tasks.spawn(kafka::run(reader, turn, retired));
+            return;
+        }
+        #[cfg(feature = "rabbitmq")]
+        if mapping.source.kind() == SourceKind::Mq {
+            let upstream = Arc::clone(&self.sources.upstream);
+            let reader = rabbitmq::Reader { current, upstream, invoker, results, stop: self.stop.clone() };
+            self.tasks.spawn(rabbitmq::run(reader, retired));
+            return;
+        }
         if let Some(stream) = Stream::of(mapping, Arc::clone(&self.sources.upstream)) {
             let reader = Reader { stream: Arc::new(stream), current, invoker, results, stop: self.stop.clone() };
             let turn = Arc::clone(self.turns.entry(key.clone()).or_default());

@@ -35,6 +35,11 @@ impl Ramp {
 
     /// How many may, by the settings as they are, and what they could grow to.
     pub fn limit(&self, settings: &Settings, now: Instant) -> (usize, usize) {
+        // Of a partition one batch follows the other; of a queue of RabbitMQ as on AWS
+        // (<https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html>, "Concurrency").
+        if settings.kafka.is_some() || !settings.origin.queues.is_empty() {
+            return (1, 1);
+        }
         if settings.parallelization_factor.is_some() {
             let lanes = settings.lanes();
             return (lanes, lanes);

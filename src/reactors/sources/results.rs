@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::current::is_read;
 use super::source::Problem;
+use super::unread;
 use crate::model::event_sources::{EventSourceMapping, MappingKey, SourceKind};
 use crate::upstream::Upstream;
 
@@ -73,14 +74,14 @@ pub fn unreadable(mapping: &EventSourceMapping, upstream: &Upstream) -> Option<P
             ))
         })
     };
-    let not_read = |what: &str| Some(Problem(format!("This version of Larder reads no {what}.")));
+    let not_read = |what: &str| Some(Problem::not_read(what));
 
     match mapping.source.kind() {
         SourceKind::Sqs | SourceKind::SqsFifo => None,
         SourceKind::Kinesis => without("kinesis"),
         SourceKind::DynamoDb => without("dynamodb"),
-        SourceKind::Msk | SourceKind::SelfManagedKafka => not_read("Kafka topics"),
-        SourceKind::Mq => not_read("queues of Amazon MQ"),
+        SourceKind::Msk | SourceKind::SelfManagedKafka => unread::topic(mapping, upstream),
+        SourceKind::Mq => unread::queue(mapping, upstream),
         SourceKind::DocumentDb => not_read("change streams of DocumentDB"),
     }
 }

@@ -97,3 +97,10 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Problem(pub String);
+
+impl Problem {
+    /// That of what no version of Larder has read yet.
+    pub fn not_read(what: &str) -> Self {
+        Self(format!("This version of Larder reads no {what}."))
+    }
+}

@@ -1,6 +1,8 @@
 //! What every test stands on.
 
 pub mod between;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+pub mod brokers;
 pub mod cut_link;
 pub mod engine;
 pub mod executors;

@@ -9,12 +9,12 @@ mod failure;
 mod frontier;
 mod lanes;
 mod progress;
-mod record;
+pub mod record;
 mod shard;
 mod span;
 mod stream;
 mod window;
-mod work;
+pub mod work;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
