@@ -34,6 +34,7 @@ use access_error::AccessError;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+#[cfg_attr(not(feature = "kafka"), allow(unused_imports, reason = "one alone is named by Kafka's sources only"))]
 pub use brokers::{Broker, BrokerOption, BrokerProtocol, Brokers};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
 use http_body_util::{BodyExt as _, Limited};

@@ -3,6 +3,11 @@
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/kafka-cluster-auth.html>.
 
+#![cfg_attr(
+    not(all(feature = "kafka", feature = "rabbitmq")),
+    allow(dead_code, reason = "each of the two needs a part of it")
+)]
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
