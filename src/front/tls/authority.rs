@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
 
-use super::TlsError;
+use super::error::TlsError;
 use crate::front::guard::hosts;
 use crate::model::time::{Timestamp, civil_date};
 

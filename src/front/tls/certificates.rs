@@ -7,8 +7,8 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::TlsError;
 use super::authority::Authority;
+use super::error::TlsError;
 use crate::clock;
 use crate::model::time::Timestamp;
 

@@ -2,6 +2,7 @@
 
 pub mod authority;
 mod certificates;
+mod error;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::authority::Authority;
 use self::certificates::Certificates;
+pub use self::error::TlsError;
 
 /// What the first byte of a connection is that is encrypted: a record of a handshake.
 pub const HANDSHAKE: u8 = 0x16;
@@ -27,33 +29,6 @@ pub struct Given {
     pub certificate: PathBuf,
     /// Its key, in PEM.
     pub key: PathBuf,
-}
-
-/// Why there can be no TLS.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file or folder.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A file that holds no certificate or key.
-    #[error("{} cannot be used: {reason}. Remove it for a new one, or give one in PEM.", path.display())]
-    Unusable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// A certificate could not be made.
-    #[error("a certificate could not be made: {0}")]
-    Made(#[from] rcgen::Error),
-    /// A certificate and its key do not go together.
-    #[error("the certificate cannot be used: {0}")]
-    Rejected(#[from] rustls::Error),
 }
 
 /// What takes encrypted connections.
