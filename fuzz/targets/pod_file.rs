@@ -28,7 +28,9 @@ pub fn entries(pod: &[u8]) -> Vec<(String, Vec<u8>)> {
 /// A pod of these entries, whose manifest says of each what is so.
 pub fn made(mut entries: Vec<(String, Vec<u8>)>, mut manifest: Value) -> Vec<u8> {
     if let Some(parts) = manifest["parts"].as_array_mut() {
-        let changes = |part: &&mut Value| part["path"] == "state.json" || part["path"] == "events.jsonl";
+        let changes = |part: &&mut Value| {
+            ["state.json", "events.jsonl", "messages.jsonl"].iter().any(|path| part["path"] == *path)
+        };
         for part in parts.iter_mut().filter(changes) {
             let (name, bytes) = entries.iter().find(|(name, _)| part["path"] == **name).expect("a part");
             *part = json!({ "path": name, "sha256": format!("{:x}", Sha256::digest(bytes)), "size": bytes.len() });
