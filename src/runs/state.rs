@@ -26,6 +26,7 @@ pub struct Runs {
     pub cursors: Cursors,
 }
 
+#[allow(clippy::len_without_is_empty, reason = "nobody asks for that")]
 impl Runs {
     /// Whether an entry goes on.
     pub fn contains(&self, id: &RunId) -> bool {
@@ -39,11 +40,6 @@ impl Runs {
     /// How many entries go on, of the kinds of which there may be many.
     pub fn len(&self) -> usize {
         self.events.len() + self.deliveries.len() + self.messages.len()
-    }
-
-    /// Whether none of them does.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Takes what happened, as the event `sequence`. An event about an entry that is not there changes nothing more.

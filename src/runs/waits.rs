@@ -39,6 +39,7 @@ impl<K: Ord + Clone> Default for Waits<K> {
     }
 }
 
+#[allow(clippy::len_without_is_empty, reason = "nobody asks for that")]
 impl<K: Ord + Clone> Waits<K> {
     /// An entry.
     pub fn get(&self, id: &RunId) -> Option<&Waiting<K>> {
@@ -53,11 +54,6 @@ impl<K: Ord + Clone> Waits<K> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// All of them, oldest first.

@@ -27,15 +27,11 @@ pub struct Messages {
     queues: OrdMap<Arc<QueueKey>, MessageQueue>,
 }
 
+#[allow(clippy::len_without_is_empty, reason = "nobody asks for that")]
 impl Messages {
     /// How many there are, or are known for a while.
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.len() == 0
     }
 
     /// A message.
