@@ -58,6 +58,7 @@ const STREAM: &str = r#"
 def stream(id, pieces, trailers):
     CONNECTION.putrequest("POST", f"/2018-06-01/runtime/invocation/{id}/response")
     CONNECTION.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")
+    CONNECTION.putheader("Content-Type", "application/x")
     CONNECTION.putheader("Transfer-Encoding", "chunked")
     CONNECTION.putheader("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
     CONNECTION.endheaders()
@@ -82,10 +83,18 @@ while True:
 fn streamed(server: &mut crate::harness::Connection, id: &str, event: &[u8]) -> (Vec<Vec<u8>>, Outcome) {
     server.send(&ToInit::Invoke(larder_init::link::Invoke { streams: true, ..invoke(id, event, 30_000) }));
     let mut parts = vec![];
+    let mut has_begun = false;
     loop {
         match server.next() {
+            FromInit::Streams { request_id, content_type } => {
+                assert_eq!((request_id.as_str(), content_type.as_str(), parts.len()), (id, "application/x", 0));
+                has_begun = true;
+            }
             FromInit::Chunk { data, .. } => parts.push(data.to_vec()),
-            FromInit::Finished(finished) => return (parts, finished.outcome),
+            FromInit::Finished(finished) => {
+                assert!(has_begun, "it is said before its parts");
+                return (parts, finished.outcome);
+            }
             FromInit::Ready { .. } => {}
             other => panic!("unexpected: {other:?}"),
         }
