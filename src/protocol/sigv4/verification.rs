@@ -137,7 +137,7 @@ impl Signed {
     /// Whether it is what a secret gives for a request with this body, at a time.
     pub fn verify(&self, (parts, body): (&Parts, &[u8]), secret: &str, now: DateTime<Utc>) -> Result<(), Failure> {
         let signed_at = self.in_time(now)?;
-        // What goes unsigned by whom may be anybody's.
+        // Without its host it would hold at any other server, too.
         if !self.headers.iter().any(|name| name == header::HOST.as_str()) {
             return Err(Failure::Mismatch);
         }

@@ -4,6 +4,8 @@
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod access;
 mod answer;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+mod broker_reader;
 mod current;
 mod delivery;
 #[cfg(feature = "kafka")]
@@ -22,6 +24,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+use broker_reader::BrokerReader;
 use current::{Current, is_read};
 use delivery::Delivery;
 use imbl::OrdMap;
@@ -165,7 +169,7 @@ impl Reactor {
         #[cfg(feature = "kafka")]
         if mapping.source.kind().is_kafka() {
             let upstream = Arc::clone(&self.sources.upstream);
-            let reader = kafka::Reader { current, upstream, invoker, results, stop: self.stop.clone() };
+            let reader = BrokerReader { current, upstream, invoker, results, stop: self.stop.clone() };
             let turn = Arc::clone(self.turns.entry(key.clone()).or_default());
             self.tasks.spawn(kafka::run(reader, turn, retired));
             return;
@@ -173,7 +177,7 @@ impl Reactor {
         #[cfg(feature = "rabbitmq")]
         if mapping.source.kind() == SourceKind::Mq {
             let upstream = Arc::clone(&self.sources.upstream);
-            let reader = rabbitmq::Reader { current, upstream, invoker, results, stop: self.stop.clone() };
+            let reader = BrokerReader { current, upstream, invoker, results, stop: self.stop.clone() };
             self.tasks.spawn(rabbitmq::run(reader, retired));
             return;
         }

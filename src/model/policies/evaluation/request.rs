@@ -140,7 +140,7 @@ impl Context {
     }
 
     /// The same with a key that may have several values, or none.
-    #[allow(dead_code, reason = "as above")]
+    #[allow(dead_code, reason = "calls that have several are not judged yet")]
     pub fn with_many<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
         self.0.insert(key.to_lowercase(), Values::Many(values.into_iter().map(Into::into).collect()));
         self

@@ -10,15 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use rskafka::record::Record;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::record::{self, event};
-use crate::model::arn::{self, Arn};
+use crate::model::arn::Arn;
 use crate::model::event_sources::EventSourceMapping;
 use crate::model::time::Timestamp;
+use crate::reactors::sources::streams::failure;
 use crate::reactors::sources::streams::record::StreamRecord;
 use crate::reactors::sources::streams::work::{GivenUp, Work};
-use crate::runs::deliveries::{Delivery, DeliveryKind};
+use crate::runs::deliveries::Delivery;
 
 /// What a destination that is a topic begins with.
 const TOPIC: &str = "kafka://";
@@ -49,7 +49,7 @@ impl Failure<'_> {
         let target = self.mapping.settings.on_failure.clone().filter(|target| !target.starts_with(TOPIC))?;
         let records = &self.work.records;
         let event = self.event(records);
-        let request_id = self.request_id();
+        let request_id = failure::request_id(self.work);
         let mut told = self.record(&request_id, (&event, records.len()), now);
         let (first, last) = (records.first(), records.last());
         let offset = |record: Option<&StreamRecord>| record.map(|record| record.sequence.clone());
@@ -66,23 +66,13 @@ impl Failure<'_> {
             told["payload"] = event.into();
         }
 
-        let function = self.mapping.target.function.clone();
-        let delivery = Delivery {
-            function_arn: arn::function(&function),
-            function,
-            target,
-            kind: DeliveryKind::OnFailure,
-            request_id,
-            trace_id: None,
-            folder: Some(format!("aws/lambda/{}/{}", self.mapping.key.id, self.partition)),
-            begun: now,
-        };
+        let delivery = failure::to_destination((self.mapping, target), self.partition, request_id, now);
         Some((delivery, Bytes::from(told.to_string())))
     }
 
     /// What goes to a topic: of each record one, under its key.
     pub fn messages(&self, now: Timestamp) -> Vec<Record> {
-        let request_id = self.request_id();
+        let request_id = failure::request_id(self.work);
         let message = |given: &StreamRecord| {
             let records = std::slice::from_ref(given);
             let event = self.event(records);
@@ -100,30 +90,9 @@ impl Failure<'_> {
         event(self.mapping, self.servers, self.partition, records)
     }
 
-    fn request_id(&self) -> String {
-        self.work.call.as_ref().map_or_else(|| Uuid::new_v4().to_string(), |call| call.request_id.clone())
-    }
-
     /// What is the same wherever it goes.
     fn record(&self, request_id: &str, (event, count): (&str, usize), now: Timestamp) -> Value {
-        let mut told = json!({
-            "requestContext": {
-                "requestId": request_id,
-                "functionArn": arn::function(&self.mapping.target.function),
-                "condition": self.given_up.condition(),
-                // What was never tried counts as one, as for streams.
-                "approximateInvokeCount": self.work.failures.max(1),
-            },
-        });
-        if let Some(call) = self.work.call.as_ref().filter(|_| self.given_up != GivenUp::RecordAgeExceeded) {
-            told["responseContext"] = json!({
-                "statusCode": 200,
-                "executedVersion": call.version,
-                "functionError": call.is_error.then_some("Unhandled"),
-            });
-        }
-        told["version"] = "1.0".into();
-        told["timestamp"] = now.iso().into();
+        let mut told = failure::head(self.mapping, (self.work, self.given_up), request_id, now);
         let mut info = json!({ "batchSize": count });
         if let Some(arn) = self.mapping.source.arn() {
             info["eventSourceArn"] = arn.into();

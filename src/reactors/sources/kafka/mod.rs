@@ -20,18 +20,15 @@ use rskafka::client::partition::OffsetAt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::current::Current;
+use super::broker_reader::BrokerReader;
 use super::delivery::Delivery;
 use super::pace::Backoff;
 use super::poller;
-use super::results::Results;
 use super::source::{Problem, Source};
 use crate::clock;
-use crate::invoke::Invoker;
 use crate::model::event_sources::EventSourceMapping;
 use crate::runs::command::RunCommand;
 use crate::runs::cursors::{Cursor, Position};
-use crate::upstream::Upstream;
 
 /// How often a topic is asked for its partitions.
 const LOOK: Duration = Duration::from_secs(10);
@@ -43,23 +40,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The place that stands for all partitions: who has it has begun.
 const BEGUN: &str = "";
 
-/// What reads a topic for a mapping.
-#[derive(Debug, Clone)]
-pub struct Reader {
-    /// The mapping.
-    pub current: Current,
-    /// Where brokers and secrets are.
-    pub upstream: Arc<Upstream>,
-    /// Runs the function.
-    pub invoker: Arc<Invoker>,
-    /// What is told of the mapping.
-    pub results: Arc<Results>,
-    /// The server ends.
-    pub stop: CancellationToken,
-}
-
 /// Reads the partitions of a topic until it is `retired`, or the server ends, once it is its turn.
-pub async fn run(reader: Reader, turn: Arc<tokio::sync::Mutex<()>>, retired: CancellationToken) {
+pub async fn run(reader: BrokerReader, turn: Arc<tokio::sync::Mutex<()>>, retired: CancellationToken) {
     let Some(_turn) = retired.run_until_cancelled(turn.lock()).await else { return };
     let cluster = Arc::new(Cluster::new(Arc::clone(&reader.upstream)));
     let mut topic =
@@ -90,7 +72,7 @@ pub async fn run(reader: Reader, turn: Arc<tokio::sync::Mutex<()>>, retired: Can
 }
 
 struct Topic {
-    reader: Reader,
+    reader: BrokerReader,
     cluster: Arc<Cluster>,
     retired: CancellationToken,
     /// What ends the pollers of partitions that are read.
@@ -152,7 +134,7 @@ impl Topic {
     fn start(&mut self, topic: &str, partition: i32) {
         let retired = self.retired.child_token();
         self.running.insert(partition, retired.clone());
-        let Reader { current, invoker, results, stop, .. } = self.reader.clone();
+        let BrokerReader { current, invoker, results, stop, .. } = self.reader.clone();
         let source: Arc<dyn Source> = Arc::new(PartitionSource {
             cluster: Arc::clone(&self.cluster),
             topic: topic.to_owned(),

@@ -17,12 +17,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::broker_reader::BrokerReader;
 use super::current::Current;
 use super::delivery::Delivery;
 use super::poller;
 use super::results::Results;
 use super::source::{Batch, Handle, Outcome, Problem, Source, Verdict};
-use crate::invoke::Invoker;
 use crate::model::event_sources::EventSourceMapping;
 use crate::model::event_sources::filters::Filters;
 use crate::upstream::Upstream;
@@ -55,24 +55,9 @@ struct QueueSource {
     session: Mutex<Option<Session>>,
 }
 
-/// What reads a queue for a mapping.
-#[derive(Debug)]
-pub struct Reader {
-    /// The mapping.
-    pub current: Current,
-    /// Where brokers and secrets are.
-    pub upstream: Arc<Upstream>,
-    /// Runs the function.
-    pub invoker: Arc<Invoker>,
-    /// What is told of the mapping.
-    pub results: Arc<Results>,
-    /// The server ends.
-    pub stop: CancellationToken,
-}
-
 /// Reads a queue until it is `retired`, or the server ends.
-pub async fn run(reader: Reader, retired: CancellationToken) {
-    let Reader { current, upstream, invoker, results, stop } = reader;
+pub async fn run(reader: BrokerReader, retired: CancellationToken) {
+    let BrokerReader { current, upstream, invoker, results, stop } = reader;
     let source = Arc::new(QueueSource {
         upstream,
         current: current.clone(),

@@ -21,30 +21,45 @@ pub fn delivery(
     now: Timestamp,
 ) -> Option<(Delivery, Bytes)> {
     let target = mapping.settings.on_failure.clone()?;
-    let function = mapping.target.function.clone();
-    let request_id = work.call.as_ref().map_or_else(|| Uuid::new_v4().to_string(), |call| call.request_id.clone());
+    let request_id = request_id(work);
     let mut record = record(mapping, shard, (work, given_up), &request_id, now);
     // In a bucket there is room for the event itself.
     if Arn::parse(&target).is_some_and(|arn| arn.service == "s3") {
         record["payload"] = serde_json::from_str(event).unwrap_or_default();
     }
-    let delivery = Delivery {
+    let delivery = to_destination((mapping, target), shard, request_id, now);
+
+    Some((delivery, Bytes::from(record.to_string())))
+}
+
+/// The request that is told of: the last one that had the records, or one of its own where none had.
+pub fn request_id(work: &Work) -> String {
+    work.call.as_ref().map_or_else(|| Uuid::new_v4().to_string(), |call| call.request_id.clone())
+}
+
+/// What goes to a mapping's destination of records of a shard or partition.
+pub fn to_destination(
+    (mapping, target): (&EventSourceMapping, String),
+    place: &str,
+    request_id: String,
+    now: Timestamp,
+) -> Delivery {
+    let function = mapping.target.function.clone();
+    Delivery {
         function_arn: arn::function(&function),
         function,
         target,
         kind: DeliveryKind::OnFailure,
         request_id,
         trace_id: None,
-        folder: Some(format!("aws/lambda/{}/{shard}", mapping.key.id)),
+        folder: Some(format!("aws/lambda/{}/{place}", mapping.key.id)),
         begun: now,
-    };
-
-    Some((delivery, Bytes::from(record.to_string())))
+    }
 }
 
-fn record(
+/// The head of a record, which is the same of all sources: the request, how it ended, when that is told.
+pub fn head(
     mapping: &EventSourceMapping,
-    shard: &str,
     (work, given_up): (&Work, GivenUp),
     request_id: &str,
     now: Timestamp,
@@ -66,6 +81,19 @@ fn record(
         });
     }
 
+    record["version"] = "1.0".into();
+    record["timestamp"] = now.iso().into();
+    record
+}
+
+fn record(
+    mapping: &EventSourceMapping,
+    shard: &str,
+    (work, given_up): (&Work, GivenUp),
+    request_id: &str,
+    now: Timestamp,
+) -> Value {
+    let mut record = head(mapping, (work, given_up), request_id, now);
     let is_kinesis = mapping.source.kind() == SourceKind::Kinesis;
     let first = work.records.first();
     let last = work.records.last();
@@ -84,8 +112,6 @@ fn record(
         "batchSize": work.records.len(),
         "streamArn": mapping.source.arn(),
     });
-    record["version"] = "1.0".into();
-    record["timestamp"] = now.iso().into();
     record[if is_kinesis { "KinesisBatchInfo" } else { "DDBStreamBatchInfo" }] = info;
 
     record

@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>.
 
 mod event;
-mod failure;
+pub mod failure;
 mod frontier;
 mod lanes;
 mod progress;
