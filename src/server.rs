@@ -40,6 +40,7 @@ use crate::messages::Messages;
 use crate::reactors::sources::Sources;
 use crate::reactors::{self, targets::Targets};
 use crate::services::Services;
+use crate::services::access::{Access, Keys};
 use crate::services::logs::delivery::{self, Delivery};
 use crate::upstream::{AccessOptions, Endpoints, Upstream};
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
@@ -120,6 +121,7 @@ impl Server {
             messages: Arc::new(Messages::new(Arc::clone(&ledger))),
             invoker,
             limits,
+            access: open_access(options, &ledger)?,
             upstream,
             source_results: Arc::default(),
             hot_reload,
@@ -130,7 +132,7 @@ impl Server {
         let staging = console.staging.clone();
 
         Ok(Self {
-            dispatch: Arc::new(Dispatch::new(Arc::clone(&services), options.access.rules(), ways_of(options))),
+            dispatch: Arc::new(Dispatch::new(Arc::clone(&services), ways_of(options))),
             delivery,
             services,
             console: Arc::new(console),
@@ -260,6 +262,13 @@ impl Server {
     }
 }
 
+/// Who may call, by what the user wants and the store's own secret.
+fn open_access(options: &ServeOptions, ledger: &Ledger) -> Result<Arc<Access>, ServerError> {
+    let rules = options.access.rules();
+    let keys = Keys::open(ledger.secret(), rules.credentials.as_deref())?;
+    Ok(Arc::new(Access::new(&rules, keys)))
+}
+
 fn ways_of(options: &ServeOptions) -> Ways {
     let delays_queues = options.sqs_delay_recently_deleted;
     Ways { pass_cloudformation: options.pass_cloudformation, delays_queues }
@@ -309,6 +318,7 @@ fn console_of(
         pod_remotes: pods::remotes(&options.pods)?,
         queue: Queue::at_rest(&services.ledger),
         stopping: CancellationToken::new(),
+        denials: Arc::clone(&services.access.denials),
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
         executor_reason,

@@ -13,7 +13,7 @@ mod client;
 mod endpoints;
 mod error_body;
 mod json;
-mod keys;
+pub mod keys;
 mod layer_library;
 mod networks;
 mod objects;
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use access::Access;
 pub use access::AccessOptions;
-use access_error::AccessError;
+pub use access_error::AccessError;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]

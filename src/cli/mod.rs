@@ -23,6 +23,7 @@ mod target;
 mod terminal;
 mod url;
 mod verify;
+mod why_denied;
 
 use std::process::ExitCode;
 
@@ -81,6 +82,10 @@ enum Command {
     Queue(queue::Command),
     /// Show functions' URLs, under their own host and by a path
     Url(url::UrlOptions),
+    /// Show which statement of which policy refused a call
+    ///
+    /// Whose calls are judged says `larder serve --authorize`.
+    WhyDenied(why_denied::WhyDeniedOptions),
     /// Show the authority that vouches for the server over TLS, and how to trust it
     Ca(ca::CaOptions),
     /// Check every record, event, checkpoint, blob and reference of a store
@@ -113,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Mark(options) => runtime.block_on(mark::run(options)),
         Command::Marks(options) => runtime.block_on(marks::run(options)),
         Command::Ca(options) => runtime.block_on(ca::run(options)),
+        Command::WhyDenied(options) => runtime.block_on(why_denied::run(options)),
         Command::Url(options) => runtime.block_on(url::run(options)),
         Command::Verify(options) => {
             return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));

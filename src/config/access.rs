@@ -5,19 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::front::tls::Given;
-use crate::services::function_urls::access::Rules;
+use crate::services::access::{Judged, Rules};
 
 /// Who may call what.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub struct AccessOptions {
-    /// Whose calls are judged by policies and signatures, as on AWS: those of function URLs, or nobody's
+    /// Whose calls are judged, as on AWS: nobody's, those of function URLs by signatures and policies, others too by the
+    /// policies of functions, layers and queues, or all by signatures and all policies
     #[arg(long, env = "LARDER_AUTHORIZE", default_value = "urls", value_enum)]
     pub authorize: Authorize,
     /// Grants that a function URL needs of its function's policy: both, which is the rule since November 2026, or the one
     /// that older templates have
     #[arg(long, env = "LARDER_URL_GRANTS", default_value = "both", value_enum)]
     pub url_grants: UrlGrants,
+    /// File with the access keys of accounts, as AWS's clients have it (`aws_account_id` says whose a profile's is). Without
+    /// it, keys that Larder did not give out have the secret `test`
+    #[arg(long, env = "LARDER_CREDENTIALS", value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// TLS on the port, beside plain HTTP.
@@ -47,6 +52,10 @@ pub enum Authorize {
     Off,
     /// Those of function URLs
     Urls,
+    /// These, and what policies of resources say: callers are whom they say they are
+    Resource,
+    /// All: callers sign, and need permissions
+    All,
 }
 
 /// What lets callers of a function URL in.
@@ -59,8 +68,15 @@ pub enum UrlGrants {
 }
 
 impl AccessOptions {
-    /// How callers of function URLs are judged.
+    /// How callers are judged.
     pub fn rules(&self) -> Rules {
-        Rules { authorize: self.authorize == Authorize::Urls, single_grant: self.url_grants == UrlGrants::Single }
+        let judged = match self.authorize {
+            Authorize::Off => Judged::Nothing,
+            Authorize::Urls => Judged::Urls,
+            Authorize::Resource => Judged::Resources,
+            Authorize::All => Judged::All,
+        };
+        let single_grant = self.url_grants == UrlGrants::Single;
+        Rules { judged, single_grant, credentials: self.credentials.clone() }
     }
 }

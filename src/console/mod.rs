@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 pub use trust::Trusted;
 
 use crate::blobs::BlobStore;
-use crate::desk::answers::{Authority, Urls};
+use crate::desk::answers::{Authority, Refusals, Urls};
+use crate::desk::denials::Denials;
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
@@ -52,6 +53,8 @@ pub struct Console {
     pub queue: Queue,
     /// Cancelled when the server begins to end.
     pub stopping: CancellationToken,
+    /// Calls that policies refused.
+    pub denials: Arc<Denials>,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Endpoints of other services.
@@ -78,6 +81,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/runtimes", get(runtimes))
         .route("/_larder/urls", get(urls))
         .route("/_larder/ca", get(authority))
+        .route("/_larder/refusals", get(refusals))
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())
@@ -141,6 +145,17 @@ fn reached(Reached { endpoint, contact }: &Reached) -> Value {
 async fn urls(State(console): State<Arc<Console>>, Query(of): Query<UrlsQuery>) -> Json<Urls> {
     let port = console.addresses.first().map_or(0, SocketAddr::port);
     Json(desk::urls::urls(&console.ledger.state(), of.function.as_deref(), port))
+}
+
+/// Which call is asked about.
+#[derive(Debug, Deserialize)]
+struct RefusalsQuery {
+    request_id: Option<String>,
+}
+
+/// Calls that policies refused: one, or the latest.
+async fn refusals(State(console): State<Arc<Console>>, Query(of): Query<RefusalsQuery>) -> Json<Refusals> {
+    Json(Refusals { refusals: console.denials.of(of.request_id.as_deref()) })
 }
 
 /// The authority that vouches for this server over TLS.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::denials::Denied;
 use crate::ledger::difference::Difference;
 
 /// An event with its place in history; values of functions' variables are masked.
@@ -168,6 +169,13 @@ pub struct ShownMark {
 pub struct Authority {
     /// Its certificate, in PEM; `None` where the user gave the server a certificate.
     pub certificate: Option<String>,
+}
+
+/// Calls that policies refused, the latest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refusals {
+    /// They.
+    pub refusals: Vec<Denied>,
 }
 
 /// Functions' URLs, by function.

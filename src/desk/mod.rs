@@ -2,6 +2,7 @@
 //! the command line and the server's start and end ask here, and get the same answers.
 
 pub mod answers;
+pub mod denials;
 pub mod events;
 pub mod history;
 pub mod long;

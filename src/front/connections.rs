@@ -1,6 +1,7 @@
 //! Connections: accepted, served, and given up when nothing moves on them any more.
 
 mod patience;
+mod resting;
 mod watched;
 
 use std::convert::Infallible;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::patience::Patience;
+use self::resting::Resting;
 use self::watched::{Activity, Answering, Watched};
 use super::Listeners;
 use super::bodies::Bodies;
@@ -132,6 +134,7 @@ pub struct Connections {
     places: Places,
     users: LocalUsers,
     strangers: Arc<Semaphore>,
+    resting: Arc<Resting>,
     tls: Option<TlsAcceptor>,
 }
 
@@ -144,7 +147,8 @@ impl Connections {
     /// may not call, and take nobody's place.
     pub fn new(app: Router, bodies: Arc<Bodies>, patience: Patience, places: Places, users: LocalUsers) -> Self {
         let strangers = Arc::new(Semaphore::new(STRANGERS));
-        Self { app: TowerToHyperService::new(app), bodies, patience, places, users, strangers, tls: None }
+        let app = TowerToHyperService::new(app);
+        Self { app, bodies, patience, places, users, strangers, resting: Arc::default(), tls: None }
     }
 
     /// The same, with TLS for those who want it.
@@ -158,8 +162,12 @@ impl Connections {
         let room = Arc::new(Semaphore::new(self.places.0));
         loop {
             let accepted = async {
+                let stream = listener.accept().await?;
+                if room.available_permits() == 0 {
+                    self.resting.end_one();
+                }
                 let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-                Ok::<_, io::Error>((place, listener.accept().await?))
+                Ok::<_, io::Error>((place, stream))
             };
             let accepted = tokio::select! {
                 accepted = accepted => accepted,
@@ -184,6 +192,8 @@ impl Connections {
 
     async fn converse<A: Accept>(self, stream: A::Stream, _place: OwnedSemaphorePermit, stop: CancellationToken) {
         let ends = A::ends(&stream);
+        let leave = stop.child_token();
+        let activity = Arc::new(Activity::new(&self.resting, leave.clone()));
         let mut patience = self.patience;
         let _stranger = if ends.is_some_and(|ends| !self.users.admit(ends.caller)) {
             patience = patience.with_strangers();
@@ -193,20 +203,19 @@ impl Connections {
             None
         };
         let acceptor = match self.tls.clone() {
-            Some(acceptor) => match first(patience.head, A::is_encrypted(&stream), &stop).await {
+            Some(acceptor) => match first(patience.head, A::is_encrypted(&stream), &leave).await {
                 Some(is_encrypted) => is_encrypted.then_some(acceptor),
                 None => return,
             },
             None => None,
         };
 
-        let activity = Arc::new(Activity::default());
         let stream = Watched::new(stream, Arc::clone(&activity), patience);
-        let Some(acceptor) = acceptor else { return self.speak(stream, Spoken::Plain, (ends, activity), stop).await };
-        let Some(stream) = first(patience.head, acceptor.accept(stream), &stop).await else { return };
+        let Some(acceptor) = acceptor else { return self.speak(stream, Spoken::Plain, (ends, activity), leave).await };
+        let Some(stream) = first(patience.head, acceptor.accept(stream), &leave).await else { return };
         let is_newer = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let spoken = if is_newer { Spoken::EncryptedHttp2 } else { Spoken::Encrypted };
-        self.speak(stream, spoken, (ends, activity), stop).await;
+        self.speak(stream, spoken, (ends, activity), leave).await;
     }
 
     /// Answers the requests of a connection until it ends.
@@ -215,7 +224,7 @@ impl Connections {
         stream: S,
         spoken: Spoken,
         (ends, activity): (Option<Ends>, Arc<Activity>),
-        stop: CancellationToken,
+        leave: CancellationToken,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -235,7 +244,7 @@ impl Connections {
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
+            () = leave.cancelled() => {
                 if !activity.has_begun() {
                     // It says nothing, or has not said it all.
                     return;
@@ -273,17 +282,17 @@ enum Spoken {
     EncryptedHttp2,
 }
 
-/// What comes first of a connection, in time and before it is to stop.
+/// What comes first of a connection, in time and before it is to leave.
 async fn first<T>(
     patience: Duration,
     coming: impl Future<Output = io::Result<T>>,
-    stop: &CancellationToken,
+    leave: &CancellationToken,
 ) -> Option<T> {
     tokio::select! {
         came = tokio::time::timeout(patience, coming) => {
             came.ok()?.inspect_err(|error| tracing::debug!(%error, "a connection did not begin")).ok()
         }
-        () = stop.cancelled() => None,
+        () = leave.cancelled() => None,
     }
 }
 
@@ -310,12 +319,18 @@ mod tests {
         answer: Duration::from_millis(300),
     };
 
-    async fn served(app: Router) -> (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    type Serving = (std::net::SocketAddr, CancellationToken, tokio::task::JoinHandle<()>);
+
+    async fn served(app: Router) -> Serving {
+        served_to(app, Places::one_in(4), SHORT).await
+    }
+
+    async fn served_to(app: Router, places: Places, patience: Patience) -> Serving {
         let listeners = Listeners::bind(&["127.0.0.1:0".parse().expect("an address")]).await.expect("binds");
         let address = listeners.addresses()[0];
         let stop = CancellationToken::new();
         let bodies = Arc::new(Bodies::new(std::env::temp_dir(), Room::default()));
-        let connections = Connections::new(app, bodies, SHORT, Places::one_in(4), LocalUsers::new(&[], &[]));
+        let connections = Connections::new(app, bodies, patience, places, LocalUsers::new(&[], &[]));
         let serving = tokio::spawn(connections.serve(listeners, stop.clone()));
         (address, stop, serving)
     }
@@ -355,6 +370,25 @@ mod tests {
         let (address, _stop, _serving) = served(app()).await;
         let (answer, took) = exchange(address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(answer.ends_with("hello") && (800..8000).contains(&took), "{answer} in {took} ms");
+    }
+
+    #[tokio::test]
+    async fn who_rests_makes_room_for_others() {
+        let (address, _stop, _serving) = served_to(app(), Places(3), Patience::default()).await;
+        let asking = tokio::spawn(exchange(address, b"GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut resting = Vec::new();
+        // Some have asked something, some are silent, some have begun to speak.
+        for beginning in ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", "", "GET"].iter().cycle().take(50) {
+            let mut stream = TcpStream::connect(address).await.expect("connects");
+            stream.write_all(beginning.as_bytes()).await.expect("sends");
+            resting.push(stream);
+        }
+
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let answered = tokio::time::timeout(Duration::from_secs(5), exchange(address, request)).await;
+        assert!(answered.expect("has a place").0.ends_with("hello"));
+        assert!(asking.await.expect("asked").0.ends_with("slow"), "who is being answered stays");
     }
 
     #[tokio::test]

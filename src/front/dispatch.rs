@@ -16,11 +16,12 @@ use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::codec::{Codec, rpc_operation};
 use crate::protocol::compatible::speaks_json;
 use crate::protocol::form::Form;
+use crate::protocol::operation::Operation;
 use crate::protocol::refusal::{self, Protocol};
 use crate::protocol::router::{Found, Router};
 use crate::protocol::service::{Service, with_id};
 use crate::protocol::{self, Received, sigv4, xml};
-use crate::services::function_urls::access::Rules;
+use crate::services::access::Access;
 use crate::services::function_urls::{CameFrom, FunctionUrls};
 use crate::services::logs::{self, Logs};
 use crate::services::sqs::{self, Sqs};
@@ -58,11 +59,11 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Over what the services work with. Callers of function URLs are judged by `rules`.
-    pub fn new(services: Arc<Services>, rules: Rules, ways: Ways) -> Self {
-        let logs = Logs::new(Arc::clone(&services.ledger));
+    /// Over what the services work with.
+    pub fn new(services: Arc<Services>, ways: Ways) -> Self {
+        let logs = Logs::new(Arc::clone(&services.ledger), Arc::clone(&services.access));
         let sqs = Sqs::new(Arc::clone(&services), ways.delays_queues);
-        let urls = FunctionUrls::new(Arc::clone(&services), rules);
+        let urls = FunctionUrls::new(Arc::clone(&services));
         let lambda = Router::new(&lambda::SERVICE);
         Self { services, logs, sqs, urls, lambda, pass_cloudformation: ways.pass_cloudformation }
     }
@@ -148,8 +149,8 @@ impl Dispatch {
 
         match self.lambda_body(body, operation.request.name).await {
             Ok(body) => {
-                let received = Received { parts, body, params, request_id: request_id.to_owned() };
-                lambda::SERVICE.run(operation, &self.services, received).await
+                let received = Received::new(parts, body, params, request_id);
+                self.run(("lambda", &lambda::SERVICE), operation, &*self.services, received).await
             }
             Err(error) => refuse(error),
         }
@@ -191,8 +192,8 @@ impl Dispatch {
         let action = form.get("Action").unwrap_or_default();
         if let Some(operation) = served.operation(action) {
             tracing::Span::current().record("operation", operation.request.name);
-            let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
-            return served.run(operation, &self.services, received).await;
+            let received = Received::new(parts, body, Vec::new(), request_id);
+            return self.run((service.as_str(), served), operation, &*self.services, received).await;
         }
 
         // Where both have the same things, as with IAM, two halves would contradict each other.
@@ -219,9 +220,31 @@ impl Dispatch {
             return logs::SERVICE.refuse(codec, &logs::not_served(name.unwrap_or_default()), request_id);
         };
         tracing::Span::current().record("operation", operation.request.name);
-        let received = Received { parts, body, params: Vec::new(), request_id: request_id.to_owned() };
+        let received = Received::new(parts, body, Vec::new(), request_id);
 
-        logs::SERVICE.run(operation, &self.logs, received).await
+        self.run((ServiceName::Logs.as_str(), &logs::SERVICE), operation, &self.logs, received).await
+    }
+
+    /// Runs an operation for a caller who may call at all.
+    async fn run<S>(
+        &self,
+        (name, service): (&str, &'static Service<S>),
+        operation: &'static Operation<S>,
+        over: &S,
+        mut received: Received,
+    ) -> Response<Body> {
+        let state = self.services.ledger.state();
+        let request = (&received.parts, &received.body[..]);
+        match self.services.access.caller(&state, name, operation.request.name, request) {
+            Ok(caller) => received.caller = caller,
+            Err(failure) => {
+                let codec = service.codec(&received.parts);
+                return service.refuse(codec, &Access::refusal(failure, codec.is_form()), &received.request_id);
+            }
+        }
+        drop(state);
+
+        service.run(operation, over, received).await
     }
 
     /// Answers a call of SQS in either of its protocols. A queue's URL is where it may be sent, too.
@@ -245,8 +268,8 @@ impl Dispatch {
 
         let path = Some(parts.uri.path()).filter(|path| sqs::is_queue_path(path));
         let params = path.map(|path| ("QueueUrl".to_owned(), path.to_owned())).into_iter().collect();
-        let received = Received { parts, body, params, request_id: request_id.to_owned() };
-        sqs::SERVICE.run(operation, &self.sqs, received).await
+        let received = Received::new(parts, body, params, request_id);
+        self.run((ServiceName::Sqs.as_str(), &sqs::SERVICE), operation, &self.sqs, received).await
     }
 
     /// Passes a request of `CloudFormation` on, unless its template makes what would be missing here.

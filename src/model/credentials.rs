@@ -3,10 +3,13 @@
 //! Larder keeps no list of those it gave out. The access key id holds the account, as AWS's do, and the
 //! session token holds the identity, so that they mean the same after any restart.
 
+pub mod session;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
+use self::session::Session;
 use super::arn::Arn;
 use super::names::AccountId;
 
@@ -69,6 +72,11 @@ pub fn account_of(access_key: &str) -> Option<AccountId> {
     (number < 1_000_000_000_000).then(|| format!("{number:012}").into())
 }
 
+/// Whether an access key id is one that Larder gave to a user.
+pub fn is_of_user(access_key: &str) -> bool {
+    access_key.starts_with(USERS_PREFIX) && account_of(access_key).is_some()
+}
+
 /// Tells Larder's keys from others: their last two bytes are a digest of the rest.
 fn check(bytes: &[u8; 10]) -> [u8; 2] {
     let digest = Sha256::new_with_prefix(b"larder access key").chain_update(&bytes[..8]).finalize();
@@ -91,21 +99,6 @@ fn unbase32(text: &str) -> Option<[u8; 10]> {
         target.copy_from_slice(&group.to_be_bytes()[3..]);
     }
     Some(bytes)
-}
-
-/// A session of a role, as its token tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleSession {
-    /// The role's account.
-    pub account: AccountId,
-    /// The role's plain name.
-    pub role_name: String,
-    /// The role's unique id.
-    pub role_id: String,
-    /// Name of the session.
-    pub session_name: String,
-    /// Keys of the tags that go on to the sessions that it begins.
-    pub transitive_tags: Vec<String>,
 }
 
 /// What the bytes of a session token begin with; `bGFyZGVy` in the token.
@@ -132,7 +125,7 @@ pub struct Credentials {
 impl Credentials {
     /// Those that follow from `seed`, which they do not betray: the same whenever it is the same. Without a session they
     /// are the account's own. What they sign can be verified by whoever has the store's secret.
-    pub fn of(account: &AccountId, session: Option<&RoleSession>, seed: &[u8; 32], store_secret: &[u8]) -> Self {
+    pub fn of(account: &AccountId, session: Option<&Session>, seed: &[u8; 32], store_secret: &[u8]) -> Self {
         let random = expand(seed, "access key id", 3);
         let access_key_id = access_key(account, [random[0], random[1], random[2]]);
         let session_token = session_token(session, seed);
@@ -159,14 +152,24 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// The mark, what is said, a zero, and bytes that tell it from any other.
-fn session_token(session: Option<&RoleSession>, seed: &[u8; 32]) -> String {
+fn session_token(session: Option<&Session>, seed: &[u8; 32]) -> String {
     let mut bytes = MARK.to_vec();
-    bytes.extend(session.map(RoleSession::text).unwrap_or_default().into_bytes());
+    bytes.extend(session.map(Session::text).unwrap_or_default().into_bytes());
     bytes.push(0);
     // In whole threes: then base 64 needs no padding.
     let length = TOKEN.max((bytes.len() + seed.len()).next_multiple_of(3));
     bytes.extend(expand(seed, "session token", length - bytes.len()));
     STANDARD.encode(bytes)
+}
+
+/// What a token that Larder gave out says of its session: a text without a zero.
+fn said(token: &str) -> Option<String> {
+    if let Some(old) = token.strip_prefix(OLD_TOKEN) {
+        return String::from_utf8(URL_SAFE_NO_PAD.decode(old).ok()?).ok();
+    }
+    let bytes = STANDARD.decode(token).ok()?;
+    let said = bytes.strip_prefix(MARK)?;
+    String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()
 }
 
 /// As many bytes of `seed` as are wanted, for one purpose.
@@ -176,62 +179,6 @@ fn expand(seed: &[u8; 32], purpose: &str, length: usize) -> Vec<u8> {
         hash.chain_update(seed).finalize()
     };
     (0..length.div_ceil(32)).flat_map(block).take(length).collect()
-}
-
-impl RoleSession {
-    /// The session that a function's environment runs in. A name of one letter is too short for one of a session.
-    ///
-    /// Source: recorded for a function `t`.
-    pub fn of_function(role_arn: &str, function_name: &str) -> Option<Self> {
-        let (account, name) = role(role_arn)?;
-        let role_id = derived_role_id(&account, name);
-        let is_short = function_name.chars().count() < 2;
-        let session_name = if is_short { format!("{function_name}@lambda_function") } else { function_name.to_owned() };
-        Some(Self { role_name: name.to_owned(), session_name, account, role_id, transitive_tags: Vec::new() })
-    }
-
-    /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
-    pub fn arn(&self) -> String {
-        format!("arn:aws:sts::{}:assumed-role/{}/{}", self.account, self.role_name, self.session_name)
-    }
-
-    /// `ROLEID:SESSION`.
-    pub fn user_id(&self) -> String {
-        format!("{}:{}", self.role_id, self.session_name)
-    }
-
-    /// The session in a token. None of its parts can hold a slash; keys of tags may, so that they are encoded.
-    fn text(&self) -> String {
-        let Self { account, role_name, role_id, session_name, transitive_tags } = self;
-        let mut parts = vec![account.to_string(), role_name.clone(), role_id.clone(), session_name.clone()];
-        parts.extend(transitive_tags.iter().map(|key| URL_SAFE_NO_PAD.encode(key)));
-        parts.join("/")
-    }
-
-    /// The session of a token that Larder gave out.
-    pub fn of_token(token: &str) -> Option<Self> {
-        let decoded = |text: &str| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
-        let text = if let Some(old) = token.strip_prefix(OLD_TOKEN) {
-            decoded(old)?
-        } else {
-            let bytes = STANDARD.decode(token).ok()?;
-            let said = bytes.strip_prefix(MARK)?;
-            String::from_utf8(said.split(|byte| *byte == 0).next()?.to_vec()).ok()?
-        };
-        let mut parts = text.split('/');
-        let account = parts.next()?;
-        let role_name = parts.next()?;
-        let role_id = parts.next()?;
-        let session_name = parts.next()?;
-
-        Some(Self {
-            transitive_tags: parts.map(decoded).collect::<Option<_>>()?,
-            account: account.into(),
-            role_name: role_name.into(),
-            role_id: role_id.into(),
-            session_name: session_name.into(),
-        })
-    }
 }
 
 /// Account and plain name of a role's ARN.
@@ -250,6 +197,7 @@ pub fn derived_role_id(account: &AccountId, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::session::RoleSession;
     use super::*;
 
     #[test]
@@ -274,31 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_its_session() {
+    fn only_a_roles_arn_names_a_role() {
         let arn = "arn:aws:iam::123456789012:role/service-role/worker";
-        let session = RoleSession::of_function(arn, "hello").expect("is a role");
-        assert_eq!(session.arn(), "arn:aws:sts::123456789012:assumed-role/worker/hello");
-        let given = Credentials::of(&session.account, Some(&session), &[7; 32], b"store");
-        assert_eq!(RoleSession::of_token(&given.session_token), Some(session.clone()));
-        let old = format!("{OLD_TOKEN}{}", URL_SAFE_NO_PAD.encode(session.text()));
-        assert_eq!(RoleSession::of_token(&old), Some(session.clone()));
-        let tagged = RoleSession { transitive_tags: vec!["a/b".into(), "ü".into()], ..session };
-        let given = Credentials::of(&tagged.account, Some(&tagged), &[8; 32], b"store");
-        assert_eq!(RoleSession::of_token(&given.session_token), Some(tagged));
-        for other in
-            ["larder", "larder.", "", &Credentials::of(&"123456789012".into(), None, &[7; 32], b"store").session_token]
-        {
-            assert_eq!(RoleSession::of_token(other), None, "{other}");
-        }
+        assert_eq!(role(arn), Some(("123456789012".into(), "worker")));
         assert_eq!(role("arn:aws:iam::1:role/x"), None);
-        let short = RoleSession::of_function(arn, "t").expect("is a role");
-        assert_eq!(short.arn(), "arn:aws:sts::123456789012:assumed-role/worker/t@lambda_function");
     }
 
     #[test]
     fn credentials_have_the_form_of_awss_and_differ() {
         let account = AccountId::from("123456789012");
-        let session = RoleSession::of_function("arn:aws:iam::123456789012:role/worker", &"n".repeat(140));
+        let session =
+            RoleSession::of_function("arn:aws:iam::123456789012:role/worker", &"n".repeat(140)).map(Session::Role);
         let of = |seed| Credentials::of(&account, session.as_ref(), &[seed; 32], b"store");
         let given = of(1);
         let other = of(2);

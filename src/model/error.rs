@@ -63,6 +63,10 @@ error_codes! {
     InvalidSignature: "InvalidSignatureException", 403, Message, None;
     /// A signature cannot be read.
     IncompleteSignature: "IncompleteSignatureException", 403, Message, None;
+    /// Temporary credentials had their time.
+    ExpiredToken: "ExpiredTokenException", 403, message, None;
+    /// A request without a signature.
+    MissingAuthenticationToken: "MissingAuthenticationTokenException", 403, message, None;
     /// An access key that nobody has.
     UnrecognizedClient: "UnrecognizedClientException", 403, Message, None;
     /// A function is to have a code-signing configuration that is not there.
@@ -149,6 +153,16 @@ error_codes! {
     NoSuchEntity: "NoSuchEntity", 404, message, Some(Fault::User);
     /// Larder does not serve this service, and no endpoint that does was given.
     NotServed: "NotImplemented", 501, message, Some(Fault::Service);
+    /// An access key that nobody has.
+    InvalidClientTokenId: "InvalidClientTokenId", 403, message, Some(Fault::User);
+    /// Temporary credentials had their time.
+    QueryExpiredToken: "ExpiredToken", 403, message, Some(Fault::User);
+    /// A signature cannot be read.
+    QueryIncompleteSignature: "IncompleteSignature", 400, message, Some(Fault::User);
+    /// A request without a signature.
+    QueryMissingToken: "MissingAuthenticationToken", 403, message, Some(Fault::User);
+    /// A signature is not what the caller's secret gives, or of another time.
+    SignatureDoesNotMatch: "SignatureDoesNotMatch", 403, message, Some(Fault::User);
     /// What is AWS's own is nobody's to change.
     QueryAccessDenied: "AccessDenied", 403, message, Some(Fault::User);
     /// The upstream endpoint of a service does not answer. The status is none of those that AWS's SDKs try again

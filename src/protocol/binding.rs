@@ -9,9 +9,10 @@ use super::codec::Codec;
 use super::operation::Operation;
 use super::shape::{self, Kind, Location, Member};
 use super::sigv4;
-use crate::model::credentials::RoleSession;
+use crate::model::credentials::session::Session;
 use crate::model::error::ApiError;
 use crate::model::event::Origin;
+use crate::model::iam::caller::Caller;
 
 /// Checks the members of a request against the shape of its operation.
 pub type Check = fn(&[Member], &Map<String, Value>) -> Result<(), ApiError>;
@@ -27,6 +28,15 @@ pub struct Received {
     pub params: Vec<(String, String)>,
     /// The id of the call.
     pub request_id: String,
+    /// Who calls, where callers are asked.
+    pub caller: Option<Caller>,
+}
+
+impl Received {
+    /// One of nobody who was asked for.
+    pub fn new(parts: Parts, body: Bytes, params: Vec<(String, String)>, request_id: &str) -> Self {
+        Self { parts, body, params, request_id: request_id.to_owned(), caller: None }
+    }
 }
 
 /// Binds and checks a request.
@@ -34,7 +44,7 @@ pub struct Received {
 /// # Errors
 /// The body cannot be read, or the shape is violated.
 pub fn bind<S>(operation: &Operation<S>, codec: Codec, check: Check, received: Received) -> Result<Call, ApiError> {
-    let Received { parts, body, params, request_id } = received;
+    let Received { parts, body, params, request_id, caller: identity } = received;
     let request = &operation.request;
 
     let mut input = codec.input(request.members, request.raw_body, &parts, &body)?;
@@ -50,7 +60,8 @@ pub fn bind<S>(operation: &Operation<S>, codec: Codec, check: Check, received: R
     let user_agent = header(&parts.headers, "user-agent").to_owned();
     Ok(Call {
         operation: request.name,
-        session: RoleSession::of_token(header(&parts.headers, "x-amz-security-token")),
+        caller: identity,
+        session: Session::of_token(header(&parts.headers, "x-amz-security-token")),
         origin: Origin { request_id: request_id.clone(), access_key_id: caller.access_key_id, user_agent },
         request_id,
         scope: caller.scope,

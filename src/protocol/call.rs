@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::codec::Codec;
-use crate::model::credentials::RoleSession;
+use crate::model::credentials::session::{RoleSession, Session};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::iam::User;
+use crate::model::iam::caller::Caller;
 use crate::model::names::{AccountId, Scope};
 use crate::model::reference::FunctionReference;
 use crate::model::state::State;
@@ -28,8 +29,10 @@ pub struct Call {
     pub request_id: String,
     /// The caller's account and region.
     pub scope: Scope,
-    /// Whose session the caller's credentials are of.
-    pub session: Option<RoleSession>,
+    /// Whose session the caller's credentials are of, as they say themselves.
+    pub session: Option<Session>,
+    /// Who calls, where callers are asked.
+    pub caller: Option<Caller>,
     /// Its members, checked against the shape.
     pub input: Map<String, Value>,
     /// The body of an operation whose body is the payload.
@@ -106,9 +109,21 @@ impl Call {
         &self.scope.account
     }
 
-    /// The user whose access key the call is signed with.
+    /// The user whose access key the call is signed with, or whose session the key is of.
     pub fn user<'a>(&self, state: &'a State) -> Option<&'a Arc<User>> {
-        state.user_of_key(&self.origin.access_key_id).filter(|user| user.key.account == *self.account())
+        let user = match &self.session {
+            Some(Session::User(session)) => state.user(&session.account, &session.name),
+            _ => state.user_of_key(&self.origin.access_key_id),
+        };
+        user.filter(|user| user.key.account == *self.account())
+    }
+
+    /// The session of a role of the caller's account that the call is made in.
+    pub fn role_session(&self) -> Option<&RoleSession> {
+        match &self.session {
+            Some(Session::Role(session)) if session.account == self.scope.account => Some(session),
+            _ => None,
+        }
     }
 
     /// The function named by `FunctionName` and, where the operation has it, `Qualifier`.
@@ -139,7 +154,7 @@ impl Call {
 
     /// Whether it came as a form: some errors have other words then.
     pub fn came_as_form(&self) -> bool {
-        matches!(self.codec, Codec::Query(_) | Codec::CompatibleQuery(_))
+        self.codec.is_form()
     }
 }
 

@@ -117,6 +117,11 @@ impl Codec {
         }
     }
 
+    /// Whether requests are forms: some errors have other codes and words then.
+    pub fn is_form(self) -> bool {
+        matches!(self, Self::Query(_) | Self::CompatibleQuery(_))
+    }
+
     /// The answer of an operation that went well.
     pub fn answer(self, operation: &str, output: &impl Serialize, request_id: &str) -> Answer {
         match self {

@@ -70,11 +70,6 @@ impl<S> Service<S> {
     }
 }
 
-/// Nothing more is asked of a call: for services without a rule of their own.
-pub fn admit_all<S>(_services: &S, _call: &Call) -> Result<(), ApiError> {
-    Ok(())
-}
-
 /// Marks an answer with the id of its call.
 pub fn with_id(mut response: Response<Body>, request_id: &str) -> Response<Body> {
     if let Ok(id) = HeaderValue::from_str(request_id) {

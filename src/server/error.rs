@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::blobs::BlobError;
 use crate::front::tls::TlsError;
 use crate::ledger::LedgerError;
+use crate::upstream::AccessError;
 
 /// Why a server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,9 @@ pub enum ServerError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The file of access keys cannot be used.
+    #[error("--credentials: {0}")]
+    Credentials(#[from] AccessError),
     /// The endpoints of other services cannot be used as they were given.
     #[error("{0}")]
     Upstream(String),

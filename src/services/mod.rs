@@ -1,6 +1,7 @@
 //! The AWS services that are served here, peers over [`crate::protocol`]: one reaches another by a command, never over
 //! its wire.
 
+pub mod access;
 pub mod cloudformation;
 pub mod function_urls;
 pub mod iam;
@@ -11,6 +12,7 @@ pub mod sts;
 
 use std::sync::Arc;
 
+use self::access::Access;
 use crate::blobs::BlobStore;
 use crate::clock;
 use crate::environments::hot_reload::HotReload;
@@ -39,6 +41,8 @@ pub struct Services {
     pub invoker: Arc<Invoker>,
     /// Quotas.
     pub limits: Limits,
+    /// Who may call.
+    pub access: Arc<Access>,
     /// Endpoints of other services.
     pub upstream: Arc<Upstream>,
     /// What went wrong with event sources.

@@ -1,7 +1,9 @@
-//! The Security Token Service: who a caller is, and dummy credentials of roles.
+//! The Security Token Service: who a caller is, and credentials of roles.
 //!
-//! Larder verifies no signatures, so any role may be assumed. What the credentials mean is in
+//! Unless callers are asked (`super::access`), any role may be assumed. What the credentials mean is in
 //! themselves (`model::credentials`): nothing of this is stored.
+
+mod needs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::model::credentials;
-use crate::model::credentials::RoleSession;
+use crate::model::credentials::session::{RoleSession, Session, UserSession};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::AccountId;
 use crate::model::time::Timestamp;
@@ -18,7 +20,7 @@ use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
 use crate::protocol::operation::{Operation, operation};
-use crate::protocol::service::{Service, admit_all};
+use crate::protocol::service::Service;
 use crate::protocol::shape::{Kind, Member, length, pattern};
 use crate::protocol::violations::check_showing_values;
 use crate::protocol::{sigv4, xml};
@@ -28,9 +30,13 @@ use crate::services::Services;
 pub static SERVICE: Service<Services> = Service {
     dialect: Dialect::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" },
     check: check_showing_values,
-    admit: admit_all,
+    admit,
     tables: &[OPERATIONS],
 };
+
+fn admit(services: &Services, call: &Call) -> Result<(), ApiError> {
+    services.access.admit(call, || needs::of_call(&services.ledger.state(), call))
+}
 
 static OPERATIONS: &[Operation<Services>] = &[
     operation!("AssumeRole" ASSUME_ROLE => assume_role),
@@ -50,6 +56,7 @@ const SESSION_S: u64 = 43_200;
 const ARN: Kind = length(20, 2048);
 const SESSION_NAME: Kind = pattern(2, 64, r"[\w+=,.@-]*");
 const SESSION_POLICY: Kind = length(1, 100_000);
+const POLICY_ARNS: Kind = Kind::List { length: None, item: &Kind::Structure(&[Member::body("arn", ARN)]) };
 const DURATION: Kind = Kind::Integer(900, 43_200);
 const SESSION_TAG: Kind = Kind::Structure(&[
     Member::body("Key", pattern(1, 128, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+")).required(),
@@ -60,6 +67,7 @@ const ASSUME_ROLE: &[Member] = &[
     Member::body("RoleArn", ARN).required(),
     Member::body("RoleSessionName", SESSION_NAME).required(),
     Member::body("Policy", SESSION_POLICY),
+    Member::body("PolicyArns", POLICY_ARNS),
     Member::body("DurationSeconds", DURATION),
     Member::body("Tags", Kind::List { length: Some((0, 50)), item: &SESSION_TAG }),
     Member::body("TransitiveTagKeys", Kind::List { length: Some((0, 50)), item: &length(1, 128) }),
@@ -72,6 +80,7 @@ const ASSUME_ROLE_WITH_WEB_IDENTITY: &[Member] = &[
     Member::body("WebIdentityToken", length(4, 20_000)).required(),
     Member::body("ProviderId", length(4, 2048)),
     Member::body("Policy", SESSION_POLICY),
+    Member::body("PolicyArns", POLICY_ARNS),
     Member::body("DurationSeconds", DURATION),
 ];
 
@@ -91,6 +100,8 @@ struct AssumeRoleRequest {
     duration_seconds: Option<u64>,
     policy: Option<String>,
     #[serde(default)]
+    policy_arns: Vec<PolicyArn>,
+    #[serde(default)]
     tags: Vec<SessionTag>,
     #[serde(default)]
     transitive_tag_keys: Vec<String>,
@@ -102,6 +113,12 @@ struct AssumeRoleRequest {
 #[serde(rename_all = "PascalCase")]
 struct SessionTag {
     key: String,
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct PolicyArn {
+    arn: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,7 +170,7 @@ async fn get_caller_identity(services: &Services, call: Call) -> Answer {
         return call.answer(&CallerIdentity { arn, user_id, account: account.to_string() });
     }
 
-    let session = call.session.as_ref().filter(|session| session.account == *account);
+    let session = call.role_session();
     call.answer(&CallerIdentity {
         arn: session.map_or_else(|| format!("arn:aws:iam::{account}:root"), RoleSession::arn),
         user_id: session.map_or_else(|| account.to_string(), RoleSession::user_id),
@@ -165,7 +182,7 @@ async fn get_caller_identity(services: &Services, call: Call) -> Answer {
 async fn assume_role(services: &Services, mut call: Call) -> Answer {
     let mut request: AssumeRoleRequest = call.parse()?;
     check_tags(&request)?;
-    let handed_on = call.session.as_ref().map(|session| session.transitive_tags.clone()).unwrap_or_default();
+    let handed_on = call.role_session().map(|session| session.transitive_tags.clone()).unwrap_or_default();
     if request.tags.iter().any(|tag| handed_on.iter().any(|key| key.eq_ignore_ascii_case(&tag.key))) {
         // As in `LocalStack`'s recordings of AWS.
         return Err(ApiError::new(
@@ -213,7 +230,13 @@ async fn get_session_token(services: &Services, mut call: Call) -> Answer {
     }
 
     let request: Request = call.parse()?;
-    let credentials = credentials(services, call.account(), None, request.duration_seconds.unwrap_or(SESSION_S));
+    let expires = ends_in(request.duration_seconds.unwrap_or(SESSION_S));
+    let state = services.ledger.state();
+    let session = call.user(&state).map(|user| {
+        let account = user.key.account.clone();
+        Session::User(UserSession { account, name: user.name.clone(), expires: Some(expires) })
+    });
+    let credentials = credentials(services, call.account(), session.as_ref(), expires);
     call.answer(&Result { credentials })
 }
 
@@ -245,18 +268,23 @@ fn assumed(services: &Services, request: &AssumeRoleRequest) -> Result<WithCrede
         ));
     }
 
+    let expires = ends_in(duration_s);
     let role_id = role.map_or_else(|| credentials::derived_role_id(&account, name), |role| role.id.clone());
     let session = RoleSession {
         role_name: name.to_owned(),
         role_id,
         session_name: role_session_name.clone(),
         account: account.clone(),
+        tags: request.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
         transitive_tags: request.transitive_tag_keys.clone(),
+        policies: session_policies(request),
+        expires: Some(expires),
     };
+    let assumed_role_user = AssumedRoleUser { assumed_role_id: session.user_id(), arn: session.arn() };
     Ok(WithCredentials {
-        credentials: credentials(services, &account, Some(&session), duration_s),
+        credentials: credentials(services, &account, Some(&Session::Role(session)), expires),
         subject_from_web_identity_token: None,
-        assumed_role_user: AssumedRoleUser { assumed_role_id: session.user_id(), arn: session.arn() },
+        assumed_role_user,
         // In percent of what is allowed; AWS's packing is not known, so this is a guess.
         packed_policy_size: request.policy.as_ref().map(|policy| (policy.len() * 100).div_ceil(2048).min(100)),
         provider: None,
@@ -264,16 +292,20 @@ fn assumed(services: &Services, request: &AssumeRoleRequest) -> Result<WithCrede
     })
 }
 
-fn credentials(
-    services: &Services,
-    account: &AccountId,
-    session: Option<&RoleSession>,
-    duration_s: u64,
-) -> Credentials {
-    let expiration = Timestamp(clock::now().0.saturating_add(duration_s * 1000));
+/// What the caller wants the session to be able to do at most.
+fn session_policies(request: &AssumeRoleRequest) -> Vec<String> {
+    let managed = request.policy_arns.iter().filter_map(|policy| policy.arn.clone());
+    request.policy.iter().cloned().chain(managed).collect()
+}
+
+fn ends_in(duration_s: u64) -> Timestamp {
+    Timestamp(clock::now().0.saturating_add(duration_s * 1000))
+}
+
+fn credentials(services: &Services, account: &AccountId, session: Option<&Session>, expires: Timestamp) -> Credentials {
     let credentials::Credentials { access_key_id, secret_access_key, session_token } =
         credentials::Credentials::of(account, session, &rand::random(), services.ledger.secret());
-    Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expiration) }
+    Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expires) }
 }
 
 /// Texts as in `LocalStack`'s snapshots of AWS's STS (`tests/aws/services/sts`).

@@ -34,28 +34,58 @@ pub fn read(path: &Path, profile: &str) -> Result<Keys, AccessError> {
     let within = IN_FOLDER.iter().map(|name| path.join(name)).find(|file| file.is_file());
     let file = within.as_deref().unwrap_or(path);
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    let members = members_of(&text, profile);
-    let member = |name: &str| members.get(name).map(|value| (*value).to_owned()).filter(|value| !value.is_empty());
 
-    match (member("aws_access_key_id"), member("aws_secret_access_key")) {
-        (Some(access_key_id), Some(secret)) => {
-            Ok(Keys { access_key_id, secret, session_token: member("aws_session_token") })
-        }
-        _ => Err(failed(format!(
+    Keys::of(&members_of(&text, profile)).ok_or_else(|| {
+        failed(format!(
             "the profile {profile} has no access key in it; keys of other kinds of profiles are written to a file by \
              `aws configure export-credentials --profile {profile} --format credentials-file`, if the CLI has them"
-        ))),
+        ))
+    })
+}
+
+/// The keys of all profiles of a file, each with its account where the file says it (`aws_account_id`).
+pub fn all(path: &Path) -> Result<Vec<(Keys, Option<String>)>, AccessError> {
+    let failed = |reason: String| AccessError::Keys { path: path.to_owned(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let found: Vec<_> = profiles(&text)
+        .filter_map(|profile| {
+            let members = members_of(&text, profile);
+            Some((Keys::of(&members)?, members.get("aws_account_id").map(|account| (*account).to_owned())))
+        })
+        .collect();
+
+    if found.is_empty() { Err(failed("no profile has an access key in it".to_owned())) } else { Ok(found) }
+}
+
+impl Keys {
+    fn of(members: &HashMap<&str, &str>) -> Option<Self> {
+        let member = |name: &str| members.get(name).map(|value| (*value).to_owned()).filter(|value| !value.is_empty());
+        Some(Self {
+            access_key_id: member("aws_access_key_id")?,
+            secret: member("aws_secret_access_key")?,
+            session_token: member("aws_session_token"),
+        })
     }
 }
 
-/// What the section of a profile says; `[profile NAME]` is its name in a config file.
+/// The names of the profiles of a file.
+fn profiles(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(profile_of)
+}
+
+/// The profile whose section begins with a line; `[profile NAME]` is its name in a config file.
+fn profile_of(line: &str) -> Option<&str> {
+    let name = line.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+    Some(name.trim_start_matches("profile ").trim())
+}
+
+/// What the section of a profile says.
 fn members_of<'a>(text: &'a str, profile: &str) -> HashMap<&'a str, &'a str> {
     let mut is_within = false;
     let mut members = HashMap::new();
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(name) = profile_of(line) {
             let has_keys = members.contains_key("aws_secret_access_key");
-            let name = name.trim().trim_start_matches("profile ").trim();
             is_within = if profile == ANY { !has_keys } else { name == profile };
         } else if let Some((name, value)) = line.split_once('=').filter(|_| is_within) {
             members.insert(name.trim(), value.trim());
@@ -81,6 +111,22 @@ aws_session_token = token==
 [roles]
 role_arn = arn:aws:iam::1:role/r
 ";
+
+    #[test]
+    fn all_profiles_with_keys_are_found() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(
+            file.path(),
+            format!("{FILE}[team]\naws_access_key_id = A\naws_secret_access_key = b\naws_account_id = 123456789012\n"),
+        )
+        .expect("writes");
+        let found = all(file.path()).expect("has keys");
+        let found: Vec<_> =
+            found.iter().map(|(keys, account)| (keys.access_key_id.as_str(), account.as_deref())).collect();
+        assert_eq!(found, [("AKIADEFAULT", None), ("ASIAOTHER", None), ("A", Some("123456789012"))]);
+        std::fs::write(file.path(), "[roles]\nrole_arn = arn:aws:iam::1:role/r\n").expect("writes");
+        assert!(all(file.path()).expect_err("has none").to_string().contains("no profile has an access key"));
+    }
 
     #[test]
     fn profiles_are_read_and_secrets_are_not_shown() {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::on_each_executor;
 use crate::support::functions::{create, create_python, create_some, zip};
 use crate::support::http::{Answer, Request};
-use crate::support::python::{run, script};
-use crate::support::{Executor, Options, Server};
+use crate::support::python::{free_port, run, script};
+use crate::support::{Executor, Options, Server, browser};
 
 /// Answers as the request says: with the event, with the JSON of its body, or by failing.
 const ANSWERS: &str = "
@@ -222,6 +222,51 @@ async fn pages_are_told_what_the_cors_says() {
     assert_eq!(of_page("/_larder/state").json()["rawPath"], "/_larder/state");
     let console = Request::new("GET", "/_larder/state").header("origin", &format!("http://{}", host(&server, &id)));
     assert_eq!(console.send(server.port()).status, 403);
+}
+
+/// Answers pages with a page at /page, and with the event else.
+const SERVES_PAGES: &str = r#"
+def handler(event, context):
+    if event["rawPath"] == "/fail":
+        raise ValueError("no")
+    if event["rawPath"] == "/page":
+        page = "<!doctype html><link rel=icon href=data:,><title>of a function</title>"
+        return {"headers": {"content-type": "text/html"}, "cookies": ["from=function"], "body": page}
+    import json
+    return {"headers": {"content-type": "application/json", "x-told": "yes", "x-hidden": "yes"}, "body": json.dumps(event)}
+"#;
+
+/// Writes three words with pauses between them.
+const WRITES_SLOWLY: &str = r#"
+const pause = () => new Promise((done) => setTimeout(done, 150));
+exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+  stream = awslambda.HttpResponseStream.from(stream, { headers: { 'content-type': 'text/html' } });
+  for (const word of ['one ', 'two ', 'three ']) {
+    stream.write(word);
+    await pause();
+  }
+  stream.end();
+});
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_a_browser_call_and_are_served() {
+    let Some(server) = Server::in_sandbox() else { return };
+    let client = server.client();
+    create_python(&client, "paged", SERVES_PAGES).await;
+    let id = give_url(&client, "paged", InvokeMode::Buffered).await;
+    create(&client, "slow", Runtime::Nodejs20x, zip(&[("handler.js", WRITES_SLOWLY.as_bytes())])).await;
+    let stream_id = give_url(&client, "slow", InvokeMode::ResponseStream).await;
+
+    let pages = free_port().to_string();
+    let cors = Cors::builder().allow_origins(format!("http://app.localhost:{pages}")).allow_credentials(true);
+    let cors = cors.allow_methods("PUT").allow_methods("GET").allow_headers("content-type").allow_headers("x-mine");
+    let cors = cors.expose_headers("x-told").build();
+    client.update_function_url_config().function_name("paged").cors(cors).send().await.expect("updated");
+
+    let port = server.port().to_string();
+    let Some(printed) = browser::script("function_urls.mjs", &[&port, &id, &stream_id, &pages]) else { return };
+    assert_eq!(printed.trim(), "all of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

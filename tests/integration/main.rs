@@ -16,6 +16,7 @@ mod support;
 
 mod adoption;
 mod api;
+mod authorization;
 mod bad_input;
 mod bad_packages;
 mod between_invocations;

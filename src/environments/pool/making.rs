@@ -21,7 +21,8 @@ use crate::environments::records::Records;
 use crate::environments::{Rehydrate, Settings, token, variables};
 use crate::ledger::Ledger;
 use crate::model::arn;
-use crate::model::credentials::{Credentials, RoleSession};
+use crate::model::credentials::Credentials;
+use crate::model::credentials::session::{RoleSession, Session};
 use crate::model::functions::Content;
 use crate::model::functions::FunctionVersion;
 use crate::model::limits::STREAM_SIZE;
@@ -203,6 +204,7 @@ impl Makers {
         {
             session.role_id.clone_from(&role.id);
         }
+        let session = session.map(Session::Role);
         let seed = token::credentials_seed(self.ledger.secret(), id);
 
         Credentials::of(&target.function.scope.account, session.as_ref(), &seed, self.ledger.secret())

@@ -11,20 +11,34 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::patience::Patience;
+use super::resting::Resting;
 
 /// What a connection is doing: how many of its requests were begun, and how many were answered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
     begun: AtomicU64,
     answered: AtomicU64,
+    door: Arc<Resting>,
+    /// Ends the connection.
+    leave: CancellationToken,
+    /// Its place among those that rest; one that it has no longer does no harm.
+    place: AtomicU64,
 }
 
 impl Activity {
+    /// That of a new connection at a door: it rests. `leave` ends it.
+    pub fn new(door: &Arc<Resting>, leave: CancellationToken) -> Self {
+        let place = AtomicU64::new(door.rest(leave.clone()));
+        Self { begun: AtomicU64::default(), answered: AtomicU64::default(), door: Arc::clone(door), leave, place }
+    }
+
     /// A request was read.
     pub fn begin(self: &Arc<Self>) -> Turn {
         self.begun.fetch_add(1, Ordering::AcqRel);
+        self.door.wake(self.place.load(Ordering::Acquire));
         Turn(Arc::clone(self))
     }
 
@@ -40,7 +54,18 @@ pub(super) struct Turn(Arc<Activity>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.answered.fetch_add(1, Ordering::AcqRel);
+        let activity = &self.0;
+        let answered = activity.answered.fetch_add(1, Ordering::AcqRel) + 1;
+        // A request that begins just now may be taken for one that rests: it is answered before the connection ends.
+        if answered == activity.begun.load(Ordering::Acquire) {
+            activity.place.store(activity.door.rest(activity.leave.clone()), Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.door.wake(self.place.load(Ordering::Acquire));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Roles, policies and instance profiles of the IAM neighbour.
 
+pub mod caller;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -15,23 +15,26 @@ pub struct Permissions {
     pub identity: Vec<Document>,
     /// What bounds it.
     pub boundary: Option<Document>,
+    /// What its session may do at most; empty where that is all.
+    pub session: Vec<Document>,
 }
 
 impl Permissions {
     /// Those of an account itself, and of roles that Larder was never told of: functions run with such.
     pub fn of_account() -> Self {
-        Self { identity: vec![Document::parse(EVERYTHING, PolicyKind::Identity)], boundary: None }
+        let everything = Document::parse(EVERYTHING, PolicyKind::Identity);
+        Self { identity: vec![everything], boundary: None, session: Vec::new() }
     }
 
     /// Those of a user.
     pub fn of_user(state: &State, user: &User) -> Self {
         let groups = user.groups.iter().filter_map(|name| state.group(&user.key.account, name.as_str()));
         let groups: Vec<_> = groups.collect();
-        let inline = groups.iter().flat_map(|group| group.inline.values());
+        let inline = groups.iter().flat_map(|group| &group.inline);
         let attached = groups.iter().flat_map(|group| &group.attached);
         Self::of(
             state,
-            user.inline.values().chain(inline),
+            user.inline.iter().chain(inline),
             user.attached.iter().chain(attached),
             user.boundary.as_deref(),
         )
@@ -39,20 +42,31 @@ impl Permissions {
 
     /// Those of a role.
     pub fn of_role(state: &State, role: &Role) -> Self {
-        Self::of(state, role.inline.values(), role.attached.iter(), role.boundary.as_deref())
+        Self::of(state, role.inline.iter(), role.attached.iter(), role.boundary.as_deref())
+    }
+
+    /// The same in a session that came with policies: documents, and ARNs of managed ones.
+    pub fn in_session(mut self, state: &State, policies: &[String]) -> Self {
+        let document = |policy: &String| match policy.starts_with("arn:") {
+            true => managed(state, policy, PolicyKind::Session),
+            false => Document::parse(policy, PolicyKind::Session).named("given with the session"),
+        };
+        self.session = policies.iter().map(document).collect();
+        self
     }
 
     fn of<'a>(
         state: &State,
-        inline: impl Iterator<Item = &'a String>,
+        inline: impl Iterator<Item = (&'a String, &'a String)>,
         attached: impl Iterator<Item = &'a String>,
         boundary: Option<&str>,
     ) -> Self {
-        let inline = inline.map(|text| Document::parse(text, PolicyKind::Identity));
+        let inline = inline.map(|(name, text)| Document::parse(text, PolicyKind::Identity).named(name));
         let attached = attached.map(|arn| managed(state, arn, PolicyKind::Identity));
         Self {
             identity: inline.chain(attached).collect(),
             boundary: boundary.map(|arn| managed(state, arn, PolicyKind::Boundary)),
+            session: Vec::new(),
         }
     }
 }
@@ -65,5 +79,5 @@ fn managed(state: &State, arn: &str, kind: PolicyKind) -> Document {
     let own = of_customer.and_then(|policy| policy.versions.get(&policy.default_version));
     let text = own.map(|version| version.document.as_str()).or_else(|| Some(of_aws()?.document));
 
-    Document::parse(text.unwrap_or(UNKNOWN), kind)
+    Document::parse(text.unwrap_or(UNKNOWN), kind).named(arn)
 }

@@ -59,6 +59,10 @@ pub enum Failure {
     Expired(String),
     /// It is not what the secret gives.
     Mismatch,
+    /// Nobody has the access key.
+    Unknown,
+    /// The credentials had their time.
+    Over,
 }
 
 impl Signed {

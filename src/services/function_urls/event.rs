@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_caller_who_signed_is_told() {
-        let identity = Identity::of_account("AKIDEXAMPLE", &"111111111111".into());
+        let identity = Identity::new(&Caller::root(&"111111111111".into()), "AKIDEXAMPLE".into());
         let request = Request::get("/").header("host", "h").body([].as_slice()).expect("a request");
         let context = &event_of(request, Some(&identity))["requestContext"];
         assert_eq!(context["accountId"], "111111111111");

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::credentials::RoleSession;
-use crate::model::iam::User;
-use crate::model::names::AccountId;
+use crate::model::iam::caller::Caller;
 
 /// A caller, as events show it in `requestContext.authorizer.iam`.
 ///
@@ -26,30 +24,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn new(access_key: &str, account: &AccountId, arn: String, id: String) -> Self {
+    /// A caller with an access key.
+    pub fn new(caller: &Caller, access_key: String) -> Self {
         Self {
-            access_key: access_key.to_owned(),
-            account_id: account.to_string(),
-            caller_id: id.clone(),
+            access_key,
+            account_id: caller.account.to_string(),
+            caller_id: caller.id.clone(),
             cognito: None,
             principal_org_id: None,
-            user_arn: arn,
-            user_id: id,
+            user_arn: caller.arn.clone(),
+            user_id: caller.id.clone(),
         }
-    }
-
-    /// An account itself.
-    pub fn of_account(access_key: &str, account: &AccountId) -> Self {
-        Self::new(access_key, account, format!("arn:aws:iam::{account}:root"), account.to_string())
-    }
-
-    /// A user.
-    pub fn of_user(access_key: &str, user: &User) -> Self {
-        Self::new(access_key, &user.key.account, user.arn(), user.id.clone())
-    }
-
-    /// A session of a role.
-    pub fn of_session(access_key: &str, session: &RoleSession) -> Self {
-        Self::new(access_key, &session.account, session.arn(), session.user_id())
     }
 }

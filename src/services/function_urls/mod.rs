@@ -1,6 +1,6 @@
 //! Functions over HTTP: their URLs, without a client of AWS's.
 
-pub mod access;
+mod access;
 mod answer;
 mod cors;
 mod event;
@@ -18,7 +18,6 @@ use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode}
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 
-use self::access::Rules;
 use self::cors::Page;
 use self::event::Around;
 use self::identity::Identity;
@@ -74,7 +73,6 @@ impl Default for CameFrom {
 #[derive(Debug)]
 pub struct FunctionUrls {
     services: Arc<Services>,
-    rules: Rules,
 }
 
 /// A request that was read.
@@ -88,8 +86,8 @@ struct Asked<'a> {
 
 impl FunctionUrls {
     /// Over the functions of `services`.
-    pub fn new(services: Arc<Services>, rules: Rules) -> Self {
-        Self { services, rules }
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     /// Answers a request to a function's URL.
@@ -124,7 +122,8 @@ impl FunctionUrls {
     /// Lets the function answer.
     async fn ask(&self, target: &Target, asked: Asked<'_>) -> Result<Response<Body>, ApiError> {
         let state = self.services.ledger.state();
-        let identity = self.rules.admit(target, (asked.parts, &asked.body), (&state, self.services.ledger.secret()))?;
+        let request = (asked.parts, &asked.body[..]);
+        let identity = access::admit(&self.services.access, target, request, (&state, asked.request_id))?;
         drop(state);
 
         let request = invocation(target, &asked, identity.as_ref())?;

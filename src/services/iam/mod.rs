@@ -1,5 +1,5 @@
 //! Identity and Access Management: roles, users, groups, policies and instance profiles, as far as functions and the
-//! tools that deploy them need. Nothing is enforced: Larder verifies no identities.
+//! tools that deploy them need. [`super::access`] says where they are enforced.
 
 mod access_keys;
 mod document;
@@ -8,6 +8,7 @@ mod groups;
 mod held_policies;
 mod instance_profiles;
 mod linked_roles;
+mod needs;
 mod paging;
 mod policies;
 mod policy_entities;
@@ -25,7 +26,7 @@ use crate::model::state::State;
 use crate::protocol::answer::Answer;
 use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
-use crate::protocol::service::{Service, admit_all};
+use crate::protocol::service::Service;
 use crate::protocol::shape::{Kind, Member, length, pattern};
 use crate::protocol::violations::check_hiding_values;
 use crate::protocol::xml::Nothing;
@@ -35,7 +36,7 @@ use crate::services::Services;
 pub static SERVICE: Service<Services> = Service {
     dialect: Dialect::Query { namespace: "https://iam.amazonaws.com/doc/2010-05-08/" },
     check: check_hiding_values,
-    admit: admit_all,
+    admit,
     tables: &[
         access_keys::OPERATIONS,
         groups::OPERATIONS,
@@ -50,6 +51,10 @@ pub static SERVICE: Service<Services> = Service {
         users::OPERATIONS,
     ],
 };
+
+fn admit(services: &Services, call: &Call) -> Result<(), ApiError> {
+    services.access.admit(call, || needs::of_call(&services.ledger.state(), call))
+}
 
 // Kinds of the service model (botocore 1.44.5). Characters of names are checked by `check_name`, whose
 // words are other than those of patterns.

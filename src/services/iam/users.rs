@@ -162,7 +162,7 @@ async fn get(services: &Services, call: Call) -> Answer {
 /// # Errors
 /// The credentials are a role's. The text is AWS's (`LocalStack`'s recordings).
 pub fn caller<'a>(state: &'a State, call: &Call) -> Result<Option<&'a User>, ApiError> {
-    if call.session.is_some() {
+    if call.role_session().is_some() {
         let message = "Must specify userName when calling with non-User credentials";
         return Err(ApiError::new(ErrorCode::ValidationError, message));
     }

@@ -16,6 +16,7 @@ pub mod function_settings;
 pub mod functions;
 pub mod invocations;
 pub mod layers;
+mod needs;
 mod neighbours;
 mod paging;
 pub mod policies;
@@ -56,8 +57,13 @@ pub static SERVICE: Service<Services> = Service {
         versions::OPERATIONS,
     ],
     check: shape::check,
-    admit: check_account,
+    admit,
 };
+
+fn admit(services: &Services, call: &Call) -> Result<(), ApiError> {
+    check_account(services, call)?;
+    services.access.admit(call, || needs::of_call(&services.ledger.state(), call))
+}
 
 /// Refuses a function of another account, unless it is there: a caller cannot tell whether such a
 /// function exists that it has no permission for (recorded in `test_function_arns`). Larder verifies

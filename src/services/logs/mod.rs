@@ -8,6 +8,7 @@ mod get_events;
 mod groups;
 mod listings;
 mod named;
+mod needs;
 mod operations;
 mod paging;
 mod pattern;
@@ -23,9 +24,11 @@ use crate::ledger::{CommitError, Committed, Ledger, LedgerError};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event::Origin;
 use crate::model::logs::command::LogsCommand;
+use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
 use crate::protocol::error::fault;
-use crate::protocol::service::{Service, admit_all};
+use crate::protocol::service::Service;
+use crate::services::access::Access;
 
 /// Bytes of a request at most: `PutLogEvents` takes 1 MiB of text, which escapes may make six times as long.
 pub const MAX_REQUEST: usize = 16 * 1024 * 1024;
@@ -38,7 +41,7 @@ pub static SERVICE: Service<Logs> = Service {
     dialect: Dialect::Rpc { target: TARGET, namespace: "com.amazonaws.cloudwatchlogs" },
     tables: &[operations::OPERATIONS],
     check: named::check,
-    admit: admit_all,
+    admit,
 };
 
 /// The error for an operation that is not served.
@@ -57,18 +60,23 @@ pub fn unreadable_body() -> ApiError {
     ApiError::new(ErrorCode::RequestEntityTooLarge, message)
 }
 
+fn admit(logs: &Logs, call: &Call) -> Result<(), ApiError> {
+    logs.access.admit(call, || needs::of_call(&logs.ledger.state(), call))
+}
+
 /// What its operations work with.
 #[derive(Debug)]
 pub struct Logs {
     ledger: Arc<Ledger>,
+    access: Arc<Access>,
     lines: LogLines,
 }
 
 impl Logs {
     /// The service over a ledger.
-    pub fn new(ledger: Arc<Ledger>) -> Self {
+    pub fn new(ledger: Arc<Ledger>, access: Arc<Access>) -> Self {
         let lines = ledger.log_lines();
-        Self { ledger, lines }
+        Self { ledger, access, lines }
     }
 
     /// Commits a command.

@@ -7,6 +7,7 @@ mod errors;
 mod message;
 mod message_attributes;
 mod move_tasks;
+mod needs;
 mod permissions;
 mod purge;
 mod queue_urls;
@@ -34,7 +35,7 @@ use crate::protocol::call::Call;
 use crate::protocol::codec::Dialect;
 use crate::protocol::compatible::Compatible;
 use crate::protocol::flat::Flat;
-use crate::protocol::service::{Service, admit_all};
+use crate::protocol::service::Service;
 use crate::services::Services;
 
 /// Bytes of a request at most: messages have 1 MiB of text, which escapes may make six times as long.
@@ -47,7 +48,7 @@ pub const TARGET: &str = "AmazonSQS";
 pub static SERVICE: Service<Sqs> = Service {
     dialect: Dialect::Compatible(&DIALECT),
     check: shapes::check,
-    admit: admit_all,
+    admit,
     tables: &[
         attributes::OPERATIONS,
         move_tasks::OPERATIONS,
@@ -79,6 +80,10 @@ static DIALECT: Compatible = Compatible {
         ("Results", Flat::List("ListMessageMoveTasksResultEntry")),
     ],
 };
+
+fn admit(sqs: &Sqs, call: &Call) -> Result<(), ApiError> {
+    sqs.services.access.admit(call, || needs::of_call(&sqs.state(), call))
+}
 
 /// What its operations work with.
 #[derive(Debug)]

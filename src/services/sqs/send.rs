@@ -10,7 +10,7 @@ use super::shapes::{ENTRY_ID, MESSAGE_ATTRIBUTES, NUMBER, QUEUE_URL};
 use super::{Sqs, named_queue};
 use crate::messages::digests;
 use crate::messages::{NewMessage, Sent};
-use crate::model::credentials::RoleSession;
+use crate::model::credentials::session::RoleSession;
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::queues::{MAX_MESSAGE_BYTES, Queue};
 use crate::model::state::State;
@@ -164,8 +164,7 @@ fn check_size(entries: &[Value]) -> Result<(), ApiError> {
 /// Who sends: a user or a role's session by its id, or the account. A trace that the call has goes with its messages.
 fn sender(state: &State, call: &Call) -> Sender {
     let user = call.user(state).map(|user| user.id.clone());
-    let session =
-        || call.session.as_ref().filter(|session| session.account == *call.account()).map(RoleSession::user_id);
+    let session = || call.role_session().map(RoleSession::user_id);
     let id = user.or_else(session).unwrap_or_else(|| call.account().to_string());
     let trace_header = Some(call.header("x-amzn-trace-id").to_owned()).filter(|trace| !trace.is_empty());
     Sender { id, trace_header }

@@ -66,10 +66,11 @@ impl Drop for Kinesalite {
 }
 
 fn serve(port: u16, folder: &Path) -> Child {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/kinesalite");
-    let program = run(&mut Command::new(script));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/node-modules");
+    let made = run(Command::new(script).arg("kinesalite"));
     let mut command = Command::new("node");
-    command.arg(program.trim()).args(["--port", &port.to_string(), "--shardLimit", "100", "--path"]).arg(folder);
+    command.arg(Path::new(made.trim()).join("node_modules/kinesalite/cli.js"));
+    command.args(["--port", &port.to_string(), "--shardLimit", "100", "--path"]).arg(folder);
     // How long streams and shards are on their way.
     command.args(["--createStreamMs", "5", "--deleteStreamMs", "5", "--updateStreamMs", "5"]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();

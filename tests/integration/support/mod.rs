@@ -3,6 +3,7 @@
 pub mod between;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub mod brokers;
+pub mod browser;
 pub mod cut_link;
 pub mod engine;
 pub mod executors;

@@ -260,7 +260,7 @@ impl Server {
             .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
             .endpoint_url(self.url())
             .region(Region::new(region.to_owned()))
-            .credentials_provider(Credentials::new(access_key, "secret", None, None, "tests"))
+            .credentials_provider(Credentials::new(access_key, "test", None, None, "tests"))
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(aws_smithy_http_client::Builder::new().build_http());

@@ -132,6 +132,38 @@ fn restricted<'a>(
     }
 }
 
+impl Applicable<'_> {
+    /// Which statement denied something, or which policies would have to allow it: for people.
+    pub fn decided_by(&self, denial: &Denial<'_>) -> String {
+        let kind = denial.kind.in_words();
+        let documents = self.of_kind(denial.kind);
+        let name = |document: &&Document| {
+            if document.name.is_empty() { "one without a name" } else { document.name.as_str() }.to_owned()
+        };
+        let Some(decider) = denial.explicit else {
+            let names: Vec<String> = documents.iter().map(|document| name(document)).collect();
+            return match names.as_slice() {
+                [] => format!("there is no {kind}"),
+                names => format!("no statement of the {kind} allows it: {}", names.join(", ")),
+            };
+        };
+
+        let policy = documents.get(decider.policy).map(name).unwrap_or_default();
+        let sid = decider.sid.map(|sid| format!(" ({sid})")).unwrap_or_default();
+        let doubt = decider.doubt.map(|doubt| format!("; it cannot be read in full: {doubt}")).unwrap_or_default();
+        format!("statement {}{sid} of the {kind} {policy} denies it{doubt}", decider.statement + 1)
+    }
+
+    fn of_kind(&self, kind: PolicyKind) -> Vec<&Document> {
+        match kind {
+            PolicyKind::Identity => self.identity.to_vec(),
+            PolicyKind::Session => self.session.to_vec(),
+            PolicyKind::Boundary => self.boundary.into_iter().collect(),
+            PolicyKind::Resource | PolicyKind::RoleTrust => self.resource.into_iter().collect(),
+        }
+    }
+}
+
 impl Denial<'_> {
     /// The text of AWS's errors.
     ///

@@ -41,6 +41,8 @@ impl PolicyKind {
 pub struct Document {
     /// What it is attached to.
     pub kind: PolicyKind,
+    /// What people call it; may be empty.
+    pub name: String,
     statements: Vec<Statement>,
 }
 
@@ -97,7 +99,11 @@ pub fn unknown_member<'a>(object: &'a Map<String, Value>, known: &[&str]) -> Opt
 impl Document {
     /// Reads a document. One that is none denies everything to everybody, as AWS does where it meets an error.
     pub fn parse(text: &str, kind: PolicyKind) -> Self {
-        Self::read(text, kind).unwrap_or_else(|flaw| Self { kind, statements: vec![Statement::unreadable(flaw)] })
+        Self::read(text, kind).unwrap_or_else(|flaw| Self {
+            kind,
+            name: String::new(),
+            statements: vec![Statement::unreadable(flaw)],
+        })
     }
 
     fn read(text: &str, kind: PolicyKind) -> Part<Self> {
@@ -116,7 +122,12 @@ impl Document {
         };
         let statements = statements.iter().map(|statement| Statement::parse(statement, kind, has_variables)).collect();
 
-        Ok(Self { kind, statements })
+        Ok(Self { kind, name: String::new(), statements })
+    }
+
+    /// The same under a name, for people.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Its statements, in their order.

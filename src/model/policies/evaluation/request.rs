@@ -99,7 +99,6 @@ impl<'a> Principal<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context(BTreeMap<String, Values>);
 
-#[allow(dead_code, reason = "policies may ask for several; calls that have such are not judged yet")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Values {
     One(String),
@@ -140,7 +139,6 @@ impl Context {
     }
 
     /// The same with a key that may have several values, or none.
-    #[allow(dead_code, reason = "calls that have several are not judged yet")]
     pub fn with_many<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
         self.0.insert(key.to_lowercase(), Values::Many(values.into_iter().map(Into::into).collect()));
         self
@@ -153,6 +151,11 @@ impl Context {
             Some(Values::One(value)) => std::slice::from_ref(value),
             Some(Values::Many(values)) => values,
         }
+    }
+
+    /// All keys with their values, for people.
+    pub fn shown(&self) -> Vec<(String, Vec<String>)> {
+        self.0.keys().map(|key| (key.clone(), self.values(key).to_vec())).collect()
     }
 
     /// The value of a key that can have no more than one: others are nothing for variables.
