@@ -1,5 +1,5 @@
 //! Builds the init as a static executable, which the server carries inside itself: one file is all
-//! that a user copies.
+//! that a user copies. `LARDER_BUILT_INIT` names one that is built already.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,13 +9,20 @@ fn main() {
     for path in ["init/src", "init/Cargo.toml", "Cargo.toml", "build.rs"] {
         println!("cargo:rerun-if-changed={path}");
     }
+    println!("cargo:rerun-if-env-changed=LARDER_BUILT_INIT");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let target = static_target();
-    // A target folder of its own: the outer cargo holds the lock of the usual one.
-    let folder = out.join("init-target");
-    build(&target, &folder);
-    let built = folder.join(&target).join(profile()).join("larder-init");
+    let built = env::var_os("LARDER_BUILT_INIT").map_or_else(|| built(&out), PathBuf::from);
     fs::copy(&built, out.join("larder-init")).expect("the init was built and can be copied");
+}
+
+/// Builds it, in a target folder of its own: the outer cargo holds the lock of the usual one. It is the same for all sets
+/// of features of the server.
+fn built(out: &Path) -> PathBuf {
+    let target = static_target();
+    // `OUT_DIR` is `target/PROFILE/build/PACKAGE-HASH/out`.
+    let folder = out.ancestors().nth(3).expect("a profile's folder").join("init");
+    build(&target, &folder);
+    folder.join(&target).join(profile()).join("larder-init")
 }
 
 /// Small and slow to build for releases, the other way round for development.

@@ -103,8 +103,7 @@ async fn read(request: Request) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let found = ROUTES.find(&parts.method, parts.uri.path(), query);
     let call = found.and_then(|(operation, params)| {
-        let received = Received { parts, body, params, request_id: "id".to_owned() };
-        bind(operation, Codec::RestJson, lambda::SERVICE.check, received)
+        bind(operation, Codec::RestJson, lambda::SERVICE.check, Received::new(parts, body, params, "id"))
     });
     let function = call.and_then(|call| call.function().map(|_| ()));
     let mut response = match function {

@@ -319,6 +319,12 @@ fn missing(reference: &FunctionReference) -> ApiError {
     FunctionReference { key: reference.key.clone(), qualifier: Some(qualifier) }.not_found()
 }
 
+/// The error for what would be more than a function's reserved concurrency takes.
+pub fn reserved_exceeded() -> ApiError {
+    let error = ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.");
+    error.with_reason("ReservedFunctionConcurrentInvocationLimitExceeded")
+}
+
 /// Why a function could not be run, in AWS's codes. What the machine lacks is told: the caller is the
 /// one who can mend it.
 fn refusal(error: &RunError) -> ApiError {
@@ -331,8 +337,7 @@ fn refusal(error: &RunError) -> ApiError {
             tracing::warn!("an invocation was throttled: {error}");
             ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.").with_reason("ConcurrentInvocationLimitExceeded")
         }
-        RunError::Reserved(_) => ApiError::new(ErrorCode::TooManyRequests, "Rate Exceeded.")
-            .with_reason("ReservedFunctionConcurrentInvocationLimitExceeded"),
+        RunError::Reserved(_) => reserved_exceeded(),
         // Only the user can mend it: none of the errors that clients try again.
         RunError::Executor(error) if !error.may_pass() => ApiError::invalid_parameter(error.to_string()),
         RunError::Executor(error) => ApiError::new(ErrorCode::InvalidRuntime, error.to_string()),

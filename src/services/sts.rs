@@ -4,12 +4,14 @@
 //! themselves (`model::credentials`): nothing of this is stored.
 
 mod needs;
+mod web_identity;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::web_identity::WebIdentity;
 use crate::clock;
 use crate::model::credentials;
 use crate::model::credentials::session::{RoleSession, Session, UserSession};
@@ -197,7 +199,8 @@ async fn assume_role(services: &Services, mut call: Call) -> Answer {
     call.answer(&assumed)
 }
 
-/// `AssumeRoleWithWebIdentity`. Who made the token is not verified; what it says is told.
+/// `AssumeRoleWithWebIdentity`. Who made the token is not verified; what it says is told, and asked of the role's trust
+/// policy where callers are.
 async fn assume_role_with_web_identity(services: &Services, mut call: Call) -> Answer {
     let request: AssumeRoleRequest = call.parse()?;
     let claims = claims(request.web_identity_token.as_deref().unwrap_or_default()).ok_or_else(|| {
@@ -207,6 +210,11 @@ async fn assume_role_with_web_identity(services: &Services, mut call: Call) -> A
         )
     })?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let issuer = request.provider_id.clone().or_else(|| claim("iss")).unwrap_or_default();
+    let identity = WebIdentity { issuer: &issuer, claims: &claims };
+    services.access.admit_federated(&call, &identity.provider(&request.role_arn), || {
+        needs::with_web_identity(&services.ledger.state(), &identity, &request.role_arn, &request.role_session_name)
+    })?;
     let mut assumed = assumed(services, &request)?;
     assumed.subject_from_web_identity_token = claim("sub");
     assumed.provider = request.provider_id.or_else(|| claim("iss"));

@@ -45,6 +45,31 @@ fn heads_and_bodies_come_in_time_or_not_at_all() {
     assert_eq!(server.sequence(), 0);
 }
 
+/// As many as tests may open, of those that a hostile program would.
+#[test]
+fn thousands_of_idle_connections_keep_nobody_out() {
+    let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).expect("a limit");
+    let count = usize::try_from(soft.saturating_sub(200)).unwrap_or(usize::MAX).min(10_000);
+    let server = Server::start(Options::any());
+    let asked = b"GET /2015-03-31/functions HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    // Every other one has asked something before; the rest say nothing.
+    let idle: Vec<TcpStream> = (0..count)
+        .map(|number| {
+            let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("connects");
+            if number % 2 == 0 {
+                let _ = stream.write_all(asked);
+            }
+            stream
+        })
+        .collect();
+    let started = Instant::now();
+    assert_eq!(get(server.port(), "/2015-03-31/functions").status, 200);
+    assert!(started.elapsed() < Duration::from_secs(20), "it took {:?}", started.elapsed());
+
+    drop(idle);
+}
+
 #[test]
 fn stalled_uploads_cost_nobodys_memory() {
     const UPLOADS: usize = 20;

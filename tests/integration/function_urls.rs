@@ -114,6 +114,9 @@ on_each_executor! {
         let throttled = ask(&server, &id, "GET", "/").send(server.port());
         assert_eq!((throttled.status, throttled.message().as_str()), (429, "Rate Exceeded."));
         assert_eq!(throttled.json()["Reason"], "ReservedFunctionConcurrentInvocationLimitExceeded");
+        let some = client.put_function_concurrency().function_name("answers").reserved_concurrent_executions(1);
+        some.send().await.expect("put");
+        assert_eq!(ask(&server, &id, "GET", "/").send(server.port()).status, 200);
     }
 }
 

@@ -2,6 +2,7 @@
 
 Keys are those of the account, of users, of sessions of roles and of users, and of nobody; policies are of all kinds."""
 
+import base64
 import io
 import json
 import sys
@@ -160,6 +161,20 @@ key, secret, token = less
 refused(client("lambda", (key, secret, assumed[2])).list_functions, "InvalidSignatureException", "does not match")
 refused(client("lambda", (key, secret, None)).list_functions, "InvalidSignatureException", "does not match")
 
+# Who brings a token has no keys: the role's trust decides.
+def token(**claims):
+    part = lambda what: base64.urlsafe_b64encode(json.dumps(what).encode()).decode().rstrip("=")
+    return f"{part({'alg': 'none'})}.{part(claims)}.x"
+
+
+web = client("sts", unsigned=True).assume_role_with_web_identity
+deploys = {"Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/ci.example"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"ci.example:sub": "repo:me/*"}}}
+deployer = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=document(deploys))["Role"]["Arn"]
+arguments = dict(RoleArn=deployer, RoleSessionName="ci")
+assert web(WebIdentityToken=token(iss="https://ci.example", sub="repo:me/x", aud="sts"), **arguments)["Provider"] == "https://ci.example"
+for wrong in (token(iss="https://ci.example", sub="repo:you/x"), token(iss="https://other.example", sub="repo:me/x")):
+    refused(web, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", WebIdentityToken=wrong, **arguments)
+
 # Policies of resources: other accounts need both, layers and queues have theirs.
 other = client("lambda", (OTHER, "test", None))
 other_root = f"arn:aws:iam::{OTHER}:root"
@@ -173,6 +188,47 @@ denied(other.invoke, other_root, "lambda:InvokeFunction", FUNCTION, NO_RESOURCE,
 sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue_arn, "Condition": {"StringEquals": {"aws:username": "zoe"}}})})
 denied(client("sqs", zoe).send_message, zoe_arn, "sqs:sendmessage", queue_arn, "with an explicit deny in a resource-based policy", code="AccessDenied", QueueUrl=queue, MessageBody="x")
 sqs.send_message(QueueUrl=queue, MessageBody="x")
+
+# Whatever somebody without policies asks for, nothing is done.
+def least(shape):
+    if shape.type_name == "structure":
+        return {name: least(shape.members[name]) for name in shape.required_members}
+    if shape.type_name == "list":
+        return [least(shape.member)]
+    if shape.type_name == "map":
+        return {"k": least(shape.value)}
+    if shape.type_name in ("integer", "long", "float", "double"):
+        return shape.metadata.get("min", 1)
+    if shape.type_name == "boolean":
+        return True
+    if shape.type_name == "blob":
+        return b"x"
+    if shape.type_name == "timestamp":
+        return 0
+    return shape.enum[0] if getattr(shape, "enum", None) else "x" * max(shape.metadata.get("min", 1), 1)
+
+
+iam.create_user(UserName="nobody")
+nobody = keys_of("nobody")
+asked = 0
+for service in ("lambda", "iam", "sqs", "logs", "sts"):
+    caller = client(service, nobody)
+    model = caller.meta.service_model
+    names = {model.operation_model(name).name: name for name in model.operation_names}
+    for method, operation in caller.meta.method_to_api_mapping.items():
+        if operation in ("GetCallerIdentity", "GetSessionToken", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"):
+            continue
+        shape = model.operation_model(names[operation]).input_shape
+        arguments = least(shape) if shape else {}
+        if service == "sqs" and "QueueUrl" in arguments:
+            arguments["QueueUrl"] = queue
+        try:
+            getattr(caller, method)(**arguments)
+        except ClientError as error:
+            asked += error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+            continue
+        raise AssertionError(f"{service}: {operation} was done for nobody")
+assert asked > 150, asked
 
 # Keys that count no more.
 iam.update_access_key(UserName="zoe", AccessKeyId=zoe[0], Status="Inactive")

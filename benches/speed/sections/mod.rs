@@ -16,5 +16,6 @@ pub mod restart;
 pub mod rewind;
 pub mod scale;
 pub mod throughput;
+pub mod urls;
 pub mod waiting;
 pub mod warm;

@@ -7,6 +7,8 @@
 mod keys;
 pub mod need;
 mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,6 +143,21 @@ impl Access {
         let asked = Asked { request_id: &call.request_id, principal: caller.principal(), caller: Some(caller) };
         let refused = needs().into_iter().find_map(|need| self.refuses(&asked, &need));
         refused.map_or(Ok(()), |message| Err(refusals::of_policies(message, call.came_as_form())))
+    }
+
+    /// Whether somebody for whom an identity provider vouches may begin a session of a role.
+    ///
+    /// # Errors
+    /// They may not, in AWS's words.
+    pub fn admit_federated(&self, call: &Call, provider: &str, need: impl FnOnce() -> Need) -> Result<(), ApiError> {
+        if self.judged < Judged::Resources {
+            return Ok(());
+        }
+        let asked = Asked { request_id: &call.request_id, principal: Principal::Federated(provider), caller: None };
+        let refused = self.refuses(&asked, &need());
+        // AWS tells no more to somebody whom it does not know.
+        let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+        refused.map_or(Ok(()), |_| Err(refusals::of_policies(message.to_owned(), call.came_as_form())))
     }
 
     /// What somebody is told who may not do something; `None` where they may.

@@ -277,6 +277,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::iam::caller::Caller;
 
     fn event_of(request: Request<&'static [u8]>, identity: Option<&Identity>) -> Value {
         let (parts, body) = request.into_parts();

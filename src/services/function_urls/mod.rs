@@ -6,11 +6,13 @@ mod cors;
 mod event;
 mod identity;
 mod prelude;
+mod rates;
 mod streamed;
 mod target;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -21,9 +23,10 @@ use http_body_util::{BodyExt as _, Collected, Limited};
 use self::cors::Page;
 use self::event::Around;
 use self::identity::Identity;
+use self::rates::Rates;
 use self::target::Target;
 use crate::clock;
-use crate::invoke::{InvokeRequest, Operation, new_trace_root};
+use crate::invoke::{InvokeRequest, Operation, new_trace_root, reserved_exceeded};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::UrlId;
 use crate::protocol;
@@ -73,6 +76,7 @@ impl Default for CameFrom {
 #[derive(Debug)]
 pub struct FunctionUrls {
     services: Arc<Services>,
+    rates: Rates,
 }
 
 /// A request that was read.
@@ -87,7 +91,7 @@ struct Asked<'a> {
 impl FunctionUrls {
     /// Over the functions of `services`.
     pub fn new(services: Arc<Services>) -> Self {
-        Self { services }
+        Self { services, rates: Rates::default() }
     }
 
     /// Answers a request to a function's URL.
@@ -124,7 +128,11 @@ impl FunctionUrls {
         let state = self.services.ledger.state();
         let request = (asked.parts, &asked.body[..]);
         let identity = access::admit(&self.services.access, target, request, (&state, asked.request_id))?;
+        let reserved = state.function(&target.key).and_then(|function| function.reserved_concurrency);
         drop(state);
+        if reserved.is_some_and(|reserved| !self.rates.take(&target.key, reserved, Instant::now())) {
+            return Err(reserved_exceeded());
+        }
 
         let request = invocation(target, &asked, identity.as_ref())?;
         if target.url.invoke_mode() == "RESPONSE_STREAM" {

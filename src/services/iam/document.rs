@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::model::error::{ApiError, ErrorCode};
+use crate::model::policies::evaluation::operators::Operator;
 
 /// What stays as it is in an encoded document (RFC 3986's unreserved characters).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -31,36 +32,6 @@ const IAM_RESOURCES: &[&str] = &[
     "oidc-provider/",
     "report/",
     "access-report/",
-];
-
-const OPERATORS: &[&str] = &[
-    "ArnEquals",
-    "ArnLike",
-    "ArnNotEquals",
-    "ArnNotLike",
-    "BinaryEquals",
-    "Bool",
-    "DateEquals",
-    "DateGreaterThan",
-    "DateGreaterThanEquals",
-    "DateLessThan",
-    "DateLessThanEquals",
-    "DateNotEquals",
-    "IpAddress",
-    "NotIpAddress",
-    "Null",
-    "NumericEquals",
-    "NumericGreaterThan",
-    "NumericGreaterThanEquals",
-    "NumericLessThan",
-    "NumericLessThanEquals",
-    "NumericNotEquals",
-    "StringEquals",
-    "StringEqualsIgnoreCase",
-    "StringLike",
-    "StringNotEquals",
-    "StringNotEqualsIgnoreCase",
-    "StringNotLike",
 ];
 
 /// A document as answers show it: percent-encoded.
@@ -194,11 +165,7 @@ fn is_condition(condition: &Value) -> bool {
         Value::Array(list) => list.iter().all(is_scalar),
         value => is_scalar(value),
     };
-    let is_operator = |name: &str| {
-        let name = name.strip_prefix("ForAllValues:").or_else(|| name.strip_prefix("ForAnyValue:")).unwrap_or(name);
-        let name = name.strip_suffix("IfExists").unwrap_or(name);
-        OPERATORS.iter().any(|operator| operator.eq_ignore_ascii_case(name))
-    };
+    let is_operator = |name: &str| Operator::parse(name).is_some();
     condition.as_object().is_some_and(|operators| {
         operators
             .iter()

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html>.
 
+use super::web_identity::WebIdentity;
 use crate::model::credentials;
 use crate::model::policies::evaluation::document::{Document, PolicyKind};
 use crate::model::state::State;
@@ -25,18 +26,31 @@ pub fn of_call(state: &State, call: &Call) -> Vec<Need> {
     }
 }
 
-/// The permission to begin a session of a role, which its trust policy has to give, too.
-fn assumes(state: &State, call: &Call, action: &str) -> Need {
-    let arn = call.text_or_empty("RoleArn");
-    let role = credentials::role(arn).and_then(|(account, name)| state.role(&account, name));
-    let trust = Document::parse(role.map_or(NOBODY, |role| role.trust_policy.as_str()), PolicyKind::RoleTrust);
-    let transitive = call.texts("TransitiveTagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect();
+/// What `AssumeRoleWithWebIdentity` takes: the role's trust.
+pub fn with_web_identity(state: &State, identity: &WebIdentity<'_>, role_arn: &str, session_name: &str) -> Need {
+    let need =
+        of_role(state, "sts:AssumeRoleWithWebIdentity", role_arn).with("sts:RoleSessionName", Some(session_name));
+    identity.keys().into_iter().fold(need, |need, (key, values)| match values.as_slice() {
+        [value] => need.with(&key, Some(value)),
+        _ => need.with_many(&key, values),
+    })
+}
 
-    Need::new(action, arn)
-        .with_trust(trust.named(format!("of {arn}")))
+/// The permission to begin a session of a role, with what the call says of the session.
+fn assumes(state: &State, call: &Call, action: &str) -> Need {
+    let transitive = call.texts("TransitiveTagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect();
+    of_role(state, action, call.text_or_empty("RoleArn"))
         .with("sts:ExternalId", call.text("ExternalId"))
         .with("sts:RoleSessionName", call.text("RoleSessionName"))
         .with_many("sts:TransitiveTagKeys", transitive)
         .with_tags(tags(call.input.get("Tags")))
+}
+
+/// The permission for a role, which its trust policy has to give, too.
+fn of_role(state: &State, action: &str, arn: &str) -> Need {
+    let role = credentials::role(arn).and_then(|(account, name)| state.role(&account, name));
+    let trust = Document::parse(role.map_or(NOBODY, |role| role.trust_policy.as_str()), PolicyKind::RoleTrust);
+    Need::new(action, arn)
+        .with_trust(trust.named(format!("of {arn}")))
         .on_tagged(role.iter().flat_map(|role| &role.tags))
 }
