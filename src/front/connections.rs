@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use nix::sys::socket::{MsgFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -109,6 +111,13 @@ impl Accept for UnixListener {
 
     async fn accept(&mut self) -> io::Result<UnixStream> {
         Ok(UnixListener::accept(self).await?.0)
+    }
+
+    async fn is_encrypted(stream: &UnixStream) -> io::Result<bool> {
+        let mut first = [0];
+        let peek = || Ok(recv(stream.as_raw_fd(), &mut first, MsgFlags::MSG_PEEK)?);
+        let count = stream.async_io(Interest::READABLE, peek).await?;
+        Ok(count == 1 && first[0] == HANDSHAKE)
     }
 }
 

@@ -87,9 +87,13 @@ impl Dispatch {
 
     /// Answers a request to a function's URL.
     pub async fn call_url(&self, url: &FunctionUrl, request: Request<Body>) -> Response<Body> {
-        let ends = request.extensions().get::<Ends>();
-        let scheme = if request.extensions().get::<Encrypted>().is_some() { "https" } else { "http" };
-        let from = ends.map(|ends| CameFrom { ip: ends.other.ip(), port: ends.own.port(), scheme }).unwrap_or_default();
+        let is_encrypted = request.extensions().get::<Encrypted>().is_some();
+        let (port, scheme) = if is_encrypted { (443, "https") } else { (80, "http") };
+        let from = match request.extensions().get::<Ends>() {
+            Some(ends) => CameFrom { ip: ends.other.ip(), port: ends.own.port(), scheme },
+            // A function's, by one of the ports of AWS's names or by its own.
+            None => CameFrom { port, scheme, ..CameFrom::default() },
+        };
         let request_id = uuid::Uuid::new_v4().to_string();
         let span = tracing::info_span!("url", request_id, id = url.named.id.as_str());
         let mut response = self.urls.answer(&url.named, from, request, &request_id).instrument(span).await;

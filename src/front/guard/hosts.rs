@@ -20,7 +20,7 @@ pub const OURS: [&str; 5] = [
 pub const AWS: [&str; 5] = ["amazonaws.com", "amazonaws.com.cn", "api.aws", "on.aws", "api.amazonwebservices.com.cn"];
 
 /// Labels under which AWS gives names to machines of its customers, whose addresses those choose.
-const OF_CUSTOMERS: [&str; 7] = ["compute", "compute-1", "elb", "rds", "cache", "es", "vpce"];
+pub const OF_CUSTOMERS: [&str; 7] = ["compute", "compute-1", "elb", "rds", "cache", "es", "vpce"];
 
 /// Whose a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

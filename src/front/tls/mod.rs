@@ -45,19 +45,29 @@ impl Encryption {
     /// # Errors
     /// They cannot be used.
     pub fn open(data_dir: &Path, given: Option<&Given>) -> Result<Self, TlsError> {
+        let Some(given) = given else { return Self::of_authority(data_dir) };
         crate::tls::install();
-        let config = ServerConfig::builder().with_no_client_auth();
-        let (mut config, authority) = if let Some(given) = given {
-            let (chain, key) = read(given)?;
-            (config.with_single_cert(chain, key)?, None)
-        } else {
-            let authority = Authority::open(data_dir)?;
-            let text = authority.text.clone();
-            (config.with_cert_resolver(Arc::new(Certificates::of(authority))), Some(text))
-        };
-        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+        let (chain, key) = read(given)?;
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        Ok(Self::new(config, None))
+    }
 
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority })
+    /// With certificates that the data dir's authority vouches for.
+    ///
+    /// # Errors
+    /// It cannot be made or used.
+    pub fn of_authority(data_dir: &Path) -> Result<Self, TlsError> {
+        crate::tls::install();
+        let authority = Authority::open(data_dir)?;
+        let text = authority.text.clone();
+        let certificates = Arc::new(Certificates::of(authority));
+        let config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(certificates);
+        Ok(Self::new(config, Some(text)))
+    }
+
+    fn new(mut config: ServerConfig, authority: Option<String>) -> Self {
+        config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority }
     }
 }
 
