@@ -3,6 +3,7 @@
 mod access;
 mod containers;
 mod discontinued;
+mod names;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ pub use access::{AccessOptions, TlsOptions};
 use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
+pub use names::{Dns, NameOptions};
 
 use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
@@ -113,6 +115,9 @@ pub struct ServeOptions {
     /// TLS
     #[command(flatten)]
     pub tls: TlsOptions,
+    /// Names
+    #[command(flatten)]
+    pub names: NameOptions,
     /// Whether the name of a deleted queue cannot be used again for 60 seconds, as on AWS
     #[arg(long, env = "SQS_DELAY_RECENTLY_DELETED", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub sqs_delay_recently_deleted: bool,

@@ -4,6 +4,7 @@ mod doors;
 mod error;
 mod executors;
 mod hot_reload;
+mod names;
 mod pods;
 mod tidy;
 
@@ -70,6 +71,8 @@ pub struct Server {
     executor: Arc<dyn Executor>,
     doors: Doors,
     tls: Encryption,
+    /// What takes encrypted connections of functions.
+    tls_of_functions: Encryption,
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
     retry_base_delay_s: u64,
@@ -99,6 +102,8 @@ impl Server {
         let limits = options.limits.limits();
         let settings = settings(options, &data_dir)?;
         let init = install_init(&settings, options.environments.init_bin.as_deref())?;
+        let tls = Encryption::open(&data_dir, options.tls.given().as_ref())?;
+        let tls_of_functions = names::prepare(options, &tls, &data_dir, &settings.link_dir())?;
         // An engine takes its time to answer, and so does the trial of a sandbox: meanwhile.
         let opening = open_ledger(options, &data_dir);
         let (ledger, found) = tokio::join!(opening, find_executor(options, &settings, &init, address));
@@ -107,7 +112,6 @@ impl Server {
         let trees = CodeTrees::open(&data_dir.join("trees"), Arc::clone(&blobs), limits.code_size_unzipped)?;
         let (executor, executor_reason) = choose_executor(options, found?, &settings, &ledger, init, address).await?;
 
-        let tls = Encryption::open(&data_dir, options.tls.given().as_ref())?;
         let doors = Doors::open(options, &settings, &data_dir, listeners).await?;
         let stop = CancellationToken::new();
         let hot_reload = hot_reload::open(options, &settings, &*executor, &data_dir)?;
@@ -141,6 +145,7 @@ impl Server {
             executor,
             doors,
             tls,
+            tls_of_functions,
             console_for_functions: options.environments.functions_may_use_console,
             retry_base_delay_s: options.environments.retry_base_delay_s,
             settings,
@@ -232,7 +237,11 @@ impl Server {
         };
         let guarded = guarded.layer(from_fn_with_state(Arc::new(self.doors.guard), guard::guard));
         let calls = TaskTracker::new();
-        calls.spawn(connections(for_functions, 8).serve(self.doors.api_socket, stopping.clone()));
+        calls.spawn(
+            connections(for_functions, 8)
+                .with_tls(self.tls_of_functions)
+                .serve(self.doors.api_socket, stopping.clone()),
+        );
         calls.spawn(connections(owners, 32).serve(self.doors.control, stopping.clone()));
         calls.spawn(connections(guarded, 4).with_tls(self.tls).serve(listeners, stopping.clone()));
         calls.close();

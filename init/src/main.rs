@@ -15,6 +15,8 @@ mod output;
 mod program;
 mod reaper;
 mod relay;
+mod resolv_conf;
+mod resolver;
 mod run;
 mod sandbox;
 mod server_link;

@@ -18,6 +18,14 @@ const CONNECTIONS: usize = 256;
 /// Pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Room for connections of all ports together.
+pub type Room = Arc<Semaphore>;
+
+/// The room that an init has.
+pub fn room() -> Room {
+    Arc::new(Semaphore::new(CONNECTIONS))
+}
+
 /// From where to where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relay {
@@ -36,15 +44,25 @@ impl FromStr for Relay {
 }
 
 impl Relay {
+    /// From a port of the loopback to a socket.
+    pub fn new(listen: SocketAddr, socket: PathBuf) -> Self {
+        Self { listen, socket }
+    }
+
     /// Passes connections on for ever. While the server is away they are closed, and passed on again when it is back.
     ///
     /// # Errors
     /// The address cannot be had.
-    pub async fn run(self) -> io::Result<()> {
+    pub async fn run(self, room: Room) -> io::Result<()> {
         let listener = TcpListener::bind(self.listen).await?;
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        self.serve(listener, room).await;
+        Ok(())
+    }
+
+    /// The same at a port that somebody took.
+    pub async fn serve(self, listener: TcpListener, room: Room) {
         loop {
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             let Ok((mut near, _)) = listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
@@ -80,7 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let socket = folder.path().join("api.sock");
         let free = TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a port");
-        tokio::spawn(Relay { listen: free, socket: socket.clone() }.run());
+        tokio::spawn(Relay { listen: free, socket: socket.clone() }.run(room()));
         for word in ["first", "after"] {
             let _ = std::fs::remove_file(&socket);
             let server = UnixListener::bind(&socket).expect("bound");

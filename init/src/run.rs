@@ -1,7 +1,10 @@
 //! The life of the process: settings, runtime, exit code.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use crate::relay;
+use crate::resolver::Resolver;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 
@@ -22,14 +25,20 @@ fn try_run() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::from_environment()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let room = relay::room();
         if let Some(relay) = settings.relay.clone() {
+            let room = Arc::clone(&room);
             tokio::spawn(async move {
-                if let Err(error) = relay.run().await {
+                if let Err(error) = relay.run(room).await {
                     eprintln!("larder-init: pass the function's calls on: {error}");
                 }
             });
         }
-        let mut supervisor = Supervisor::new(settings)?;
+        let resolver = settings.names.as_ref().and_then(|names| {
+            let started = Resolver::start(names, &room);
+            started.inspect_err(|error| eprintln!("larder-init: answer for names: {error}")).ok()
+        });
+        let mut supervisor = Supervisor::new(settings, resolver)?;
         supervisor.run().await;
         Ok(())
     })

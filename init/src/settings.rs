@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use larder_init::link;
+use larder_init::names::{self, Names};
 
 use crate::dial::{Address, AddressError};
 use crate::relay::Relay;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub grace: Duration,
     /// What passes the function's calls on to the server.
     pub relay: Option<Relay>,
+    /// The names that lead to the server.
+    pub names: Option<Names>,
     /// The network around it.
     pub network: Network,
 }
@@ -72,6 +75,13 @@ impl Settings {
                 Some(_) => {
                     let relay = text(link::RELAY_VARIABLE)?.parse();
                     Some(relay.map_err(|()| SettingsError::Unusable(link::RELAY_VARIABLE))?)
+                }
+                None => None,
+            },
+            names: match lookup(names::VARIABLE) {
+                Some(_) => {
+                    let read = serde_json::from_str(&text(names::VARIABLE)?);
+                    Some(read.map_err(|_| SettingsError::Unusable(names::VARIABLE))?)
                 }
                 None => None,
             },

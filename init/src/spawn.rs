@@ -1,8 +1,12 @@
 //! What the server asks the sandbox's spawner for: a file in the environment's folder.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+/// Where the init finds the resolv.conf of its network.
+pub const RESOLVERS: &str = "/run/larder/resolvers";
 
 /// One sandbox, written by the server and read by the spawner, both of one build.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -26,6 +30,10 @@ pub struct SpawnSpec {
     pub watches_memory: bool,
     /// Which network processes have.
     pub network: Network,
+    /// The address inside at which the init answers for names, in place of the resolvers of the network; those it is told
+    /// of in [`RESOLVERS`].
+    #[serde(default)]
+    pub resolver: Option<Ipv4Addr>,
     /// The first process inside: program and arguments. Empty: a trial that ends before the exec.
     pub argv: Vec<String>,
 }

@@ -14,6 +14,7 @@ pub mod images;
 mod invocation;
 mod link;
 pub mod log_format;
+pub mod names;
 pub mod place;
 mod pool;
 mod records;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::ServerError;
+use super::{ServerError, names};
 use crate::config::{ExecutorChoice, ServeOptions};
 use crate::environments::endpoint::Endpoint;
 use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions, Engine};
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
+use crate::environments::names::LeadingNames;
 use crate::environments::{SOCKET, Settings};
 use crate::ledger::Ledger;
 
@@ -61,7 +62,10 @@ pub(super) async fn choose_executor(
         advertise: options.containers.link_address.map(|address| address.to_string()),
         standby_folder: settings.run_dir.join("standby"),
         store_id: ledger.store_id().to_owned(),
-        containers: container_options(options, settings.place, address),
+        containers: ContainerOptions {
+            names: names_of_containers(options, address)?,
+            ..container_options(options, settings.place, address)
+        },
         ignore_architecture: options.containers.ignore_architecture,
     };
     let docker = match engine.and_then(|engine| DockerExecutor::on(engine, docker)) {
@@ -116,9 +120,13 @@ fn sandbox(
         endpoint: endpoint(options, address, Endpoint::on_this_machine(address)),
         own_endpoint: endpoint(options, address, Endpoint::Relayed(address.port())),
         relay_port: address.port(),
+        names: names::leading(options, address),
     };
     let sandbox = SandboxExecutor::new(config).map_err(|error| unusable("sandbox", &error))?;
     sandbox.probe().map_err(|reason| ServerError::Executor { name: "sandbox", reason })?;
+    if sandbox.shares_network() && names::leading(options, address).is_some() {
+        names::not_led(options, "sandbox", "functions have this machine's network")?;
+    }
     let network = sandbox.network();
     tracing::info!("functions in sandboxes: {network}");
 
@@ -145,6 +153,35 @@ fn container_options(options: &ServeOptions, place: Uuid, address: SocketAddr) -
         user: environments.init_user,
         ulimits: environments.ulimits,
         endpoint: endpoint(options, address, from_containers(options, address)),
+        names: None,
+    }
+}
+
+/// The names that lead here inside containers, where those have a loopback of their own and no resolvers that the user
+/// gave them.
+fn names_of_containers(options: &ServeOptions, address: SocketAddr) -> Result<Option<LeadingNames>, ServerError> {
+    let Some(leading) = names::leading(options, address) else { return Ok(None) };
+    let why = if options.containers.link_address.is_some() {
+        "containers of a remote engine share no folder with this server"
+    } else if networks(options).shares_loopback() {
+        "containers have the network of others"
+    } else if !options.containers.dns().is_empty() {
+        "containers have the resolvers of LAMBDA_DOCKER_DNS"
+    } else if options.containers.docker_flags.has_dns() {
+        "containers have the resolvers of LAMBDA_DOCKER_FLAGS"
+    } else {
+        return Ok(Some(leading));
+    };
+    names::not_led(options, "docker", why)?;
+    Ok(None)
+}
+
+/// What containers are told of networks.
+fn networks(options: &ServeOptions) -> ContainerOptions {
+    ContainerOptions {
+        networks: options.containers.networks(),
+        flags: options.containers.docker_flags.clone(),
+        ..ContainerOptions::default()
     }
 }
 
@@ -161,11 +198,7 @@ fn endpoint(options: &ServeOptions, address: SocketAddr, found: Endpoint) -> End
 /// Containers of an engine on this machine reach the server through the folder that they share. Those of a remote one
 /// reach it where their inits do, if it listens there.
 fn from_containers(options: &ServeOptions, address: SocketAddr) -> Endpoint {
-    let containers = ContainerOptions {
-        networks: options.containers.networks(),
-        flags: options.containers.docker_flags.clone(),
-        ..ContainerOptions::default()
-    };
+    let containers = networks(options);
     match options.containers.link_address {
         None if containers.main_network() == Some("host") => Endpoint::on_this_machine(address),
         None if containers.shares_loopback() => {

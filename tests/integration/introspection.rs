@@ -73,8 +73,9 @@ fn fixture(path: &str) -> PathBuf {
 
 /// What a function of this runtime finds, out of files of the fixture.
 async fn found(executor: Executor, runtime: Runtime, name: &str, content: &[u8]) -> Value {
-    // Without the one variable that Larder adds to AWS's.
-    let server = Server::start(Options::new(executor).with("LAMBDA_DISABLE_AWS_ENDPOINT_URL", 1));
+    // Without the variables that Larder adds to AWS's: where it is, and whom to trust for AWS's names.
+    let options = Options::new(executor).with("LAMBDA_DISABLE_AWS_ENDPOINT_URL", 1).with("LARDER_DNS", "off");
+    let server = Server::start(options);
     let client = server.client();
     let variables = Environment::builder().variables("OWN", "of the user").variables("LC_CTYPE", "C.UTF-8").build();
     let creation = creation(&client, "introspect", runtime, zip(&[(name, content)])).environment(variables);

@@ -62,6 +62,7 @@ mod logs;
 mod lost_files;
 mod memory;
 mod move_tasks;
+mod names;
 mod neighbours;
 mod networks;
 mod not_found;

@@ -197,6 +197,7 @@ fn config(folder: &Path) -> SandboxConfig {
         endpoint: Endpoint::default(),
         own_endpoint: Endpoint::default(),
         relay_port: 4566,
+        names: None,
     }
 }
 

@@ -23,6 +23,7 @@ use nix::unistd::Pid;
 use larder_init::spawn::{Network, WayOut, WayOutKind};
 
 use super::{Fault, raw};
+use crate::resolv_conf::{is_loopback, nameservers, with_nameservers};
 use crate::way_out;
 
 /// Where AWS's environments have the Runtime API and the X-Ray daemon.
@@ -191,43 +192,11 @@ pub fn resolvers(network: &Network) -> Option<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let host = read("/etc/resolv.conf");
     Some(match way_out.kind {
-        WayOutKind::Slirp4netns => with_resolvers(&host, &[SLIRP_RESOLVER.to_owned()]),
+        WayOutKind::Slirp4netns => with_nameservers(&host, &[SLIRP_RESOLVER.to_owned()]),
         WayOutKind::Pasta => {
             let reachable = |text: &str| nameservers(text).filter(|name| !is_loopback(name)).collect::<Vec<_>>();
             let found = reachable(&host);
-            with_resolvers(&host, &if found.is_empty() { reachable(&read(BEHIND_LOOPBACK)) } else { found })
+            with_nameservers(&host, &if found.is_empty() { reachable(&read(BEHIND_LOOPBACK)) } else { found })
         }
     })
-}
-
-fn nameservers(text: &str) -> impl Iterator<Item = String> {
-    text.lines().filter_map(|line| Some(line.trim().strip_prefix("nameserver")?.trim().to_owned()))
-}
-
-fn is_loopback(name: &str) -> bool {
-    let address = name.split('%').next().unwrap_or_default();
-    address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The text with other nameservers.
-fn with_resolvers(text: &str, resolvers: &[String]) -> String {
-    let kept = text.lines().filter(|line| !line.trim().starts_with("nameserver")).map(str::to_owned);
-    let named = resolvers.iter().map(|name| format!("nameserver {name}"));
-    kept.chain(named).map(|line| line + "\n").collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resolvers_take_the_place_of_the_hosts() {
-        let host = "# made by hand\nsearch a.test b.test\nnameserver 127.0.0.53\noptions ndots:2\n";
-        assert_eq!(nameservers(host).collect::<Vec<_>>(), ["127.0.0.53"]);
-        assert!(
-            is_loopback("127.0.0.53") && is_loopback("::1") && !is_loopback("10.0.0.1") && !is_loopback("fe80::1%eth0")
-        );
-        let inside = with_resolvers(host, &["10.0.2.3".to_owned()]);
-        assert_eq!(inside, "# made by hand\nsearch a.test b.test\noptions ndots:2\nnameserver 10.0.2.3\n");
-    }
 }

@@ -14,7 +14,8 @@ use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{chdir, pivot_root};
 
 use super::{Fault, identity, network, seal};
-use larder_init::spawn::{Network, SpawnSpec};
+use crate::resolv_conf::with_nameservers;
+use larder_init::spawn::{RESOLVERS, SpawnSpec};
 
 /// Where programs, libraries and their settings live on a host. `/nix` and `/gnu` are the stores of
 /// the distributions that keep them there.
@@ -54,7 +55,7 @@ pub fn enter(spec: &SpawnSpec, group: Option<&Path>) -> Result<(), Fault> {
     let view = View { root: spec.folder.join("root") };
     view.skeleton(spec.tmp_mib)?;
     view.system()?;
-    view.resolvers(&spec.network)?;
+    view.resolvers(spec)?;
 
     for bind in &spec.binds {
         match bind.identity {
@@ -173,15 +174,30 @@ impl View {
         self.bind(&ours, &target)
     }
 
-    /// Who is asked for names, in a network of its own.
-    fn resolvers(&self, network: &Network) -> Result<(), Fault> {
-        let (Some(text), Ok(target)) = (network::resolvers(network), fs::canonicalize("/etc/resolv.conf")) else {
-            return Ok(());
+    /// Who is asked for names, in a network of its own: its resolvers, or the init, which is told of those.
+    fn resolvers(&self, spec: &SpawnSpec) -> Result<(), Fault> {
+        let Ok(target) = fs::canonicalize("/etc/resolv.conf") else { return Ok(()) };
+        let of_network = network::resolvers(&spec.network);
+        let text = if let Some(init) = spec.resolver {
+            // A network that leads nowhere has none.
+            let before = of_network.unwrap_or_default();
+            self.write(RESOLVERS, &before)?;
+            Some(with_nameservers(&before, &[init.to_string()]))
+        } else {
+            of_network
         };
-        let ours = self.inside(Path::new("/run/larder")).join("resolv.conf");
-        fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
-        set_mode(&ours, 0o644)?;
+        let Some(text) = text else { return Ok(()) };
+
+        let ours = self.write("/run/larder/resolv.conf", &text)?;
         bind_over(&ours, &self.inside(&target))
+    }
+
+    /// Writes a file that all may read.
+    fn write(&self, place: &str, text: &str) -> Result<PathBuf, Fault> {
+        let path = self.inside(Path::new(place));
+        fs::write(&path, text).map_err(|error| Fault::io("write", &path, error))?;
+        set_mode(&path, 0o644)?;
+        Ok(path)
     }
 
     /// The runtime's user in place of the host's accounts.
@@ -189,9 +205,7 @@ impl View {
         for (file, text) in [("passwd", identity::PASSWD), ("group", identity::GROUP)] {
             let place = self.inside(Path::new("/etc")).join(file);
             if fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_file()) {
-                let ours = self.inside(Path::new("/run/larder")).join(file);
-                fs::write(&ours, text).map_err(|error| Fault::io("write", &ours, error))?;
-                set_mode(&ours, 0o644)?;
+                let ours = self.write(&format!("/run/larder/{file}"), text)?;
                 bind_over(&ours, &place)?;
             }
         }

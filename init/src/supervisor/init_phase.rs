@@ -42,6 +42,9 @@ impl Supervisor {
             Err(error) => eprintln!("larder-init: listen for traces at {}: {error}", start.xray_daemon),
         }
 
+        if let Some(resolver) = &self.resolver {
+            resolver.tell(&mut start.variables);
+        }
         self.function = Arc::new(start.function.clone());
         self.memory_look = start.memory_limit_bytes.map(|_| Instant::now());
         self.start = Some(start);

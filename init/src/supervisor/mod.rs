@@ -33,6 +33,7 @@ use crate::memory::MemoryPeak;
 use crate::oom::OomCounter;
 use crate::program::Program;
 use crate::reaper::Reaper;
+use crate::resolver::Resolver;
 use crate::server_link::{LinkEvent, ServerLink};
 use crate::settings::{Network, Settings};
 use crate::telemetry::Telemetry;
@@ -118,6 +119,7 @@ pub struct Supervisor {
     oom: OomCounter,
     telemetry: Telemetry,
     xray: Option<XrayDaemon>,
+    resolver: Option<Resolver>,
     start: Option<Start>,
     network: Network,
     /// Whose environment it is.
@@ -147,8 +149,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor of an environment without a runtime.
-    pub fn new(settings: Settings) -> io::Result<Self> {
+    /// A supervisor of an environment without a runtime, with what answers for names there.
+    pub fn new(settings: Settings, resolver: Option<Resolver>) -> io::Result<Self> {
         let (call_sender, calls) = mpsc::channel(CALLS);
         let network = settings.network;
         Ok(Self {
@@ -161,6 +163,7 @@ impl Supervisor {
             oom: OomCounter::new(),
             telemetry: Telemetry::default(),
             xray: None,
+            resolver,
             start: None,
             network,
             function: Arc::default(),

@@ -22,6 +22,7 @@ use std::{fs, io};
 use async_trait::async_trait;
 use languages::{Installation, Language, Languages, missing};
 use larder_init::link::{self, NETWORK_OPENS, NETWORK_SHARED};
+use larder_init::names::{self, Names};
 use larder_init::spawn::{Bind, Network, SpawnSpec};
 pub use network::SandboxNetwork;
 use network::why_none;
@@ -32,6 +33,7 @@ use crate::environments::endpoint::{self, Endpoint};
 use crate::environments::executor::{
     Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
 };
+use crate::environments::names::LeadingNames;
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
 use crate::model::runtimes::{self, Family, RUNTIMES};
@@ -81,6 +83,8 @@ pub struct SandboxConfig {
     pub own_endpoint: Endpoint,
     /// The port of their own loopback that leads to the server.
     pub relay_port: u16,
+    /// Which names lead to the server from their own network.
+    pub names: Option<LeadingNames>,
 }
 
 /// Makes environments out of namespaces.
@@ -221,13 +225,15 @@ impl SandboxExecutor {
     /// What the spawner is asked for.
     fn spawn_spec(&self, spec: &EnvironmentSpec) -> Result<SpawnSpec, ExecutorError> {
         let (language, installation) = self.installation(&spec.base)?;
-        let link = self.config.link_socket.parent().unwrap_or(Path::new("/"));
+        let link = self.link_folder();
+        let names = self.names().map_err(ExecutorError::Failed)?;
         let mut binds = vec![Bind::new(&self.config.init_binary, INIT), Bind::new(link, LINK_FOLDER)];
         binds.extend(spec.code_tree.as_ref().map(|tree| Bind::new(tree, "/var/task")));
         binds.extend(spec.layer_tree.as_ref().map(|tree| Bind::new(tree, "/opt")));
         if let Some(client) = client_of(language) {
             binds.push(Bind::new(client.folder(&self.clients), RUNTIME_DIR));
         }
+        binds.extend(names.iter().flat_map(|(_, binds)| binds.iter().map(|bind| Bind::new(&bind.from, &bind.to))));
         let prefixes = installation.iter().flat_map(|found| &found.prefixes);
         binds.extend(prefixes.map(|prefix| Bind::new(prefix, prefix)));
 
@@ -244,6 +250,7 @@ impl SandboxExecutor {
             hidden: hidden.filter_map(|path| fs::canonicalize(path).ok()).collect(),
             tmp_mib: spec.tmp_mib,
             network: self.footing().map_err(ExecutorError::Failed)?.network.clone(),
+            resolver: names.map(|_| names::ADDRESS),
             has_ulimits: self.config.ulimits == Ulimits::Aws,
             memory_limit_bytes: Some(u64::from(spec.memory_mib + spec.tmp_mib + SPARE_MIB) << 20),
             watches_memory: self.config.user.numbers().is_some(),
@@ -275,15 +282,37 @@ impl SandboxExecutor {
         Ok(command)
     }
 
+    fn link_folder(&self) -> &Path {
+        self.config.link_socket.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether functions have this machine's network, and with it its names.
+    pub fn shares_network(&self) -> bool {
+        self.footing().is_ok_and(|footing| footing.network == Network::Host)
+    }
+
+    /// What the init is told of names that lead to the server, and what the function is shown.
+    fn names(&self) -> Result<Option<(Names, Vec<Bind>)>, String> {
+        let is_own = self.footing()?.network != Network::Host;
+        let names = self.config.names.as_ref().filter(|_| is_own);
+        Ok(names.map(|names| names.in_sandbox(self.link_folder(), LINK_FOLDER)))
+    }
+
     /// What the init is told of its network: how it is, and what to pass on to the server.
     fn network_variables(&self) -> Result<Vec<(&'static str, String)>, ExecutorError> {
         let port = self.config.relay_port;
         let relay = (link::RELAY_VARIABLE, format!("127.0.0.1:{port} {LINK_FOLDER}/{}", endpoint::SOCKET));
-        Ok(match self.footing().map_err(ExecutorError::Failed)?.network {
+        let mut variables = match self.footing().map_err(ExecutorError::Failed)?.network {
             Network::Host => vec![(link::NETWORK_VARIABLE, NETWORK_SHARED.to_owned())],
             Network::Closed => vec![relay],
             Network::Open(_) => vec![(link::NETWORK_VARIABLE, NETWORK_OPENS.to_owned()), relay],
-        })
+        };
+        if let Some((names, _)) = self.names().map_err(ExecutorError::Failed)? {
+            let told = serde_json::to_string(&names);
+            let told = told.map_err(|error| ExecutorError::Failed(format!("cannot tell names: {error}")))?;
+            variables.push((names::VARIABLE, told));
+        }
+        Ok(variables)
     }
 
     /// Makes the folder and starts the spawner; returns when the init runs.

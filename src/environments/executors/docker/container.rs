@@ -10,10 +10,12 @@ use larder_init::link::{
     ENVIRONMENT_VARIABLE, GRACE_VARIABLE, LINK_VARIABLE, NETWORK_SHARED, NETWORK_VARIABLE, RELAY_VARIABLE,
     TOKEN_VARIABLE,
 };
+use larder_init::names;
 
 use super::{ContainerFlags, engine};
 use crate::environments::endpoint::{Endpoint, SOCKET as API_SOCKET};
 use crate::environments::executor::{EnvironmentSpec, ExecutorError, InitUser, Ulimits};
+use crate::environments::names::LeadingNames;
 
 /// Label with the id of the store that owns a container.
 pub(super) const STORE_LABEL: &str = "larder.store";
@@ -96,6 +98,8 @@ pub struct ContainerOptions {
     pub ulimits: Ulimits,
     /// How functions reach the server.
     pub endpoint: Endpoint,
+    /// Which names lead to the server.
+    pub names: Option<LeadingNames>,
     /// Id of the data dir's place, whose containers `sweep` may remove.
     pub place: String,
 }
@@ -168,6 +172,11 @@ pub(super) fn body(
     if let Endpoint::Relayed(port) = options.endpoint {
         env.push(format!("{RELAY_VARIABLE}=127.0.0.1:{port} {LINK_FOLDER}/{API_SOCKET}"));
     }
+    if let Some(names) = &options.names {
+        let told = serde_json::to_string(&names.in_container(LINK_FOLDER));
+        let told = told.map_err(|error| ExecutorError::Failed(format!("Docker: cannot tell names: {error}")))?;
+        env.push(format!("{}={told}", names::VARIABLE));
+    }
     if shares_a_network(options) {
         env.push(format!("{NETWORK_VARIABLE}={NETWORK_SHARED}"));
     }
@@ -216,8 +225,7 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOp
         init: Some(false),
         // A namespace of its own without /dev/shm, which AWS has none of; `--shm-size` asks for one.
         ipc_mode: Some("none".to_owned()),
-        // What a killed function leaves of shared memory would count against the next one.
-        sysctls: Some([("kernel.shm_rmid_forced".to_owned(), "1".to_owned())].into()),
+        sysctls: Some(sysctls(options)),
         dns: (!dns.is_empty()).then(|| dns.clone()),
         extra_hosts: Some(extra_hosts(&options.endpoint)),
         // Output goes over the link. What the init itself says is of use where the container can be looked at.
@@ -233,6 +241,15 @@ fn host_config(spec: &EnvironmentSpec, mounts: Vec<Mount>, options: &ContainerOp
         ulimits: (options.ulimits == Ulimits::Aws).then(|| ULIMITS.map(ulimit).to_vec()),
         ..HostConfig::default()
     }
+}
+
+/// Settings of the kernel in a container.
+fn sysctls(options: &ContainerOptions) -> HashMap<String, String> {
+    // What a killed function leaves of shared memory would count against the next one.
+    let segments = ("kernel.shm_rmid_forced", "1");
+    // The init answers for names at a low port, and has no right to one; Docker allows it by itself, other engines do not.
+    let ports = options.names.as_ref().map(|_| ("net.ipv4.ip_unprivileged_port_start", "0"));
+    [segments].into_iter().chain(ports).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Names that resolve inside: AWS's, and Docker's for its own machine where functions are told that one.

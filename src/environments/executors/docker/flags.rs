@@ -78,6 +78,11 @@ impl ContainerFlags {
         })
     }
 
+    /// Whether they name resolvers.
+    pub fn has_dns(&self) -> bool {
+        !self.dns.is_empty()
+    }
+
     /// The functions' variables.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, String)> + '_ {
         self.env.iter().filter_map(|pair| match pair.split_once('=') {
