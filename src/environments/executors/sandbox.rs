@@ -11,6 +11,7 @@ mod control_groups;
 mod languages;
 mod network;
 mod process;
+mod program;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use larder_init::names::{self, Names};
 use larder_init::spawn::{Bind, Network, SpawnSpec};
 pub use network::SandboxNetwork;
 use network::why_none;
+use program::{RUNTIME_DIR, argv, client_of, variables};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -34,18 +36,14 @@ use crate::environments::executor::{
     Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
 };
 use crate::environments::names::LeadingNames;
-use crate::environments::runtime_clients::{self, Client};
-use crate::environments::variables;
-use crate::model::runtimes::{self, Family, RUNTIMES};
+use crate::environments::runtime_clients;
+use crate::model::runtimes::RUNTIMES;
 
 /// Where the link's folder is inside.
 const LINK_FOLDER: &str = "/run/larder/link";
 
 /// Where the init is inside.
 const INIT: &str = "/run/larder/init";
-
-/// Where the runtime client is inside, as on AWS.
-const RUNTIME_DIR: &str = "/var/runtime";
 
 /// Where the Runtime API and the X-Ray daemon are in a network of the environment's own, as on AWS, and in the host's.
 const RUNTIME_API: &str = "169.254.100.1:9001";
@@ -453,56 +451,6 @@ impl Executor for SandboxExecutor {
 
         Ok(ended)
     }
-}
-
-/// The client that speaks for a language; a provided runtime brings its own.
-fn client_of(language: Language) -> Option<&'static Client> {
-    match language {
-        Language::Python(_) => Some(&runtime_clients::PYTHON),
-        Language::Node(_) => Some(&runtime_clients::NODE),
-        Language::Provided => None,
-    }
-}
-
-/// Program and arguments of the runtime; a provided one's own is the init's to find.
-fn argv(language: Language, installation: Option<&Installation>) -> Vec<String> {
-    let program = installation.map_or_else(String::new, |found| found.program.display().to_string());
-    match language {
-        // -S: the host's packages stay out (and 5 to 20 ms). -u: a print is in the log at once.
-        Language::Python(_) => {
-            let script = format!("{RUNTIME_DIR}/bootstrap.py");
-            vec![program, "-S".to_owned(), "-u".to_owned(), script]
-        }
-        // The flags of AWS's bootstrap.
-        Language::Node(_) => {
-            let flags = ["--expose-gc", "--max-http-header-size=81920"].map(str::to_owned);
-            let script = format!("{RUNTIME_DIR}/bootstrap.cjs");
-            [program].into_iter().chain(flags).chain([script]).collect()
-        }
-        Language::Provided => Vec::new(),
-    }
-}
-
-/// AWS's variables where the host's programs need other values. `LD_LIBRARY_PATH` leaves out AWS's
-/// library folders: in front of a host program's own they would only do harm.
-fn variables(runtime: &str, installation: Option<&Installation>) -> Vec<(String, String)> {
-    let bin = installation.and_then(|found| found.program.parent());
-    let bin = bin.map_or_else(String::new, |folder| format!("{}:", folder.display()));
-    let own = [
-        ("PATH", format!("{bin}/usr/local/bin:/usr/bin:/bin:/opt/bin")),
-        ("LD_LIBRARY_PATH", "/var/task:/var/task/lib:/opt/lib".to_owned()),
-        ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
-    ];
-    let mut variables: Vec<_> = own.map(|(name, value)| (name.to_owned(), value)).into();
-    variables.extend(variables::module_path(runtime));
-
-    if runtimes::family(runtime) != Family::Provided {
-        // What the shell leaves that starts a managed runtime on AWS.
-        variables
-            .extend([("PWD", "/var/task"), ("SHLVL", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())));
-    }
-
-    variables
 }
 
 fn failed(step: &str, path: &Path, error: &io::Error) -> ExecutorError {
