@@ -243,7 +243,7 @@ impl Dispatch {
             Ok(caller) => received.caller = caller,
             Err(failure) => {
                 let codec = service.codec(&received.parts);
-                return service.refuse(codec, &Access::refusal(failure, codec.is_form()), &received.request_id);
+                return service.refuse(codec, &Access::refusal(failure, codec.has_query_codes()), &received.request_id);
             }
         }
         drop(state);

@@ -56,7 +56,10 @@ pub fn bind<S>(operation: &Operation<S>, codec: Codec, check: Check, received: R
     check(request.members, &input)?;
     shape::drop_nulls(&mut input);
 
-    let caller = sigv4::caller(&parts.headers);
+    let mut caller = sigv4::caller(&parts.headers);
+    if let Some(known) = &identity {
+        caller.scope.account.clone_from(&known.account);
+    }
     let user_agent = header(&parts.headers, "user-agent").to_owned();
     Ok(Call {
         operation: request.name,

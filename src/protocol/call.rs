@@ -154,7 +154,12 @@ impl Call {
 
     /// Whether it came as a form: some errors have other words then.
     pub fn came_as_form(&self) -> bool {
-        self.codec.is_form()
+        matches!(self.codec, Codec::Query(_) | Codec::CompatibleQuery(_))
+    }
+
+    /// Whether its errors have the codes of the query protocol.
+    pub fn has_query_codes(&self) -> bool {
+        self.codec.has_query_codes()
     }
 }
 

@@ -117,9 +117,9 @@ impl Codec {
         }
     }
 
-    /// Whether requests are forms: some errors have other codes and words then.
-    pub fn is_form(self) -> bool {
-        matches!(self, Self::Query(_) | Self::CompatibleQuery(_))
+    /// Whether errors have the codes of the query protocol, be it in a header only.
+    pub fn has_query_codes(self) -> bool {
+        matches!(self, Self::Query(_) | Self::CompatibleQuery(_) | Self::CompatibleJson(_))
     }
 
     /// The answer of an operation that went well.

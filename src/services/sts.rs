@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::web_identity::WebIdentity;
 use crate::clock;
 use crate::model::credentials;
-use crate::model::credentials::session::{RoleSession, Session, UserSession};
+use crate::model::credentials::session::{self, RoleSession, Session, UserSession};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::AccountId;
 use crate::model::time::Timestamp;
@@ -312,7 +312,7 @@ fn ends_in(duration_s: u64) -> Timestamp {
 
 fn credentials(services: &Services, account: &AccountId, session: Option<&Session>, expires: Timestamp) -> Credentials {
     let credentials::Credentials { access_key_id, secret_access_key, session_token } =
-        credentials::Credentials::of(account, session, &rand::random(), services.ledger.secret());
+        session::credentials(account, session, &rand::random(), services.ledger.secret());
     Credentials { access_key_id, secret_access_key, session_token, expiration: xml::time(expires) }
 }
 

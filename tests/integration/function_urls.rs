@@ -229,14 +229,16 @@ async fn pages_are_told_what_the_cors_says() {
 
 /// Answers pages with a page at /page, and with the event else.
 const SERVES_PAGES: &str = r#"
+import json
+
 def handler(event, context):
     if event["rawPath"] == "/fail":
         raise ValueError("no")
     if event["rawPath"] == "/page":
         page = "<!doctype html><link rel=icon href=data:,><title>of a function</title>"
-        return {"headers": {"content-type": "text/html"}, "cookies": ["from=function"], "body": page}
-    import json
-    return {"headers": {"content-type": "application/json", "x-told": "yes", "x-hidden": "yes"}, "body": json.dumps(event)}
+        return {"statusCode": 200, "headers": {"content-type": "text/html"}, "cookies": ["from=function"], "body": page}
+    headers = {"content-type": "application/json", "x-told": "yes", "x-hidden": "yes"}
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(event)}
 "#;
 
 /// Writes three words with pauses between them.

@@ -22,7 +22,7 @@ use crate::environments::{Rehydrate, Settings, token, variables};
 use crate::ledger::Ledger;
 use crate::model::arn;
 use crate::model::credentials::Credentials;
-use crate::model::credentials::session::{RoleSession, Session};
+use crate::model::credentials::session::{self, RoleSession, Session};
 use crate::model::functions::Content;
 use crate::model::functions::FunctionVersion;
 use crate::model::limits::STREAM_SIZE;
@@ -207,7 +207,7 @@ impl Makers {
         let session = session.map(Session::Role);
         let seed = token::credentials_seed(self.ledger.secret(), id);
 
-        Credentials::of(&target.function.scope.account, session.as_ref(), &seed, self.ledger.secret())
+        session::credentials(&target.function.scope.account, session.as_ref(), &seed, self.ledger.secret())
     }
 }
 

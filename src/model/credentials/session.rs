@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{derived_role_id, role, said};
+use super::{Credentials, derived_role_id, role, said};
 use crate::model::names::AccountId;
 use crate::model::time::Timestamp;
 
@@ -58,6 +58,17 @@ const EXPIRES: &str = ".e";
 const TAG: &str = ".t";
 const POLICY: &str = ".p";
 
+/// Credentials of a session in `account`; without one they are the account's own. They follow from `seed`.
+pub fn credentials(
+    account: &AccountId,
+    session: Option<&Session>,
+    seed: &[u8; 32],
+    store_secret: &[u8],
+) -> Credentials {
+    let says = session.map(Session::text).unwrap_or_default();
+    Credentials::of(account, &says, seed, store_secret)
+}
+
 impl Session {
     /// The session of a token that Larder gave out.
     pub fn of_token(token: &str) -> Option<Self> {
@@ -75,7 +86,7 @@ impl Session {
     }
 
     /// What a token says of it. No part can hold a slash.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Role(session) => session.text(),
             Self::User(UserSession { account, name, expires }) => {
@@ -178,10 +189,9 @@ fn decoded(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::credentials::Credentials;
 
     fn token(session: &Session) -> String {
-        Credentials::of(&"123456789012".into(), Some(session), &[7; 32], b"store").session_token
+        credentials(&"123456789012".into(), Some(session), &[7; 32], b"store").session_token
     }
 
     #[test]
@@ -213,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_no_token_says_nothing() {
-        let without = Credentials::of(&"123456789012".into(), None, &[7; 32], b"store").session_token;
+        let without = credentials(&"123456789012".into(), None, &[7; 32], b"store").session_token;
         for other in ["larder", "larder.", "", &without] {
             assert_eq!(Session::of_token(other), None, "{other}");
         }

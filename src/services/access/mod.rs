@@ -129,9 +129,9 @@ impl Access {
         Ok(caller)
     }
 
-    /// The answer to who may not come in by a signature.
-    pub fn refusal(failure: Failure, in_form: bool) -> ApiError {
-        refusals::of_signature(failure, in_form)
+    /// The answer to who may not come in by a signature; with the codes of the query protocol, or of the others.
+    pub fn refusal(failure: Failure, as_query: bool) -> ApiError {
+        refusals::of_signature(failure, as_query)
     }
 
     /// Whether who makes a call may do all that it takes.
@@ -142,7 +142,7 @@ impl Access {
         let Some(caller) = &call.caller else { return Ok(()) };
         let asked = Asked { request_id: &call.request_id, principal: caller.principal(), caller: Some(caller) };
         let refused = needs().into_iter().find_map(|need| self.refuses(&asked, &need));
-        refused.map_or(Ok(()), |message| Err(refusals::of_policies(message, call.came_as_form())))
+        refused.map_or(Ok(()), |message| Err(refusals::of_policies(message, call.has_query_codes())))
     }
 
     /// Whether somebody for whom an identity provider vouches may begin a session of a role.
@@ -157,7 +157,7 @@ impl Access {
         let refused = self.refuses(&asked, &need());
         // AWS tells no more to somebody whom it does not know.
         let message = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-        refused.map_or(Ok(()), |_| Err(refusals::of_policies(message.to_owned(), call.came_as_form())))
+        refused.map_or(Ok(()), |_| Err(refusals::of_policies(message.to_owned(), call.has_query_codes())))
     }
 
     /// What somebody is told who may not do something; `None` where they may.

@@ -6,12 +6,12 @@
 use crate::model::error::{ApiError, ErrorCode};
 use crate::protocol::sigv4::verification::Failure;
 
-/// The error for a signature; services that take forms have other codes.
-pub fn of_signature(failure: Failure, in_form: bool) -> ApiError {
-    let code = |in_json, in_forms| if in_form { in_forms } else { in_json };
+/// The error for a signature; the query protocol has other codes.
+pub fn of_signature(failure: Failure, as_query: bool) -> ApiError {
+    let code = |otherwise, in_query| if as_query { in_query } else { otherwise };
     let mismatch = code(ErrorCode::InvalidSignature, ErrorCode::SignatureDoesNotMatch);
     match failure {
-        Failure::Missing if in_form => {
+        Failure::Missing if as_query => {
             ApiError::new(ErrorCode::QueryMissingToken, "Request is missing Authentication Token")
         }
         Failure::Missing => ApiError::new(ErrorCode::MissingAuthenticationToken, "Missing Authentication Token"),
@@ -36,6 +36,6 @@ pub fn of_signature(failure: Failure, in_form: bool) -> ApiError {
 }
 
 /// The error for what policies do not allow.
-pub fn of_policies(message: String, in_form: bool) -> ApiError {
-    ApiError::new(if in_form { ErrorCode::QueryAccessDenied } else { ErrorCode::AccessDenied }, message)
+pub fn of_policies(message: String, as_query: bool) -> ApiError {
+    ApiError::new(if as_query { ErrorCode::QueryAccessDenied } else { ErrorCode::AccessDenied }, message)
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::model::credentials::Credentials;
-use crate::model::credentials::session::{RoleSession, Session};
+use crate::model::credentials::session::{self, RoleSession, Session};
 use crate::model::time::Timestamp;
 
 const STORE: &[u8] = b"the store's secret";
@@ -19,7 +19,7 @@ fn access(judged: Judged) -> Access {
 fn session(expires: Option<Timestamp>, store: &[u8]) -> Credentials {
     let session = RoleSession::of_function("arn:aws:iam::123456789012:role/r", "hello").expect("is a role");
     let session = Session::Role(RoleSession { expires, ..session });
-    Credentials::of(&"123456789012".into(), Some(&session), &[7; 32], store)
+    session::credentials(&"123456789012".into(), Some(&session), &[7; 32], store)
 }
 
 /// `GET /`, signed for Lambda.
