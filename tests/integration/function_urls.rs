@@ -242,7 +242,7 @@ def handler(event, context):
 "#;
 
 /// Writes three words with pauses between them.
-const WRITES_SLOWLY: &str = r#"
+const WRITES_SLOWLY: &str = r"
 const pause = () => new Promise((done) => setTimeout(done, 150));
 exports.handler = awslambda.streamifyResponse(async (event, stream) => {
   stream = awslambda.HttpResponseStream.from(stream, { headers: { 'content-type': 'text/html' } });
@@ -252,7 +252,7 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
   }
   stream.end();
 });
-"#;
+";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_in_a_browser_call_and_are_served() {

@@ -47,9 +47,11 @@ impl Permissions {
 
     /// The same in a session that came with policies: documents, and ARNs of managed ones.
     pub fn in_session(mut self, state: &State, policies: &[String]) -> Self {
-        let document = |policy: &String| match policy.starts_with("arn:") {
-            true => managed(state, policy, PolicyKind::Session),
-            false => Document::parse(policy, PolicyKind::Session).named("given with the session"),
+        let document = |policy: &String| {
+            if policy.starts_with("arn:") {
+                return managed(state, policy, PolicyKind::Session);
+            }
+            Document::parse(policy, PolicyKind::Session).named("given with the session")
         };
         self.session = policies.iter().map(document).collect();
         self

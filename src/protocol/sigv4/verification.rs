@@ -276,7 +276,8 @@ fn canonical_paths(path: &str) -> Vec<String> {
     paths
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as digits, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

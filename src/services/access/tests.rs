@@ -8,6 +8,7 @@ use super::*;
 use crate::model::credentials::Credentials;
 use crate::model::credentials::session::{self, RoleSession, Session};
 use crate::model::time::Timestamp;
+use crate::protocol::sigv4::verification::hex;
 
 const STORE: &[u8] = b"the store's secret";
 
@@ -41,10 +42,6 @@ fn signed(credentials: &Credentials) -> Parts {
     let request = Request::get("/").header("host", "h").header("x-amz-date", time);
     let request = request.header("x-amz-security-token", session_token).header("authorization", authorization);
     request.body(()).expect("a request").into_parts().0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn caller(credentials: &Credentials) -> Result<Option<String>, Failure> {

@@ -141,7 +141,7 @@ impl Applicable<'_> {
             if document.name.is_empty() { "one without a name" } else { document.name.as_str() }.to_owned()
         };
         let Some(decider) = denial.explicit else {
-            let names: Vec<String> = documents.iter().map(|document| name(document)).collect();
+            let names: Vec<String> = documents.iter().map(name).collect();
             return match names.as_slice() {
                 [] => format!("there is no {kind}"),
                 names => format!("no statement of the {kind} allows it: {}", names.join(", ")),
