@@ -60,7 +60,8 @@ impl Need {
     }
 
     /// The same with a condition key of several values, where there are some.
-    pub fn with_many(mut self, key: &str, values: Vec<String>) -> Self {
+    pub fn with_many<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
         if !values.is_empty() {
             self.keys.push((key.to_owned(), Values::Many(values)));
         }

@@ -11,13 +11,12 @@ use crate::services::access::need::tags;
 pub fn of_call(state: &State, call: &Call) -> Vec<Need> {
     let action = format!("iam:{}", call.operation);
     let (resource, tagged) = resource(state, call);
-    let keys: Vec<String> = call.texts("TagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect();
     let is_attached = call.operation.starts_with("Attach") || call.operation.starts_with("Detach");
     let need = Need::new(action, resource)
         .with("iam:PolicyARN", call.text("PolicyArn").filter(|_| is_attached))
         .with("iam:PermissionsBoundary", boundary(state, call).as_deref())
         .with_tags(tags(call.input.get("Tags")))
-        .with_many("aws:TagKeys", keys)
+        .with_many("aws:TagKeys", call.texts("TagKeys").unwrap_or_default())
         .on_tagged(&tagged);
 
     let mut needs = vec![need];

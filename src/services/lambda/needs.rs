@@ -19,7 +19,8 @@ use crate::services::access::need::tags;
 pub fn of_call(state: &State, call: &Call) -> Vec<Need> {
     let action = format!("lambda:{}", action(call.operation));
     let need = need(state, call, &action);
-    let need = need.with_tags(tags(call.input.get("Tags"))).with_many("aws:TagKeys", untagged(call));
+    let untagged = call.texts("TagKeys").unwrap_or_default();
+    let need = need.with_tags(tags(call.input.get("Tags"))).with_many("aws:TagKeys", untagged);
 
     let mut needs = vec![need];
     needs.extend(role(call).map(pass_role));
@@ -79,9 +80,8 @@ fn function(state: &State, call: &Call, action: &str, reference: &FunctionRefere
     let policy = known.and_then(|function| function.policies.get(&target));
     let vpc = |member: &str| {
         let ids = call.input.get("VpcConfig").and_then(|config| config[member].as_array());
-        ids.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        ids.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>()
     };
-    let layers = call.texts("Layers").unwrap_or_default().into_iter().map(str::to_owned).collect();
     let auth_type = call.text("FunctionUrlAuthType").or_else(|| call.text("AuthType"));
 
     Need::new(action, reference.arn())
@@ -90,7 +90,7 @@ fn function(state: &State, call: &Call, action: &str, reference: &FunctionRefere
         .with("lambda:Principal", call.text("Principal"))
         .with("lambda:FunctionUrlAuthType", auth_type)
         .with("lambda:CodeSigningConfigArn", call.text("CodeSigningConfigArn"))
-        .with_many("lambda:Layer", layers)
+        .with_many("lambda:Layer", call.texts("Layers").unwrap_or_default())
         .with_many("lambda:SubnetIds", vpc("SubnetIds"))
         .with_many("lambda:SecurityGroupIds", vpc("SecurityGroupIds"))
 }
@@ -165,8 +165,4 @@ fn capacity_provider(call: &Call) -> Option<String> {
         return Some(name.to_owned());
     }
     Some(format!("arn:{}:lambda:{region}:{account}:capacity-provider:{name}", arn::partition(region)))
-}
-
-fn untagged(call: &Call) -> Vec<String> {
-    call.texts("TagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect()
 }

@@ -13,13 +13,7 @@ use crate::services::access::need::tags;
 /// What a call takes.
 pub fn of_call(state: &State, call: &Call) -> Vec<Need> {
     let action = format!("logs:{}", call.operation);
-    let keys: Vec<String> = call
-        .texts("tagKeys")
-        .or_else(|| call.texts("tags"))
-        .unwrap_or_default()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let keys = call.texts("tagKeys").or_else(|| call.texts("tags")).unwrap_or_default();
     let need = Need::new(action, resource(call)).with_tags(tags(call.input.get("tags"))).with_many("aws:TagKeys", keys);
     let key = LogGroupKey { scope: call.scope.clone(), name: call.text_or_empty("logGroupName").into() };
     let known = state.log_groups.get(&key);

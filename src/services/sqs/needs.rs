@@ -25,9 +25,9 @@ pub fn of_call(state: &State, call: &Call) -> Vec<Need> {
     }
 
     let need = of_queue(state, &action, key.arn(), Some(&key));
-    let tag_keys = call.texts("TagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let untagged = call.texts("TagKeys").unwrap_or_default();
     let given = call.input.get("Tags").or_else(|| call.input.get("tags"));
-    vec![need.with_tags(tags(given)).with_many("aws:TagKeys", tag_keys)]
+    vec![need.with_tags(tags(given)).with_many("aws:TagKeys", untagged)]
 }
 
 fn queue(call: &Call) -> QueueKey {

@@ -38,11 +38,10 @@ pub fn with_web_identity(state: &State, identity: &WebIdentity<'_>, role_arn: &s
 
 /// The permission to begin a session of a role, with what the call says of the session.
 fn assumes(state: &State, call: &Call, action: &str) -> Need {
-    let transitive = call.texts("TransitiveTagKeys").unwrap_or_default().into_iter().map(str::to_owned).collect();
     of_role(state, action, call.text_or_empty("RoleArn"))
         .with("sts:ExternalId", call.text("ExternalId"))
         .with("sts:RoleSessionName", call.text("RoleSessionName"))
-        .with_many("sts:TransitiveTagKeys", transitive)
+        .with_many("sts:TransitiveTagKeys", call.texts("TransitiveTagKeys").unwrap_or_default())
         .with_tags(tags(call.input.get("Tags")))
 }
 
