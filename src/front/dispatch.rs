@@ -300,7 +300,18 @@ impl Dispatch {
     async fn pass(&self, service: &ServiceName, request: Request<Body>, request_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let protocol = Protocol::of(service.as_str(), &parts);
-        let passed = self.services.upstream.pass(service.as_str(), Request::from_parts(parts, body)).await;
+        let state = self.services.ledger.state();
+        let request = match self.services.access.vouch(&state, Request::from_parts(parts, body)).await {
+            Ok(request) => request,
+            Err(failure) => {
+                let as_query = matches!(protocol, Protocol::Query | Protocol::Ec2 | Protocol::RestXml);
+                return with_id(
+                    refusal::response(&Access::refusal(failure, as_query), protocol, request_id),
+                    request_id,
+                );
+            }
+        };
+        let passed = self.services.upstream.pass(service.as_str(), request).await;
         passed.unwrap_or_else(|error| {
             tracing::info!(%error, "not passed on");
             with_id(refusal::response(&not_passed(&error), protocol, request_id), request_id)

@@ -194,8 +194,7 @@ fn is_dated(path: &str) -> bool {
 
 /// Only S3 still takes signatures of version 2.
 fn of_old_signature(headers: &HeaderMap, query: &str) -> Option<ServiceName> {
-    let in_header = headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS "));
-    (in_header || query.contains("AWSAccessKeyId=")).then(|| ServiceName::named("s3"))
+    sigv4::is_of_version_2(headers, query).then(|| ServiceName::named("s3"))
 }
 
 /// The query protocol names action and version, in a form or in the query.

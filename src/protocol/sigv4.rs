@@ -51,6 +51,12 @@ pub fn service_of(credential: &str) -> Option<&str> {
     credential.strip_suffix("/aws4_request")?.rsplit('/').next()
 }
 
+/// Whether a request is signed by version 2, in its header or in its query.
+pub fn is_of_version_2(headers: &HeaderMap, query: &str) -> bool {
+    let in_header = headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"AWS "));
+    in_header || query.contains("AWSAccessKeyId=")
+}
+
 /// The credential of the `Authorization` header.
 fn credential(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get("authorization")?.to_str().ok()?;

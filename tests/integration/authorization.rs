@@ -10,7 +10,7 @@ use crate::on_each_executor;
 use crate::support::functions::{active, create_python, creation, python};
 use crate::support::http::{Request, get};
 use crate::support::invoke::invoke;
-use crate::support::python::script;
+use crate::support::python::{Moto, script};
 use crate::support::{Options, Server};
 
 const ECHO: &str = "def handler(event, context):\n    return event\n";
@@ -137,6 +137,16 @@ async fn a_function_may_what_its_role_may(executor) {
     // Of a role that nobody made here nothing is known.
     assert_eq!(call("unknown", "DELETE", get).await[0], 204);
 }
+}
+
+#[test]
+fn only_who_signs_gets_the_keys_of_an_upstream() {
+    let moto = Moto::start_verifying();
+    let options = Options::any().with("LARDER_UPSTREAM", moto.url()).with("LARDER_UPSTREAM_CA", moto.file("ca.pem"));
+    let options = options.with("LARDER_UPSTREAM_CREDENTIALS", moto.file("credentials"));
+    let options = options.with("LARDER_UPSTREAM_PROFILE", "upstream").with("LARDER_AUTHORIZE", "all");
+    let server = Server::start(options);
+    assert_eq!(script("use_passing.py", &[&server.url()]).trim(), "all of it");
 }
 
 #[test]

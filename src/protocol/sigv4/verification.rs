@@ -20,6 +20,9 @@ const SKEW: TimeDelta = TimeDelta::minutes(5);
 /// How long a presigned URL may hold.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Header with the digest of a body.
+const DIGEST: &str = "x-amz-content-sha256";
+
 /// What stands for a body that is not signed.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
@@ -140,6 +143,17 @@ impl Signed {
 
     /// Whether it is what a secret gives for a request with this body, at a time.
     pub fn verify(&self, (parts, body): (&Parts, &[u8]), secret: &str, now: DateTime<Utc>) -> Result<(), Failure> {
+        self.verify_with(parts, &self.payloads(&parts.headers, body)?, secret, now)
+    }
+
+    /// Whether it is what a secret gives for a request whose body one of `payloads` stands for, at a time.
+    pub fn verify_with(
+        &self,
+        parts: &Parts,
+        payloads: &[String],
+        secret: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Failure> {
         let signed_at = self.in_time(now)?;
         // Without its host it would hold at any other server, too.
         if !self.headers.iter().any(|name| name == header::HOST.as_str()) {
@@ -159,7 +173,6 @@ impl Signed {
             // Comparing digests takes no longer for a better guess.
             Sha256::digest(calculate_signature(&key, text.as_bytes())) == given
         };
-        let payloads = self.payloads(&parts.headers, body)?;
         let paths = canonical_paths(parts.uri.path());
         let mut forms = paths.iter().flat_map(|path| queries.iter().map(move |query| (path, query)));
         let is_valid = forms.any(|(path, query)| payloads.iter().any(|payload| is_signature_of(path, query, payload)));
@@ -208,10 +221,16 @@ impl Signed {
         Ok(made)
     }
 
+    /// What stands for a body that need not be read: the digest that the request tells, or nothing in a presigned URL.
+    pub fn told_payload(&self, headers: &HeaderMap) -> Option<String> {
+        let told = headers.get(DIGEST).map(|value| value.to_str().unwrap_or_default().to_owned());
+        told.or_else(|| self.expires.map(|_| UNSIGNED.to_owned()))
+    }
+
     /// What may stand for the body: the digest that was told, if it is the body's, or the body's own.
     fn payloads(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<String>, Failure> {
         let digest = hex(&Sha256::digest(body));
-        match headers.get("x-amz-content-sha256").map(|value| value.to_str().unwrap_or_default()) {
+        match headers.get(DIGEST).map(|value| value.to_str().unwrap_or_default()) {
             Some(UNSIGNED) => Ok(vec![UNSIGNED.to_owned()]),
             Some(told) if told == digest => Ok(vec![digest]),
             Some(_) => Err(Failure::Mismatch),

@@ -6,6 +6,7 @@
 
 mod keys;
 pub mod need;
+mod passing;
 mod refusals;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 
 pub use self::keys::Keys;
 pub use self::need::Need;
@@ -118,10 +119,20 @@ impl Access {
     /// # Errors
     /// It does not count.
     pub fn signer(&self, state: &State, signed: &Signed, request: (&Parts, &[u8])) -> Result<Caller, Failure> {
+        self.signer_who(state, signed, |secret, now| signed.verify(request, secret, now))
+    }
+
+    /// The same with a way to verify the signature by a secret, at a time.
+    fn signer_who(
+        &self,
+        state: &State,
+        signed: &Signed,
+        verify: impl FnOnce(&str, DateTime<Utc>) -> Result<(), Failure>,
+    ) -> Result<Caller, Failure> {
         let (caller, secret) = self.keys.find(state, signed).ok_or(Failure::Unknown)?;
         let now = clock::now();
         let in_millis = i64::try_from(now.0).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
-        signed.verify(request, &secret, in_millis)?;
+        verify(&secret, in_millis)?;
         if keys::expires(signed).is_some_and(|end| end <= now) {
             return Err(Failure::Over);
         }
