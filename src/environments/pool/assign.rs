@@ -16,7 +16,7 @@ use crate::environments::{hot_reload, token};
 /// the function wants now.
 pub(super) const REPLACE_AFTER: Duration = Duration::from_millis(300);
 
-/// How long after its end one is replaced that served no function.
+/// How long after its end one is replaced that served no function, and after a failure one is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl Pool {
@@ -60,7 +60,12 @@ impl Pool {
             if let Err(error) = self.makers.executor.stand_by(&spec).await {
                 tracing::warn!(%base, %error, "no standby environment could be made");
                 self.placement().standby.starting.remove(&id);
-                return self.end(id);
+                self.end(id);
+                // An engine stumbles under load.
+                if error.may_pass() {
+                    self.stand_by(base, AGAIN_AFTER);
+                }
+                return;
             }
         }
     }
