@@ -46,6 +46,7 @@ use reachability::Reachability;
 pub use reachability::{Contact, Reached};
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub use secrets::{SecretFiles, SecretOption};
+pub use signing::MAX_BODY;
 pub use streams::{Page, Shard, Start, StreamAccess, StreamService};
 pub use targets::{BusEvent, Outgoing};
 

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn credentials_have_the_form_of_awss_and_differ() {
         let account = AccountId::from("123456789012");
-        let says = format!("123456789012/worker/AROAXXXXXXXXXXXXXXXXX/{}", "n".repeat(64));
+        let says = format!("123456789012/worker/AROA2QWERTZUIOPASDFGH/{}", "n".repeat(64));
         let of = |seed| Credentials::of(&account, &says, &[seed; 32], b"store");
         let given = of(1);
         let other = of(2);

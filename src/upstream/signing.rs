@@ -19,7 +19,7 @@ use super::aws_chunked;
 use super::keys::Keys;
 
 /// Bytes of a body whose digest is not told: it is read before it is sent. The most that such a service takes.
-const MAX_BODY: usize = 17 * 1024 * 1024;
+pub const MAX_BODY: usize = 17 * 1024 * 1024;
 
 /// The header that tells the digest of a body.
 const DIGEST: HeaderName = HeaderName::from_static("x-amz-content-sha256");

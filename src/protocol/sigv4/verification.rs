@@ -60,6 +60,8 @@ pub enum Failure {
     Incomplete(String),
     /// It is of another time; how, in AWS's words.
     Expired(String),
+    /// It is for another service or region; how, in AWS's words.
+    Scope(String),
     /// It is not what the secret gives.
     Mismatch,
     /// Nobody has the access key.
@@ -139,6 +141,14 @@ impl Signed {
             signature: signature.to_owned(),
             expires: None,
         })
+    }
+
+    /// Whether it is for a service.
+    pub fn check_service(&self, service: &str) -> Result<(), Failure> {
+        if self.service == service {
+            return Ok(());
+        }
+        Err(Failure::Scope(format!("Credential should be scoped to correct service: '{service}'. ")))
     }
 
     /// Whether it is what a secret gives for a request with this body, at a time.

@@ -107,10 +107,7 @@ impl Access {
         }
 
         let signed = Signed::of(parts)?;
-        if signed.service != service {
-            let message = format!("Credential should be scoped to correct service: '{service}'. ");
-            return Err(Failure::Expired(message));
-        }
+        signed.check_service(service)?;
         self.signer(state, &signed, (parts, body)).map(Some)
     }
 
@@ -210,7 +207,7 @@ impl Access {
     }
 }
 
-/// Operations that callers without credentials make: the tokens they bring are their credentials.
+/// Operations that callers without credentials make: the token they bring is their credential.
 fn is_for_everybody(service: &str, operation: &str) -> bool {
-    service == "sts" && matches!(operation, "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML")
+    service == "sts" && operation == "AssumeRoleWithWebIdentity"
 }

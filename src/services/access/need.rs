@@ -17,13 +17,7 @@ pub struct Need {
     pub(super) policy: Option<Document>,
     /// What kind of policy it has, or would have.
     pub(super) kind: PolicyKind,
-    keys: Vec<(String, Values)>,
-}
-
-#[derive(Debug, Clone)]
-enum Values {
-    One(String),
-    Many(Vec<String>),
+    keys: Context,
 }
 
 impl Need {
@@ -34,7 +28,7 @@ impl Need {
             resource: resource.into(),
             policy: None,
             kind: PolicyKind::Resource,
-            keys: Vec::new(),
+            keys: Context::default(),
         }
     }
 
@@ -54,43 +48,38 @@ impl Need {
     }
 
     /// The same with a condition key, where it has a value.
-    pub fn with(mut self, key: &str, value: Option<&str>) -> Self {
-        self.keys.extend(value.map(|value| (key.to_owned(), Values::One(value.to_owned()))));
-        self
+    pub fn with(self, key: &str, value: Option<&str>) -> Self {
+        let Some(value) = value else { return self };
+        Self { keys: self.keys.with(key, value), ..self }
     }
 
     /// The same with a condition key of several values, where there are some.
-    pub fn with_many<T: Into<String>>(mut self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
-        let values: Vec<String> = values.into_iter().map(Into::into).collect();
-        if !values.is_empty() {
-            self.keys.push((key.to_owned(), Values::Many(values)));
+    pub fn with_many<T: Into<String>>(self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return self;
         }
-        self
+        Self { keys: self.keys.with_many(key, values), ..self }
     }
 
     /// The same with the tags that a call gives: `aws:RequestTag/KEY`, `aws:TagKeys`.
-    pub fn with_tags<'a>(mut self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn with_tags<'a>(self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut names = Vec::new();
-        for (key, value) in tags {
-            self.keys.push((format!("aws:RequestTag/{key}"), Values::One(value.to_owned())));
-            names.push(key.to_owned());
-        }
-        self.with_many("aws:TagKeys", names)
+        let tagged = tags.into_iter().fold(self, |need, (key, value)| {
+            names.push(key);
+            need.with(&format!("aws:RequestTag/{key}"), Some(value))
+        });
+        tagged.with_many("aws:TagKeys", names)
     }
 
     /// The same with the tags that the resource has: `aws:ResourceTag/KEY`.
-    pub fn on_tagged<'a>(mut self, tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
-        let keys = tags.into_iter().map(|(key, value)| (format!("aws:ResourceTag/{key}"), Values::One(value.clone())));
-        self.keys.extend(keys);
-        self
+    pub fn on_tagged<'a>(self, tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+        tags.into_iter().fold(self, |need, (key, value)| need.with(&format!("aws:ResourceTag/{key}"), Some(value)))
     }
 
     /// A context with its condition keys.
     pub fn add_to(&self, context: Context) -> Context {
-        self.keys.iter().fold(context, |context, (key, value)| match value {
-            Values::One(value) => context.with(key, value),
-            Values::Many(values) => context.with_many(key, values),
-        })
+        context.and(&self.keys)
     }
 
     /// The account of the resource; the caller's own where its ARN names none.

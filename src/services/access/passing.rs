@@ -11,9 +11,7 @@ use super::{Access, Judged};
 use crate::model::state::State;
 use crate::protocol::sigv4;
 use crate::protocol::sigv4::verification::{Failure, Signed, hex};
-
-/// Bytes of a body whose digest is not told: it is read before it is sent. The most that such a service takes.
-const MAX_BODY: usize = 17 * 1024 * 1024;
+use crate::upstream::MAX_BODY;
 
 impl Access {
     /// Lets a call go on, where all are judged: one that is signed as it must be, or not at all. What nobody signed goes on
@@ -37,12 +35,11 @@ impl Access {
             Err(failure) => return Err(failure),
         };
 
-        let (payload, body) = match signed.told_payload(&parts.headers) {
-            Some(told) => (told, body),
-            None => {
-                let read = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Failure::Mismatch)?.to_bytes();
-                (hex(&Sha256::digest(&read)), Body::from(read))
-            }
+        let (payload, body) = if let Some(told) = signed.told_payload(&parts.headers) {
+            (told, body)
+        } else {
+            let read = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Failure::Mismatch)?.to_bytes();
+            (hex(&Sha256::digest(&read)), Body::from(read))
         };
         self.signer_who(state, &signed, |secret, now| signed.verify_with(&parts, &[payload], secret, now))?;
         Ok(Request::from_parts(parts, body))

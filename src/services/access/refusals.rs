@@ -26,7 +26,7 @@ pub fn of_signature(failure: Failure, as_query: bool) -> ApiError {
             code(ErrorCode::ExpiredToken, ErrorCode::QueryExpiredToken),
             "The security token included in the request is expired",
         ),
-        Failure::Expired(message) => ApiError::new(mismatch, message),
+        Failure::Expired(message) | Failure::Scope(message) => ApiError::new(mismatch, message),
         Failure::Mismatch => ApiError::new(
             mismatch,
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \

@@ -40,7 +40,7 @@ pub fn admit(
     }
 
     let signed = Signed::of(request.0).map_err(refusal)?;
-    check_scope(&signed, target)?;
+    check_scope(&signed, target).map_err(refusal)?;
     let caller = access.signer(state, &signed, request).map_err(refusal)?;
     let asked = Asked { request_id, principal: caller.principal(), caller: Some(&caller) };
     if !may(access, target, &asked) {
@@ -65,15 +65,12 @@ fn may(access: &Access, target: &Target, asked: &Asked<'_>) -> bool {
 }
 
 /// Whether a signature is for Lambda, where the function is.
-fn check_scope(signed: &Signed, target: &Target) -> Result<(), ApiError> {
-    let region = target.key.scope.region.as_str();
-    if signed.service != "lambda" {
-        return Err(invalid("Credential should be scoped to correct service: 'lambda'. "));
+fn check_scope(signed: &Signed, target: &Target) -> Result<(), Failure> {
+    signed.check_service("lambda")?;
+    if signed.region == target.key.scope.region.as_str() {
+        return Ok(());
     }
-    if signed.region != region {
-        return Err(invalid(&format!("Credential should be scoped to a valid region, not '{}'. ", signed.region)));
-    }
-    Ok(())
+    Err(Failure::Scope(format!("Credential should be scoped to a valid region, not '{}'. ", signed.region)))
 }
 
 fn refusal(failure: Failure) -> ApiError {
@@ -81,10 +78,6 @@ fn refusal(failure: Failure) -> ApiError {
         Failure::Missing => forbidden(),
         failure => Access::refusal(failure, false),
     }
-}
-
-fn invalid(message: &str) -> ApiError {
-    ApiError::new(ErrorCode::InvalidSignature, message)
 }
 
 fn forbidden() -> ApiError {

@@ -153,6 +153,12 @@ impl Context {
         }
     }
 
+    /// The same with the keys of another one.
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.clone());
+        self
+    }
+
     /// All keys with their values, for people.
     pub fn shown(&self) -> Vec<(String, Vec<String>)> {
         self.0.keys().map(|key| (key.clone(), self.values(key).to_vec())).collect()
