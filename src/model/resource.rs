@@ -8,12 +8,17 @@ use super::blob::BlobId;
 use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
 use super::code_signing::{CodeSigningConfig, CodeSigningKey};
 use super::event_sources::{EventSourceMapping, MappingKey};
-use super::functions::Function;
+use super::functions::{Content, Function, FunctionVersion};
 use super::iam::{self, Group, InstanceProfile, Policy, Role, User};
-use super::layers::Layer;
+use super::layers::{Layer, LayerVersion};
 use super::logs::{LogGroup, LogGroupKey, LogStream, LogStreamKey};
 use super::names::{AccountId, EntityKey, FunctionKey, LayerKey, Region, Scope};
+use super::qualifier::Version;
 use super::queues::{Queue, QueueKey};
+
+/// The highest number of a version that is taken from elsewhere: far above what anybody publishes, far below where
+/// counting on would end.
+const LAST_VERSION: u64 = i32::MAX as u64;
 
 /// Declares the kinds of resources, in the order of their places.
 macro_rules! kinds {
@@ -183,16 +188,49 @@ impl Resource {
 impl Resource {
     /// The blobs it needs: code of functions, and zips of layers.
     pub fn blobs(&self) -> Vec<BlobId> {
+        self.zips().into_iter().map(|(blob, _)| blob).collect()
+    }
+
+    /// The zips it needs, each with the bytes that it says they have.
+    pub fn zips(&self) -> Vec<(BlobId, u64)> {
+        let zip = |content: Content| match content {
+            Content::Zip { blob, size } => Some((blob, size)),
+            Content::Image(_) | Content::Folder(_) => None,
+        };
         match self {
             Self::Function(_, function) => {
                 let layers = function.all_versions().flat_map(|version| &version.config.layers);
-                let zips = function.all_versions().filter_map(|version| version.code.content.zip_blob());
-                zips.chain(layers.filter_map(|layer| layer.blob)).collect()
+                let zips = function.all_versions().filter_map(|version| zip(version.code.content.clone()));
+                zips.chain(layers.filter_map(|layer| Some((layer.blob?, layer.size)))).collect()
+            }
+            Self::Layer(_, layer) => layer.versions.values().filter_map(|version| zip(version.content())).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether its versions lie under their own numbers, up to the last that was given, after which there are more.
+    pub fn is_numbered_well(&self) -> bool {
+        match self {
+            Self::Function(_, function) => {
+                let fits = |(number, version): (&u64, &Arc<FunctionVersion>)| {
+                    version.version == Version::Number(*number) && *number <= function.last_version
+                };
+                function.last_version <= LAST_VERSION && function.versions.iter().all(fits)
             }
             Self::Layer(_, layer) => {
-                layer.versions.values().filter_map(|version| version.content().zip_blob()).collect()
+                let fits = |(number, version): (&u64, &Arc<LayerVersion>)| {
+                    version.number == *number && *number <= layer.last_version
+                };
+                layer.last_version <= LAST_VERSION && layer.versions.iter().all(fits)
             }
-            _ => Vec::new(),
+            Self::Policy(_, policy) => {
+                let newest = policy.versions.keys().max().copied().unwrap_or_default();
+                let last = policy.last_version;
+                u64::from(last) <= LAST_VERSION
+                    && newest <= last
+                    && policy.versions.contains_key(&policy.default_version)
+            }
+            _ => true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads `state.json` of a pod: resource by resource, so that a hostile one takes no more memory than its bytes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fmt, fs};
 
@@ -9,8 +9,9 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::{BLOBS, MAX_RESOURCE, MAX_STATE, Manifest, Part, PodError, STATE, path_error};
+use super::{BLOBS, MAX_RESOURCE, MAX_STATE, Manifest, PodError, STATE, path_error};
 use crate::ledger::portable;
+use crate::model::blob::BlobId;
 use crate::model::resource::{Resource, ResourceKey};
 
 #[derive(Deserialize)]
@@ -38,16 +39,27 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
         return Err(PodError::Refused(format!("{STATE} has schema {found}, its manifest {expected}")));
     }
 
-    let blobs = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS)).map(Part::digest);
-    let blobs: BTreeSet<_> = blobs.collect();
+    let blobs = manifest.parts.iter().filter(|part| part.path.starts_with(BLOBS));
+    let blobs: BTreeMap<_, _> = blobs.map(|part| (part.digest(), part.size)).collect();
     for resource in &state.resources {
-        if let Some(missing) = resource.blobs().into_iter().find(|id| !blobs.contains(id)) {
-            let arn = resource.arn();
-            return Err(PodError::Refused(format!("{arn} in {STATE} needs {missing}, which the pod has not")));
-        }
+        zips_fit(resource, &blobs)?;
     }
 
     Ok(state.resources)
+}
+
+/// Whether the pod holds the zips of a resource, and as long as it says: account limits count what it says.
+fn zips_fit(resource: &Resource, blobs: &BTreeMap<BlobId, u64>) -> Result<(), PodError> {
+    for (id, size) in resource.zips() {
+        let arn = resource.arn();
+        let Some(found) = blobs.get(&id) else {
+            return Err(PodError::Refused(format!("{arn} in {STATE} needs {id}, which the pod has not")));
+        };
+        if *found != size {
+            return Err(PodError::Refused(format!("{arn} in {STATE} says that {id} has {size} bytes, not {found}")));
+        }
+    }
+    Ok(())
 }
 
 fn refused(error: &serde_json::Error) -> PodError {
@@ -80,6 +92,12 @@ impl<'de> Visitor<'de> for InOrder {
             let key = resource.key();
             if !resource.is_in_place() || !is_named_well(&key) {
                 return Err(wrong(format!("cannot be at {}", key.arn())));
+            }
+            if !resource.is_numbered_well() {
+                return Err(wrong(format!(
+                    "({}) has versions that are not numbered as Lambda numbers them",
+                    key.arn()
+                )));
             }
             if last.is_some_and(|last| last >= key) {
                 return Err(wrong(format!("({}) comes twice or out of order", key.arn())));

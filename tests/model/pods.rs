@@ -137,27 +137,37 @@ fn hostile_states_are_refused_with_the_reason() {
     moved["role"]["at"]["name"] = "b".into();
     let pod = |resources: Value| {
         let state = state(&resources);
+        let blob = format!("blobs/sha256/{}", hex(b"z"));
+        let parts = [part("state.json", &state), part(&blob, b"z")];
         packed(&[
-            file("manifest.json", manifest(&[part("state.json", &state)]).to_string().as_bytes()),
+            file("manifest.json", manifest(&parts).to_string().as_bytes()),
             file("state.json", &state),
+            file(&blob, b"z"),
         ])
     };
     assert!(read(&pod(json!([role("a", "000000000000"), role("b", "000000000000")]))).is_ok());
-    let zip = "a".repeat(64);
-    let layer = json!({ "layer": {
-        "at": { "scope": { "account": "000000000000", "region": "us-east-1" }, "name": "l" },
-        "is": { "last_version": 1, "versions": { "1": {
-            "number": 1, "description": "", "license": null, "runtimes": null, "architectures": null, "blob": zip,
-            "size": 1, "created": 0, "policy": null,
-        } } },
-    } });
+    let layer = |blob: &str, number: u64, last: u64, size: u64| {
+        json!({ "layer": {
+            "at": { "scope": { "account": "000000000000", "region": "us-east-1" }, "name": "l" },
+            "is": { "last_version": last, "versions": { "1": {
+                "number": number, "description": "", "license": null, "runtimes": null, "architectures": null,
+                "blob": blob, "size": size, "created": 0, "policy": null,
+            } } },
+        } })
+    };
+    let zip = hex(b"z");
+    assert!(read(&pod(json!([layer(&zip, 1, 1, 1)]))).is_ok());
     for (resources, reason) in [
         (json!([role("a", "000000000000"), role("a", "000000000000")]), "comes twice or out of order"),
         (json!([role("b", "000000000000"), role("a", "000000000000")]), "comes twice or out of order"),
         (json!([role("../a", "000000000000")]), "cannot be at"),
         (json!([role("a", "1")]), "cannot be at"),
         (json!([moved]), "cannot be at"),
-        (json!([layer]), "which the pod has not"),
+        (json!([layer(&"a".repeat(64), 1, 1, 1)]), "which the pod has not"),
+        (json!([layer(&zip, 1, 1, u64::MAX)]), "has 18446744073709551615 bytes, not 1"),
+        (json!([layer(&zip, 2, 2, 1)]), "not numbered as"),
+        (json!([layer(&zip, 1, 0, 1)]), "not numbered as"),
+        (json!([layer(&zip, 1, u64::MAX, 1)]), "not numbered as"),
         (json!([{ "topic": {} }]), "unknown variant"),
         (json!([1]), "cannot be read"),
     ] {
