@@ -184,7 +184,7 @@ impl Access {
             identity: &identity,
             boundary: caller.and_then(|caller| caller.permissions.boundary.as_ref()),
             session: &session,
-            resource: need.policy.as_ref(),
+            resource: need.policy.as_deref(),
             resource_kind: need.kind,
             resource_account: need.account(caller.map(|caller| caller.account.as_str())),
         };

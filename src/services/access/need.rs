@@ -1,5 +1,7 @@
 //! What a call takes: a permission for something.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::model::arn::Arn;
@@ -14,7 +16,7 @@ pub struct Need {
     /// The ARN of what it is for; `*` where it is for nothing named.
     pub(super) resource: String,
     /// The policy of that.
-    pub(super) policy: Option<Document>,
+    pub(super) policy: Option<Arc<Document>>,
     /// What kind of policy it has, or would have.
     pub(super) kind: PolicyKind,
     keys: Context,
@@ -33,13 +35,13 @@ impl Need {
     }
 
     /// The same for what has a policy, or may have one.
-    pub fn with_policy(self, policy: Option<Document>) -> Self {
-        Self { policy, ..self }
+    pub fn with_policy(self, policy: Option<impl Into<Arc<Document>>>) -> Self {
+        Self { policy: policy.map(Into::into), ..self }
     }
 
     /// The same for a role, whose trust policy has to allow it in any case.
     pub fn with_trust(self, trust: Document) -> Self {
-        Self { policy: Some(trust), kind: PolicyKind::RoleTrust, ..self }
+        Self { policy: Some(trust.into()), kind: PolicyKind::RoleTrust, ..self }
     }
 
     /// The same for another action.

@@ -8,7 +8,6 @@ use axum::http::request::Parts;
 use super::identity::Identity;
 use super::target::Target;
 use crate::model::error::{ApiError, ErrorCode};
-use crate::model::policies::evaluation::document::Document;
 use crate::model::policies::evaluation::request::Principal;
 use crate::model::state::State;
 use crate::protocol::sigv4::verification::{Failure, Signed};
@@ -52,12 +51,11 @@ pub fn admit(
 /// Whether policies allow somebody all that calling a URL takes.
 fn may(access: &Access, target: &Target, asked: &Asked<'_>) -> bool {
     let arn = target.arn();
-    let policy = target.policy.as_deref().map(|policy| Document::from(policy).named(format!("of {arn}")));
     let needed = if access.single_grant { &NEEDED[..1] } else { &NEEDED };
 
     needed.iter().all(|action| {
         let need = Need::new(*action, &arn)
-            .with_policy(policy.clone())
+            .with_policy(target.policy.clone())
             .with("lambda:FunctionUrlAuthType", Some(&target.url.auth_type))
             .with("lambda:InvokedViaFunctionUrl", Some("true"));
         access.refuses(asked, &need).is_none()

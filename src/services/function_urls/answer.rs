@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::prelude;
@@ -89,12 +91,29 @@ pub fn answer(payload: Bytes) -> Response<Body> {
         return head.map_or_else(function_failed, |head| head.with(Body::from(payload.slice(length..))));
     }
 
+    if payload.first() == Some(&b'{') && !says_status(&payload) {
+        return Head::plain(JSON).with(Body::from(payload));
+    }
     match serde_json::from_slice(&payload) {
         Ok(Value::Object(said)) if said.contains_key("statusCode") => proxied(&said).unwrap_or_else(function_failed),
         Ok(Value::String(text)) => Head::plain(JSON).with(Body::from(text)),
         // As the runtime wrote it, also what is no JSON.
         _ => Head::plain(JSON).with(Body::from(payload)),
     }
+}
+
+/// Whether a function's answer is an object that says a status. What it says beside that need not be read.
+fn says_status(payload: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Said {
+        #[serde(default, rename = "statusCode", deserialize_with = "is_there")]
+        says: bool,
+    }
+    fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+        IgnoredAny::deserialize(value).map(|_| true)
+    }
+    // Where a member comes twice, the last counts: that is for who reads all.
+    serde_json::from_slice::<Said>(payload).map_or(true, |said| said.says)
 }
 
 /// The answer that a function describes; `None` if that cannot be one.

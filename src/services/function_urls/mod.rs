@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod cors;
+mod documents;
 mod event;
 mod identity;
 mod prelude;
@@ -21,12 +22,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Collected, Limited};
 
 use self::cors::Page;
+use self::documents::Documents;
 use self::event::Around;
 use self::identity::Identity;
 use self::rates::Rates;
 use self::target::Target;
 use crate::clock;
-use crate::invoke::{InvokeRequest, Operation, new_trace_root, reserved_exceeded};
+use crate::invoke::{InvokeRequest, Operation, Trigger, new_trace_root, reserved_exceeded};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::names::UrlId;
 use crate::protocol;
@@ -77,6 +79,7 @@ impl Default for CameFrom {
 pub struct FunctionUrls {
     services: Arc<Services>,
     rates: Rates,
+    documents: Documents,
 }
 
 /// A request that was read.
@@ -91,7 +94,7 @@ struct Asked<'a> {
 impl FunctionUrls {
     /// Over the functions of `services`.
     pub fn new(services: Arc<Services>) -> Self {
-        Self { services, rates: Rates::default() }
+        Self { services, rates: Rates::default(), documents: Documents::default() }
     }
 
     /// Answers a request to a function's URL.
@@ -103,7 +106,7 @@ impl FunctionUrls {
         request_id: &str,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let Some(target) = Target::of(&self.services.ledger.state(), &named.id) else {
+        let Some(target) = Target::of(&self.services.ledger.state(), &named.id, &self.documents) else {
             drain(body).await;
             return with_id(protocol::error::response(&ApiError::silent(ErrorCode::AccessDenied)), request_id);
         };
@@ -166,6 +169,8 @@ fn invocation(target: &Target, asked: &Asked<'_>, identity: Option<&Identity>) -
 
     Ok(InvokeRequest {
         operation: Operation::Synchronous,
+        trigger: Trigger::Url,
+        answers: None,
         request_id: asked.request_id.to_owned(),
         reference: target.reference.clone(),
         trace_id: Some(trace),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::environments::StreamPart;
 use crate::invoke;
 use crate::invoke::streaming::{Next, Streaming};
-use crate::invoke::{InvokeRequest, Invoked};
+use crate::invoke::{InvokeRequest, Invoked, Trigger};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::qualifier::Version;
 use crate::protocol::answer::{Answer, no_content};
@@ -141,6 +141,8 @@ fn request(call: &Call, operation: invoke::Operation) -> Result<InvokeRequest, A
     let context = call.text("ClientContext").map(client_context).transpose()?;
     Ok(InvokeRequest {
         operation,
+        trigger: Trigger::Invoke,
+        answers: None,
         request_id: call.request_id.clone(),
         reference: call.function()?,
         trace_id: trace_id.filter(|_| operation != invoke::Operation::InvokeAsync).map(str::to_owned),

@@ -74,11 +74,24 @@ impl Pattern {
 
     /// Whether a text is what the pattern says. Takes time in the product of both lengths, whatever the pattern.
     pub fn matches(&self, text: &str) -> bool {
-        let letters: Vec<char> = text.chars().collect();
+        // Most patterns have no wildcard, or one at their end.
+        let mut text = text.chars();
+        let mut tokens = self.0.iter();
+        while let Some(Token::Letter(letter)) = tokens.as_slice().first() {
+            if text.next() != Some(*letter) {
+                return false;
+            }
+            tokens.next();
+        }
+        if tokens.as_slice() == [Token::Any] {
+            return true;
+        }
+
+        let letters: Vec<char> = text.collect();
         // At which letters of the text the pattern so far may end.
         let mut ends = vec![false; letters.len() + 1];
         ends[0] = true;
-        for token in &self.0 {
+        for token in tokens {
             token.step(&mut ends, &letters);
         }
         ends[letters.len()]
