@@ -37,6 +37,9 @@ pub struct Report {
     pub blobs: u64,
     /// Segments of log lines.
     pub log_segments: u64,
+    /// Segments of records of invocations.
+    #[serde(default)]
+    pub record_segments: u64,
     /// What is damaged.
     pub damage: Vec<Damage>,
 }
@@ -79,11 +82,23 @@ pub fn verify(
     let blobs = blobs(data_dir, &mut found, deep, &mut step);
     let logs = log_lines::inspect::inspect(&store, deep)?;
     found.damage.extend(logs.damage);
-    let log_segments = logs.segments;
+    let (log_segments, record_segments) = (logs.segments, logs.record_segments);
     let Inspected { begins, last, records, checkpoints, other_checkpoints, damage, .. } = found;
     let whole = damage.is_empty();
 
-    Ok(Report { whole, deep, begins, last, records, checkpoints, other_checkpoints, blobs, log_segments, damage })
+    Ok(Report {
+        whole,
+        deep,
+        begins,
+        last,
+        records,
+        checkpoints,
+        other_checkpoints,
+        blobs,
+        log_segments,
+        record_segments,
+        damage,
+    })
 }
 
 fn damage(file: &Path, sequence: Option<u64>, problem: String) -> Damage {

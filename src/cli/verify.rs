@@ -49,8 +49,14 @@ pub async fn run(options: VerifyOptions) -> Result<ExitCode, CliError> {
 
 fn summary(report: &Report) -> String {
     let mut lines = vec![format!(
-        "events {} to {} in {} records, {} checkpoints, {} blobs, {} segments of log lines",
-        report.begins, report.last, report.records, report.checkpoints, report.blobs, report.log_segments,
+        "events {} to {} in {} records, {} checkpoints, {} blobs, {} segments of log lines and {} of records",
+        report.begins,
+        report.last,
+        report.records,
+        report.checkpoints,
+        report.blobs,
+        report.log_segments,
+        report.record_segments,
     )];
     if report.other_checkpoints > 0 {
         lines.push(format!("{} checkpoints of another build are skipped at a start", report.other_checkpoints));

@@ -31,6 +31,7 @@ mod patience;
 pub mod point;
 pub mod portable;
 mod proof;
+pub mod records;
 pub mod recover;
 mod reindex;
 mod replay;
@@ -147,6 +148,7 @@ struct Job {
 pub struct Ledger {
     log: Arc<log::Log>,
     log_lines: log_lines::LogLines,
+    records: records::Records,
     checkpoints: checkpoint::Folder<State>,
     memory: time_travel::Memory,
     published: Arc<ArcSwap<State>>,
@@ -185,6 +187,7 @@ impl Ledger {
             let (right, other) = log.engine();
             log_lines::LogLines::open(&options.path, options.durability, right.as_deref().or(other))?
         };
+        let records = records::Records::open(&options.path, options.durability)?;
         let (model, changes) = published(replayed.state.sequence, replayed.state);
         let (runs, run_changes) = published(replayed.runs.sequence, replayed.runs);
         log.start_upkeep(Arc::clone(&runs.state));
@@ -207,6 +210,7 @@ impl Ledger {
         Ok(Self {
             log,
             log_lines,
+            records,
             checkpoints: checkpoints.model,
             memory: time_travel::Memory::default(),
             published,
@@ -247,6 +251,11 @@ impl Ledger {
     /// The log lines, which lie beside the events.
     pub fn log_lines(&self) -> log_lines::LogLines {
         self.log_lines.clone()
+    }
+
+    /// The records of invocations, which lie beside the events.
+    pub fn records(&self) -> records::Records {
+        self.records.clone()
     }
 
     /// Decides `command`, stores its events and `attachment`, publishes the new state, and then

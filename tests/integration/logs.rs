@@ -281,7 +281,7 @@ async fn verify_reads_lines_and_recover_takes_them_along() {
     std::fs::write(segment.path(), bytes).expect("writes");
     let (code, report) = larder(&["verify", "--deep"], &data_dir);
     let damage = report["damage"][0].to_string();
-    assert!(code == Some(1) && damage.contains(".open") && damage.contains("no log lines as they were"), "{report}");
+    assert!(code == Some(1) && damage.contains(".open") && damage.contains("the lines in them are lost"), "{report}");
 
     let (code, said) = larder(&["recover", "--into", into.to_str().expect("is text")], &data_dir);
     assert!(code == Some(6) && said["recovery"]["missing"][0].to_string().contains("log lines of"), "{said}");

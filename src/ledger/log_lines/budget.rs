@@ -9,17 +9,26 @@ use crate::model::logs::LogPlace;
 /// What of the budget is left to live lines when some are removed, in tenths: else the next line would remove some again.
 const KEPT: u64 = 9;
 
+/// Bytes of disk, and the option that says how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bytes.
+    pub bytes: u64,
+    /// The option of the server.
+    pub option: &'static str,
+}
+
 impl Store {
     /// Sets the bytes of disk that all lines may take, and keeps to them.
-    pub fn set_budget(&mut self, bytes: u64) {
-        self.budget = Some(bytes);
-        self.limits = Limits::within(bytes);
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = Some(budget);
+        self.limits = Limits::within(budget.bytes);
         self.keep_budget();
     }
 
     /// Removes lines where the budget is exceeded.
     pub fn keep_budget(&mut self) {
-        let Some(budget) = self.budget else { return };
+        let Some(Budget { bytes: budget, option }) = self.budget else { return };
         // The open segment grows until this is asked again.
         let allowed = budget.saturating_sub(self.limits.open);
         let (disk, dead) = self.index.disk();
@@ -30,18 +39,18 @@ impl Store {
         if !std::mem::replace(&mut self.over_budget, true) {
             tracing::warn!(
                 budget,
-                "log lines take more disk than --log-budget: those of the streams that wrote least recently are removed; this is said once"
+                "lines take more disk than {option}: those of the streams that wrote least recently are removed; this is said once"
             );
         }
 
         for (place, before_ms) in self.oldest(disk.saturating_sub(dead).saturating_sub(allowed / 10 * KEPT)) {
             if let Err(error) = self.cut(place, before_ms) {
-                tracing::warn!(%error, "log lines could not be removed for --log-budget");
+                tracing::warn!(%error, "lines could not be removed for {option}");
                 return;
             }
         }
 
-        self.free(allowed);
+        self.free(allowed, option);
     }
 
     /// Which lines have `excess` bytes, and wrote least recently: of each stream the time before which.
@@ -74,14 +83,14 @@ impl Store {
     }
 
     /// Writes segments anew, those first of which most is gone, until all have no more bytes than allowed.
-    fn free(&mut self, allowed: u64) {
+    fn free(&mut self, allowed: u64, option: &str) {
         while self.index.disk().0 > allowed {
             let shelves = self.index.shelves.iter().filter(|(_, shelf)| shelf.dead > 0);
             let Some((id, _)) = shelves.min_by_key(|(_, shelf)| Reverse(shelf.dead)) else { return };
             let id = *id;
             let done = if id == self.open_id() { self.begin_next() } else { Ok(()) };
             if let Err(error) = done.and_then(|()| self.rewrite(&[id])) {
-                tracing::warn!(%error, "disk could not be freed for --log-budget; it is tried again");
+                tracing::warn!(%error, "disk could not be freed for {option}; it is tried again");
                 return;
             }
         }

@@ -1,18 +1,21 @@
-//! Log lines looked at, or copied, from outside: their files, without opening the store and without changing it.
+//! Log lines and records of invocations looked at, or copied, from outside: their files, without opening the store and
+//! without changing it.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::segment::{self, Name, Scanned};
 use crate::disk;
 use crate::ledger::inspect::Damage;
-use crate::ledger::{LedgerError, io_error};
+use crate::ledger::{LedgerError, io_error, records};
 
 /// What the files say.
 #[derive(Debug, Default)]
 pub struct Inspected {
-    /// Segments.
+    /// Segments of log lines.
     pub segments: u64,
+    /// Segments of records of invocations.
+    pub record_segments: u64,
     /// What is damaged, and with it the lines in it.
     pub damage: Vec<Damage>,
 }
@@ -23,14 +26,22 @@ pub struct Inspected {
 /// # Errors
 /// The files cannot be read at all; damage is no error.
 pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
-    let folder = super::folder(store);
     let mut found = Inspected::default();
-    for name in segments(&folder)? {
+    let [lines, records] = folders(store);
+    found.segments = inspect_folder(&lines, deep, &mut found.damage)?;
+    found.record_segments = inspect_folder(&records, deep, &mut found.damage)?;
+    Ok(found)
+}
+
+/// Looks at the segments in a folder; says how many there are.
+fn inspect_folder(folder: &Path, deep: bool, damage: &mut Vec<Damage>) -> Result<u64, LedgerError> {
+    let mut count = 0;
+    for name in segments(folder)? {
         let path = folder.join(name.file());
         match damaged(&path, name, deep) {
-            Ok(damage) => {
-                found.segments += 1;
-                found.damage.extend(damage);
+            Ok(found) => {
+                count += 1;
+                damage.extend(found);
             }
             // A running server has written it anew meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -38,7 +49,12 @@ pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
         }
     }
 
-    Ok(found)
+    Ok(count)
+}
+
+/// Where a store has its lines, and its records.
+fn folders(store: &Path) -> [PathBuf; 2] {
+    [super::folder(store), store.join(records::FOLDER)]
 }
 
 /// Copies the log lines of a store into another one that has none; what is damaged in them stays so.
@@ -46,13 +62,15 @@ pub fn inspect(store: &Path, deep: bool) -> Result<Inspected, LedgerError> {
 /// # Errors
 /// A file cannot be read or written.
 pub fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
-    let from = super::folder(from);
-    let to = super::folder(to);
-    let segments = segments(&from)?;
+    folders(from).iter().zip(folders(to)).try_for_each(|(from, to)| copy_segments(from, &to))
+}
+
+fn copy_segments(from: &Path, to: &Path) -> Result<(), LedgerError> {
+    let segments = segments(from)?;
     if segments.is_empty() {
         return Ok(());
     }
-    disk::create_folder(&to).map_err(io_error(&to))?;
+    disk::create_folder(to).map_err(io_error(to))?;
 
     for name in segments {
         let old = from.join(name.file());
@@ -60,7 +78,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
         disk::copy(&old, &new).map_err(io_error(&new))?;
     }
 
-    disk::sync_folder(&to).map_err(io_error(&to))
+    disk::sync_folder(to).map_err(io_error(to))
 }
 
 /// The segments in a folder that count, oldest first; none if it is not there.
@@ -92,7 +110,7 @@ fn damaged(path: &Path, name: Name, deep: bool) -> io::Result<Vec<Damage>> {
         file: path.to_owned(),
         offset: Some(from),
         sequence: None,
-        problem: format!("the bytes up to {to} are no log lines as they were written: those in them are lost"),
+        problem: format!("the bytes up to {to} are not as they were written: the lines in them are lost"),
     };
     Ok(damaged.into_iter().map(damage).collect())
 }

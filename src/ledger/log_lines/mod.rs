@@ -30,6 +30,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use budget::Budget;
 use store::Store;
 
 use super::engine::Engine;
@@ -154,9 +155,16 @@ impl LogLines {
         Ok(Self { store: Arc::new(Mutex::new(store)) })
     }
 
-    /// Keeps lines within so many bytes of disk: those of the streams that wrote least recently go first.
-    pub fn set_budget(&self, bytes: u64) {
-        self.store().set_budget(bytes);
+    /// Other lines, in segments of their own in the folder `folder`: who knows their streams says when they go.
+    pub(super) fn open_others(folder: &Path, durability: Durability) -> Result<Self, LedgerError> {
+        let store = Store::open(folder, durability, Limits::default())?;
+        Ok(Self { store: Arc::new(Mutex::new(store)) })
+    }
+
+    /// Keeps lines within so many bytes of disk, as `option` says: those of the streams that wrote least recently go
+    /// first.
+    pub fn set_budget(&self, bytes: u64, option: &'static str) {
+        self.store().set_budget(Budget { bytes, option });
     }
 
     /// Stores lines of a stream. They outlive this process, and are on disk after [`LogLines::settle`].
@@ -215,6 +223,25 @@ impl LogLines {
         let mut store = self.store();
         store.index.drop_before(place, u64::MAX);
         store.roll_dead();
+    }
+
+    /// The streams that have lines.
+    pub(super) fn places(&self) -> Vec<LogPlace> {
+        self.store().index.streams.keys().copied().collect()
+    }
+
+    /// Removes all lines before a time.
+    pub(super) fn drop_before(&self, before_ms: u64) -> Result<(), LedgerError> {
+        let mut store = self.store();
+        for place in store.index.streams.keys().copied().collect::<Vec<_>>() {
+            if store.index.counters(place).is_some_and(|counters| counters.first_ms < before_ms) {
+                store.cut(place, before_ms)?;
+            }
+        }
+
+        store.roll_dead();
+        store.keep_budget();
+        Ok(())
     }
 
     /// Removes lines that are older than their group keeps them, and those of streams that are gone. `state` is

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::block::{self, Packer};
+use super::budget::Budget;
 use super::index::Index;
 use super::rewrite::{Rewrite, UNFINISHED};
 use super::run::Run;
@@ -23,7 +24,7 @@ pub struct Store {
     pub(super) limits: Limits,
     pub(super) index: Index,
     /// Bytes of disk that the lines may take.
-    pub(super) budget: Option<u64>,
+    pub(super) budget: Option<Budget>,
     /// Whether it was said that lines are removed for the budget.
     pub(super) over_budget: bool,
     open: Open,

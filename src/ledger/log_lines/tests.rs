@@ -161,7 +161,7 @@ fn a_budget_is_kept_to_and_takes_the_oldest_streams() {
     let folder = tempfile::tempdir().expect("a folder");
     let lines = open(folder.path(), SMALL);
     let budget = 1 << 20;
-    lines.set_budget(budget);
+    lines.set_budget(budget, "--log-budget");
     let noise = |seed: u64| {
         let numbers = (0..40).map(|n| (seed * 40 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         numbers.map(|number| format!("{number:x}")).collect::<Vec<_>>().concat()
