@@ -4,6 +4,7 @@ mod access;
 mod containers;
 mod discontinued;
 mod names;
+mod records;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
 pub use names::{Dns, NameOptions};
+pub use records::RecordOptions;
 
 use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
@@ -75,6 +77,9 @@ pub struct ServeOptions {
     /// Bytes of disk that functions' log lines may take; beyond it, those of the streams that wrote least recently go
     #[arg(long, env = "LARDER_LOG_BUDGET", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), value_name = "BYTES")]
     pub log_budget: u64,
+    /// What is remembered of invocations
+    #[command(flatten)]
+    pub records: RecordOptions,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

@@ -36,6 +36,7 @@ use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::{Dispatch, Ways};
 use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard, tls::Encryption};
 use crate::invoke::Invoker;
+use crate::invoke::record::Recorder;
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
 use crate::reactors::sources::Sources;
@@ -118,12 +119,13 @@ impl Server {
         let made_of = (Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger));
         let (pool, delivery) = open_pool(made_of, &settings, &hot_reload, &stop)?;
 
-        let invoker = Arc::new(Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone()));
+        let recorder = Recorder::start(ledger.records(), options.records.policy());
+        let invoker = Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone(), recorder);
         let services = Arc::new(Services {
             ledger: Arc::clone(&ledger),
             blobs,
             messages: Arc::new(Messages::new(Arc::clone(&ledger))),
-            invoker,
+            invoker: Arc::new(invoker),
             limits,
             access: open_access(options, &ledger)?,
             upstream,
@@ -254,6 +256,10 @@ impl Server {
         self.services.invoker.close(DRAIN).await;
         self.stop.cancel();
         self.pool.close(ENVIRONMENTS_END).await;
+        let recorder = self.services.invoker.recorder().clone();
+        if tokio::task::spawn_blocking(move || recorder.close()).await.is_err() {
+            tracing::error!("the last invocations were not recorded");
+        }
         link_stop.cancel();
         tasks.close();
         tasks.wait().await;
@@ -291,7 +297,8 @@ async fn open_ledger(options: &ServeOptions, data_dir: &Path) -> Result<Ledger, 
     let checkpoints = CheckpointPolicy { events: options.checkpoint_events, bytes: options.checkpoint_bytes };
     let log_budget = options.log_budget;
     let opening = tokio::task::spawn_blocking(move || {
-        Ledger::open_with(store, checkpoints).inspect(|ledger| ledger.log_lines().set_budget(log_budget))
+        Ledger::open_with(store, checkpoints)
+            .inspect(|ledger| ledger.log_lines().set_budget(log_budget, "--log-budget"))
     });
 
     Ok(opening.await.map_err(|error| ServerError::Serve(error.into()))??)
@@ -328,6 +335,7 @@ fn console_of(
         queue: Queue::at_rest(&services.ledger),
         stopping: CancellationToken::new(),
         denials: Arc::clone(&services.access.denials),
+        invoker: Arc::clone(&services.invoker),
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
         executor_reason,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::{fmt, io};
 
+use crate::desk::invocations::InvocationsError;
 use crate::desk::queue::QueueError;
 use crate::front::ListenError;
 use crate::ledger::LedgerError;
@@ -133,6 +134,16 @@ impl From<QueueError> for CliError {
             QueueError::NoFunction(_) | QueueError::NoEvent(_) => Self::new(Kind::NotFound, error),
             QueueError::Runs(_) => Self::new(Kind::Refused, error),
             QueueError::Invalid(_) | QueueError::Commit(_) => Self::new(Kind::Unusable, error),
+        }
+    }
+}
+
+impl From<InvocationsError> for CliError {
+    fn from(error: InvocationsError) -> Self {
+        match error {
+            InvocationsError::Ledger(error) => error.into(),
+            InvocationsError::Unknown(_) => Self::new(Kind::NotFound, error),
+            InvocationsError::Invalid(_) => Self::new(Kind::Unusable, error),
         }
     }
 }

@@ -9,6 +9,7 @@ mod ephemeral;
 mod error;
 mod events_then;
 mod gc;
+mod invocations;
 mod log;
 mod mark;
 mod marks;
@@ -48,6 +49,7 @@ Examples:
   larder serve                      serve on http://127.0.0.1:4566, keep everything in ./.larder
   larder log --function orders      who changed what, field by field
   larder rewind --to 10m            bring everything back to ten minutes ago
+  larder invocations --errors       what failed, and why
   larder queue wait                 wait until all asynchronous events have been run
   aws --endpoint-url http://127.0.0.1:4566 lambda list-functions";
 
@@ -71,6 +73,8 @@ enum Command {
     Mark(mark::MarkOptions),
     /// List the marks
     Marks(marks::MarksOptions),
+    /// Show invocations: what had them run, how they ended, their log, and what they called
+    Invocations(Box<invocations::InvocationsOptions>),
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Queue(command) => runtime.block_on(queue::run(command)),
+        Command::Invocations(options) => runtime.block_on(invocations::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
         Command::Log(options) => runtime.block_on(log::run(options)),
         Command::Show(options) => runtime.block_on(show::run(options)),

@@ -1,5 +1,6 @@
 //! Larder's own endpoints, `/_larder/…`: health, history, pods, events that wait.
 
+mod invocations;
 mod pod_library;
 mod pods;
 mod queue;
@@ -29,6 +30,7 @@ use crate::desk::denials::Denials;
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
+use crate::invoke::Invoker;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;
 use crate::upstream::{Contact, Reached, Upstream};
@@ -55,6 +57,8 @@ pub struct Console {
     pub stopping: CancellationToken,
     /// Calls that policies refused.
     pub denials: Arc<Denials>,
+    /// Runs functions, and remembers it.
+    pub invoker: Arc<Invoker>,
     /// Environments.
     pub pool: Arc<Pool>,
     /// Endpoints of other services.
@@ -82,6 +86,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/urls", get(urls))
         .route("/_larder/ca", get(authority))
         .route("/_larder/refusals", get(refusals))
+        .merge(invocations::routes())
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())

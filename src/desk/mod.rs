@@ -1,10 +1,11 @@
-//! What can be done with a store beside calling its services: history, rewinds, pods, events that wait, upkeep. No HTTP: the console,
+//! What can be done with a store beside calling its services: history, invocations, rewinds, pods, events that wait, upkeep. No HTTP: the console,
 //! the command line and the server's start and end ask here, and get the same answers.
 
 pub mod answers;
 pub mod denials;
 pub mod events;
 pub mod history;
+pub mod invocations;
 pub mod long;
 pub mod pods;
 pub mod queue;

@@ -13,7 +13,7 @@ use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
 use super::hot_reload::LoadedCode;
-use super::invocation::{Completed, Invocation, StreamPart};
+use super::invocation::{Completed, Invocation, Place, StreamPart};
 use super::tail::Tail;
 use super::work::{Current, INIT_LIMIT, SHUTDOWN_LIMIT, Work};
 
@@ -78,7 +78,7 @@ impl Environment {
     ) -> Self {
         let idle_since = Mutex::new(Instant::now());
         let link = tokio::sync::Mutex::new(link);
-        let mut work = Work { initialised, ..Work::default() };
+        let mut work = Work { initialised, invocations: (!initialised).then_some(0), ..Work::default() };
         if initialised {
             // A former server may have left it in the middle of starting anew.
             work.initialises(SHUTDOWN_LIMIT);
@@ -152,6 +152,19 @@ impl Environment {
         }
         self.work().initialises(Duration::ZERO);
         self.send_soon(&ToInit::Reload { change }).await
+    }
+
+    /// Request id of the invocation that it runs.
+    pub fn running(&self) -> Option<String> {
+        self.work().current.as_ref().map(|current| current.request_id.clone())
+    }
+
+    /// Where the invocation is that it gets next.
+    pub fn next_place(&self, initialization: &'static str) -> Place {
+        let mut work = self.work();
+        work.invocations = work.invocations.map(|count| count + 1);
+        let (environment, stream) = (self.id.to_string(), self.log.stream().to_owned());
+        Place { environment, invocation: work.invocations, initialization, stream }
     }
 
     /// Sends an event; the receiver gets its end. An error means that it was not delivered.

@@ -45,6 +45,11 @@ impl FunctionLog {
         Self { sink, stream: Arc::new(stream), format, inner: Mutex::default() }
     }
 
+    /// The name of its stream.
+    pub fn stream(&self) -> &str {
+        self.stream.name.as_str()
+    }
+
     /// A warning of Larder's as a line of this log.
     pub fn warning(&self, text: &str) -> String {
         self.format.warning(clock::now(), text)

@@ -43,8 +43,23 @@ pub enum StreamPart {
     Bytes(Bytes),
 }
 
+/// Where an invocation runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Id of the environment.
+    pub environment: String,
+    /// Which invocation of it this is, from 1; `None` where a former server had it already.
+    pub invocation: Option<u64>,
+    /// How it was initialised, as AWS names it.
+    pub initialization: &'static str,
+    /// Its log stream.
+    pub stream: String,
+}
+
 /// What Lambda logs around what the function writes.
 pub trait Report: Send + Sync + std::fmt::Debug {
+    /// An environment is about to get it; another one may after all, where that ends before.
+    fn placed(&self, place: Place);
     /// Before the function's lines.
     fn start(&self) -> PlatformEvent;
     /// After the function's lines.

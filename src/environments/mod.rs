@@ -33,7 +33,7 @@ use std::time::Duration;
 
 pub use deployment::Target;
 pub use function_log::LogSink;
-pub use invocation::{Completed, Invocation, Report, StreamPart};
+pub use invocation::{Completed, Invocation, Place, Report, StreamPart};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Makers, Pool, ProvisionError, RunError};
 use uuid::Uuid;

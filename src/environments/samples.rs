@@ -10,7 +10,7 @@ use crate::environments::deployment::{DeploymentKey, Initialization};
 use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
 use crate::environments::function_log::{FunctionLog, LogSink};
-use crate::environments::invocation::{Completed, Invocation, Report};
+use crate::environments::invocation::{Completed, Invocation, Place, Report};
 use crate::environments::log_format::LogFormat;
 use crate::model::logs::{LogGroupKey, LogStreamKey};
 use crate::model::names::{FunctionKey, RevisionId, Scope};
@@ -60,6 +60,8 @@ pub fn invocation() -> Invocation {
 struct NoReport;
 
 impl Report for NoReport {
+    fn placed(&self, _place: Place) {}
+
     fn start(&self) -> PlatformEvent {
         let kind = "platform.start".to_owned();
         let record = "{}".to_owned();

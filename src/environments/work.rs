@@ -43,6 +43,8 @@ pub(super) struct Work {
     /// When the init phase under way must be over.
     pub(super) initialised_by: Option<Instant>,
     pub(super) current: Option<Current>,
+    /// How many invocations it got; `None` where a former server gave it some.
+    pub(super) invocations: Option<u64>,
     /// Request id of an invocation that runs for a caller of a former server.
     pub(super) inherited: Option<String>,
     /// Of the invocation that runs, until its extensions are done too.

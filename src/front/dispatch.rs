@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
 use super::function_url::FunctionUrl;
+use super::observed::{self, Observed};
 use super::service::ServiceName;
 use super::{Encrypted, Ends};
 use crate::model::error::{ApiError, ErrorCode};
@@ -79,10 +80,22 @@ impl Dispatch {
         let service =
             if self.is_for_others(&service, &request) { ServiceName::Other(NAMELESS.to_owned()) } else { service };
 
+        let Some(draft) = observed::caller(&self.services.invoker, request.headers()) else {
+            return self.asked(&service, request).await;
+        };
+        let request = match observed::replayed(&draft, &service, request).await {
+            Ok(answer) => return answer,
+            Err(request) => request,
+        };
+        let (call, request) = Observed::begin(draft, &service, request);
+        call.answered(self.asked(&service, request).await)
+    }
+
+    async fn asked(&self, service: &ServiceName, request: Request<Body>) -> Response<Body> {
         let request_id = uuid::Uuid::new_v4().to_string();
         let span =
             tracing::info_span!("call", request_id, service = service.as_str(), operation = tracing::field::Empty);
-        self.answer(&service, request, &request_id).instrument(span).await
+        self.answer(service, request, &request_id).instrument(span).await
     }
 
     /// Answers a request to a function's URL.

@@ -13,6 +13,7 @@ mod function_door;
 mod function_url;
 pub mod guard;
 mod listeners;
+mod observed;
 pub mod service;
 pub mod tls;
 pub mod token;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{InvokeRequest, Invoked, Invoker, Operation, checks};
+use super::{InvokeRequest, Invoked, Invoker, Operation, Trigger, checks};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::functions::FunctionState;
 use crate::model::names::FunctionKey;
@@ -57,10 +57,13 @@ impl Invoker {
     }
 
     /// Runs an event that was accepted, once, and tells how that went.
-    pub async fn attempt(self: &Arc<Self>, event: &WaitingEvent, payload: Bytes) -> Attempt {
+    /// `attempt` says which this is, from 1.
+    pub async fn attempt(self: &Arc<Self>, event: &WaitingEvent, attempt: u32, payload: Bytes) -> Attempt {
         let reference = FunctionReference { key: event.function.clone(), qualifier: event.qualifier.clone() };
         let request = InvokeRequest {
             operation: Operation::Event,
+            trigger: Trigger::Event { attempt },
+            answers: None,
             request_id: event.request_id.clone(),
             reference,
             trace_id: event.trace_id.clone(),

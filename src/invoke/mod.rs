@@ -5,6 +5,7 @@ pub mod destinations;
 pub mod events;
 mod lineage;
 mod outcome;
+pub mod record;
 mod report;
 pub mod streaming;
 mod trace;
@@ -16,8 +17,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+pub use self::record::Trigger;
+use self::record::{About, Answers, Draft, Drafts, End, Recorder};
 pub use self::trace::new_root as new_trace_root;
 use self::trace::{Sampler, Trace, Traced};
+use crate::clock;
 use crate::environments::log_format::LogFormat;
 use crate::environments::{Completed, Invocation, Pool, RunError, StreamPart, Target};
 use crate::ledger::Ledger;
@@ -50,6 +54,10 @@ pub enum Operation {
 pub struct InvokeRequest {
     /// How it is invoked.
     pub operation: Operation,
+    /// What has it run.
+    pub trigger: Trigger,
+    /// What its calls are answered with, instead of being asked: in a replay.
+    pub answers: Option<Arc<Answers>>,
     /// Request id.
     pub request_id: String,
     /// The function as named.
@@ -90,6 +98,9 @@ pub struct Invoker {
     pool: Arc<Pool>,
     limits: Limits,
     sampler: Sampler,
+    recorder: Recorder,
+    /// Records in the making.
+    drafts: Drafts,
     /// What runs: it goes on when its caller goes away, as on AWS, and the server waits for it at its end.
     running: TaskTracker,
 }
@@ -101,6 +112,7 @@ pub struct Prepared {
     invocation: Invocation,
     trace: Trace,
     began: SystemTime,
+    draft: Option<Arc<Draft>>,
 }
 
 impl Prepared {
@@ -116,9 +128,20 @@ impl Prepared {
 }
 
 impl Invoker {
-    /// An invoker over a pool of environments.
-    pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits) -> Self {
-        Self { ledger, pool, limits, sampler: Sampler::default(), running: TaskTracker::new() }
+    /// An invoker over a pool of environments, whose invocations `recorder` remembers.
+    pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits, recorder: Recorder) -> Self {
+        let drafts = Drafts::default();
+        Self { ledger, pool, limits, sampler: Sampler::default(), recorder, drafts, running: TaskTracker::new() }
+    }
+
+    /// What remembers invocations.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The record in the making of the invocation whose function has this session token.
+    pub fn draft_of(&self, session_token: &str) -> Option<Arc<Draft>> {
+        self.drafts.get(&self.pool.invocation_of(session_token)?)
     }
 
     /// Everything that is checked before a function runs (`DryRun`).
@@ -181,11 +204,29 @@ impl Invoker {
         let trace = Trace::of(request.trace_id.as_deref(), &arn, traces, &self.sampler);
         self.must_not_loop(&target.function, &trace)?;
         let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
+        let about = About {
+            request_id: request.request_id.clone(),
+            function: target.function.clone(),
+            qualifier: request.reference.qualifier.clone(),
+            version: target.version.version,
+            config: Arc::clone(config),
+            trigger: request.trigger,
+            started: clock::now(),
+            sequence: self.ledger.state().sequence,
+            event: payload.clone(),
+            client_context: request.client_context.clone(),
+            tenant: target.tenant.clone(),
+            trace: trace.header(),
+            executor: self.pool.executor().name(),
+            answers: request.answers,
+        };
+        let draft = self.drafts.begin(about, &self.recorder);
         let lines = report::Lines {
             request_id: request.request_id.clone(),
             version: target.version.version,
             config: Arc::clone(config),
             trace: trace.header(),
+            draft: draft.clone(),
         };
         let invocation = Invocation {
             function_arn: request.reference.arn(),
@@ -199,7 +240,7 @@ impl Invoker {
             report: Arc::new(lines),
         };
 
-        Ok(Prepared { target, invocation, trace, began })
+        Ok(Prepared { target, invocation, trace, began, draft })
     }
 
     /// Refuses a function that ran too often in one chain of events, where it is not allowed to.
@@ -231,8 +272,15 @@ impl Invoker {
     }
 
     async fn run_to_end(&self, prepared: Prepared) -> Result<Invoked, ApiError> {
-        let Prepared { target, invocation, trace, began } = prepared;
-        let completed = self.pool.run(&target, &invocation).await.map_err(|error| refusal(&error))?;
+        let Prepared { target, invocation, trace, began, draft } = prepared;
+        let run = self.pool.run(&target, &invocation).await;
+        let completed = run.map_err(|error| {
+            let error = refusal(&error);
+            if let Some(draft) = &draft {
+                draft.answered(End::NotRun, Some(error.to_string().into()));
+            }
+            error
+        })?;
         let config = &target.version.config;
         let log_tail = if invocation.awaits_log {
             report::log(&completed, &*invocation.report, LogFormat::of(&config.logging))
@@ -240,6 +288,7 @@ impl Invoker {
             Vec::new()
         };
         self.tell_trace(&trace, began, (&target, &invocation), &completed);
+        let end = record::end(&completed.outcome);
         let (payload, function_error) = outcome::payload(
             completed.outcome,
             &invocation.request_id,
@@ -247,6 +296,10 @@ impl Invoker {
             &self.limits,
             invocation.stream.is_some(),
         );
+
+        if let Some(draft) = draft {
+            draft.answered(end, Some(payload.clone()).filter(|_| invocation.stream.is_none()));
+        }
 
         let trace = trace.header();
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail, trace })

@@ -7,9 +7,10 @@ use larder_init::link::Outcome;
 use larder_init::platform::{self, Metrics, PlatformEvent, Status};
 
 use super::outcome;
+use super::record::Draft;
 use crate::clock;
 use crate::environments::log_format::LogFormat;
-use crate::environments::{Completed, Report};
+use crate::environments::{Completed, Place, Report};
 use crate::model::functions::FunctionConfig;
 use crate::model::qualifier::Version;
 
@@ -29,14 +30,25 @@ pub struct Lines {
     pub config: Arc<FunctionConfig>,
     /// The trace header that the function gets.
     pub trace: String,
+    /// Its record in the making, where it is to be remembered.
+    pub draft: Option<Arc<Draft>>,
 }
 
 impl Report for Lines {
+    fn placed(&self, place: Place) {
+        if let Some(draft) = &self.draft {
+            draft.placed(place);
+        }
+    }
+
     fn start(&self) -> PlatformEvent {
         platform::start(clock::now().0, &self.request_id, &self.version.to_string(), Some(&self.trace))
     }
 
     fn end(&self, completed: &Completed) -> Vec<PlatformEvent> {
+        if let Some(draft) = &self.draft {
+            draft.completed(completed);
+        }
         let mut events: Vec<_> = self.fault(&completed.outcome).into_iter().collect();
         events.push(self.runtime_done(completed));
         events.push(platform::end(clock::now().0, &self.request_id));
@@ -134,7 +146,7 @@ mod tests {
         let config = FunctionConfig { memory_mib: 128, timeout_s: 3, ..crate::model::functions::sample_config() };
         let config = Arc::new(config);
         let trace = "Root=1-0-0;Parent=0;Sampled=0".to_owned();
-        let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace };
+        let lines = Lines { request_id: "id".into(), version: Version::Latest, config, trace, draft: None };
         let log = String::from_utf8(log(&completed, &lines, LogFormat::TEXT)).expect("is text");
 
         assert_eq!(

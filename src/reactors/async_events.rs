@@ -18,7 +18,7 @@ use crate::ledger::{CommitError, Ledger};
 use crate::model::qualifier::{Qualifier, Version};
 use crate::runs::command::RunCommand;
 use crate::runs::retry::{GivenUp, Next, RetryPolicy, Setback};
-use crate::runs::{RunId, WaitingEvent};
+use crate::runs::{Attempts, RunId, WaitingEvent};
 
 /// Events of one function that run at the same time, and of all: as many as AWS's accounts run executions.
 const ROOM: Room = Room { of_lane: 100, of_all: 1000 };
@@ -67,7 +67,8 @@ impl Worker {
         let mut worked = Worked::Done;
         let command = match read {
             Ok(Ok(Some((event, payload)))) => {
-                let attempt = self.invoker.attempt(&event, payload.clone()).await;
+                let number = self.attempts(id).failed + 1;
+                let attempt = self.invoker.attempt(&event, number, payload.clone()).await;
                 if let Attempt::HeldBack(_) = attempt {
                     worked = Worked::HeldBack;
                 }
@@ -92,9 +93,13 @@ impl Worker {
         worked
     }
 
+    fn attempts(&self, id: RunId) -> Attempts {
+        self.ledger.runs().events.get(&id).map(|waiting| waiting.attempts).unwrap_or_default()
+    }
+
     /// What becomes of an event after an attempt.
     fn next(&self, id: RunId, (event, payload): (&WaitingEvent, &Bytes), attempt: &Attempt) -> RunCommand {
-        let attempts = self.ledger.runs().events.get(&id).map(|waiting| waiting.attempts).unwrap_or_default();
+        let attempts = self.attempts(id);
         let after = |setback| self.policy(event).after(setback, event.accepted, attempts, clock::now());
         let ended = |given_up, runs, invoked, refused| Ended { event, payload, given_up, runs, invoked, refused };
 

@@ -61,6 +61,8 @@ impl Pool {
             }
             Phase::Fresh | Phase::Idle => false,
         };
+        let token = self.makers.credentials(&target, &environment.id).session_token;
+        self.placement().callers.insert(token, Arc::clone(&environment));
         self.settle(&environment, target.version.config.memory_mib, waiter, busy);
 
         Ok(environment)

@@ -195,7 +195,7 @@ impl Makers {
     }
 
     /// The credentials of an environment: a session of the function's role, under the role's own id where it is known.
-    fn credentials(&self, target: &Target, id: &EnvironmentId) -> Credentials {
+    pub(super) fn credentials(&self, target: &Target, id: &EnvironmentId) -> Credentials {
         let config = &target.version.config;
         let mut session = RoleSession::of_function(&config.role, target.function.name.as_str());
         let state = self.ledger.state();

@@ -44,6 +44,7 @@ use super::function_log::LogSink;
 use super::hot_reload::{self, FolderError};
 use super::invocation::{Completed, Invocation};
 use super::traces::Traces;
+use super::variables;
 
 /// How long after a start the server waits for environments that a former one left; an init
 /// re-dials every 10 ms at first.
@@ -141,6 +142,8 @@ impl Pool {
             } else {
                 self.acquire_hot(target, &folders).await?
             };
+            let initialization = variables::initialization_type(target, environment.initialization);
+            invocation.report.placed(environment.next_place(initialization));
             match environment.invoke(invocation, timeout).await {
                 Ok(completed) => {
                     let completed = completed.await.unwrap_or_else(|_| Completed::killed());
@@ -156,6 +159,12 @@ impl Pool {
         }
 
         Err(RunError::Undelivered)
+    }
+
+    /// Request id of the invocation whose environment was given this session token.
+    pub fn invocation_of(&self, session_token: &str) -> Option<String> {
+        let environment = self.placement().callers.get(session_token).cloned()?;
+        environment.running()
     }
 
     /// The version of a deployment, if it is the current one.

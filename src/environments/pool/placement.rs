@@ -19,6 +19,8 @@ use crate::environments::executor::EnvironmentId;
 pub(super) struct Placement {
     /// Every environment with a link, but standby ones.
     pub(super) live: HashMap<EnvironmentId, Arc<Environment>>,
+    /// Them again, by the session tokens that their functions call with.
+    pub(super) callers: HashMap<String, Arc<Environment>>,
     /// Those on demand without an invocation.
     pub(super) idle: Idle,
     /// Those of provisioned concurrency.
@@ -78,6 +80,7 @@ impl Placement {
     /// Takes an environment out; tells whether it was there, and whether it was a provisioned one.
     pub(super) fn remove(&mut self, environment: &Environment) -> (bool, bool) {
         let was_live = self.live.remove(&environment.id).is_some();
+        self.callers.retain(|_, caller| caller.id != environment.id);
         self.idle.remove(&environment.id);
         (was_live, self.provisioned.remove(environment))
     }

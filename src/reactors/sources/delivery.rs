@@ -11,7 +11,7 @@ use super::answer::{reported, state};
 use super::current::Current;
 use super::pace::Backoff;
 use super::source::{Batch, Call, Outcome, Source, Verdict};
-use crate::invoke::{InvokeRequest, Invoked, Invoker, Operation};
+use crate::invoke::{InvokeRequest, Invoked, Invoker, Operation, Trigger};
 use crate::model::error::{ApiError, ErrorCode};
 use crate::model::event_sources::EventSourceMapping;
 use crate::model::reference::FunctionReference;
@@ -92,6 +92,8 @@ fn request(mapping: &EventSourceMapping, batch: &Batch, request_id: &str) -> Inv
     let target = &mapping.target;
     InvokeRequest {
         operation: Operation::Synchronous,
+        trigger: Trigger::Mapping { uuid: mapping.key.id.to_string() },
+        answers: None,
         request_id: request_id.to_owned(),
         reference: FunctionReference { key: target.function.clone(), qualifier: target.qualifier.clone() },
         trace_id: batch.trace_id.clone(),

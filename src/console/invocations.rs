@@ -1,0 +1,72 @@
+//! `/_larder/invocations`: what is remembered of invocations.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Console, Trusted, trust};
+use crate::desk::history;
+use crate::desk::invocations::{self, InvocationsError, InvocationsQuery};
+
+/// The routes.
+pub fn routes() -> Router<Arc<Console>> {
+    Router::new().route("/_larder/invocations", get(list)).route("/_larder/invocations/{id}", get(show))
+}
+
+/// Answers off the threads that serve.
+async fn blocking<T: Serialize + Send + 'static>(
+    console: Arc<Console>,
+    ask: impl FnOnce(&Console) -> Result<T, InvocationsError> + Send + 'static,
+) -> Response {
+    match tokio::task::spawn_blocking(move || ask(&console)).await {
+        Ok(Ok(said)) => Json(said).into_response(),
+        Ok(Err(error)) => refuse(&error),
+        Err(error) => super::unavailable(&error),
+    }
+}
+
+/// What is wrong, as `{"error": …}`.
+fn refuse(error: &InvocationsError) -> Response {
+    let status = match error {
+        InvocationsError::Invalid(_) => StatusCode::BAD_REQUEST,
+        InvocationsError::Unknown(_) => StatusCode::NOT_FOUND,
+        InvocationsError::Ledger(error) => return super::unavailable(error),
+    };
+    (status, Json(json!({ "error": error.to_string() }))).into_response()
+}
+
+async fn list(State(console): State<Arc<Console>>, Query(query): Query<InvocationsQuery>) -> Response {
+    blocking(console, move |console| invocations::list(&console.ledger, Some(console.invoker.recorder()), &query)).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    #[serde(default)]
+    show_secrets: bool,
+}
+
+async fn show(
+    State(console): State<Arc<Console>>,
+    asker: Option<Extension<Trusted>>,
+    Path(id): Path<String>,
+    Query(Shown { show_secrets }): Query<Shown>,
+) -> Response {
+    if show_secrets && asker.is_none() {
+        return trust::refuse("showing secrets");
+    }
+    blocking(console, move |console| {
+        let found = invocations::find(&console.ledger, Some(console.invoker.recorder()), &id)?;
+        Ok(found
+            .into_iter()
+            .map(|record| invocations::shown(record, history::secrets(show_secrets)))
+            .collect::<Vec<_>>())
+    })
+    .await
+}

@@ -1,0 +1,14 @@
+//! What is remembered of an invocation: its event and its end, its log, where and when it ran, and what it called.
+
+mod answers;
+mod draft;
+mod learnt;
+mod recorder;
+mod shape;
+
+pub use self::answers::{Answers, Asked, masked};
+pub use self::draft::{Draft, Drafts};
+pub use self::learnt::About;
+pub(super) use self::learnt::end;
+pub use self::recorder::{RecordPolicy, Recorded, Recorder};
+pub use self::shape::{Call, End, Payload, Record, Trigger};
