@@ -242,11 +242,26 @@ pub fn shown(mut record: Record, secrets: Secrets) -> Record {
 /// Hides what looks like a secret in a payload.
 pub fn mask(payload: &mut Payload, instead: &str) {
     if let Payload::Text(text) = payload {
+        if text.starts_with("Action=") {
+            *text = masked_form(text, instead);
+            return;
+        }
         let mut json = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
         if redaction::hide_secrets(&mut json, instead) {
             *text = json.as_str().map_or_else(|| json.to_string(), str::to_owned);
         }
     }
+}
+
+/// The same in a form.
+fn masked_form(form: &str, instead: &str) -> String {
+    let mut masked = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(form.as_bytes()) {
+        let mut pair = serde_json::json!({ &*name: &*value });
+        redaction::hide_secrets(&mut pair, instead);
+        masked.append_pair(&name, pair[&*name].as_str().unwrap_or(instead));
+    }
+    masked.finish()
 }
 
 /// What is looked for.

@@ -139,6 +139,11 @@ impl Invoker {
         &self.recorder
     }
 
+    /// Ends the environments of a function that rest: its next invocation gets a new one.
+    pub fn end_idle(&self, function: &FunctionKey) {
+        self.pool.end_idle(function);
+    }
+
     /// The record in the making of the invocation whose function has this session token.
     pub fn draft_of(&self, session_token: &str) -> Option<Arc<Draft>> {
         self.drafts.get(&self.pool.invocation_of(session_token)?)

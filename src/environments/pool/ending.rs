@@ -7,6 +7,7 @@ use super::Pool;
 use crate::environments::deployment::Initialization;
 use crate::environments::environment::Environment;
 use crate::environments::executor::EnvironmentId;
+use crate::model::names::FunctionKey;
 
 /// How soon what could not be removed is tried again; twice as long after each try.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -37,6 +38,12 @@ impl Pool {
             self.retire(environment);
         }
         self.freed.notify_waiters();
+    }
+
+    /// Ends the environments of a function that rest, but for provisioned ones.
+    pub fn end_idle(self: &Arc<Self>, function: &FunctionKey) {
+        let taken = self.placement().take_dispensable(|_| false, |deployment| deployment.function != *function);
+        taken.iter().for_each(|environment| self.retire(environment));
     }
 
     /// An environment's link is gone: so is the environment.

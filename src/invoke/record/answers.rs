@@ -39,32 +39,39 @@ impl Asked {
 
 /// The calls that have not been answered with yet.
 #[derive(Debug)]
-pub struct Answers(Mutex<Vec<Call>>);
+pub struct Answers {
+    calls: Mutex<Vec<Call>>,
+    /// Whether a call with other parameters is answered as the next of its operation.
+    lenient: bool,
+}
 
 impl Answers {
     /// Those of a record, in their order.
-    pub fn new(calls: Vec<Call>) -> Self {
-        Self(Mutex::new(calls))
+    pub fn new(calls: Vec<Call>, lenient: bool) -> Self {
+        Self { calls: Mutex::new(calls), lenient }
     }
 
     /// The first call left that is this one.
     pub fn take(&self, asked: &Asked, body: &[u8]) -> Option<Call> {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let body = masked(body);
-        let sent = parameters(&body);
-        let is_this = |call: &Call| {
+        let mut left = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = parameters(&masked(body));
+        let is_of_operation = |(call, recorded): (&Call, &Parameters)| {
             call.service == asked.service
                 && call.request == asked.request
                 && call.target == asked.target
-                && call.body.bytes().is_some_and(|bytes| parameters(&bytes) == sent)
+                && recorded.action() == sent.action()
         };
-        let at = left.iter().position(is_this)?;
+        let recorded: Vec<_> = left.iter().map(|call| parameters(&call.body.bytes().unwrap_or_default())).collect();
+        let find = |is_this: &dyn Fn((&Call, &Parameters)) -> bool| left.iter().zip(&recorded).position(is_this);
+
+        let exact = find(&|(call, recorded)| is_of_operation((call, recorded)) && *recorded == sent);
+        let at = exact.or_else(|| if self.lenient { find(&is_of_operation) } else { None })?;
         Some(left.remove(at))
     }
 
     /// How many are left.
     pub fn left(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -72,8 +79,18 @@ impl Answers {
 #[derive(Debug, PartialEq)]
 enum Parameters {
     Json(Value),
-    Form(Vec<(String, String)>),
+    Form(Vec<(String, Value)>),
     Bytes(Vec<u8>),
+}
+
+impl Parameters {
+    /// The operation, where parameters name it.
+    fn action(&self) -> Option<&Value> {
+        match self {
+            Self::Form(pairs) => pairs.iter().find(|(name, _)| name == "Action").map(|(_, action)| action),
+            Self::Json(_) | Self::Bytes(_) => None,
+        }
+    }
 }
 
 fn parameters(body: &[u8]) -> Parameters {
@@ -81,15 +98,37 @@ fn parameters(body: &[u8]) -> Parameters {
         if let Some(members) = json.as_object_mut() {
             members.retain(|name, _| !DRAWN.contains(&name.as_str()));
         }
+        open_texts(&mut json);
         return Parameters::Json(json);
     }
     if body.starts_with(b"Action=") {
         let pairs = form_urlencoded::parse(body).into_owned();
-        let mut pairs: Vec<_> = pairs.filter(|(name, _)| !DRAWN.contains(&name.as_str())).collect();
-        pairs.sort();
+        let pairs = pairs.filter(|(name, _)| !DRAWN.contains(&name.as_str()));
+        let mut pairs: Vec<_> = pairs.map(|(name, value)| (name, opened(&value).unwrap_or(value.into()))).collect();
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         return Parameters::Form(pairs);
     }
     Parameters::Bytes(body.to_vec())
+}
+
+/// Texts that are JSON, such as bodies of messages, are compared as that: their spaces make no difference.
+fn open_texts(json: &mut Value) {
+    match json {
+        Value::String(text) => {
+            if let Some(inside) = opened(text) {
+                *json = inside;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(open_texts),
+        Value::Object(members) => members.values_mut().for_each(open_texts),
+        _ => {}
+    }
+}
+
+fn opened(text: &str) -> Option<Value> {
+    let mut inside = text.starts_with(['{', '[']).then(|| serde_json::from_str::<Value>(text).ok())??;
+    open_texts(&mut inside);
+    Some(inside)
 }
 
 /// The bytes of a request or an answer without what AWS's services hold secret.
@@ -135,8 +174,10 @@ mod tests {
 
     #[test]
     fn calls_are_answered_by_their_parameters_in_order() {
-        let answers =
-            Answers::new(vec![call(r#"{"a":1,"b":2}"#, "1"), call(r#"{"a":2}"#, "2"), call(r#"{"b":2,"a":1}"#, "3")]);
+        let answers = Answers::new(
+            vec![call(r#"{"a":1,"b":2}"#, "1"), call(r#"{"a":2}"#, "2"), call(r#"{"b":2,"a":1}"#, "3")],
+            false,
+        );
         assert_eq!(taken(&answers, r#"{"a":3}"#), None);
         assert_eq!(taken(&answers, r#"{"b":2,"a":1,"ClientToken":"x"}"#), Some(Payload::Text("1".into())));
         assert_eq!(taken(&answers, r#"{"a":1,"b":2}"#), Some(Payload::Text("3".into())));
@@ -149,8 +190,20 @@ mod tests {
 
     #[test]
     fn forms_are_compared_without_their_order() {
-        let answers = Answers::new(vec![call("Action=Publish&Message=a%20b&Version=1", "1")]);
+        let answers = Answers::new(vec![call("Action=Publish&Message=a%20b&Version=1", "1")], false);
         assert_eq!(taken(&answers, "Action=Publish&Version=1&Message=a+b"), Some(Payload::Text("1".into())));
+    }
+
+    #[test]
+    fn others_of_the_operation_will_do_where_that_is_wanted() {
+        let calls = || vec![call(r#"{"body":"{\"a\": 1}"}"#, "1"), call("Action=B&C=1", "2")];
+        let answers = Answers::new(calls(), true);
+        assert_eq!(taken(&answers, "Action=A&C=1"), None);
+        assert_eq!(taken(&answers, r#"{"body":"{}"}"#), Some(Payload::Text("1".into())));
+        assert_eq!(taken(&answers, "Action=B"), Some(Payload::Text("2".into())));
+        // Bodies that are JSON are compared as that.
+        let strict = Answers::new(calls(), false);
+        assert_eq!(taken(&strict, r#"{"body":"{\"a\":1}"}"#), Some(Payload::Text("1".into())));
     }
 
     #[test]

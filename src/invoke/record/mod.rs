@@ -11,4 +11,6 @@ pub use self::draft::{Draft, Drafts};
 pub use self::learnt::About;
 pub(super) use self::learnt::end;
 pub use self::recorder::{RecordPolicy, Recorded, Recorder};
+#[cfg(test)]
+pub use self::shape::sample;
 pub use self::shape::{Call, End, Payload, Record, Trigger};

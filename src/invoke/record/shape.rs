@@ -253,6 +253,39 @@ impl Payload {
     }
 }
 
+/// A record for tests.
+#[cfg(test)]
+pub fn sample() -> Record {
+    Record {
+        request_id: "5f0c1c4e-7a4b-4c39-9d62-8f4a31f0c9b1".into(),
+        function: "arn:aws:lambda:us-east-1:000000000000:function:f".into(),
+        qualifier: None,
+        version: "$LATEST".into(),
+        trigger: Trigger::Invoke,
+        started: "2026-01-31T12:00:00.000Z".into(),
+        sequence: 1,
+        event: Payload::Text("{}".into()),
+        client_context: None,
+        tenant: None,
+        end: End::Response,
+        answer: None,
+        log: String::new(),
+        log_stream: None,
+        duration_ms: 1.0,
+        init_ms: None,
+        restore_ms: None,
+        memory_mb: 128,
+        max_memory_mb: 30,
+        environment: None,
+        trace: String::new(),
+        runtime: "python3.12".into(),
+        executor: "sandbox".into(),
+        larder: "0.1.0".into(),
+        calls: Vec::new(),
+        more_calls: 0,
+    }
+}
+
 impl Record {
     /// Whether it went wrong.
     pub fn failed(&self) -> bool {
