@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,10 +13,14 @@ use serde_json::json;
 use super::{Console, Trusted, trust};
 use crate::desk::history;
 use crate::desk::invocations::{self, InvocationsError, InvocationsQuery};
+use crate::desk::replay::{self, ReplayError, ReplayRequest};
 
 /// The routes.
 pub fn routes() -> Router<Arc<Console>> {
-    Router::new().route("/_larder/invocations", get(list)).route("/_larder/invocations/{id}", get(show))
+    Router::new()
+        .route("/_larder/invocations", get(list))
+        .route("/_larder/invocations/{id}", get(show))
+        .route("/_larder/replay", post(replay))
 }
 
 /// Answers off the threads that serve.
@@ -69,4 +73,25 @@ async fn show(
             .collect::<Vec<_>>())
     })
     .await
+}
+
+async fn replay(
+    State(console): State<Arc<Console>>,
+    asker: Option<Extension<Trusted>>,
+    Json(request): Json<ReplayRequest>,
+) -> Response {
+    let secrets = history::secrets(asker.is_some());
+    match replay::replay(&console.invoker, &console.ledger, request).await {
+        Ok(mut replayed) => {
+            replayed.recorded = invocations::shown(replayed.recorded, secrets);
+            replayed.replayed = invocations::shown(replayed.replayed, secrets);
+            Json(replayed).into_response()
+        }
+        Err(ReplayError::Invocations(error)) => refuse(&error),
+        Err(error) => {
+            let status =
+                if matches!(error, ReplayError::Refused(_)) { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
+            (status, Json(json!({ "error": error.to_string() }))).into_response()
+        }
+    }
 }

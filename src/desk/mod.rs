@@ -9,5 +9,7 @@ pub mod invocations;
 pub mod long;
 pub mod pods;
 pub mod queue;
+pub mod replay;
+pub mod report;
 pub mod upkeep;
 pub mod urls;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::history;
+use super::invocations::InvocationsError;
 use super::long::Long;
+use super::{history, report};
 use crate::blobs::BlobStore;
+use crate::invoke::record::Record;
 use crate::ledger::Ledger;
 use crate::ledger::difference::{Difference, Secrets};
 use crate::model::event::Origin;
@@ -49,6 +51,12 @@ pub struct SaveRequest {
     pub with_messages: bool,
     /// Whose values are left out: `env:GLOB`, or `auto`.
     pub redact: Vec<String>,
+    /// Request id of an invocation that is reported with the pod, which then holds its function as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+    /// All invocations since this time, in milliseconds since the epoch, are reported with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_since: Option<u64>,
 }
 
 /// How a pod shall be loaded.
@@ -104,6 +112,9 @@ pub enum PodsError {
     /// The pod cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// What is remembered of an invocation cannot be had.
+    #[error(transparent)]
+    Invocations(#[from] InvocationsError),
     /// A file cannot be used.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -127,14 +138,36 @@ pub fn save_to(
             return Err(PodsError::Invalid(text));
         }
     }
+    let mut request = request;
+    let redacts = request.redact.iter().any(|rule| rule == "auto");
+    let reported = reported(ledger, &mut request)?;
+    let report = reported.map(|(records, ids)| report::make(records, ids, redacts)).transpose()?;
     let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
     let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let only = only.map_err(PodsError::Invalid)?;
     let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
     let redact = redact.map_err(PodsError::Invalid)?;
     let SaveRequest { message, with_history, with_events, with_messages, .. } = request;
-    let choice = Choice { at, only, message, with_history, with_events, with_messages, redact };
-    Ok(transfer::save(ledger, blobs, &choice, target)?)
+    let choice = Choice { at, only, message, with_history, with_events, with_messages, redact, report };
+    Ok(transfer::save(ledger, blobs, choice, target)?)
+}
+
+/// The invocations that a pod reports, and the ids of those it is about; the request is completed by what they say.
+fn reported(ledger: &Ledger, request: &mut SaveRequest) -> Result<Option<(Vec<Record>, Vec<String>)>, PodsError> {
+    if let Some(id) = request.report.take() {
+        let records = report::with_neighbours(ledger, &id)?;
+        let last = records.last();
+        request.at = request.at.take().or_else(|| Some(last?.sequence.to_string()));
+        request.only.extend(last.map(|record| record.function.clone()));
+        return Ok(Some((records, vec![id])));
+    }
+
+    let Some(since) = request.report_since.take() else { return Ok(None) };
+    let records = report::since(ledger, since)?;
+    let failed = records.iter().any(Record::failed);
+    let meant = records.iter().filter(|record| record.failed() == failed);
+    let ids = meant.map(|record| record.request_id.clone()).collect();
+    Ok(Some((records, ids)))
 }
 
 /// Loads a pod from a stream of bytes, or tells what that would change.

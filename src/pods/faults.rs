@@ -32,7 +32,7 @@ fn pod() -> (Vec<u8>, BTreeMap<u8, BlobId>) {
         trial.runtime.block_on(ledger.commit_run(accept)).expect("is accepted");
     }
     let choice = Choice { with_events: true, ..Choice::default() };
-    transfer::save(ledger, blobs, &choice, &mut bytes).expect("is saved");
+    transfer::save(ledger, blobs, choice, &mut bytes).expect("is saved");
     (bytes, trial.codes())
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MESSAGES, PodError, STATE};
+use super::{BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MESSAGES, PodError, README, RECORDS, REPORT, STATE};
 use crate::ledger::SCHEMA;
 use crate::model::blob::BlobId;
 
@@ -98,7 +98,7 @@ impl Manifest {
                 return refused(format!("{:?} has no SHA-256 in its manifest", part.path));
             };
             let blob = part.path.strip_prefix(BLOBS);
-            let is_named = [STATE, HISTORY, EVENTS, MESSAGES].contains(&part.path.as_str());
+            let is_named = [STATE, HISTORY, EVENTS, MESSAGES, RECORDS, REPORT, README].contains(&part.path.as_str());
             if !is_named && blob != Some(digest.hex().as_str()) {
                 return refused(format!("its manifest names {:?}, which is no part of a pod", part.path));
             }

@@ -14,6 +14,7 @@ pub mod messages;
 pub mod read;
 pub mod redaction;
 pub mod remotes;
+pub mod report;
 pub mod selection;
 mod state_file;
 pub mod transfer;
@@ -44,6 +45,15 @@ const EVENTS: &str = "events.jsonl";
 
 /// Name of the entry of the messages of queues.
 const MESSAGES: &str = "messages.jsonl";
+
+/// Name of the entry of records of invocations.
+const RECORDS: &str = "records.jsonl";
+
+/// Name of the entry that says which of them a report is about.
+const REPORT: &str = "report.json";
+
+/// Name of a report's text for people.
+const README: &str = "README.md";
 
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";

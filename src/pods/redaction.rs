@@ -87,6 +87,7 @@ pub fn hide_secrets(json: &mut Value, instead: &str) -> bool {
             instead.clone_into(text);
             true
         }
+        Value::String(text) => hide_inside(text, instead),
         Value::Array(items) => {
             let hidden: Vec<bool> = items.iter_mut().map(|item| hide_secrets(item, instead)).collect();
             hidden.contains(&true)
@@ -97,6 +98,19 @@ pub fn hide_secrets(json: &mut Value, instead: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// The same in a text that is JSON itself, as bodies of messages are.
+fn hide_inside(text: &mut String, instead: &str) -> bool {
+    if !text.starts_with(['{', '[']) {
+        return false;
+    }
+    let Ok(mut inside) = serde_json::from_str::<Value>(text) else { return false };
+    let hidden = hide_secrets(&mut inside, instead);
+    if hidden {
+        *text = inside.to_string();
+    }
+    hidden
 }
 
 fn hide_member(name: &str, value: &mut Value, instead: &str) -> bool {

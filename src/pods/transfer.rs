@@ -9,6 +9,7 @@ use super::hot_folders::PortableFolders;
 use super::messages::bring::LoadedMessages;
 use super::read::Pod;
 use super::redaction::{self, Rule};
+use super::report::Report;
 use super::write::{self, Contents};
 use super::{Manifest, PodError, messages, selection};
 use crate::blobs::{BlobError, BlobStore};
@@ -41,6 +42,8 @@ pub struct Choice {
     pub with_messages: bool,
     /// Whose values are left out.
     pub redact: Vec<Rule>,
+    /// What invocations are reported.
+    pub report: Option<Report>,
 }
 
 /// A pod that was written.
@@ -64,7 +67,7 @@ pub struct Saved {
 ///
 /// # Errors
 /// A pattern matches nothing, a blob is missing or damaged, or the target cannot be written.
-pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Write) -> Result<Saved, PodError> {
+pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl Write) -> Result<Saved, PodError> {
     let state = match choice.at {
         Some(sequence) => ledger.state_at(sequence)?,
         None => ledger.state(),
@@ -84,6 +87,7 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
     let events = choice.with_events.then(|| events::write::write(ledger, &resources, &choice.redact)).transpose()?;
     let messages =
         choice.with_messages.then(|| messages::write::write(ledger, &resources, &choice.redact)).transpose()?;
+    let report = choice.report.take();
     let counts = [&events, &messages].map(|lines| lines.as_ref().map(|lines| lines.count));
     let contents = Contents {
         store: ledger.store_id().to_owned(),
@@ -91,9 +95,10 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, choice: &Choice, target: impl Wr
         time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
         message: choice.message.clone(),
         resources,
-        history: choice.with_history.then(|| history(ledger, state.sequence, choice, &mut folders)).transpose()?,
+        history: choice.with_history.then(|| history(ledger, state.sequence, &choice, &mut folders)).transpose()?,
         events,
         messages,
+        report,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
 

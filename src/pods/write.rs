@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::lines::WrittenLines;
+use super::report::Report;
 use super::{
     BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, MESSAGES, Manifest, Part, PodError, STATE,
     io_error,
@@ -42,6 +43,8 @@ pub struct Contents {
     pub events: Option<WrittenLines>,
     /// The messages of queues, if they shall come along.
     pub messages: Option<WrittenLines>,
+    /// What invocations are reported.
+    pub report: Option<Report>,
 }
 
 /// Writes a pod; its digest is that of its manifest, which names all else.
@@ -57,6 +60,9 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages)];
     let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, lines.as_ref()?)));
     parts.extend(lines.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
+
+    let reported = contents.report.iter().flat_map(Report::parts);
+    parts.extend(reported.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
 
     for id in &needed {
         let (size, _) = blobs.open_blob(id)?;
@@ -82,6 +88,10 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
             HISTORY => Box::new(history.as_deref().unwrap_or_default()),
             EVENTS => read_lines(contents.events.as_ref()),
             MESSAGES => read_lines(contents.messages.as_ref()),
+            path if !path.starts_with(BLOBS) => {
+                let mut reported = contents.report.iter().flat_map(Report::parts);
+                read_lines(reported.find(|(name, _)| *name == path).map(|(_, lines)| lines))
+            }
             _ => blobs.open_blob(&part.digest())?.1,
         })
     })?;

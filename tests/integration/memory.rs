@@ -43,8 +43,17 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
     };
     let resources = (0..functions).map(named).collect();
     let (history, events, messages) = (None, None, None);
-    let contents =
-        Contents { store: "s".into(), sequence: 1, time: 1, message: None, resources, history, events, messages };
+    let contents = Contents {
+        store: "s".into(),
+        sequence: 1,
+        time: 1,
+        message: None,
+        resources,
+        history,
+        events,
+        messages,
+        report: None,
+    };
     let mut pod = Vec::new();
     write(&contents, &blobs, &mut pod).expect("is written");
     ledger.close().expect("closes");

@@ -51,8 +51,17 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     let mut pod = Vec::new();
     let resources = vec![function("/home/somebody/.ssh")];
     let (history, events, messages) = (None, None, None);
-    let contents =
-        Contents { store: "s".into(), sequence: 1, time: 1, message: None, resources, history, events, messages };
+    let contents = Contents {
+        store: "s".into(),
+        sequence: 1,
+        time: 1,
+        message: None,
+        resources,
+        history,
+        events,
+        messages,
+        report: None,
+    };
     write(&contents, &blobs, &mut pod).expect("is written");
     let query = LoadQuery { merge: Some("overwrite".into()), ..LoadQuery::default() };
     let loaded = load_from(&ledger, &blobs, Cursor::new(pod), folder.path(), query, Origin::default()).await;
