@@ -28,11 +28,11 @@ pub enum Kind {
     TimedOut,
 }
 
-/// Exit codes, for `larder --help`. Damage that `larder verify` finds is 1.
+/// Exit codes, for `larder --help`. Damage that `larder verify` finds, and a replay that goes otherwise, are 1.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  `larder verify` found damage
+  1  `larder verify` found damage; an invocation that was run again did not go as it went
   2  what was given, or this machine, does not allow it
   3  no server answers
   4  what was named is not there

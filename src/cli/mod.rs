@@ -16,8 +16,10 @@ mod marks;
 mod pod;
 mod queue;
 mod recover;
+mod replay;
 mod rewind;
 mod serve;
+mod server_process;
 mod show;
 mod state;
 mod target;
@@ -75,6 +77,17 @@ enum Command {
     Marks(marks::MarksOptions),
     /// Show invocations: what had them run, how they ended, their log, and what they called
     Invocations(Box<invocations::InvocationsOptions>),
+    /// Run a recorded invocation again, as it was then or as it is now, and say whether it goes as it went
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(Box<replay::ReplayOptions>),
+    /// Write a failing call, with the state that it failed in, into one file
+    Report(Box<replay::report::ReportOptions>),
+    /// Run what a report is about, and say whether it fails as it did
+    Reproduce(Box<replay::reproduce::ReproduceOptions>),
+    /// Find the smallest event with which an invocation fails as it did
+    Minimize(Box<replay::minimize::MinimizeOptions>),
+    /// Run a command, such as tests, and write what was invoked meanwhile into a report where it fails
+    Record(Box<replay::record::RecordOptions>),
     /// Save, load, inspect and verify pods: the state as one file
     #[command(subcommand)]
     Pod(pod::Command),
@@ -114,6 +127,19 @@ pub fn main() -> ExitCode {
         Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Queue(command) => runtime.block_on(queue::run(command)),
         Command::Invocations(options) => runtime.block_on(invocations::run(*options)),
+        Command::Replay(options) => {
+            return runtime.block_on(replay::run(*options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Reproduce(options) => {
+            return runtime.block_on(replay::reproduce::run(*options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Minimize(options) => {
+            return runtime.block_on(replay::minimize::run(*options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Record(options) => {
+            return runtime.block_on(replay::record::run(*options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Report(options) => runtime.block_on(replay::report::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
         Command::Log(options) => runtime.block_on(log::run(options)),
         Command::Show(options) => runtime.block_on(show::run(options)),

@@ -1,4 +1,4 @@
-//! The demo's server: a process of its own, so that it can be killed.
+//! A server of the command line's own, on any free port: a process of its own, so that it can be killed.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -26,14 +26,19 @@ pub struct ServerProcess {
     address: SocketAddr,
     folder: PathBuf,
     executor: ExecutorChoice,
+    arguments: &'static [&'static str],
 }
 
 impl ServerProcess {
-    /// Starts a server on a free port with its data in `folder`.
-    pub async fn start(folder: &Path, executor: ExecutorChoice) -> Result<Self, String> {
+    /// Starts a server on a free port with its data in [`data_dir`] of `folder`, and with more arguments.
+    pub async fn start(
+        folder: &Path,
+        executor: ExecutorChoice,
+        arguments: &'static [&'static str],
+    ) -> Result<Self, String> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (child, address) = launch(folder, any, executor).await?;
-        Ok(Self { child, address, folder: folder.to_owned(), executor })
+        let (child, address) = launch(folder, any, executor, arguments).await?;
+        Ok(Self { child, address, folder: folder.to_owned(), executor, arguments })
     }
 
     /// Where it listens.
@@ -44,7 +49,7 @@ impl ServerProcess {
     /// Kills the server as a crash would, and starts it on the same data and address.
     pub async fn crash_and_restart(&mut self) -> Result<(), String> {
         self.child.kill().await.map_err(|error| format!("cannot kill it: {error}"))?;
-        let (child, address) = launch(&self.folder, self.address, self.executor).await?;
+        let (child, address) = launch(&self.folder, self.address, self.executor, self.arguments).await?;
         (self.child, self.address) = (child, address);
         Ok(())
     }
@@ -62,7 +67,12 @@ impl ServerProcess {
     }
 }
 
-async fn launch(folder: &Path, listen: SocketAddr, executor: ExecutorChoice) -> Result<(Child, SocketAddr), String> {
+async fn launch(
+    folder: &Path,
+    listen: SocketAddr,
+    executor: ExecutorChoice,
+    arguments: &[&str],
+) -> Result<(Child, SocketAddr), String> {
     use clap::ValueEnum as _;
     let program = std::env::current_exe().map_err(|error| format!("cannot find larder itself: {error}"))?;
     let log = File::options().create(true).append(true).open(log_file(folder)).map_err(|error| error.to_string())?;
@@ -78,7 +88,8 @@ async fn launch(folder: &Path, listen: SocketAddr, executor: ExecutorChoice) -> 
             "always",
             "--data-dir",
         ])
-        .arg(folder.join("data"))
+        .arg(data_dir(folder))
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -102,6 +113,11 @@ async fn address_of(banner: BufReader<impl tokio::io::AsyncRead + Unpin>) -> Opt
         }
     }
     None
+}
+
+/// The data dir of a server that was started with `folder`.
+pub fn data_dir(folder: &Path) -> PathBuf {
+    folder.join("data")
 }
 
 fn log_file(folder: &Path) -> PathBuf {

@@ -2,7 +2,6 @@
 
 mod client;
 mod function;
-mod process;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use client::Client;
 use function::Sample;
-use process::ServerProcess;
 use serde_json::{Value, json};
 
+use crate::cli::server_process::{self, ServerProcess};
 use crate::config::ExecutorChoice;
 
 /// Name of the demo's function.
@@ -57,7 +56,7 @@ pub async fn run(options: DemoOptions) -> ExitCode {
             line("\nEverything above ran for real. Now: larder serve");
             ExitCode::SUCCESS
         }
-        Err(error) => failed(&error, &process::log_tail(folder.path())),
+        Err(error) => failed(&error, &server_process::log_tail(folder.path())),
     }
 }
 
@@ -76,7 +75,7 @@ async fn steps(
     server: &mut Option<ServerProcess>,
     show: &mut Show,
 ) -> Result<(), String> {
-    let started = show.step("start a server", ServerProcess::start(folder, options.executor)).await?;
+    let started = show.step("start a server", ServerProcess::start(folder, options.executor, &[])).await?;
     let running = server.insert(started);
     let client = Client::new(running.address());
     let health = client.get("/_larder/health").await?;

@@ -16,6 +16,9 @@ use std::path::Path;
 
 use clap::Subcommand;
 
+pub use self::keys::{Seal, Sink};
+pub use self::transfers::Reading;
+
 use super::target::Offline;
 use crate::blobs::BlobStore;
 use crate::cli::error::{CliError, Kind, not_read};
@@ -62,7 +65,8 @@ pub async fn run(command: Command) -> Result<(), CliError> {
     }
 }
 
-fn blobs(offline: &Offline) -> Result<BlobStore, CliError> {
+/// The blobs of a data dir.
+pub fn blobs(offline: &Offline) -> Result<BlobStore, CliError> {
     let blobs = BlobStore::open(&offline.data_dir.join("blobs"), offline.ledger.small_blobs());
     Ok(blobs.map_err(|error| error.to_string())?)
 }

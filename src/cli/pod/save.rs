@@ -56,7 +56,8 @@ pub struct SaveOptions {
 pub async fn run(options: SaveOptions) -> Result<(), CliError> {
     let SaveOptions { target, message, only, at, redact, seal, json, library, to, .. } = options;
     let SaveOptions { with_history, with_events, with_messages, .. } = options;
-    let request = SaveRequest { message, at, only, with_history, with_events, with_messages, redact };
+    let request =
+        SaveRequest { message, at, only, with_history, with_events, with_messages, redact, ..SaveRequest::default() };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;
 
