@@ -1,5 +1,7 @@
 //! What is remembered of invocations: pages of it, and one of them with all of its log.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -216,7 +218,8 @@ fn whole_log(ledger: &Ledger, record: &Record) -> Option<String> {
     let (group, stream) = (state.log_groups.get(&key.group)?, state.log_streams.get(&key)?);
     let place = LinesPlace { group: group.id, stream: stream.id };
     let Ok(Point::Time(started)) = record.started.parse::<Point>() else { return None };
-    let ended = started.0.saturating_add(record.duration_ms as u64 + LATE);
+    let took = Duration::try_from_secs_f64(record.duration_ms / 1000.0).unwrap_or_default();
+    let ended = started.0.saturating_add(u64::try_from(took.as_millis()).unwrap_or_default() + LATE);
 
     let range = LinePosition::start_of(started.0)..LinePosition::start_of(ended);
     let lines = ledger.log_lines().range(place, range, Order::OldestFirst).take(LINES);
@@ -224,7 +227,8 @@ fn whole_log(ledger: &Ledger, record: &Record) -> Option<String> {
     let names = |line: &String| line.contains(&record.request_id);
     let first = lines.iter().position(names)?;
     let last = lines.iter().rposition(names)?;
-    Some(lines[first..=last].iter().map(|line| format!("{}\n", line.trim_end_matches('\n'))).collect())
+    let lines = lines[first..=last].iter().map(|line| line.trim_end_matches('\n').to_owned() + "\n");
+    Some(lines.collect())
 }
 
 /// A record without what looks like a secret, unless that is to be shown.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::invocations::InvocationsError;
 use super::long::Long;
+use super::report::Meant;
 use super::{history, report};
 use crate::blobs::BlobStore;
 use crate::invoke::record::Record;
@@ -141,7 +142,7 @@ pub fn save_to(
     let mut request = request;
     let redacts = request.redact.iter().any(|rule| rule == "auto");
     let reported = reported(ledger, &mut request)?;
-    let report = reported.map(|(records, ids)| report::make(records, ids, redacts)).transpose()?;
+    let report = reported.map(|meant| report::make(meant, redacts)).transpose()?;
     let at = request.at.as_deref().map(|at| history::sequence(ledger, at)).transpose()?;
     let only: Result<Vec<_>, _> = request.only.iter().map(|text| ResourcePattern::parse(text)).collect();
     let only = only.map_err(PodsError::Invalid)?;
@@ -152,22 +153,22 @@ pub fn save_to(
     Ok(transfer::save(ledger, blobs, choice, target)?)
 }
 
-/// The invocations that a pod reports, and the ids of those it is about; the request is completed by what they say.
-fn reported(ledger: &Ledger, request: &mut SaveRequest) -> Result<Option<(Vec<Record>, Vec<String>)>, PodsError> {
+/// What a pod reports; the request is completed by what that says.
+fn reported(ledger: &Ledger, request: &mut SaveRequest) -> Result<Option<Meant>, PodsError> {
     if let Some(id) = request.report.take() {
         let records = report::with_neighbours(ledger, &id)?;
         let last = records.last();
         request.at = request.at.take().or_else(|| Some(last?.sequence.to_string()));
         request.only.extend(last.map(|record| record.function.clone()));
-        return Ok(Some((records, vec![id])));
+        return Ok(Some(Meant { records, request_ids: vec![id] }));
     }
 
     let Some(since) = request.report_since.take() else { return Ok(None) };
     let records = report::since(ledger, since)?;
     let failed = records.iter().any(Record::failed);
     let meant = records.iter().filter(|record| record.failed() == failed);
-    let ids = meant.map(|record| record.request_id.clone()).collect();
-    Ok(Some((records, ids)))
+    let request_ids = meant.map(|record| record.request_id.clone()).collect();
+    Ok(Some(Meant { records, request_ids }))
 }
 
 /// Loads a pod from a stream of bytes, or tells what that would change.

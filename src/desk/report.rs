@@ -14,7 +14,7 @@ use crate::model::names::FunctionKey;
 use crate::pods::PodError;
 use crate::pods::read::Pod;
 use crate::pods::redaction::{self, REDACTED};
-use crate::pods::report::{self, Report};
+use crate::pods::report::{self, Lines, Report};
 
 /// Invocations of an environment before the reported one that come along: state in globals matters.
 const NEIGHBOURS: usize = 1000;
@@ -111,11 +111,21 @@ fn is_new(record: &Record, seen: &mut HashSet<String>) -> bool {
     record.environment.as_ref().is_some_and(|environment| seen.insert(environment.id.clone()))
 }
 
-/// The report of some invocations, about those of these ids; without what looks like a secret, where that is wanted.
+/// Invocations for a report, and the request ids of those that it is about.
+#[derive(Debug)]
+pub struct Meant {
+    /// The invocations, the oldest first.
+    pub records: Vec<Record>,
+    /// The ids.
+    pub request_ids: Vec<String>,
+}
+
+/// The report of some invocations; without what looks like a secret, where that is wanted.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn make(mut records: Vec<Record>, request_ids: Vec<String>, redacts: bool) -> Result<Report, PodError> {
+pub fn make(meant: Meant, redacts: bool) -> Result<Report, PodError> {
+    let Meant { mut records, request_ids } = meant;
     if redacts {
         records.iter_mut().for_each(redact);
     }
@@ -141,7 +151,7 @@ fn redact(record: &mut Record) {
     let mut log = serde_json::Value::Array(record.log.lines().map(Into::into).collect());
     if redaction::hide_secrets(&mut log, REDACTED) {
         let lines = log.as_array().into_iter().flatten().filter_map(|line| line.as_str());
-        record.log = lines.map(|line| format!("{line}\n")).collect();
+        record.log = lines.map(|line| line.to_owned() + "\n").collect();
     }
 }
 
@@ -150,14 +160,14 @@ fn redact(record: &mut Record) {
 /// # Errors
 /// It is not as it must be.
 pub fn of_pod(pod: &Pod) -> Result<Option<Reported>, PodError> {
-    let Some((about, lines)) = report::of(pod)? else { return Ok(None) };
+    let Some(Lines { about, records }) = report::of(pod)? else { return Ok(None) };
     let about = serde_json::from_slice(&about)
         .map_err(|error| PodError::Refused(format!("what its report says of itself cannot be read: {error}")))?;
     let read = |(number, line): (usize, &Vec<u8>)| {
         let refused = |error| PodError::Refused(format!("record {number} of its report cannot be read: {error}"));
         serde_json::from_slice::<Record>(line).map_err(refused)
     };
-    let records = (1..).zip(&lines).map(read).collect::<Result<_, _>>()?;
+    let records = (1..).zip(&records).map(read).collect::<Result<_, _>>()?;
     Ok(Some(Reported { about, records }))
 }
 

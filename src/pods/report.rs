@@ -48,12 +48,20 @@ fn said(path: &'static str, text: String) -> Result<WrittenLines, PodError> {
     lines.end()
 }
 
-/// The report of a pod: what is said of its records, and these, as JSON; `None` where it has none. Nothing of it is
-/// believed before it was read as what it is to be.
+/// The report of a pod, as JSON: nothing of it is believed before it was read as what it is to be.
+#[derive(Debug)]
+pub struct Lines {
+    /// What is said of its records.
+    pub about: Vec<u8>,
+    /// The records.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// The report of a pod; `None` where it has none.
 ///
 /// # Errors
 /// It is longer than any that is written, or a line is not whole.
-pub fn of(pod: &Pod) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, PodError> {
+pub fn of(pod: &Pod) -> Result<Option<Lines>, PodError> {
     let Some(part) = pod.manifest.parts.iter().find(|part| part.path == REPORT) else { return Ok(None) };
     if part.size > MOST_SAID {
         return Err(PodError::Refused(format!("{REPORT} has more than {MOST_SAID} bytes")));
@@ -63,5 +71,5 @@ pub fn of(pod: &Pod) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, PodError> {
     let folder = path.parent().unwrap_or(&path);
     let records = lines::read(PART, (&pod.manifest, folder), |line| Ok(line.to_vec()))?;
 
-    Ok(Some((about, records.unwrap_or_default())))
+    Ok(Some(Lines { about, records: records.unwrap_or_default() }))
 }

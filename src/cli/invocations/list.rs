@@ -72,7 +72,10 @@ pub async fn run(options: ListOptions) -> Result<(), CliError> {
     }
 
     query.after = Some(newest);
-    while options.follow {
+    if !options.follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(FOLLOW).await;
         query.limit = Some(LONGEST_PAGE);
         let page = page(&target, &query).await?;
@@ -81,7 +84,6 @@ pub async fn run(options: ListOptions) -> Result<(), CliError> {
         }
         query.after = Some(page.newest);
     }
-    Ok(())
 }
 
 /// The latest, the newest first, and where those begin that come after them.

@@ -108,12 +108,9 @@ fn trigger(record: &Record) -> String {
 }
 
 fn ended(record: &Record) -> String {
-    let mut text = if record.failed() { invocations::error_of(record) } else { "well".to_owned() };
-    text += &format!(", after {}", span(record.duration_ms));
-    if let Some(init) = record.init_ms {
-        text += &format!(" and {} of initialisation", span(init));
-    }
-    text
+    let how = if record.failed() { invocations::error_of(record) } else { "well".to_owned() };
+    let init = record.init_ms.map(|init| format!(" and {} of initialisation", span(init))).unwrap_or_default();
+    format!("{how}, after {}{init}", span(record.duration_ms))
 }
 
 fn indented(text: &str) {

@@ -14,7 +14,7 @@ use crate::cli::target::TargetOptions;
 use crate::cli::terminal::{plain, pretty, print, spinner};
 use crate::config::ExecutorChoice;
 use crate::desk::replay::comparison::Comparison;
-use crate::desk::replay::{ReplayRequest, shrinking};
+use crate::desk::replay::{Calls, ReplayRequest, shrinking};
 use crate::invoke::record::{Payload, Record};
 
 /// Options of `larder minimize`.
@@ -61,7 +61,7 @@ impl Trials<'_> {
             event: Some(Payload::Text(event.to_string())),
             fresh: before.is_empty(),
             // Of a smaller event the function makes other calls of it.
-            lenient: true,
+            calls: Calls::Similar,
             ..ReplayRequest::default()
         };
         let replayed = self.rehearsal.replay(&request).await?.replayed;

@@ -17,7 +17,7 @@ use super::target::{Client, Target, TargetOptions};
 use super::terminal::print;
 use crate::config::ExecutorChoice;
 use crate::desk::replay::comparison::Comparison;
-use crate::desk::replay::{ReplayRequest, Replayed};
+use crate::desk::replay::{Calls, ReplayRequest, Replayed};
 
 /// Exit code where an invocation does not go as it went then.
 const DIFFERS: u8 = 1;
@@ -82,6 +82,10 @@ struct How {
     json: bool,
 }
 
+fn calls(live: bool) -> Calls {
+    if live { Calls::Live } else { Calls::Recorded }
+}
+
 /// Where invocations are run again.
 enum Stage {
     /// In a server that is there.
@@ -115,7 +119,7 @@ pub async fn run(options: ReplayOptions) -> Result<ExitCode, CliError> {
     let request = |request_id: &str| ReplayRequest {
         request_id: Some(request_id.to_owned()),
         function: function.clone(),
-        live,
+        calls: calls(live),
         fresh: true,
         log: diff || how.json,
         ..ReplayRequest::default()

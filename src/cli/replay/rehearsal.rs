@@ -74,13 +74,11 @@ async fn as_then(folder: &Path, reported: &Reported) -> Result<ServerProcess, St
     let Ok(executor) = ExecutorChoice::from_str(then, true) else {
         return ServerProcess::start(folder, ExecutorChoice::Auto, ARGUMENTS).await;
     };
-    match ServerProcess::start(folder, executor, ARGUMENTS).await {
-        Ok(server) => Ok(server),
-        Err(_) => {
-            eprintln!("larder: it ran with --executor {then}, which this machine has not: another one runs it");
-            ServerProcess::start(folder, ExecutorChoice::Auto, ARGUMENTS).await
-        }
+    if let Ok(server) = ServerProcess::start(folder, executor, ARGUMENTS).await {
+        return Ok(server);
     }
+    eprintln!("larder: it ran with --executor {then}, which this machine has not: another one runs it");
+    ServerProcess::start(folder, ExecutorChoice::Auto, ARGUMENTS).await
 }
 
 /// Loads a pod into the server; nothing of it runs before it is invoked.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::rehearsal::Rehearsal;
-use super::{How, Stage, play, told, verdict};
+use super::{How, Stage, calls, play, told, verdict};
 use crate::cli::error::CliError;
 use crate::cli::pod::Reading;
 use crate::cli::terminal::{plain, print};
@@ -50,7 +50,7 @@ pub async fn run(options: ReproduceOptions) -> Result<ExitCode, CliError> {
     let requests = records.into_iter().enumerate().map(|(at, record)| ReplayRequest {
         record: Some(Box::new(record)),
         fresh: at == 0,
-        live,
+        calls: calls(live),
         log: diff || how.json,
         ..ReplayRequest::default()
     });

@@ -39,14 +39,25 @@ pub struct ReplayRequest {
     /// caller named then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// Whether its calls are asked for real.
-    pub live: bool,
-    /// Whether calls with other parameters than the recorded ones are answered as the next of their operation.
-    pub lenient: bool,
+    /// What its calls are answered with.
+    pub calls: Calls,
     /// Whether it gets an environment of its own.
     pub fresh: bool,
     /// Whether all of its log is wanted, which is there a moment after its end; else the end of it will do.
     pub log: bool,
+}
+
+/// What the calls of an invocation that is run again are answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calls {
+    /// The record: each call that was made then, with the same parameters.
+    #[default]
+    Recorded,
+    /// The record; a call with other parameters as the next of its operation.
+    Similar,
+    /// They are asked for real.
+    Live,
 }
 
 /// What came of it.
@@ -93,7 +104,8 @@ pub async fn replay(
         recorded.event = event;
     }
 
-    let answers = (!request.live).then(|| Arc::new(Answers::new(recorded.calls.clone(), request.lenient)));
+    let lenient = request.calls == Calls::Similar;
+    let answers = (request.calls != Calls::Live).then(|| Arc::new(Answers::new(recorded.calls.clone(), lenient)));
     let invocation = invocation(&recorded, request.function.as_deref(), answers.clone())?;
     let request_id = invocation.request_id.clone();
     if request.fresh {

@@ -43,7 +43,9 @@ impl Pool {
     /// Ends the environments of a function that rest, but for provisioned ones.
     pub fn end_idle(self: &Arc<Self>, function: &FunctionKey) {
         let taken = self.placement().take_dispensable(|_| false, |deployment| deployment.function != *function);
-        taken.iter().for_each(|environment| self.retire(environment));
+        for environment in &taken {
+            self.retire(environment);
+        }
     }
 
     /// An environment's link is gone: so is the environment.

@@ -75,9 +75,7 @@ impl Draft {
         let mut learnt = self.learnt();
         learnt.end.get_or_insert_with(|| end(&completed.outcome));
         learnt.log.clone_from(&completed.output);
-        learnt.duration_us = completed.duration.as_micros();
-        learnt.init_us = completed.init.map(|init| init.as_micros());
-        learnt.restore_us = completed.restore.map(|restore| restore.as_micros());
+        (learnt.duration, learnt.init, learnt.restore) = (completed.duration, completed.init, completed.restore);
         learnt.max_memory_bytes = completed.max_memory_bytes;
     }
 

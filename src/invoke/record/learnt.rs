@@ -1,6 +1,7 @@
 //! What is learnt of an invocation, and the record that is made of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use larder_init::link::Outcome;
@@ -59,12 +60,12 @@ pub struct Learnt {
     pub answer: Option<Bytes>,
     /// The end of what it logged.
     pub log: Vec<u8>,
-    /// Microseconds that it took.
-    pub duration_us: u128,
-    /// Those of its init phase.
-    pub init_us: Option<u128>,
-    /// Those of its restore phase.
-    pub restore_us: Option<u128>,
+    /// How long it took.
+    pub duration: Duration,
+    /// How long its init phase took.
+    pub init: Option<Duration>,
+    /// How long its restore phase took.
+    pub restore: Option<Duration>,
     /// Bytes that its environment used at most.
     pub max_memory_bytes: u64,
     /// What it called.
@@ -125,7 +126,7 @@ impl Drafted {
         };
         learnt.calls.iter_mut().for_each(kept);
         let log_stream = |place: &Place| LogPlace { group: config.logging.group.clone(), stream: place.stream.clone() };
-        let milliseconds = |microseconds: u128| microseconds as f64 / 1000.0;
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
 
         Record {
             function: arn::function(&about.function),
@@ -141,15 +142,15 @@ impl Drafted {
             answer: learnt.answer.map(|answer| Payload::kept(&answer, records)),
             log: String::from_utf8_lossy(&learnt.log).into_owned(),
             log_stream: learnt.place.as_ref().map(log_stream),
-            duration_ms: milliseconds(learnt.duration_us),
-            init_ms: learnt.init_us.map(milliseconds),
-            restore_ms: learnt.restore_us.map(milliseconds),
+            duration_ms: milliseconds(learnt.duration),
+            init_ms: learnt.init.map(milliseconds),
+            restore_ms: learnt.restore.map(milliseconds),
             memory_mb: config.memory_mib,
             max_memory_mb: learnt.max_memory_bytes.div_ceil(1024 * 1024),
             environment: learnt.place.map(|place| RanIn {
                 id: place.environment,
                 invocation: place.invocation,
-                cold: learnt.init_us.is_some(),
+                cold: learnt.init.is_some(),
                 initialization: place.initialization.to_owned(),
             }),
             trace: about.trace,
