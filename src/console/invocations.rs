@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -15,12 +15,16 @@ use crate::desk::history;
 use crate::desk::invocations::{self, InvocationsError, InvocationsQuery};
 use crate::desk::replay::{self, ReplayError, ReplayRequest};
 
+/// Bytes of a record that is run again: an event and an answer of 6 MB each, and 200 calls of 512 KiB, as JSON.
+const MAX_RECORD: usize = 256 * 1024 * 1024;
+
 /// The routes.
 pub fn routes() -> Router<Arc<Console>> {
+    let replay = post(replay).layer(DefaultBodyLimit::max(MAX_RECORD));
     Router::new()
         .route("/_larder/invocations", get(list))
         .route("/_larder/invocations/{id}", get(show))
-        .route("/_larder/replay", post(replay))
+        .route("/_larder/replay", replay)
 }
 
 /// Answers off the threads that serve.

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio_util::io::ReaderStream;
 
 use super::{Console, Trusted, respond, time_travel, trust};
+use crate::desk::invocations::InvocationsError;
 use crate::desk::pods::{CHUNK, LoadQuery, PodsError, SaveRequest, SavedPod, load_from, save_to};
 use crate::ledger::CommitError;
 use crate::pods::transfer::LoadError;
@@ -46,10 +47,17 @@ async fn save(
     if asker.is_none() && request.with_messages {
         return trust::refuse("a pod with the messages of queues");
     }
+    let reports = request.report.is_some() || request.report_since.is_some();
+    if asker.is_none() && reports {
+        return trust::refuse("a pod with the events of invocations");
+    }
     if asker.is_none() && !request.redact.iter().any(|rule| rule == NO_VALUES) {
         return trust::refuse(&format!("a pod with values of variables (without `\"redact\": [\"{NO_VALUES}\"]`)"));
     }
     let written = tokio::task::spawn_blocking(move || {
+        if reports {
+            console.invoker.recorder().settle();
+        }
         // Into a file first: a pod that fails half-way must be an error, not a short answer.
         let mut file = tempfile::tempfile_in(&console.staging)?;
         let saved = save_to(&console.ledger, &console.blobs, request, std::io::BufWriter::new(&mut file))?;
@@ -124,7 +132,9 @@ pub fn refuse(error: &PodsError) -> Response {
         PodsError::Load(LoadError::Commit(CommitError::Refused(_))) | PodsError::Pod(PodError::Busy(_)) => {
             StatusCode::CONFLICT
         }
-        PodsError::Pod(PodError::Library(_)) => StatusCode::NOT_FOUND,
+        PodsError::Pod(PodError::Library(_)) | PodsError::Invocations(InvocationsError::Unknown(_)) => {
+            StatusCode::NOT_FOUND
+        }
         PodsError::Invalid(_)
         | PodsError::Pod(
             PodError::Broken(_)

@@ -75,6 +75,7 @@ mod queue;
 mod queues;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq_sources;
+mod records;
 mod remotes;
 mod retries;
 mod snap_start;

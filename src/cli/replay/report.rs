@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::pod::{Seal, Sink, blobs};
 use crate::cli::target::{Target, TargetOptions};
 use crate::cli::terminal::print;
-use crate::desk::pods::{self, SaveRequest};
+use crate::desk::pods::{self, PodsError, SaveRequest};
 
 /// Options of `larder report`.
 #[derive(Debug, Args)]
@@ -82,7 +82,10 @@ pub async fn write(target: &Target, request: SaveRequest, to: &mut impl Write) -
         }
         Target::Folder(offline) => {
             let saved = pods::save_to(&offline.ledger, &blobs(offline)?, request, to);
-            saved.map(drop).map_err(|error| error.to_string().into())
+            saved.map(drop).map_err(|error| match error {
+                PodsError::Invocations(error) => error.into(),
+                error => error.to_string().into(),
+            })
         }
     }
 }
