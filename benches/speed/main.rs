@@ -30,6 +30,7 @@ type Section = (&'static str, &'static str, fn(&Context) -> Outcome);
 const SECTIONS: &[Section] = &[
     ("warm", "warm invocations, one after the other", sections::warm::run),
     ("urls", "a function behind its URL, beside its invocation", sections::urls::run),
+    ("records", "what it costs an invocation that it is remembered", sections::records::run),
     ("cold", "cold starts: first invocation of a new environment", sections::cold::run),
     ("reload", "hot reload: from a save to the first answer of the new code", sections::reload::run),
     ("throughput", "warm invocations over many connections", sections::throughput::run),

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod pods;
 pub mod queues;
 pub mod read;
+pub mod records;
 pub mod reload;
 pub mod replay;
 pub mod restart;
