@@ -7,9 +7,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
+use super::trust::Shown;
 use super::{Console, Trusted, trust};
 use crate::desk::history;
 use crate::desk::invocations::{self, InvocationsError, InvocationsQuery};
@@ -51,13 +52,6 @@ fn refuse(error: &InvocationsError) -> Response {
 
 async fn list(State(console): State<Arc<Console>>, Query(query): Query<InvocationsQuery>) -> Response {
     blocking(console, move |console| invocations::list(&console.ledger, Some(console.invoker.recorder()), &query)).await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Shown {
-    #[serde(default)]
-    show_secrets: bool,
 }
 
 async fn show(

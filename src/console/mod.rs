@@ -1,6 +1,7 @@
 //! Larder's own endpoints, `/_larder/…`: health, history, pods, events that wait.
 
 mod invocations;
+mod metrics;
 mod pod_library;
 mod pods;
 mod queue;
@@ -87,6 +88,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/ca", get(authority))
         .route("/_larder/refusals", get(refusals))
         .merge(invocations::routes())
+        .merge(metrics::routes())
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())

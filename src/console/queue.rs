@@ -11,6 +11,7 @@ use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::trust::Shown;
 use super::{Console, Trusted, trust};
 use crate::desk::history;
 use crate::desk::queue::change::{self, ChangeRequest};
@@ -70,13 +71,6 @@ async fn events(State(console): State<Arc<Console>>, Query(query): Query<QueueQu
 
 async fn functions(State(console): State<Arc<Console>>, Query(query): Query<QueueQuery>) -> Response {
     blocking(console.queue.clone(), move |queue| list::functions(queue, &query)).await
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Shown {
-    #[serde(default)]
-    show_secrets: bool,
 }
 
 async fn show(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::denials::Denied;
+use crate::invoke::metrics::Counts;
 use crate::ledger::difference::Difference;
 
 /// An event with its place in history; values of functions' variables are masked.
@@ -355,4 +356,41 @@ pub struct Waited {
     pub held: usize,
     /// Records and dead letters that wait to be delivered.
     pub deliveries: usize,
+}
+
+/// Numbers of a server, since it started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Top {
+    /// Of the functions that ran.
+    pub functions: Vec<FunctionCounts>,
+    /// Seconds since the start.
+    pub uptime_s: f64,
+    /// What makes environments.
+    pub executor: String,
+    /// Environments.
+    pub environments: usize,
+    /// Those that wait for an invocation.
+    pub idle: usize,
+    /// Asynchronous events that wait until they have been run.
+    pub events_waiting: usize,
+    /// The ledger's newest sequence.
+    pub sequence: u64,
+    /// Functions that there are.
+    pub functions_configured: usize,
+}
+
+/// Numbers of a function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionCounts {
+    /// Its account.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The numbers.
+    #[serde(flatten)]
+    pub counts: Counts,
 }

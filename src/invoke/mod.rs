@@ -4,6 +4,7 @@ mod checks;
 pub mod destinations;
 pub mod events;
 mod lineage;
+pub mod metrics;
 mod outcome;
 pub mod record;
 mod report;
@@ -11,12 +12,13 @@ pub mod streaming;
 mod trace;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use self::metrics::Metrics;
 pub use self::record::Trigger;
 use self::record::{About, Answers, Draft, Drafts, End, Recorder};
 pub use self::trace::new_root as new_trace_root;
@@ -99,6 +101,7 @@ pub struct Invoker {
     limits: Limits,
     sampler: Sampler,
     recorder: Recorder,
+    metrics: Metrics,
     /// Records in the making.
     drafts: Drafts,
     /// What runs: it goes on when its caller goes away, as on AWS, and the server waits for it at its end.
@@ -130,8 +133,13 @@ impl Prepared {
 impl Invoker {
     /// An invoker over a pool of environments, whose invocations `recorder` remembers.
     pub fn new(ledger: Arc<Ledger>, pool: Arc<Pool>, limits: Limits, recorder: Recorder) -> Self {
-        let drafts = Drafts::default();
-        Self { ledger, pool, limits, sampler: Sampler::default(), recorder, drafts, running: TaskTracker::new() }
+        let (sampler, drafts, metrics) = (Sampler::default(), Drafts::default(), Metrics::default());
+        Self { ledger, pool, limits, sampler, recorder, metrics, drafts, running: TaskTracker::new() }
+    }
+
+    /// Numbers of invocations.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// What remembers invocations.
@@ -278,14 +286,10 @@ impl Invoker {
 
     async fn run_to_end(&self, prepared: Prepared) -> Result<Invoked, ApiError> {
         let Prepared { target, invocation, trace, began, draft } = prepared;
+        self.metrics.begin(&target.function);
+        let started = Instant::now();
         let run = self.pool.run(&target, &invocation).await;
-        let completed = run.map_err(|error| {
-            let error = refusal(&error);
-            if let Some(draft) = &draft {
-                draft.answered(End::NotRun, Some(error.to_string().into()));
-            }
-            error
-        })?;
+        let completed = run.map_err(|error| self.not_run(&target, draft.as_deref(), &error, started.elapsed()))?;
         let config = &target.version.config;
         let log_tail = if invocation.awaits_log {
             report::log(&completed, &*invocation.report, LogFormat::of(&config.logging))
@@ -294,6 +298,9 @@ impl Invoker {
         };
         self.tell_trace(&trace, began, (&target, &invocation), &completed);
         let end = record::end(&completed.outcome);
+        // Of one whose extensions still work only its caller's time is known.
+        let took = if completed.duration.is_zero() { started.elapsed() } else { completed.duration };
+        self.metrics.end(&target.function, end, took, completed.init.is_some());
         let (payload, function_error) = outcome::payload(
             completed.outcome,
             &invocation.request_id,
@@ -308,6 +315,20 @@ impl Invoker {
 
         let trace = trace.header();
         Ok(Invoked { payload, function_error, executed_version: target.version.version, log_tail, trace })
+    }
+
+    /// Notes an invocation that could not be run; the error for its caller.
+    fn not_run(&self, target: &Target, draft: Option<&Draft>, error: &RunError, took: Duration) -> ApiError {
+        let error = refusal(error);
+        if error.code == ErrorCode::TooManyRequests {
+            self.metrics.throttled(&target.function);
+        } else {
+            self.metrics.end(&target.function, End::NotRun, took, false);
+        }
+        if let Some(draft) = draft {
+            draft.answered(End::NotRun, Some(error.to_string().into()));
+        }
+        error
     }
 
     /// Tells X-Ray of an invocation that is traced, where a daemon is known.
