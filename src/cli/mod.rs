@@ -24,6 +24,7 @@ mod show;
 mod state;
 mod target;
 mod terminal;
+mod top;
 mod url;
 mod verify;
 mod why_denied;
@@ -77,6 +78,8 @@ enum Command {
     Marks(marks::MarksOptions),
     /// Show invocations: what had them run, how they ended, their log, and what they called
     Invocations(Box<invocations::InvocationsOptions>),
+    /// Show live what runs: rates, durations, environments, function by function
+    Top(top::TopOptions),
     /// Run a recorded invocation again, as it was then or as it is now, and say whether it goes as it went
     #[command(after_help = replay::EXAMPLES)]
     Replay(Box<replay::ReplayOptions>),
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Queue(command) => runtime.block_on(queue::run(command)),
         Command::Invocations(options) => runtime.block_on(invocations::run(*options)),
+        Command::Top(options) => runtime.block_on(top::run(options)),
         Command::Replay(options) => {
             return runtime.block_on(replay::run(*options)).unwrap_or_else(|error| complain(&error));
         }

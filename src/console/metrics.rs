@@ -127,7 +127,7 @@ impl Exported {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for function in &self.0.functions {
             let Counts { invocations, duration_ms, durations, .. } = &function.counts;
-            let bounds = BOUNDS_MS.iter().map(|ms| ms / 1000.0).chain([f64::MAX]);
+            let bounds = BOUNDS_MS.iter().map(|ms| ms / 1000.0).chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(durations.iter().copied()).collect();
             let labels = labels(function);
             let mut family = family.encode_family(&labels)?;

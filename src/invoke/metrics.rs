@@ -99,9 +99,8 @@ impl Counts {
         }
     }
 
-    /// The bound, in milliseconds, below which a part of the invocations took: 0.5 for the median. `None` where none
-    /// ended.
-    pub fn percentile_ms(&self, part: f64) -> Option<f64> {
+    /// The bound, in milliseconds, that so many percent of the invocations kept. `None` where none ended.
+    pub fn percentile_ms(&self, percent: u64) -> Option<f64> {
         let all: u64 = self.durations.iter().sum();
         if all == 0 {
             return None;
@@ -109,7 +108,7 @@ impl Counts {
         let mut seen = 0;
         let at = self.durations.iter().position(|count| {
             seen += count;
-            seen as f64 >= part * all as f64
+            seen * 100 >= percent * all
         });
         Some(at.and_then(|at| BOUNDS_MS.get(at)).copied().unwrap_or(f64::INFINITY))
     }
@@ -135,8 +134,8 @@ mod tests {
 
         let [(_, counts)]: [_; 1] = metrics.all().try_into().expect("one function");
         assert_eq!((counts.invocations, counts.errors, counts.throttles, counts.cold, counts.running), (3, 1, 1, 1, 1));
-        assert_eq!([0.3, 0.5, 0.99].map(|part| counts.percentile_ms(part)), [Some(1.0), Some(5.0), Some(100.0)]);
+        assert_eq!([30, 50, 99].map(|percent| counts.percentile_ms(percent)), [Some(1.0), Some(5.0), Some(100.0)]);
         let none = counts.since(&counts);
-        assert_eq!((none.invocations, none.percentile_ms(0.5)), (0, None));
+        assert_eq!((none.invocations, none.percentile_ms(50)), (0, None));
     }
 }

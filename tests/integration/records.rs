@@ -208,6 +208,47 @@ on_each_executor! {
     }
 }
 
+/// Numbers for a collector, and for people.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_counted() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let server = Server::start(Options::new(Executor::Sandbox));
+    let client = server.client();
+    create_python(&client, "counts", COUNTS).await;
+    invoke(&client, "counts", json!({})).await;
+    invoke(&client, "counts", json!({ "fails_at": 1 })).await;
+    client
+        .put_function_concurrency()
+        .function_name("counts")
+        .reserved_concurrent_executions(0)
+        .send()
+        .await
+        .expect("set");
+    client.invoke().function_name("counts").send().await.expect_err("throttled");
+
+    let answer = Request::new("GET", "/_larder/metrics").send(server.port());
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let labels = r#"{account="000000000000",region="us-east-1",function="counts"}"#;
+    for (name, value) in [
+        ("larder_invocations_total", 2),
+        ("larder_invocation_errors_total", 1),
+        ("larder_throttles_total", 1),
+        ("larder_cold_starts_total", 1),
+        ("larder_running_invocations", 0),
+        ("larder_invocation_duration_seconds_count", 2),
+    ] {
+        assert!(text.contains(&format!("{name}{labels} {value}\n")), "{name}: {text}");
+    }
+    assert!(text.contains(r#"bucket{le="+Inf","#) && text.ends_with("# EOF\n"), "{text}");
+
+    let (code, said) = larder(&["top", "--once"], &server);
+    let line = said.lines().find(|line| line.starts_with("counts ")).unwrap_or_else(|| panic!("no line: {said}"));
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!((code, cells[1], &cells[5..]), (0, "0.0", &["0", "1", "1", "2"][..]), "{said}");
+}
+
 /// Runs in the sandbox: what is remembered does not depend on what runs it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_to_be_remembered_is_not() {

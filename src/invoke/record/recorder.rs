@@ -98,11 +98,6 @@ impl Recorder {
         self.0.policy.which != Recorded::Off
     }
 
-    /// The records.
-    pub fn records(&self) -> &Records {
-        &self.0.records
-    }
-
     /// Takes what was learnt of an invocation.
     pub(super) fn take(&self, drafted: Drafted) {
         if self.0.policy.which == Recorded::Errors && !drafted.failed() {
