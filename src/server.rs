@@ -167,6 +167,7 @@ impl Server {
         let executor = format!("{} ({})", self.executor.name(), self.console.executor_reason);
         for (name, value) in [
             ("address", self.addresses.first().cloned().unwrap_or_default()),
+            ("console", self.addresses.first().map(|address| format!("{address}/_larder/")).unwrap_or_default()),
             ("also at", self.addresses.get(1..).unwrap_or_default().join(", ")),
             ("data dir", self.data_dir.display().to_string()),
             ("store", self.ledger.store_id().to_owned()),

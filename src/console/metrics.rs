@@ -44,7 +44,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
 }
 
 /// What is told of the server.
-fn numbers(console: &Console) -> Top {
+pub fn numbers(console: &Console) -> Top {
     let mut functions: Vec<_> = console.invoker.metrics().all();
     functions.sort_by(|(one, _), (other, _)| one.cmp(other));
     let functions = functions.into_iter().map(|(key, counts)| FunctionCounts {

@@ -2,6 +2,7 @@
 
 mod invocations;
 mod metrics;
+mod pages;
 mod pod_library;
 mod pods;
 mod queue;
@@ -89,6 +90,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/refusals", get(refusals))
         .merge(invocations::routes())
         .merge(metrics::routes())
+        .merge(pages::routes())
         .merge(time_travel::routes())
         .merge(pods::routes())
         .merge(pod_library::routes())

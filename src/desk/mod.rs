@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod denials;
 pub mod events;
+pub mod functions;
 pub mod history;
 pub mod invocations;
 pub mod long;

@@ -137,6 +137,8 @@ on_each_executor! {
             client.invoke().function_name("running").payload(payload).send().await
         });
         eventually("it runs", || async { (server.health()["counts"]["idle_environments"] == 0).then_some(()) }).await;
+        // It was taken for the event; that gets there a moment later.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         server.kill();
         lost.await.expect("ends").expect_err("its server is gone");
         server.restart();

@@ -21,7 +21,7 @@ def handler(event, context):
     print("at work")
     time.sleep(event.get("s", 0))
     path = "/tmp/watcher.jsonl"
-    notes = [json.loads(line) for line in open(path)] if os.path.exists(path) else []
+    notes = [json.loads(line) for line in open(path) if line.endswith('\n')] if os.path.exists(path) else []
     return {"me": me, "notes": notes}
 "#;
 

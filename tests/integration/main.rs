@@ -26,6 +26,7 @@ mod chaos;
 mod cli;
 mod code_signing;
 mod concurrency;
+mod console;
 mod container_images;
 mod container_settings;
 mod crash;

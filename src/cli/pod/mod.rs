@@ -2,22 +2,19 @@
 
 mod diff;
 mod inspect;
-mod keys;
+pub mod keys;
 mod library;
 mod load;
 mod pull;
 mod push;
 mod save;
-mod transfers;
+pub mod transfers;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use clap::Subcommand;
-
-pub use self::keys::{Seal, Sink};
-pub use self::transfers::Reading;
 
 use super::target::Offline;
 use crate::blobs::BlobStore;

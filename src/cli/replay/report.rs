@@ -9,7 +9,8 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 
 use crate::cli::error::CliError;
-use crate::cli::pod::{Seal, Sink, blobs};
+use crate::cli::pod::blobs;
+use crate::cli::pod::keys::{Seal, Sink};
 use crate::cli::target::{Target, TargetOptions};
 use crate::cli::terminal::print;
 use crate::desk::pods::{self, PodsError, SaveRequest};

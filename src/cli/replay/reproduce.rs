@@ -7,7 +7,7 @@ use clap::Args;
 use super::rehearsal::Rehearsal;
 use super::{How, Stage, calls, play, told, verdict};
 use crate::cli::error::CliError;
-use crate::cli::pod::Reading;
+use crate::cli::pod::transfers::Reading;
 use crate::cli::terminal::{plain, print};
 use crate::desk::replay::ReplayRequest;
 use crate::desk::report::About;

@@ -2,17 +2,18 @@
 
 mod rates;
 mod screen;
+mod seen;
 
 use std::io::IsTerminal as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 
 use self::rates::Rates;
+use self::seen::Seen;
 use super::error::{CliError, Kind};
-use super::target::{Client, Target, TargetOptions};
+use super::target::{Target, TargetOptions};
 use super::terminal::{compact, plain, print};
-use crate::desk::answers::Top;
 
 /// Options of `larder top`.
 #[derive(Debug, Args)]
@@ -30,13 +31,6 @@ pub struct TopOptions {
     target: TargetOptions,
 }
 
-/// Numbers, and when they were asked for.
-#[derive(Debug, Clone)]
-struct Seen {
-    top: Top,
-    at: Instant,
-}
-
 /// Shows them.
 pub async fn run(options: TopOptions) -> Result<(), CliError> {
     let TopOptions { every, once, json, target } = options;
@@ -45,14 +39,14 @@ pub async fn run(options: TopOptions) -> Result<(), CliError> {
         return Err(CliError::new(Kind::Unreachable, message));
     };
     let every = Duration::from_secs(every);
-    let first = look(&client).await?;
+    let first = Seen::now(&client).await?;
     if json {
         print(&compact(&first.top));
         return Ok(());
     }
     if once || !std::io::stdout().is_terminal() {
         tokio::time::sleep(every).await;
-        let second = look(&client).await?;
+        let second = Seen::now(&client).await?;
         for line in Rates::between(&first, &second).lines() {
             print(&plain(&line));
         }
@@ -60,9 +54,4 @@ pub async fn run(options: TopOptions) -> Result<(), CliError> {
     }
 
     screen::show(&client, first, every).await
-}
-
-async fn look(client: &Client) -> Result<Seen, CliError> {
-    let top = client.get("/_larder/top", &[]).await?;
-    Ok(Seen { top, at: Instant::now() })
 }

@@ -1,6 +1,6 @@
 //! What happened between two looks.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::desk::answers::{FunctionCounts, Top};
 use crate::invoke::metrics::Counts;
 

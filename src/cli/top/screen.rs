@@ -9,7 +9,7 @@ use ratatui::style::Stylize as _;
 use ratatui::widgets::{Paragraph, Row, Sparkline, Table};
 
 use super::rates::{HEAD, Rates};
-use super::{Seen, look};
+use super::seen::Seen;
 use crate::cli::error::CliError;
 use crate::cli::target::Client;
 
@@ -38,7 +38,7 @@ async fn follow(terminal: &mut DefaultTerminal, client: &Client, first: Seen, ev
             return Ok(());
         }
 
-        let now = look(client).await?;
+        let now = Seen::now(client).await?;
         rates = Rates::between(&before, &now);
         history.push(rounded(rates.per_second));
         if history.len() > HISTORY {

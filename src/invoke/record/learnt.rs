@@ -75,7 +75,7 @@ pub struct Learnt {
 }
 
 /// How an outcome ends an invocation.
-pub(in crate::invoke) fn end(outcome: &Outcome) -> End {
+pub fn end(outcome: &Outcome) -> End {
     match outcome {
         Outcome::Response(_) | Outcome::Streamed | Outcome::Answered => End::Response,
         Outcome::Error { .. } | Outcome::TooLarge { .. } => End::Error,

@@ -2,21 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::Limits;
 use super::store::Store;
+use super::{Budget, Limits};
 use crate::model::logs::LogPlace;
 
 /// What of the budget is left to live lines when some are removed, in tenths: else the next line would remove some again.
 const KEPT: u64 = 9;
-
-/// Bytes of disk, and the option that says how many.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Bytes.
-    pub bytes: u64,
-    /// The option of the server.
-    pub option: &'static str,
-}
 
 impl Store {
     /// Sets the bytes of disk that all lines may take, and keeps to them.

@@ -30,7 +30,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use budget::Budget;
 use store::Store;
 
 use super::engine::Engine;
@@ -107,6 +106,15 @@ pub enum Order {
     OldestFirst,
     /// The newest first.
     NewestFirst,
+}
+
+/// Bytes of disk, and the option that says how many.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    /// Bytes.
+    bytes: u64,
+    /// The option of the server.
+    option: &'static str,
 }
 
 /// Sizes of what lines lie in.

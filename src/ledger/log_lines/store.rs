@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::block::{self, Packer};
-use super::budget::Budget;
 use super::index::Index;
 use super::rewrite::{Rewrite, UNFINISHED};
 use super::run::Run;
 use super::segment::{self, Name, Segment};
-use super::{Limits, Line, LinePosition, NewLine};
+use super::{Budget, Limits, Line, LinePosition, NewLine};
 use crate::disk::{self, DiskFile};
 use crate::ledger::{Durability, LedgerError, io_error};
 use crate::model::logs::LogPlace;

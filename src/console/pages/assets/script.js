@@ -1,0 +1,118 @@
+// The live parts of the console. Without it every page still shows what is.
+'use strict';
+
+const say = (place, text, kind) => {
+  place.textContent = text;
+  place.className = kind || '';
+};
+
+// Larder's own endpoints take changes only with a header that no page of another site can send.
+const send = async (path, options) => {
+  const answer = await fetch(path, { ...options, headers: { 'x-larder-request': '1', ...options.headers } });
+  const text = await answer.text();
+  let body;
+  try { body = JSON.parse(text); } catch { body = text; }
+  return { answer, text, body };
+};
+
+const pretty = (body) => (typeof body === 'string' ? body : JSON.stringify(body, null, 2));
+
+// Numbers as they come.
+for (const chart of document.querySelectorAll('[data-live]')) {
+  const seen = [];
+  let before = null;
+  const events = new EventSource(chart.dataset.live);
+  events.onmessage = ({ data }) => {
+    const top = JSON.parse(data);
+    const all = top.functions.reduce((sum, { invocations }) => sum + invocations, 0);
+    const rate = before === null ? 0 : Math.max(0, (all - before.all) / Math.max(0.001, top.uptime_s - before.at));
+    before = { all, at: top.uptime_s };
+    seen.push(rate);
+    if (seen.length > 120) seen.shift();
+    const most = Math.max(1, ...seen);
+    const points = seen.map((value, at) => `${(at / 119) * 100},${38 - (value / most) * 36}`);
+    chart.querySelector('polyline').setAttribute('points', points.join(' '));
+    const numbers = { ...top, rate: rate.toFixed(1), all };
+    for (const place of document.querySelectorAll('[data-number]')) place.textContent = numbers[place.dataset.number];
+  };
+}
+
+// A function is invoked with the event in the form.
+for (const form of document.querySelectorAll('form[data-invoke]')) {
+  const result = document.getElementById('result');
+  form.elements.template.addEventListener('change', ({ target }) => {
+    if (target.value) form.elements.event.value = target.value;
+  });
+  form.addEventListener('submit', async (submitted) => {
+    submitted.preventDefault();
+    const button = form.querySelector('button');
+    button.disabled = true;
+    say(result.querySelector('p'), 'It runs …', 'soft');
+    try {
+      const { answer, body } = await send(form.dataset.invoke, {
+        method: 'POST', body: form.elements.event.value, headers: { 'x-amz-log-type': 'Tail', authorization: form.dataset.caller },
+      });
+      const failed = !answer.ok || answer.headers.get('x-amz-function-error');
+      say(result.querySelector('p'), failed ? 'It failed.' : 'It ended well.', failed ? 'bad' : 'good');
+      result.querySelector('.answer').textContent = pretty(body);
+      const log = answer.headers.get('x-amz-log-result');
+      const bytes = Uint8Array.from(atob(log || ''), (letter) => letter.charCodeAt(0));
+      result.querySelector('.log').textContent = new TextDecoder().decode(bytes);
+      const id = answer.headers.get('x-amzn-requestid');
+      const link = result.querySelector('a');
+      link.href = `/_larder/console/invocations/${encodeURIComponent(id)}`;
+      link.textContent = `Invocation ${id}`;
+    } catch (error) {
+      say(result.querySelector('p'), `It could not be asked: ${error.message}`, 'bad');
+    }
+    button.disabled = false;
+  });
+}
+
+// An invocation is run again, in the state of now.
+for (const button of document.querySelectorAll('button[data-replay]')) {
+  const result = document.getElementById('result');
+  button.addEventListener('click', async () => {
+    button.disabled = true;
+    say(result.querySelector('p'), 'It runs …', 'soft');
+    const { answer, body } = await send('/_larder/replay', {
+      method: 'POST', body: JSON.stringify({ request_id: button.dataset.replay, fresh: true }), headers: { 'content-type': 'application/json' },
+    });
+    if (answer.ok) {
+      const ended = ({ end, answer }) => `${end}: ${answer ? answer.text ?? '' : ''}`;
+      const [then, now] = [ended(body.recorded), ended(body.replayed)];
+      const same = body.recorded.end === body.replayed.end;
+      say(result.querySelector('p'), same ? `It ended as then (${body.replayed.end}).` : 'It went otherwise.', same ? 'good' : 'warn');
+      result.querySelector('.answer').textContent = `then ${then}\nnow  ${now}`;
+    } else {
+      say(result.querySelector('p'), body.error ?? pretty(body), 'bad');
+    }
+    button.disabled = false;
+  });
+}
+
+// The state is brought back to a point, after a look at what that changes.
+const dialog = document.getElementById('rewind');
+if (dialog) {
+  let wanted = null;
+  const list = dialog.querySelector('pre');
+  const message = dialog.querySelector('p');
+  for (const button of document.querySelectorAll('button[data-rewind]')) {
+    button.addEventListener('click', async () => {
+      wanted = button.dataset.rewind;
+      say(message, `Bring everything back to sequence ${wanted}?`);
+      const { body } = await send(`/_larder/diff?from=${dialog.dataset.now}&to=${wanted}`, { method: 'GET' });
+      const changes = (body.resources ?? body.differences ?? []).map(({ change, arn, resource }) => `${change} ${arn ?? resource}`);
+      list.textContent = changes.length ? changes.join('\n') : 'Nothing would change.';
+      dialog.showModal();
+    });
+  }
+  dialog.querySelector('[data-cancel]').addEventListener('click', () => dialog.close());
+  dialog.querySelector('[data-do]').addEventListener('click', async () => {
+    const { answer, body } = await send('/_larder/rewind', {
+      method: 'POST', body: JSON.stringify({ to: wanted }), headers: { 'content-type': 'application/json' },
+    });
+    if (answer.ok) location.reload();
+    else say(message, body.error ?? pretty(body), 'bad');
+  });
+}
