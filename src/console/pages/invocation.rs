@@ -78,7 +78,8 @@ fn whole(record: &Record) -> Markup {
             (calls(record))
         }
         h2 { "Log" }
-        pre { (record.log) }
+        // Python's runtime ends lines of a traceback as a typewriter does.
+        pre { (record.log.replace('\r', "\n")) }
     }
 }
 

@@ -57,7 +57,8 @@ for (const form of document.querySelectorAll('form[data-invoke]')) {
       result.querySelector('.answer').textContent = pretty(body);
       const log = answer.headers.get('x-amz-log-result');
       const bytes = Uint8Array.from(atob(log || ''), (letter) => letter.charCodeAt(0));
-      result.querySelector('.log').textContent = new TextDecoder().decode(bytes);
+      // Python's runtime ends lines of a traceback as a typewriter does.
+      result.querySelector('.log').textContent = new TextDecoder().decode(bytes).replaceAll('\r', '\n');
       const id = answer.headers.get('x-amzn-requestid');
       const link = result.querySelector('a');
       link.href = `/_larder/console/invocations/${encodeURIComponent(id)}`;
