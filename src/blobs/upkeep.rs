@@ -11,7 +11,7 @@ use super::{BlobError, digest, io_error};
 use crate::disk;
 use crate::ledger::compact::{Compaction, Keep};
 use crate::ledger::inspect::{self, Damage, Inspected};
-use crate::ledger::{Ledger, log_lines, recover};
+use crate::ledger::{Ledger, log_lines, records, recover};
 use crate::model::blob::BlobId;
 use crate::model::resource::Resource;
 use crate::model::state::State;
@@ -211,6 +211,7 @@ pub fn recover(data_dir: &Path, to: u64, into: &Path) -> Result<Recovery, BlobEr
     let store = data_dir.join("store");
     let new_store = into.join("store");
     log_lines::inspect::copy(&store, &new_store)?;
+    records::copy_payloads(&store, &new_store)?;
     let damaged = log_lines::inspect::inspect(&new_store, true)?.damage.into_iter();
     missing.extend(damaged.map(|damage| format!("log lines of {}: {}", damage.file.display(), damage.problem)));
 

@@ -322,9 +322,13 @@ impl Invoker {
         let error = refusal(error);
         if error.code == ErrorCode::TooManyRequests {
             self.metrics.throttled(&target.function);
-        } else {
-            self.metrics.end(&target.function, End::NotRun, took, false);
+            // As on AWS it was no invocation.
+            if let Some(draft) = draft {
+                draft.forget();
+            }
+            return error;
         }
+        self.metrics.end(&target.function, End::NotRun, took, false);
         if let Some(draft) = draft {
             draft.answered(End::NotRun, Some(error.to_string().into()));
         }

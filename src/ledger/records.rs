@@ -22,6 +22,9 @@ use crate::model::time::Timestamp;
 /// The folder in the store.
 pub(super) const FOLDER: &str = "records";
 
+/// The folder in it of what is long.
+const PAYLOADS: &str = "payloads";
+
 /// The option of the server that says how many bytes they may take.
 const OPTION: &str = "--record-budget";
 
@@ -47,7 +50,7 @@ impl Records {
     /// Those of the store in the folder `path`.
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, LedgerError> {
         let folder = path.join(FOLDER);
-        let payloads = folder.join("payloads");
+        let payloads = folder.join(PAYLOADS);
         let lines = LogLines::open_others(&folder, durability)?;
         disk::create_folder(&payloads).map_err(io_error(&payloads))?;
         Ok(Self { lines, payloads })
@@ -134,6 +137,24 @@ impl Records {
         }
         Ok(())
     }
+}
+
+/// Copies what is long of a store's records into another store.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn copy_payloads(from: &Path, to: &Path) -> Result<(), LedgerError> {
+    let [from, to] = [from, to].map(|store| store.join(FOLDER).join(PAYLOADS));
+    let files = match disk::list(&from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        files => files.map_err(io_error(&from))?,
+    };
+    disk::create_folder(&to).map_err(io_error(&to))?;
+    for file in files {
+        let new = to.join(file.file_name().unwrap_or_default());
+        disk::copy(&file, &new).map_err(io_error(&new))?;
+    }
+    disk::sync_folder(&to).map_err(io_error(&to))
 }
 
 /// The stream of a function's invocations that went well, or failed.

@@ -20,6 +20,9 @@ pub const REDACTED: &str = "REDACTED";
 const WORDS: [&str; 9] =
     ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY"];
 
+/// Headers that hold secrets, as events of function URLs and API Gateway have them.
+const HEADERS: [&str; 5] = ["AUTHORIZATION", "PROXY_AUTHORIZATION", "COOKIE", "COOKIES", "SET_COOKIE"];
+
 /// Shapes of well-known keys: AWS, PEM, JWT, GitHub, Slack, Stripe.
 const SHAPES: &str = r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}|\b[sr]k_(?:live|test)_[A-Za-z0-9]{10,}";
 
@@ -71,7 +74,11 @@ fn is_suspect(name: &str, value: &str) -> bool {
 
 /// Whether a name in capital letters is that of a secret.
 fn named_as_secret(name: &str) -> bool {
-    WORDS.iter().any(|word| name.contains(word)) || name == "KEY" || name.ends_with("_KEY")
+    let name = name.replace('-', "_");
+    WORDS.iter().any(|word| name.contains(word))
+        || HEADERS.contains(&name.as_str())
+        || name == "KEY"
+        || name.ends_with("_KEY")
 }
 
 fn shaped_as_secret(value: &str) -> bool {
@@ -114,11 +121,21 @@ fn hide_inside(text: &mut String, instead: &str) -> bool {
 }
 
 fn hide_member(name: &str, value: &mut Value, instead: &str) -> bool {
-    if named_as_secret(&name.to_ascii_uppercase()) && !is_nothing(value) && *value != instead {
-        *value = instead.into();
-        return true;
+    if !named_as_secret(&name.to_ascii_uppercase()) || is_nothing(value) || *value == instead {
+        return hide_secrets(value, instead);
     }
-    hide_secrets(value, instead)
+    match value {
+        // A list stays one, so that who reads it finds as many.
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let hidden = items.iter().any(|item| item != instead);
+            items.iter_mut().for_each(|item| *item = instead.into());
+            hidden
+        }
+        other => {
+            *other = instead.into();
+            true
+        }
+    }
 }
 
 /// Whether a value has nothing to hide.
@@ -243,11 +260,15 @@ mod tests {
         let mut json = serde_json::json!({
             "order": 7, "apiKey": "x", "auth": { "password": { "old": "a", "new": "b" }, "token": null },
             "list": ["fine", "AKIAIOSFODNN7EXAMPLE", { "db_passwd": 5 }], "keyboard": "qwerty",
+            "headers": { "authorization": "Bearer x", "x-api-key": "y", "accept": "*/*" }, "cookies": ["a=1", "b=2"],
+            "body": "{\"token\":\"z\"}",
         });
         assert!(hide_secrets(&mut json, "***"));
         let expected = serde_json::json!({
             "order": 7, "apiKey": "***", "auth": { "password": "***", "token": null },
             "list": ["fine", "***", { "db_passwd": "***" }], "keyboard": "qwerty",
+            "headers": { "authorization": "***", "x-api-key": "***", "accept": "*/*" }, "cookies": ["***", "***"],
+            "body": "{\"token\":\"***\"}",
         });
         assert_eq!(json, expected);
         assert!(!hide_secrets(&mut json, "***"), "nothing is left to hide");

@@ -227,6 +227,7 @@ async fn what_runs_is_counted() {
         .await
         .expect("set");
     client.invoke().function_name("counts").send().await.expect_err("throttled");
+    assert_eq!(invocations(&server, "").len(), 2, "what was throttled was no invocation");
 
     let answer = Request::new("GET", "/_larder/metrics").send(server.port());
     let text = String::from_utf8_lossy(&answer.body).into_owned();

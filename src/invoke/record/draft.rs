@@ -86,6 +86,11 @@ impl Draft {
         learnt.answer = answer;
     }
 
+    /// It is not to be remembered.
+    pub fn forget(&self) {
+        self.learnt().forgotten = true;
+    }
+
     /// A call that it made was answered.
     pub fn called(&self, call: Call) {
         let mut learnt = self.learnt();
@@ -106,7 +111,9 @@ impl Drop for Draft {
         let learnt = std::mem::take(self.learnt.get_mut().unwrap_or_else(PoisonError::into_inner));
         if let Some(about) = self.about.take() {
             self.drafts.end(&about.request_id);
-            self.recorder.take(Drafted { about, learnt });
+            if !learnt.forgotten {
+                self.recorder.take(Drafted { about, learnt });
+            }
         }
     }
 }

@@ -72,6 +72,8 @@ pub struct Learnt {
     pub calls: Vec<Call>,
     /// Calls beyond those.
     pub more_calls: u64,
+    /// Whether it is not to be remembered after all.
+    pub forgotten: bool,
 }
 
 /// How an outcome ends an invocation.
