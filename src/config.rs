@@ -62,6 +62,10 @@ pub struct ServeOptions {
     /// Keep everything in a temporary folder, without waiting for the disk, and remove it at the end
     #[arg(long, env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
     pub ephemeral: bool,
+    /// End when standard input does, as it does when whoever started this server is gone: for commands that have one of
+    /// their own
+    #[arg(long, hide = true)]
+    pub end_with_input: bool,
     /// What runs functions; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,

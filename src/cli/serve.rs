@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use rustix::fs::Mode;
+use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -37,14 +38,23 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
 
     // A closed standard output is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "{}", server.banner());
+    let end_with_input = options.end_with_input;
     let stop = async move {
         let name = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
+            () = end_of_input(), if end_with_input => "end of input",
         };
         tracing::info!(signal = name, "stopping");
     };
     Ok(server.run(listeners, stop).await?)
+}
+
+/// Waits until nobody can write to standard input any more.
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut nothing = [0; 64];
+    while input.read(&mut nothing).await.is_ok_and(|read| read > 0) {}
 }
 
 /// A folder that ends with the server, as its data dir.

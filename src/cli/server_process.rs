@@ -86,11 +86,13 @@ async fn launch(
             &executor,
             "--durability",
             "always",
+            "--end-with-input",
             "--data-dir",
         ])
         .arg(data_dir(folder))
         .args(arguments)
-        .stdin(Stdio::null())
+        // Held as long as this process lives: the server ends with it, however that ends.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
         .kill_on_drop(true)

@@ -76,8 +76,15 @@ async fn show(
 async fn replay(
     State(console): State<Arc<Console>>,
     asker: Option<Extension<Trusted>>,
-    Json(request): Json<ReplayRequest>,
+    body: axum::body::Bytes,
 ) -> Response {
+    let request: ReplayRequest = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => {
+            let message = format!("the body says not what to run again: {error}");
+            return (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response();
+        }
+    };
     let secrets = history::secrets(asker.is_some());
     match replay::replay(&console.invoker, &console.ledger, request).await {
         Ok(mut replayed) => {

@@ -297,6 +297,33 @@ async fn what_is_long_is_kept_beside() {
     assert!(said.contains("its event is not kept any more"), "{said}");
 }
 
+/// A command that is killed leaves no server behind, and a server no environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_replay_leaves_nothing() {
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let server = Server::start(Options::new(Executor::Sandbox));
+    let client = server.client();
+    create_python(&client, "slow", "import time\ndef handler(event, context):\n    time.sleep(event['s'])\n").await;
+    let invoked = invoke(&client, "slow", json!({ "s": 1 })).await;
+    let temporary = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(["replay", &invoked.request_id, "--times", "100", "--data-dir"]).arg(server.data_dir());
+    let mut replay = command.env("TMPDIR", temporary.path()).stdout(std::process::Stdio::null()).spawn().expect("runs");
+
+    let place = temporary.path().to_str().expect("is text").to_owned();
+    let servers = || {
+        let processes = std::fs::read_dir("/proc").expect("reads").flatten();
+        let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        lines.filter(|line| String::from_utf8_lossy(line).contains(&place)).count()
+    };
+    eventually("it has a server of its own", || async { (servers() == 1).then_some(()) }).await;
+    replay.kill().expect("killed");
+    replay.wait().expect("ends");
+    eventually("its server has ended", || async { (servers() == 0).then_some(()) }).await;
+}
+
 /// Reports of strangers are checked as all of a pod is.
 #[test]
 fn what_is_no_report_is_refused() {
