@@ -33,6 +33,7 @@ use crate::upstream::{LayerLibrary, UpstreamOption};
 
 /// Options of `larder serve`.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct ServeOptions {
     /// Names or addresses to listen on, with their ports; a name with addresses of both families listens on both, and
     /// port 0 takes any free one; repeated, or a list with commas

@@ -7,6 +7,7 @@ pub mod events;
 pub mod functions;
 pub mod history;
 pub mod invocations;
+pub mod log_lines;
 pub mod long;
 pub mod pods;
 pub mod queue;

@@ -216,24 +216,9 @@ impl Invoker {
         let traces = config.tracing_mode == TracingMode::Active;
         let trace = Trace::of(request.trace_id.as_deref(), &arn, traces, &self.sampler);
         self.must_not_loop(&target.function, &trace)?;
-        let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload };
-        let about = About {
-            request_id: request.request_id.clone(),
-            function: target.function.clone(),
-            qualifier: request.reference.qualifier.clone(),
-            version: target.version.version,
-            config: Arc::clone(config),
-            trigger: request.trigger,
-            started: clock::now(),
-            sequence: self.ledger.state().sequence,
-            event: payload.clone(),
-            client_context: request.client_context.clone(),
-            tenant: target.tenant.clone(),
-            trace: trace.header(),
-            executor: self.pool.executor().name(),
-            answers: request.answers,
-        };
-        let draft = self.drafts.begin(about, &self.recorder);
+        let payload = if request.payload.is_empty() { Bytes::from_static(b"{}") } else { request.payload.clone() };
+        let request = InvokeRequest { payload, ..request };
+        let draft = self.drafts.begin(self.about(&request, &target, &trace), &self.recorder);
         let lines = report::Lines {
             request_id: request.request_id.clone(),
             version: target.version.version,
@@ -247,13 +232,33 @@ impl Invoker {
             trace_id: Some(trace.header()),
             client_context: request.client_context,
             tenant_id: target.tenant.clone(),
-            payload,
+            payload: request.payload,
             stream,
             awaits_log: request.wants_log,
             report: Arc::new(lines),
         };
 
         Ok(Prepared { target, invocation, trace, began, draft })
+    }
+
+    /// What a record says of an invocation that is about to run.
+    fn about(&self, request: &InvokeRequest, target: &Target, trace: &Trace) -> About {
+        About {
+            request_id: request.request_id.clone(),
+            function: target.function.clone(),
+            qualifier: request.reference.qualifier.clone(),
+            version: target.version.version,
+            config: Arc::clone(&target.version.config),
+            trigger: request.trigger.clone(),
+            started: clock::now(),
+            sequence: self.ledger.state().sequence,
+            event: request.payload.clone(),
+            client_context: request.client_context.clone(),
+            tenant: target.tenant.clone(),
+            trace: trace.header(),
+            executor: self.pool.executor().name(),
+            answers: request.answers.clone(),
+        }
     }
 
     /// Refuses a function that ran too often in one chain of events, where it is not allowed to.

@@ -128,7 +128,7 @@ fn hide_member(name: &str, value: &mut Value, instead: &str) -> bool {
         // A list stays one, so that who reads it finds as many.
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let hidden = items.iter().any(|item| item != instead);
-            items.iter_mut().for_each(|item| *item = instead.into());
+            items.fill(instead.into());
             hidden
         }
         other => {

@@ -28,6 +28,8 @@ try {
   await aFunctionIsInvoked();
   await anInvocationIsRunAgain();
   await theStateIsBroughtBackAndForth();
+  await linesComeLive();
+  await aPodIsSavedAndLoaded();
   await itWorksByKeysAlone();
   await itIsLegibleEverywhere();
   assert.deepEqual(complaints, []);
@@ -37,7 +39,7 @@ try {
 console.log('all of it');
 
 async function everyPageIsThere() {
-  const pages = ['', 'console/functions', 'console/invocations', `console/invocations/${failed}`, 'console/events', 'console/history'];
+  const pages = ['', 'console/functions', 'console/invocations', `console/invocations/${failed}`, 'console/events', 'console/logs', 'console/history', 'console/pods'];
   for (const path of pages) {
     const answer = await page.goto(at(path));
     assert.equal(answer.status(), 200, path);
@@ -61,7 +63,7 @@ async function numbersComeLive() {
   await context.request.post(`http://127.0.0.1:${port}/2015-03-31/functions/${name}/invocations`, { data: '{}' });
   await page.waitForFunction((before) => Number(document.querySelector('[data-number="all"]').textContent) > before, before);
   await page.waitForFunction(() => document.querySelector('svg.chart polyline').getAttribute('points').includes(','));
-  await page.screenshot({ path: `${shots}/console-overview.png` });
+  await page.screenshot({ path: `${shots}/console-overview.png`, clip: { x: 0, y: 0, width: 1200, height: 540 } });
 }
 
 async function aFunctionIsInvoked() {
@@ -76,7 +78,7 @@ async function aFunctionIsInvoked() {
   await page.getByLabel('Event', { exact: true }).fill('{"fails": true}');
   await page.getByRole('button', { name: 'Invoke' }).click();
   await page.getByText('It failed.').waitFor();
-  await page.screenshot({ path: `${shots}/console-function.png`, fullPage: true });
+  await page.screenshot({ path: `${shots}/console-function.png`, clip: { x: 0, y: 0, width: 1200, height: 900 } });
   await page.locator('#result a').click();
   await page.getByRole('heading', { name: /^Invocation/ }).waitFor();
 }
@@ -102,6 +104,10 @@ async function theStateIsBroughtBackAndForth() {
   await dialog.getByText(`function:${name}`).waitFor();
   await Promise.all([page.waitForEvent('load'), dialog.getByRole('button', { name: 'Rewind' }).click()]);
   assert.deepEqual(await tags(), { colour: 'red' });
+  await page.getByLabel('From', { exact: true }).fill(String(before));
+  await page.getByLabel('To', { exact: true }).fill(String(before + 1));
+  await page.getByRole('button', { name: 'Compare' }).click();
+  await page.getByText(`From sequence ${before} to ${before + 1}: 1 resources.`).waitFor();
 
   async function tags() {
     return (await (await context.request.get(tagged)).json()).Tags;
@@ -109,6 +115,28 @@ async function theStateIsBroughtBackAndForth() {
   async function sequence() {
     return (await (await context.request.get(at('health'))).json()).sequence;
   }
+}
+
+async function linesComeLive() {
+  await page.goto(at('console/logs?text=a-line-of'));
+  await context.request.post(`http://127.0.0.1:${port}/2015-03-31/functions/${name}/invocations`, { data: '{"says": "a-line-of-its-own"}' });
+  await page.getByRole('cell', { name: /a-line-of-its-own/ }).first().waitFor();
+}
+
+async function aPodIsSavedAndLoaded() {
+  await page.goto(at('console/pods'));
+  await page.getByLabel('Only', { exact: true }).fill(`function:${name}`);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save as a file' }).click()]);
+  const file = `${shots}/state.pod`;
+  await download.saveAs(file);
+  await context.request.delete(`http://127.0.0.1:${port}/2015-03-31/functions/${name}`);
+  await page.getByLabel('A pod').setInputFiles(file);
+  await page.getByRole('button', { name: 'See what would change' }).click();
+  await page.getByText(/resources would change/).waitFor();
+  assert.equal((await context.request.get(`http://127.0.0.1:${port}/2015-03-31/functions/${name}`)).status(), 404);
+  await page.getByRole('button', { name: 'Load it' }).click();
+  await page.getByText(/^Loaded: /).waitFor();
+  assert.equal((await context.request.get(`http://127.0.0.1:${port}/2015-03-31/functions/${name}`)).status(), 200);
 }
 
 async function itWorksByKeysAlone() {
@@ -132,7 +160,7 @@ async function itIsLegibleEverywhere() {
   for (const colorScheme of ['light', 'dark']) {
     const small = await browser.newContext({ viewport: { width: 360, height: 700 }, colorScheme });
     const phone = await small.newPage();
-    for (const path of ['', 'console/functions', 'console/invocations', `console/invocations/${failed}`, 'console/history']) {
+    for (const path of ['', 'console/functions', 'console/invocations', `console/invocations/${failed}`, 'console/logs', 'console/history', 'console/pods']) {
       await phone.goto(at(path));
       const wide = await phone.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= 360, `${path} is ${wide} wide`);

@@ -13,7 +13,7 @@ use crate::support::{Executor, Options, Server};
 /// Answers with its event, or fails.
 const FAILS: &str = "
 def handler(event, context):
-    print('an event came')
+    print('an event came', event.get('says'))
     if event.get('fails'):
         raise ValueError('so be it')
     return event

@@ -17,12 +17,14 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Sections of the console, and where they are.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("Overview", "/_larder/"),
     ("Functions", "/_larder/console/functions"),
     ("Invocations", "/_larder/console/invocations"),
     ("Events", "/_larder/console/events"),
+    ("Logs", "/_larder/console/logs"),
     ("History", "/_larder/console/history"),
+    ("Pods", "/_larder/console/pods"),
 ];
 
 /// In which form a page is wanted.

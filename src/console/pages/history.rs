@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::frame::{self, Form, Page};
 use crate::console::{Console, time_travel};
-use crate::desk::answers::{Entry, ShownMark};
+use crate::desk::answers::{Differences, Entry, ShownMark};
 use crate::desk::history::{self, HistoryError, LogQuery};
 use crate::ledger::difference::Field;
 
@@ -28,6 +28,8 @@ struct History {
     sequence: u64,
     /// Where the page before this one ends.
     earlier: Option<u64>,
+    /// What differs between two points, where that was asked.
+    difference: Option<Differences>,
 }
 
 /// Which entries are wanted.
@@ -35,6 +37,9 @@ struct History {
 pub struct Listed {
     /// Up to this sequence.
     until: Option<u64>,
+    /// The points between which differences are wanted: sequences, times, how long ago, marks.
+    from: Option<String>,
+    to: Option<String>,
 }
 
 /// The page.
@@ -43,27 +48,37 @@ pub async fn page(
     Query(form): Query<Form>,
     Query(listed): Query<Listed>,
 ) -> Response {
-    match tokio::task::spawn_blocking(move || gather(&console, listed.until)).await {
+    match tokio::task::spawn_blocking(move || gather(&console, &listed)).await {
         Ok(Ok(page)) => frame::respond(&page, &form),
         Ok(Err(error)) => time_travel::refuse(&error),
         Err(error) => crate::console::unavailable(&error),
     }
 }
 
-fn gather(console: &Console, until: Option<u64>) -> Result<History, HistoryError> {
+fn gather(console: &Console, listed: &Listed) -> Result<History, HistoryError> {
     let sequence = console.ledger.state().sequence;
-    let until = until.unwrap_or(sequence).min(sequence);
+    let until = listed.until.unwrap_or(sequence).min(sequence);
     let first = until.saturating_sub(u64::from(PAGE) - 1).max(1);
     let query = LogQuery { since: Some(first.to_string()), limit: Some(PAGE.into()), ..LogQuery::default() };
     let mut entries = if until == 0 { Vec::new() } else { history::log(&console.ledger, &query)?.entries };
     entries.retain(|entry| entry.event.sequence <= until);
     entries.reverse();
+    let given = |point: &Option<String>| point.clone().filter(|point| !point.is_empty());
+    let difference = match (given(&listed.from), given(&listed.to)) {
+        (None, None) => None,
+        (from, to) => {
+            let from = from.unwrap_or_else(|| "0".to_owned());
+            let to = to.unwrap_or_else(|| sequence.to_string());
+            Some(history::diff(&console.ledger, &from, &to, false)?.whole()?)
+        }
+    };
 
     Ok(History {
         entries,
         marks: history::marks(&console.ledger).marks,
         sequence,
         earlier: (first > 1).then(|| first - 1),
+        difference,
     })
 }
 
@@ -84,6 +99,13 @@ impl Page for History {
                     li { (mark.mark) ", sequence " (mark.sequence) " " (way_back(mark.sequence, self.sequence)) }
                 } }
             }
+            h2 { "What differs" }
+            form {
+                label { "From" input name="from" placeholder="42, 10m, mark:NAME"; }
+                label { "To" input name="to" placeholder="now"; }
+                button { "Compare" }
+            }
+            @if let Some(difference) = &self.difference { (between(difference)) }
             h2 { "Changes" }
             @if self.entries.is_empty() { p.soft { "Nothing has changed yet." } }
             ol.time { @for entry in &self.entries { (change(entry, self.sequence)) } }
@@ -118,6 +140,19 @@ fn change(entry: &Entry, now: u64) -> Markup {
                         ul { @for field in change.fields.iter().take(FIELDS) { (field_line(field)) } }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What differs between two points.
+fn between(difference: &Differences) -> Markup {
+    html! {
+        p { "From sequence " (difference.from) " to " (difference.to) ": " (difference.resources.len()) " resources." }
+        @for change in &difference.resources {
+            details {
+                summary { (format!("{:?}", change.change)) " " (change.kind) " " (change.name) }
+                ul { @for field in &change.fields { (field_line(field)) } }
             }
         }
     }

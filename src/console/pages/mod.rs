@@ -8,7 +8,9 @@ mod functions;
 mod history;
 mod invocation;
 mod invocations;
+mod logs;
 mod overview;
+mod pods;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -41,7 +43,9 @@ pub fn routes() -> Router<Arc<Console>> {
         .route("/_larder/console/invocations", get(invocations::page))
         .route("/_larder/console/invocations/{id}", get(invocation::page))
         .route("/_larder/console/events", get(events::page))
+        .route("/_larder/console/logs", get(logs::page))
         .route("/_larder/console/history", get(history::page))
+        .route("/_larder/console/pods", get(pods::page))
         .route("/_larder/console/live", get(live))
         .route(STYLE, get(async || file("text/css; charset=utf-8", include_str!("assets/style.css"))))
         .route(SCRIPT, get(async || file("text/javascript; charset=utf-8", include_str!("assets/script.js"))))

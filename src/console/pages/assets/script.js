@@ -117,3 +117,68 @@ if (dialog) {
     else say(message, body.error ?? pretty(body), 'bad');
   });
 }
+
+// Lines of logs as they come.
+const tail = document.querySelector('tbody[data-tail]');
+if (tail) {
+  let newest = tail.dataset.tail;
+  const add = (text, parent) => { const cell = document.createElement('td'); cell.textContent = text; parent.append(cell); return cell; };
+  const look = async () => {
+    const asked = new URLSearchParams(location.search);
+    asked.set('after', newest);
+    asked.set('format', 'json');
+    const answer = await fetch(`${location.pathname}?${asked}`).catch(() => null);
+    const page = answer && answer.ok ? await answer.json() : { lines: [], newest };
+    newest = page.newest;
+    for (const line of page.lines) {
+      const row = document.createElement('tr');
+      add(new Date(line.time_ms).toISOString(), row);
+      add(line.group, row).title = line.stream;
+      add(line.text.trimEnd().replaceAll('\r', '\n'), row);
+      tail.prepend(row);
+    }
+    while (tail.rows.length > 2000) tail.lastElementChild.remove();
+    setTimeout(look, 1000);
+  };
+  setTimeout(look, 1000);
+}
+
+// The state as a file.
+for (const form of document.querySelectorAll('form[data-save]')) {
+  const result = document.getElementById('result');
+  form.addEventListener('submit', async (submitted) => {
+    submitted.preventDefault();
+    const only = form.elements.only.value.trim();
+    const answer = await fetch('/_larder/pods/save', {
+      method: 'POST', headers: { 'x-larder-request': '1', 'content-type': 'application/json' },
+      body: JSON.stringify({ only: only ? [only] : [], redact: ['env:*'] }),
+    });
+    if (!answer.ok) return say(result.querySelector('p'), (await answer.json()).error, 'bad');
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = 'state.pod';
+    link.click();
+    return say(result.querySelector('p'), 'Saved as state.pod.', 'good');
+  });
+}
+
+// A file as the state, after a look at what it changes.
+for (const form of document.querySelectorAll('form[data-load]')) {
+  const result = document.getElementById('result');
+  const [look, load] = [form.querySelector('[data-try]'), form.querySelector('[data-do]')];
+  const ask = async (dry) => {
+    const file = form.elements.pod.files[0];
+    if (!file) return say(result.querySelector('p'), 'Choose a file first.', 'warn');
+    const asked = new URLSearchParams({ merge: form.elements.merge.value, dry_run: String(dry), source: file.name, rename: '' });
+    const { answer, body } = await send(`/_larder/pods/load?${asked}`, { method: 'POST', body: file });
+    if (!answer.ok) return say(result.querySelector('p'), body.error ?? pretty(body), 'bad');
+    const changes = body.resources.map(({ change, arn }) => `${change} ${arn}`);
+    say(result.querySelector('p'), dry ? `${changes.length} resources would change.` : `Loaded: ${changes.length} resources changed.`, 'good');
+    result.querySelector('.answer').textContent = changes.join('\n');
+    load.disabled = !dry;
+    return undefined;
+  };
+  look.addEventListener('click', (clicked) => { clicked.preventDefault(); ask(true); });
+  load.addEventListener('click', (clicked) => { clicked.preventDefault(); ask(false); });
+  form.addEventListener('change', () => { load.disabled = true; });
+}
