@@ -6,6 +6,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 
 use crate::model::arn::{self, Arn};
+use crate::model::event_sources::index::MappingIndex;
 use crate::model::functions::{Function, FunctionState, FunctionVersion};
 use crate::model::names::{AliasName, FunctionKey, Scope};
 use crate::model::state::State;
@@ -145,8 +146,7 @@ pub struct MappingLine {
 
 /// A page of functions.
 pub fn list(state: &State, query: &FunctionsQuery) -> FunctionList {
-    let arn = query.after.as_deref().and_then(Arn::parse);
-    let after = arn.and_then(|arn| Some(FunctionKey { scope: arn.scope(), name: arn.named("function")?.into() }));
+    let after = query.after.as_deref().and_then(|arn| Arn::parse(arn)?.function_key());
     let behind = state.functions.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
     let wanted = behind.map(|(_, function)| function).filter(|function| is_wanted(function, query));
     let mut functions: Vec<_> = wanted.take(PAGE + 1).collect();
@@ -243,8 +243,17 @@ fn aliases(function: &Function) -> Vec<AliasLine> {
 }
 
 fn mappings(state: &State, key: &FunctionKey) -> Vec<MappingLine> {
-    let mappings = state.event_source_mappings.values().filter(|mapping| mapping.target.function == *key);
-    let line = mappings.map(|mapping| MappingLine {
+    let function = state.functions.get(key).into_iter();
+    let qualifiers = function.flat_map(|function| {
+        let versions = function.versions.keys().map(ToString::to_string);
+        versions.chain(function.aliases.keys().map(ToString::to_string))
+    });
+    let unqualified = arn::function(key);
+    let named = qualifiers.map(|qualifier| format!("{unqualified}:{qualifier}"));
+    let named = std::iter::once(unqualified.clone()).chain(named);
+    let found =
+        named.flat_map(|arn| state.mappings_indexed(&key.scope, &MappingIndex::Function(key.scope.clone(), arn), None));
+    let line = found.map(|mapping| MappingLine {
         uuid: mapping.key.id.to_string(),
         source: mapping.source.arn().unwrap_or_default().to_owned(),
         state: format!("{:?}", mapping.state),

@@ -144,7 +144,7 @@ pub fn list(
     let mut page = InvocationPage {
         invocations: Vec::new(),
         next: None,
-        newest: query.after.clone().unwrap_or_else(|| text(start)),
+        newest: query.after.clone().unwrap_or_else(|| start.to_string()),
     };
     let mut newest = start;
     let mut last = end;
@@ -153,7 +153,7 @@ pub fn list(
         newest = newest.max(line.position);
         let Some(record) = wanted.take(&line) else { continue };
         if page.invocations.len() == limit {
-            page.next = Some(text(last));
+            page.next = Some(last.to_string());
             break;
         }
         last = line.position;
@@ -163,7 +163,7 @@ pub fn list(
         page.invocations.push(InvocationLine::of(record));
     }
 
-    page.newest = text(newest);
+    page.newest = newest.to_string();
     Ok(page)
 }
 
@@ -286,8 +286,7 @@ impl<'a> Wanted<'a> {
                 return Err(InvocationsError::Invalid(message));
             }
         };
-        let arn = query.function.as_deref().and_then(Arn::parse);
-        let key = arn.and_then(|arn| Some(FunctionKey { scope: arn.scope(), name: arn.named("function")?.into() }));
+        let key = query.function.as_deref().and_then(|arn| Arn::parse(arn)?.function_key());
         Ok(Self { query, key, since: LinePosition::start_of(since) })
     }
 
@@ -347,15 +346,7 @@ pub fn error_of(record: &Record) -> String {
     }
 }
 
-fn text(position: LinePosition) -> String {
-    format!("{}.{}", position.time_ms, position.number)
-}
-
 fn position(text: &str) -> Result<LinePosition, InvocationsError> {
-    let read = text
-        .split_once('.')
-        .and_then(|(time, number)| Some(LinePosition { time_ms: time.parse().ok()?, number: number.parse().ok()? }));
-    read.ok_or_else(|| {
-        InvocationsError::Invalid(format!("`{text}` is no place in the list: it is the `next` or `newest` of a page"))
-    })
+    let refused = || format!("`{text}` is no place in the list: it is the `next` or `newest` of a page");
+    LinePosition::parse(text).ok_or_else(|| InvocationsError::Invalid(refused()))
 }

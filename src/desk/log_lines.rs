@@ -56,7 +56,7 @@ pub fn lines(ledger: &Ledger, query: &LinesQuery) -> Result<LinesPage, LedgerErr
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let (group, text) = (given(&query.group), given(&query.text));
     let (streams, places) = streams(ledger, group.as_deref());
-    let after = query.after.as_deref().and_then(position);
+    let after = query.after.as_deref().and_then(LinePosition::parse);
     let order = if after.is_some() { Order::OldestFirst } else { Order::NewestFirst };
     let start = after.map_or(LinePosition::start_of(0), LinePosition::next);
     let mut newest = after.unwrap_or(start);
@@ -76,7 +76,7 @@ pub fn lines(ledger: &Ledger, query: &LinesQuery) -> Result<LinesPage, LedgerErr
             break;
         }
     }
-    Ok(LinesPage { lines, newest: format!("{}.{}", newest.time_ms, newest.number) })
+    Ok(LinesPage { lines, newest: newest.to_string() })
 }
 
 /// The streams of some groups, by where their lines are.
@@ -90,10 +90,4 @@ fn streams(ledger: &Ledger, group: Option<&str>) -> (HashMap<LogPlace, LogStream
     let streams: HashMap<_, _> = found.collect();
     let places = streams.keys().copied().collect();
     (streams, places)
-}
-
-/// Reads a place: what cannot be one is the beginning.
-fn position(text: &str) -> Option<LinePosition> {
-    let (time, number) = text.split_once('.')?;
-    Some(LinePosition { time_ms: time.parse().ok()?, number: number.parse().ok()? })
 }

@@ -10,7 +10,6 @@ use crate::invoke::record::Record;
 use crate::ledger::Ledger;
 use crate::ledger::log_lines::{LinePosition, Order};
 use crate::model::arn::Arn;
-use crate::model::names::FunctionKey;
 use crate::pods::PodError;
 use crate::pods::read::Pod;
 use crate::pods::redaction::{self, REDACTED};
@@ -59,8 +58,7 @@ pub fn with_neighbours(ledger: &Ledger, request_id: &str) -> Result<Vec<Record>,
 /// The invocations of a record's environment before it, the oldest first.
 fn before(ledger: &Ledger, last: &Record) -> Result<Vec<Record>, InvocationsError> {
     let records = ledger.records();
-    let arn = Arn::parse(&last.function);
-    let key = arn.and_then(|arn| Some(FunctionKey { scope: arn.scope(), name: arn.named("function")?.into() }));
+    let key = Arn::parse(&last.function).and_then(|arn| arn.function_key());
     let (Some(key), Some(ran_in)) = (key, &last.environment) else { return Ok(Vec::new()) };
     let all = LinePosition::start_of(0)..LinePosition::start_of(u64::MAX);
     let mut found = Vec::new();

@@ -37,6 +37,12 @@ impl<'a> Arn<'a> {
     pub fn named(&self, kind: &str) -> Option<&'a str> {
         self.resource.strip_prefix(kind)?.strip_prefix(':')
     }
+
+    /// The place of the function that it names, if it names one without a qualifier.
+    pub fn function_key(&self) -> Option<FunctionKey> {
+        let name = self.named("function").filter(|name| !name.contains(':'))?;
+        Some(FunctionKey { scope: self.scope(), name: name.into() })
+    }
 }
 
 impl std::fmt::Display for Arn<'_> {

@@ -133,6 +133,17 @@ pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// A page's address with what is asked of it; what is not given is left out.
+pub fn address(path: &str, asked: &[(&str, Option<&str>)]) -> String {
+    let mut pairs = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in asked {
+        if let Some(value) = value {
+            pairs.append_pair(name, value);
+        }
+    }
+    format!("{path}?{}", pairs.finish())
+}
+
 /// Where the page of a function is.
 pub fn function_page(arn: &str) -> String {
     let parts: Vec<&str> = arn.splitn(7, ':').collect();

@@ -7,7 +7,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{self, Form, Page, ended, function_page};
+use super::frame::{self, Form, Page, address, ended, function_page};
 use crate::console::Console;
 use crate::desk::functions::{self, FunctionList, FunctionsQuery};
 
@@ -84,11 +84,7 @@ impl Page for Functions {
 }
 
 fn next_page(query: &FunctionsQuery, next: &str) -> String {
-    let mut pairs = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("q", &query.q), ("tag", &query.tag), ("state", &query.state)] {
-        if let Some(value) = value {
-            pairs.append_pair(name, value);
-        }
-    }
-    format!("/_larder/console/functions?{}", pairs.append_pair("after", next).finish())
+    let FunctionsQuery { q, tag, state, .. } = query;
+    let asked = [("q", q.as_deref()), ("tag", tag.as_deref()), ("state", state.as_deref()), ("after", Some(next))];
+    address("/_larder/console/functions", &asked)
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::frame::{self, Form, Page, ended, escaped, function_page};
+use super::frame::{self, Form, Page, address, ended, escaped, function_page};
 use crate::console::Console;
 use crate::desk::invocations::{self, InvocationLine, InvocationPage, InvocationsError, InvocationsQuery, name_of};
 use crate::invoke::record::End;
@@ -106,20 +106,15 @@ impl Page for Invocations {
 }
 
 fn next_page(query: &InvocationsQuery, next: &str) -> String {
-    let mut pairs = form_urlencoded::Serializer::new(String::new());
-    let errors = query.errors.then(|| "true".to_owned());
-    for (name, value) in [
-        ("function", &query.function),
-        ("text", &query.text),
-        ("since", &query.since),
-        ("trigger", &query.trigger),
-        ("errors", &errors),
-    ] {
-        if let Some(value) = value {
-            pairs.append_pair(name, value);
-        }
-    }
-    format!("/_larder/console/invocations?{}", pairs.append_pair("before", next).finish())
+    let asked = [
+        ("function", query.function.as_deref()),
+        ("text", query.text.as_deref()),
+        ("since", query.since.as_deref()),
+        ("trigger", query.trigger.as_deref()),
+        ("errors", query.errors.then_some("true")),
+        ("before", Some(next)),
+    ];
+    address("/_larder/console/invocations", &asked)
 }
 
 /// Invocations as a table.

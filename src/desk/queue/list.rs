@@ -77,8 +77,7 @@ impl Place {
 }
 
 fn function_of(text: &str) -> Option<FunctionKey> {
-    let arn = Arn::parse(text)?;
-    Some(FunctionKey { scope: arn.scope(), name: arn.named("function")?.into() })
+    Arn::parse(text)?.function_key()
 }
 
 fn not_after(text: &str) -> QueueError {

@@ -185,8 +185,7 @@ fn invocation(
 fn reference(record: &Record, function: Option<&str>) -> Result<FunctionReference, ReplayError> {
     let invalid = |text: &str| ReplayError::Invalid(format!("`{text}` names no function"));
     let arn = Arn::parse(&record.function).ok_or_else(|| invalid(&record.function))?;
-    let name = arn.named("function").ok_or_else(|| invalid(&record.function))?;
-    let same = FunctionKey { scope: arn.scope(), name: name.into() };
+    let same = arn.function_key().ok_or_else(|| invalid(&record.function))?;
     let Some(text) = function else {
         let qualifier = record.qualifier.as_deref().map(Qualifier::parse);
         return Ok(FunctionReference { key: same, qualifier });

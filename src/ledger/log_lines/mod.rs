@@ -62,6 +62,18 @@ impl LinePosition {
     pub fn next(self) -> Self {
         Self { number: self.number.saturating_add(1), ..self }
     }
+
+    /// Reads what `to_string` wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (time, number) = text.split_once('.')?;
+        Some(Self { time_ms: time.parse().ok()?, number: number.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for LinePosition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.time_ms, self.number)
+    }
 }
 
 /// A stored line.
