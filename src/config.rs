@@ -3,6 +3,7 @@
 mod access;
 mod containers;
 mod discontinued;
+mod init;
 mod names;
 mod records;
 
@@ -16,6 +17,7 @@ pub use access::{AccessOptions, TlsOptions};
 use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
+pub use init::InitOptions;
 pub use names::{Dns, NameOptions};
 pub use records::RecordOptions;
 
@@ -67,6 +69,9 @@ pub struct ServeOptions {
     /// their own
     #[arg(long, hide = true)]
     pub end_with_input: bool,
+    /// Leave the terminal, so that nothing typed there ends this server: for `larder start -d`
+    #[arg(long, hide = true)]
+    pub in_background: bool,
     /// What runs functions; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,
@@ -85,6 +90,9 @@ pub struct ServeOptions {
     /// What is remembered of invocations
     #[command(flatten)]
     pub records: RecordOptions,
+    /// Scripts of the user's.
+    #[command(flatten)]
+    pub init: InitOptions,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

@@ -29,6 +29,7 @@ use crate::blobs::BlobStore;
 use crate::blobs::code_tree::CodeTrees;
 use crate::config::ServeOptions;
 use crate::console::{self, Console};
+use crate::desk::init_hooks::InitHooks;
 use crate::desk::queue::Queue;
 use crate::environments::executor::Executor;
 use crate::environments::hot_reload::HotReload;
@@ -36,7 +37,7 @@ use crate::environments::{INIT, Makers, Pool, Settings, place};
 use crate::front::dispatch::{Dispatch, Ways};
 use crate::front::{Apps, Bodies, Connections, Listeners, Patience, Places, Room, control, guard, tls::Encryption};
 use crate::invoke::Invoker;
-use crate::invoke::record::Recorder;
+use crate::invoke::record::{Recorder, Telemetry};
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
 use crate::reactors::sources::Sources;
@@ -90,7 +91,11 @@ pub struct Server {
 
 impl Server {
     /// Opens the data dir, replays it, and prepares everything that serves it.
-    pub async fn open(options: &ServeOptions, listeners: &Listeners) -> Result<Self, ServerError> {
+    pub async fn open(
+        options: &ServeOptions,
+        listeners: &Listeners,
+        init_hooks: Arc<InitHooks>,
+    ) -> Result<Self, ServerError> {
         let started = Instant::now();
         let address = for_functions(options, listeners)?;
         let upstream = Arc::new(upstream(options, listeners)?);
@@ -119,7 +124,7 @@ impl Server {
         let made_of = (Arc::clone(&executor), Arc::new(trees), Arc::clone(&ledger));
         let (pool, delivery) = open_pool(made_of, &settings, &hot_reload, &stop)?;
 
-        let recorder = Recorder::start(ledger.records(), options.records.policy());
+        let recorder = open_recorder(options, &ledger)?;
         let invoker = Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone(), recorder);
         let services = Arc::new(Services {
             ledger: Arc::clone(&ledger),
@@ -134,7 +139,13 @@ impl Server {
             layer_library: options.layer_library.clone(),
             synchronous: options.environments.synchronous_create,
         });
-        let console = console_of(options, &services, &pool, (executor_reason, &data_dir, started), (listeners, &tls))?;
+        let console = console_of(
+            options,
+            &services,
+            &pool,
+            (executor_reason, &data_dir, started),
+            (listeners, &tls, init_hooks),
+        )?;
         let staging = console.staging.clone();
 
         Ok(Self {
@@ -278,6 +289,13 @@ impl Server {
     }
 }
 
+/// What remembers invocations, and tells of them.
+fn open_recorder(options: &ServeOptions, ledger: &Ledger) -> Result<Recorder, ServerError> {
+    let telemetry = options.records.otlp.as_ref().map(Telemetry::start).transpose();
+    let telemetry = telemetry.map_err(|error| ServerError::Telemetry(error.to_string()))?;
+    Ok(Recorder::start(ledger.records(), options.records.policy(), telemetry))
+}
+
 /// Who may call, by what the user wants and the store's own secret.
 fn open_access(options: &ServeOptions, ledger: &Ledger) -> Result<Arc<Access>, ServerError> {
     let rules = options.access.rules();
@@ -325,7 +343,7 @@ fn console_of(
     services: &Services,
     pool: &Arc<Pool>,
     (executor_reason, data_dir, started): (String, &Path, Instant),
-    (listeners, tls): (&Listeners, &Encryption),
+    (listeners, tls, init_hooks): (&Listeners, &Encryption, Arc<InitHooks>),
 ) -> Result<Console, ServerError> {
     Ok(Console {
         ledger: Arc::clone(&services.ledger),
@@ -345,6 +363,7 @@ fn console_of(
         addresses: listeners.addresses().to_vec(),
         data_dir: data_dir.to_owned(),
         started,
+        init_hooks,
     })
 }
 

@@ -55,6 +55,12 @@ impl Kind {
         }
     }
 
+    /// The kind of a process of ours that ended with an exit code.
+    pub fn of_exit(code: Option<i32>) -> Self {
+        let kinds = [Self::Unreachable, Self::NotFound, Self::Refused, Self::Damaged, Self::InUse, Self::TimedOut];
+        kinds.into_iter().find(|kind| Some(i32::from(kind.code())) == code).unwrap_or(Self::Unusable)
+    }
+
     /// The kind of what a server answers with a status.
     pub fn of_status(status: u16) -> Self {
         match status {

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod background;
 mod ca;
 mod compact;
 mod demo;
@@ -50,6 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   larder demo                       see it work, in ten seconds
   larder serve                      serve on http://127.0.0.1:4566, keep everything in ./.larder
+  larder start -d                   the same in the background; `larder stop` ends it
   larder log --function orders      who changed what, field by field
   larder rewind --to 10m            bring everything back to ten minutes ago
   larder invocations --errors       what failed, and why
@@ -60,6 +62,14 @@ Examples:
 enum Command {
     /// Serve the Lambda API
     Serve(Box<crate::config::ServeOptions>),
+    /// Start a server, with -d in the background, where `stop`, `status` and `wait` find it
+    Start(Box<background::start::StartOptions>),
+    /// Stop the server in the background
+    Stop(background::stop::StopOptions),
+    /// Show whether a server runs, where it listens, and what it does
+    Status(background::status::StatusOptions),
+    /// Wait until the server is ready
+    Wait(background::wait::WaitOptions),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::DemoOptions),
     /// Show history: who changed what, when, field by field
@@ -127,6 +137,12 @@ pub fn main() -> ExitCode {
     };
     let ended = match Cli::parse().command {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
+        Command::Start(options) => runtime.block_on(background::start::run(*options)),
+        Command::Stop(options) => runtime.block_on(background::stop::run(options)),
+        Command::Status(options) => {
+            return runtime.block_on(background::status::run(options)).unwrap_or_else(|error| complain(&error));
+        }
+        Command::Wait(options) => runtime.block_on(background::wait::run(options)),
         Command::Pod(command) => runtime.block_on(pod::run(command)),
         Command::Queue(command) => runtime.block_on(queue::run(command)),
         Command::Invocations(options) => runtime.block_on(invocations::run(*options)),

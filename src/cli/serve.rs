@@ -1,6 +1,8 @@
 //! `larder serve`.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use rustix::fs::Mode;
 use tokio::io::AsyncReadExt as _;
@@ -10,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::ephemeral::{self, Ephemeral};
 use super::error::CliError;
 use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
+use crate::desk::init_hooks::{InitHooks, Stage};
 use crate::front::Listeners;
 use crate::ledger::Durability;
 use crate::server::Server;
@@ -24,6 +27,9 @@ const FILTER: &str = "info,lapin=off,rskafka=off";
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     start_log(options.log_format);
+    if options.in_background {
+        rustix::process::setsid().map_err(|error| format!("cannot leave the terminal: {error}"))?;
+    }
     // Functions have users of their own, which read what is made for them here: code, layers, the way to the server.
     // What is the server's own is in a folder that nobody else enters.
     rustix::process::umask(Mode::from_raw_mode(UMASK));
@@ -32,12 +38,16 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
+    let hooks = Arc::new(InitHooks::new(options.init.folders()));
     let listeners = Listeners::bind(&options.listen).await?;
-    let server = Server::open(&options, &listeners).await?;
+    let endpoint = endpoint(&listeners);
+    hooks.run(Stage::Boot, &endpoint).await;
+    let server = Server::open(&options, &listeners, Arc::clone(&hooks)).await?;
     server.load_pods(&options.pods).await?;
+    hooks.run(Stage::Start, &endpoint).await;
 
-    // A closed standard output is no reason not to serve.
-    let _ = writeln!(std::io::stdout(), "{}", server.banner());
+    let banner = server.banner().to_string();
+    let ready = tokio::spawn(tell_ready(banner, Arc::clone(&hooks), options.init.wait_init, endpoint.clone()));
     let end_with_input = options.end_with_input;
     let stop = async move {
         let name = tokio::select! {
@@ -46,8 +56,40 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
             () = end_of_input(), if end_with_input => "end of input",
         };
         tracing::info!(signal = name, "stopping");
+        // A script that still runs ends with it.
+        ready.abort();
+        hooks.run(Stage::Shutdown, &endpoint).await;
     };
     Ok(server.run(listeners, stop).await?)
+}
+
+/// Where scripts of this machine find the server.
+fn endpoint(listeners: &Listeners) -> String {
+    let address = listeners.addresses().first().copied();
+    address.map_or_else(String::new, |mut address| {
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    })
+}
+
+/// Says where the server is, and that it is ready: at once, or after the scripts that make it so.
+async fn tell_ready(banner: String, hooks: Arc<InitHooks>, waits: bool, endpoint: String) {
+    let tell = |text: &str| {
+        // A closed standard output is no reason not to serve.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    };
+    tell(&banner);
+    if waits {
+        hooks.run(Stage::Ready, &endpoint).await;
+    }
+    hooks.set_ready();
+    // What waits for `LocalStack` waits for this word.
+    tell("Ready.");
+    if !waits {
+        hooks.run(Stage::Ready, &endpoint).await;
+    }
 }
 
 /// Waits until nobody can write to standard input any more.

@@ -22,9 +22,10 @@ use crate::server::{self, ServerError};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where")]
 pub struct TargetOptions {
-    /// Running server to ask
-    #[arg(long, env = "LARDER_ENDPOINT", default_value = "http://127.0.0.1:4566", value_name = "URL")]
-    pub endpoint: String,
+    /// Running server to ask; without it, the one that has the data dir `./.larder` (LARDER_DATA_DIR), else
+    /// http://127.0.0.1:4566
+    #[arg(long, env = "LARDER_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
     /// Data dir to open instead; the server that has it is asked over its socket there
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -86,10 +87,24 @@ impl TargetOptions {
         })
     }
 
-    /// A client of the server at the endpoint.
+    /// A client of the server at the endpoint, or of the one that is found.
     pub fn client(&self) -> Result<Client, CliError> {
-        Client::new(&self.endpoint, self.token.as_deref())
+        match (&self.endpoint, server_of_usual_data_dir()) {
+            (None, Some(client)) => Ok(client),
+            (endpoint, _) => Client::new(endpoint.as_deref().unwrap_or(USUAL_ENDPOINT), self.token.as_deref()),
+        }
     }
+}
+
+/// Where a server listens that nobody told otherwise.
+const USUAL_ENDPOINT: &str = "http://127.0.0.1:4566";
+
+/// A client of the server that has the data dir which `larder serve` takes where none is given.
+fn server_of_usual_data_dir() -> Option<Client> {
+    let data_dir = std::env::var_os("LARDER_DATA_DIR").map_or_else(|| PathBuf::from("./.larder"), PathBuf::from);
+    let short = ShortPath::of(&data_dir).ok()?;
+    std::os::unix::net::UnixStream::connect(short.path()).ok()?;
+    Client::of_data_dir(&data_dir).ok()
 }
 
 /// Why a data dir is not opened.
@@ -222,6 +237,14 @@ impl Client {
         let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| Some(body["error"].as_str()?.to_owned()));
         let said = said.unwrap_or_else(|| format!("the server answered {status}: {text}"));
         Err(CliError::new(Kind::of_status(status.as_u16()), said))
+    }
+
+    /// The address of the server, for others than this process.
+    pub fn address(&self, health: &Value) -> String {
+        match self.socket {
+            None => self.endpoint.clone(),
+            Some(_) => health["addresses"][0].as_str().map(|address| format!("http://{address}")).unwrap_or_default(),
+        }
     }
 
     /// What is wrong when nobody answers.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::invoke::record::{RecordPolicy, Recorded};
+use crate::invoke::record::{Collector, RecordPolicy, Recorded};
 
 /// Seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
@@ -22,6 +22,10 @@ pub struct RecordOptions {
     /// Days that they are kept
     #[arg(long, env = "LARDER_RECORD_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=3650), value_name = "DAYS")]
     pub record_days: u64,
+    /// Address at which an OpenTelemetry collector takes protobuf over HTTP, such as `http://127.0.0.1:4318`: it is told of
+    /// each invocation as a trace, and of their numbers
+    #[arg(long, env = "LARDER_OTLP", value_name = "URL")]
+    pub otlp: Option<Collector>,
 }
 
 /// Which invocations are remembered.

@@ -1,6 +1,7 @@
 //! Larder's own endpoints, `/_larder/…`: health, history, pods, events that wait.
 
 mod invocations;
+mod localstack;
 mod metrics;
 mod pages;
 mod pod_library;
@@ -29,6 +30,7 @@ pub use trust::Trusted;
 use crate::blobs::BlobStore;
 use crate::desk::answers::{Authority, Refusals, Urls};
 use crate::desk::denials::Denials;
+use crate::desk::init_hooks::InitHooks;
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
@@ -77,6 +79,8 @@ pub struct Console {
     pub addresses: Vec<SocketAddr>,
     /// When the server started.
     pub started: Instant,
+    /// Scripts that run when it starts, is ready and ends.
+    pub init_hooks: Arc<InitHooks>,
 }
 
 /// The console's routes.
@@ -89,6 +93,7 @@ pub fn routes(console: Arc<Console>) -> axum::Router {
         .route("/_larder/ca", get(authority))
         .route("/_larder/refusals", get(refusals))
         .merge(invocations::routes())
+        .merge(localstack::routes())
         .merge(metrics::routes())
         .merge(pages::routes())
         .merge(time_travel::routes())
@@ -114,6 +119,8 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
     Json(json!({
         "status": if problems.is_empty() { "ok" } else { "degraded" },
         "problems": problems,
+        "ready": console.init_hooks.is_ready(),
+        "failed_init_scripts": console.init_hooks.failed(),
         "version": env!("CARGO_PKG_VERSION"),
         "store": console.ledger.store_id(),
         "sequence": state.sequence,

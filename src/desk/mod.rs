@@ -6,6 +6,8 @@ pub mod denials;
 pub mod events;
 pub mod functions;
 pub mod history;
+pub mod init_hooks;
+pub mod invocation_metrics;
 pub mod invocations;
 pub mod log_lines;
 pub mod long;

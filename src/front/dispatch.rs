@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use tracing::Instrument as _;
 
 use super::function_url::FunctionUrl;
+use super::guard::is_larders_own;
 use super::observed::{self, Observed};
 use super::service::ServiceName;
 use super::{Encrypted, Ends};
@@ -23,6 +24,7 @@ use crate::protocol::router::{Found, Router};
 use crate::protocol::service::{Service, with_id};
 use crate::protocol::{self, Received, sigv4, xml};
 use crate::services::access::Access;
+use crate::services::cloudwatch::{self, CloudWatch};
 use crate::services::function_urls::{CameFrom, FunctionUrls};
 use crate::services::logs::{self, Logs};
 use crate::services::sqs::{self, Sqs};
@@ -53,6 +55,7 @@ pub struct Dispatch {
     services: Arc<Services>,
     logs: Logs,
     sqs: Sqs,
+    cloudwatch: CloudWatch,
     urls: FunctionUrls,
     lambda: Router<Services>,
     /// Whether templates go to the upstream unseen.
@@ -64,9 +67,10 @@ impl Dispatch {
     pub fn new(services: Arc<Services>, ways: Ways) -> Self {
         let logs = Logs::new(Arc::clone(&services.ledger), Arc::clone(&services.access));
         let sqs = Sqs::new(Arc::clone(&services), ways.delays_queues);
+        let cloudwatch = CloudWatch::new(Arc::clone(&services));
         let urls = FunctionUrls::new(Arc::clone(&services));
         let lambda = Router::new(&lambda::SERVICE);
-        Self { services, logs, sqs, urls, lambda, pass_cloudformation: ways.pass_cloudformation }
+        Self { services, logs, sqs, cloudwatch, urls, lambda, pass_cloudformation: ways.pass_cloudformation }
     }
 
     /// Has calls that wait for something to come wait no longer.
@@ -127,7 +131,7 @@ impl Dispatch {
         let path = request.uri().path();
         *service == ServiceName::Lambda
             && sigv4::service(request.headers()).is_none()
-            && !path.starts_with("/_larder/")
+            && !is_larders_own(path)
             && !self.lambda.has_path(path)
             && self.services.upstream.endpoint(NAMELESS).is_some()
     }
@@ -143,6 +147,7 @@ impl Dispatch {
             ServiceName::Iam => self.ask_by_form(&iam::SERVICE, service, request, request_id).await,
             ServiceName::Logs => self.ask_logs(request, request_id).await,
             ServiceName::Sqs => self.ask_sqs(request, request_id).await,
+            ServiceName::CloudWatch => self.ask_cloudwatch(request, request_id).await,
             ServiceName::Other(name) if name == cloudformation::SERVICE && !self.pass_cloudformation => {
                 self.look_into_template(service, request, request_id).await
             }
@@ -287,6 +292,32 @@ impl Dispatch {
         let params = path.map(|path| ("QueueUrl".to_owned(), path.to_owned())).into_iter().collect();
         let received = Received::new(parts, body, params, request_id);
         self.run((ServiceName::Sqs.as_str(), &sqs::SERVICE), operation, &self.sqs, received).await
+    }
+
+    /// Answers a call of `CloudWatch`; what is not about functions is passed on, where there is an endpoint for it.
+    async fn ask_cloudwatch(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let codec = cloudwatch::SERVICE.codec(&parts);
+        let Ok(body) = Limited::new(body, cloudwatch::MAX_REQUEST).collect().await.map(Collected::to_bytes) else {
+            return cloudwatch::SERVICE.refuse(codec, &cloudwatch::unreadable_body(), request_id);
+        };
+
+        let in_head = rpc_operation(cloudwatch::TARGET, &parts).map(str::to_owned);
+        let name = in_head.or_else(|| Form::of(&parts, &body).get("Action").map(str::to_owned)).unwrap_or_default();
+        let operation = cloudwatch::SERVICE.operation(&name);
+        let is_ours = operation.is_some() && cloudwatch::is_about_functions(&parts, &body);
+        let has_upstream = self.services.upstream.endpoint(ServiceName::CloudWatch.as_str()).is_some();
+        if has_upstream && !is_ours {
+            return self.pass(&ServiceName::CloudWatch, whole(parts, body), request_id).await;
+        }
+        let Some(operation) = operation else {
+            return cloudwatch::SERVICE.refuse(codec, &cloudwatch::not_served(&name), request_id);
+        };
+        tracing::Span::current().record("operation", operation.request.name);
+
+        let received = Received::new(parts, body, Vec::new(), request_id);
+        let service = (ServiceName::CloudWatch.as_str(), &cloudwatch::SERVICE);
+        self.run(service, operation, &self.cloudwatch, received).await
     }
 
     /// Passes a request of `CloudFormation` on, unless its template makes what would be missing here.

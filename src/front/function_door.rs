@@ -22,7 +22,8 @@ const HEARD: usize = 1024 * 1024;
 
 /// Stands in the place of Larder's own endpoints, for functions.
 pub fn closed() -> Router {
-    Router::new().route("/_larder", any(refuse)).route("/_larder/", any(refuse)).route("/_larder/{*rest}", any(refuse))
+    let own = ["/_larder", "/_larder/", "/_larder/{*rest}", "/_localstack/{*rest}"];
+    own.into_iter().fold(Router::new(), |router, path| router.route(path, any(refuse)))
 }
 
 /// Keeps functions off Larder's own endpoints on the port that everybody calls.

@@ -201,6 +201,7 @@ impl Drop for Overheard {
             headers,
             answer: Payload::of(&masked(&answered.bytes)),
             ms: started.elapsed().as_secs_f64() * 1000.0,
+            after_ms: draft.age_at(started).as_secs_f64() * 1000.0,
             cut: sent.cut || answered.cut,
         });
     }

@@ -27,6 +27,8 @@ pub enum ServiceName {
     Logs,
     /// The Simple Queue Service.
     Sqs,
+    /// `CloudWatch`'s metrics.
+    CloudWatch,
     /// Another, by the name in its signatures.
     Other(String),
 }
@@ -40,6 +42,7 @@ impl ServiceName {
             Self::Iam => "iam",
             Self::Logs => "logs",
             Self::Sqs => "sqs",
+            Self::CloudWatch => "monitoring",
             Self::Other(name) => name,
         }
     }
@@ -51,6 +54,7 @@ impl ServiceName {
             "iam" => Self::Iam,
             "logs" => Self::Logs,
             "sqs" => Self::Sqs,
+            "monitoring" => Self::CloudWatch,
             name => Self::Other(name.to_owned()),
         }
     }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use self::metrics::Metrics;
+use self::metrics::{Counted, Metrics, Ran};
 pub use self::record::Trigger;
 use self::record::{About, Answers, Draft, Drafts, End, Recorder};
 pub use self::trace::new_root as new_trace_root;
@@ -112,6 +112,7 @@ pub struct Invoker {
 #[derive(Debug)]
 pub struct Prepared {
     target: Target,
+    counted: Counted,
     invocation: Invocation,
     trace: Trace,
     began: SystemTime,
@@ -238,7 +239,9 @@ impl Invoker {
             report: Arc::new(lines),
         };
 
-        Ok(Prepared { target, invocation, trace, began, draft })
+        let ran = Ran { qualifier: request.reference.qualifier, version: target.version.version };
+        let counted = Counted { function: target.function.clone(), ran, at: clock::now() };
+        Ok(Prepared { target, counted, invocation, trace, began, draft })
     }
 
     /// What a record says of an invocation that is about to run.
@@ -255,7 +258,7 @@ impl Invoker {
             event: request.payload.clone(),
             client_context: request.client_context.clone(),
             tenant: target.tenant.clone(),
-            trace: trace.header(),
+            trace: trace.clone(),
             executor: self.pool.executor().name(),
             answers: request.answers.clone(),
         }
@@ -290,11 +293,11 @@ impl Invoker {
     }
 
     async fn run_to_end(&self, prepared: Prepared) -> Result<Invoked, ApiError> {
-        let Prepared { target, invocation, trace, began, draft } = prepared;
-        self.metrics.begin(&target.function);
+        let Prepared { target, counted, invocation, trace, began, draft } = prepared;
+        self.metrics.begin(&counted);
         let started = Instant::now();
         let run = self.pool.run(&target, &invocation).await;
-        let completed = run.map_err(|error| self.not_run(&target, draft.as_deref(), &error, started.elapsed()))?;
+        let completed = run.map_err(|error| self.not_run(&counted, draft.as_deref(), &error, started.elapsed()))?;
         let config = &target.version.config;
         let log_tail = if invocation.awaits_log {
             report::log(&completed, &*invocation.report, LogFormat::of(&config.logging))
@@ -305,7 +308,7 @@ impl Invoker {
         let end = record::end(&completed.outcome);
         // Of one whose extensions still work only its caller's time is known.
         let took = if completed.duration.is_zero() { started.elapsed() } else { completed.duration };
-        self.metrics.end(&target.function, end, took, completed.init.is_some());
+        self.metrics.end(&counted, end, took, completed.init.is_some());
         let (payload, function_error) = outcome::payload(
             completed.outcome,
             &invocation.request_id,
@@ -323,17 +326,17 @@ impl Invoker {
     }
 
     /// Notes an invocation that could not be run; the error for its caller.
-    fn not_run(&self, target: &Target, draft: Option<&Draft>, error: &RunError, took: Duration) -> ApiError {
+    fn not_run(&self, counted: &Counted, draft: Option<&Draft>, error: &RunError, took: Duration) -> ApiError {
         let error = refusal(error);
         if error.code == ErrorCode::TooManyRequests {
-            self.metrics.throttled(&target.function);
+            self.metrics.throttled(counted);
             // As on AWS it was no invocation.
             if let Some(draft) = draft {
                 draft.forget();
             }
             return error;
         }
-        self.metrics.end(&target.function, End::NotRun, took, false);
+        self.metrics.end(counted, End::NotRun, took, false);
         if let Some(draft) = draft {
             draft.answered(End::NotRun, Some(error.to_string().into()));
         }

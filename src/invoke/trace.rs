@@ -106,6 +106,11 @@ impl Trace {
         self.runs_before
     }
 
+    /// Its ids: of the trace, of the function's segment, and of the segment of whoever called.
+    pub fn ids(&self) -> (&str, &str, Option<&str>) {
+        (&self.root, &self.function, self.caller.as_deref())
+    }
+
     /// Whether it is told to X-Ray.
     pub fn is_sampled(&self) -> bool {
         self.sampled
@@ -168,8 +173,7 @@ fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// `1-<time in 8 hex digits>-<24 hex digits>`.
-/// Id of a new trace.
+/// Id of a new trace: `1-<time in 8 hex digits>-<24 hex digits>`.
 pub fn new_root() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     format!("1-{:08x}-{:024x}", now, rand::random::<u128>() >> 32)

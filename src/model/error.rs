@@ -143,6 +143,10 @@ error_codes! {
     InvalidIdentityToken: "InvalidIdentityToken", 400, message, Some(Fault::User);
     /// A value breaks a rule of IAM.
     InvalidInput: "InvalidInput", 400, message, Some(Fault::User);
+    /// A token of a page that no listing gave out.
+    InvalidNextToken: "InvalidNextToken", 400, message, Some(Fault::User);
+    /// Parameters that do not go together.
+    InvalidParameterCombination: "InvalidParameterCombination", 400, message, Some(Fault::User);
     /// A value breaks a rule of STS.
     InvalidQueryValue: "InvalidParameterValue", 400, message, Some(Fault::User);
     /// A quota is used up.

@@ -136,7 +136,9 @@ impl Call {
         let code = match self.codec {
             Codec::Query(_) => ErrorCode::ValidationError,
             Codec::CompatibleQuery(_) => ErrorCode::InvalidQueryValue,
-            Codec::RestJson | Codec::Json | Codec::Cbor(_) | Codec::CompatibleJson(_) => ErrorCode::Serialization,
+            Codec::RestJson | Codec::Json | Codec::Cbor(_) | Codec::CompatibleJson(_) | Codec::CompatibleCbor(_) => {
+                ErrorCode::Serialization
+            }
         };
         serde_json::from_value(Value::Object(std::mem::take(&mut self.input)))
             .map_err(|error| ApiError::new(code, error.to_string()))

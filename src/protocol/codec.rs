@@ -11,20 +11,13 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use super::answer::{self, Answer};
+use super::cbor::{self, RPC_V2_CBOR, SMITHY_PROTOCOL, speaks_cbor};
 use super::compatible::{self, Compatible};
 use super::error::{self, fault};
 use super::form::Form;
 use super::shape::{Kind, Member};
 use super::{flat, xml};
 use crate::model::error::{ApiError, ErrorCode, Fault};
-
-/// Header of requests and answers in CBOR.
-///
-/// Source: <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
-pub const SMITHY_PROTOCOL: &str = "smithy-protocol";
-
-/// Its value.
-pub const RPC_V2_CBOR: &str = "rpc-v2-cbor";
 
 /// How a service speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +36,7 @@ pub enum Dialect {
         /// What an error's name begins with in CBOR.
         namespace: &'static str,
     },
-    /// AWS JSON 1.0, or forms in and XML out, as the caller likes.
+    /// AWS JSON 1.0, or forms in and XML out, or Smithy's RPC v2 CBOR, as the caller likes.
     Compatible(&'static Compatible),
 }
 
@@ -60,6 +53,8 @@ pub enum Codec {
     Cbor(&'static str),
     /// AWS JSON 1.0, with errors that the query protocol has too.
     CompatibleJson(&'static Compatible),
+    /// Smithy RPC v2 CBOR, with such errors.
+    CompatibleCbor(&'static Compatible),
     /// A form with flat lists in, XML with such out.
     CompatibleQuery(&'static Compatible),
 }
@@ -74,10 +69,6 @@ pub fn rpc_operation<'a>(target: &str, parts: &'a Parts) -> Option<&'a str> {
     parts.headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(target)?.strip_prefix('.')
 }
 
-fn speaks_cbor(parts: &Parts) -> bool {
-    parts.headers.get(SMITHY_PROTOCOL).is_some_and(|protocol| protocol == RPC_V2_CBOR)
-}
-
 impl Codec {
     /// The codec of a request to a service.
     pub fn of(dialect: Dialect, parts: &Parts) -> Self {
@@ -86,6 +77,7 @@ impl Codec {
             Dialect::Query { namespace } => Self::Query(namespace),
             Dialect::Rpc { namespace, .. } if speaks_cbor(parts) => Self::Cbor(namespace),
             Dialect::Rpc { .. } => Self::Json,
+            Dialect::Compatible(service) if speaks_cbor(parts) => Self::CompatibleCbor(service),
             Dialect::Compatible(service) if compatible::speaks_json(parts) => Self::CompatibleJson(service),
             Dialect::Compatible(service) => Self::CompatibleQuery(service),
         }
@@ -110,16 +102,17 @@ impl Codec {
                 let input = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
                 Ok(with_whole_numbers(input, members))
             }
-            Self::Cbor(_) => {
-                let input = ciborium::from_reader(&body[..]).map_err(|error| unreadable(&error))?;
-                Ok(with_whole_numbers(input, members))
-            }
+            Self::Cbor(_) | Self::CompatibleCbor(_) => match cbor::read(body) {
+                Ok(Value::Object(input)) => Ok(with_whole_numbers(input, members)),
+                Ok(_) => Err(unreadable(&"it is no map")),
+                Err(error) => Err(unreadable(&error)),
+            },
         }
     }
 
     /// Whether errors have the codes of the query protocol, be it in a header only.
     pub fn has_query_codes(self) -> bool {
-        matches!(self, Self::Query(_) | Self::CompatibleQuery(_) | Self::CompatibleJson(_))
+        matches!(self, Self::Query(_) | Self::CompatibleQuery(_) | Self::CompatibleJson(_) | Self::CompatibleCbor(_))
     }
 
     /// The answer of an operation that went well.
@@ -128,6 +121,7 @@ impl Codec {
             Self::RestJson => answer::json(StatusCode::OK, output),
             Self::Query(namespace) => xml::answer(operation, namespace, output, request_id),
             Self::CompatibleJson(service) => service.json(output),
+            Self::CompatibleCbor(service) => service.cbor(output),
             Self::CompatibleQuery(service) => service.xml(operation, output, request_id),
             Self::Json | Self::Cbor(_) => self.rpc(StatusCode::OK, output).map_err(|error| fault(&*error)),
         }
@@ -138,6 +132,7 @@ impl Codec {
         let mut response = Response::new(Body::empty());
         match self {
             Self::CompatibleJson(service) => return service.empty_json(),
+            Self::CompatibleCbor(service) => return service.empty_cbor(),
             Self::CompatibleQuery(service) => return service.empty_xml(operation, request_id),
             Self::RestJson => *response.status_mut() = StatusCode::NO_CONTENT,
             Self::Query(_) => {}
@@ -156,6 +151,7 @@ impl Codec {
             Self::RestJson => return error::response(error),
             Self::Query(namespace) => return xml::error(error, Some(namespace), request_id),
             Self::CompatibleJson(service) => return service.json_error(error),
+            Self::CompatibleCbor(service) => return service.cbor_error(error),
             Self::CompatibleQuery(service) => return service.xml_error(error, request_id),
             Self::Json => error.code.name().to_owned(),
             Self::Cbor(namespace) => format!("{namespace}#{}", error.code.name()),
@@ -205,7 +201,7 @@ fn rpc_status(error: &ApiError) -> StatusCode {
     }
 }
 
-fn unreadable(error: &dyn std::error::Error) -> ApiError {
+fn unreadable(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::new(ErrorCode::Serialization, format!("The body of the request cannot be read: {error}"))
 }
 

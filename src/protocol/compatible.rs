@@ -1,5 +1,5 @@
 //! Services that spoke the query protocol once and speak AWS JSON 1.0 now, as SQS does: callers may use either. Errors in
-//! JSON tell in a header how they are called in the query protocol.
+//! JSON tell in a header how they are called in the query protocol. Some speak Smithy's RPC v2 CBOR, too, as CloudWatch does.
 //!
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
 
@@ -10,10 +10,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::cbor;
 use super::error::fault;
 use super::flat::{self, Flat};
 use super::xml;
 use crate::model::error::{ApiError, ErrorCode, Fault};
+use crate::model::time::Timestamp;
 
 /// Header of an error in JSON: its code in the query protocol, and whose fault it is.
 const QUERY_ERROR: &str = "x-amzn-query-error";
@@ -31,6 +33,8 @@ pub struct Compatible {
     pub namespace: &'static str,
     /// How lists and maps of answers are called in XML.
     pub lists: &'static [(&'static str, Flat)],
+    /// Members of answers that are times, in seconds.
+    pub times: &'static [&'static str],
 }
 
 /// Whether a request is in JSON.
@@ -50,8 +54,28 @@ impl Compatible {
         as_json(StatusCode::OK, Vec::new())
     }
 
+    /// An answer in CBOR.
+    pub fn cbor(&self, output: &impl Serialize) -> Answer {
+        let output = serde_json::to_value(output).map_err(|error| fault(&error))?;
+        Ok(cbor::answer(StatusCode::OK, cbor::write(&output, self.times)))
+    }
+
+    /// An answer without members in CBOR.
+    pub fn empty_cbor(&self) -> Response<Body> {
+        cbor::answer(StatusCode::OK, cbor::write(&json!({}), &[]))
+    }
+
     /// An error in JSON.
     pub fn json_error(&self, error: &ApiError) -> Response<Body> {
+        self.error(error, |status, body| as_json(status, body.to_string().into_bytes()))
+    }
+
+    /// An error in CBOR.
+    pub fn cbor_error(&self, error: &ApiError) -> Response<Body> {
+        self.error(error, |status, body| cbor::answer(status, cbor::write(body, &[])))
+    }
+
+    fn error(&self, error: &ApiError, form: impl FnOnce(StatusCode, &Value) -> Response<Body>) -> Response<Body> {
         let code = error.code;
         let shape = self.shapes.iter().find(|(named, _)| *named == code).map(|(_, shape)| *shape);
         let name = match shape {
@@ -61,7 +85,7 @@ impl Compatible {
         let body = json!({ "__type": name, "message": error.message });
 
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = as_json(status, body.to_string().into_bytes());
+        let mut response = form(status, &body);
         let whose = if error.fault == Some(Fault::Service) { "Receiver" } else { "Sender" };
         if let Ok(value) = HeaderValue::from_str(&format!("{};{whose}", xml::code(code))) {
             response.headers_mut().insert(QUERY_ERROR, value);
@@ -71,7 +95,8 @@ impl Compatible {
 
     /// An answer in XML.
     pub fn xml(&self, operation: &str, output: &impl Serialize, request_id: &str) -> Answer {
-        let output = serde_json::to_value(output).map_err(|error| fault(&error))?;
+        let mut output = serde_json::to_value(output).map_err(|error| fault(&error))?;
+        self.write_times(&mut output, false);
         let result = flat::write(&output, self.lists, operation);
         let result = format!("<{operation}Result>{result}</{operation}Result>");
         Ok(xml::enveloped(operation, self.namespace, &result, request_id))
@@ -85,6 +110,22 @@ impl Compatible {
     /// An error in XML.
     pub fn xml_error(&self, error: &ApiError, request_id: &str) -> Response<Body> {
         xml::error(error, Some(self.namespace), request_id)
+    }
+
+    /// Writes times as the query protocol has them.
+    fn write_times(&self, value: &mut Value, is_time: bool) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    self.write_times(value, self.times.contains(&name.as_str()));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.write_times(item, is_time)),
+            Value::Number(seconds) if is_time => {
+                *value = xml::time(Timestamp(seconds.as_u64().unwrap_or_default() * 1000)).into();
+            }
+            _ => {}
+        }
     }
 
     /// The members of a body in JSON.

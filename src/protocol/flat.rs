@@ -2,7 +2,7 @@
 //! (`Attribute.1.Name=…&Attribute.1.Value=…`) and repeated in XML, under a name of their own.
 
 use quick_xml::escape::escape;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::form::Form;
 use super::shape::{Kind, Member};
@@ -14,6 +14,10 @@ pub enum Flat {
     List(&'static str),
     /// Each entry of a map; then its key and its value.
     Map(&'static str, &'static str, &'static str),
+    /// Each item of a list that is not flat after all: a `member` below the list's name.
+    Members,
+    /// Each entry of a map that is not flat: an `entry` with `key` and `value` below the map's name.
+    Entries,
     /// Each item of a batch's result: the operation's name and `ResultEntry`.
     Results,
 }
@@ -85,6 +89,18 @@ fn member(text: &mut String, name: &str, value: &Value, lists: &[(&str, Flat)], 
     match (flat, value) {
         (_, Value::Null) => {}
         (Some(Flat::List(item)), Value::Array(items)) => items.iter().for_each(|value| within(item, value)),
+        (Some(Flat::Members), Value::Array(items)) => {
+            text.extend(["<", name, ">"]);
+            items.iter().for_each(|value| member(text, "member", value, lists, operation));
+            text.extend(["</", name, ">"]);
+        }
+        (Some(Flat::Entries), Value::Object(entries)) => {
+            text.extend(["<", name, ">"]);
+            for (key, value) in entries {
+                member(text, "entry", &json!({ "key": key, "value": value }), lists, operation);
+            }
+            text.extend(["</", name, ">"]);
+        }
         (Some(Flat::Results), Value::Array(items)) => {
             let item = format!("{operation}ResultEntry");
             for value in items {
@@ -106,8 +122,6 @@ fn member(text: &mut String, name: &str, value: &Value, lists: &[(&str, Flat)], 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::protocol::shape::TEXT;
 
@@ -159,6 +173,8 @@ mod tests {
             ("Attributes", Flat::Map("Attribute", "Name", "Value")),
             ("QueueUrls", Flat::List("QueueUrl")),
             ("Successful", Flat::Results),
+            ("Values", Flat::Members),
+            ("Statistics", Flat::Entries),
         ];
         let output = json!({
             "Attributes": { "a": "<1>", "b": { "DataType": "String" } },
@@ -166,13 +182,17 @@ mod tests {
             "Successful": [{ "Id": "1" }],
             "Missing": null,
             "Moved": 3,
+            "Values": [1.5, { "Values": [] }],
+            "Statistics": { "p90": 2 },
         });
         assert_eq!(
             write(&output, &lists, "SendMessageBatch"),
             "<Attribute><Name>a</Name><Value>&lt;1&gt;</Value></Attribute>\
              <Attribute><Name>b</Name><Value><DataType>String</DataType></Value></Attribute>\
              <QueueUrl>u</QueueUrl><QueueUrl>v&#xD;</QueueUrl>\
-             <SendMessageBatchResultEntry><Id>1</Id></SendMessageBatchResultEntry><Moved>3</Moved>"
+             <SendMessageBatchResultEntry><Id>1</Id></SendMessageBatchResultEntry><Moved>3</Moved>\
+             <Values><member>1.5</member><member><Values></Values></member></Values>\
+             <Statistics><entry><key>p90</key><value>2</value></entry></Statistics>"
         );
     }
 }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod binding;
 pub mod call;
+mod cbor;
 pub mod codec;
 pub mod compatible;
 pub mod error;

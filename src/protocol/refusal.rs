@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::codec::{RPC_V2_CBOR, SMITHY_PROTOCOL};
+use super::cbor::{RPC_V2_CBOR, SMITHY_PROTOCOL};
 use super::{form, xml};
 use crate::model::error::ApiError;
 

@@ -52,6 +52,9 @@ pub enum ServerError {
     /// The endpoints of other services cannot be used as they were given.
     #[error("{0}")]
     Upstream(String),
+    /// The collector of OpenTelemetry cannot be told.
+    #[error("--otlp: {0}")]
+    Telemetry(String),
     /// A pod that shall be loaded at the start cannot be.
     #[error("the pod {pod} cannot be loaded: {reason}")]
     LoadPod {

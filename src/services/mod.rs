@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod function_urls;
 pub mod iam;
 pub mod lambda;
@@ -98,7 +99,7 @@ pub fn today() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{iam, lambda, logs, sqs, sts};
+    use super::{cloudwatch, iam, lambda, logs, sqs, sts};
     use crate::protocol::service::Service;
     use crate::protocol::shape::{Kind, Member};
 
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         let found = [patterns(&lambda::SERVICE), patterns(&iam::SERVICE), patterns(&sts::SERVICE)].concat();
-        let found = [found, patterns(&logs::SERVICE), patterns(&sqs::SERVICE)].concat();
+        let found = [found, patterns(&logs::SERVICE), patterns(&sqs::SERVICE), patterns(&cloudwatch::SERVICE)].concat();
         assert!(found.len() > 300, "{}", found.len());
 
         for pattern in found {

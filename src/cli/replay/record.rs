@@ -36,13 +36,13 @@ pub struct RecordOptions {
 /// Runs it; ends as the command does.
 pub async fn run(options: RecordOptions) -> Result<ExitCode, CliError> {
     let RecordOptions { output, always, redact, command, target } = options;
-    let endpoint = target.endpoint.clone();
     let Target::Server(client) = target.open_for(true).await? else {
         let message = "there must be a running server that the command calls: start one with `larder serve`";
         return Err(CliError::new(Kind::Unreachable, message));
     };
     // That it is there is known before anything runs.
-    client.get::<serde_json::Value>("/_larder/health", &[]).await?;
+    let health: serde_json::Value = client.get("/_larder/health", &[]).await?;
+    let endpoint = client.address(&health);
     let since = clock::now().0;
     let (program, arguments) = command.split_first().ok_or_else(|| "say which command".to_owned())?;
     let running = tokio::process::Command::new(program).args(arguments).env(VARIABLE, &endpoint).status().await;

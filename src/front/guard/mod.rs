@@ -17,6 +17,7 @@ use axum::middleware::Next;
 
 use self::cors::{Allowed, CorsOrigins};
 use self::hosts::{Hosts, Owner};
+use self::own_endpoints::is_localstacks;
 pub use self::own_endpoints::{REQUEST_HEADER, TOKEN_HEADER, is_larders_own};
 use self::refusal::Refusal;
 use super::function_url::FunctionUrl;
@@ -87,7 +88,10 @@ impl Guard {
         let origin = self.site(headers, host.unwrap_or_default(), larders_own)?;
         let is_trusted = larders_own && token(headers).is_some_and(|given| self.token.is(given));
 
-        if larders_own && !is_safe(request.method()) && !is_trusted && !headers.contains_key(REQUEST_HEADER) {
+        let needs_no_header = is_safe(request.method())
+            || is_trusted
+            || (is_localstacks(request.uri().path()) && !is_of_browser(headers));
+        if larders_own && !needs_no_header && !headers.contains_key(REQUEST_HEADER) {
             let method = request.method().to_string();
             let path = shown(request.uri().path());
             return Err(Refusal::NoHeader { method, path });
@@ -243,6 +247,7 @@ mod tests {
             request("POST", "/", &[own, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "same-origin")]),
             request("GET", "http://lambda.us-east-1.amazonaws.com/2015-03-31/functions", &[own]),
             request("POST", "/_larder/rewind", &[own, (REQUEST_HEADER, "1")]),
+            request("POST", "/_localstack/state/reset", &[own]),
             request("GET", "/?Action=GetCallerIdentity&X-Amz-Signature=0", &[own]),
             request("GET", "/?Action=DeleteUser", &[own, ("authorization", "AWS4-HMAC-SHA256 Credential=a")]),
             request("POST", "/?Action=DeleteUser", &[own]),
@@ -270,6 +275,8 @@ mod tests {
             request("GET", "/", &[own, ("sec-fetch-site", "same-site")]),
             request("GET", "/", &[("host", "s3.amazonaws.com"), ("sec-fetch-site", "same-origin")]),
             request("POST", "/_larder/rewind", &[own]),
+            request("POST", "/_localstack/state/reset", &[own, ("sec-fetch-site", "none")]),
+            request("POST", "/_localstack/state/reset", &[own, ("origin", "https://evil.example")]),
             request("DELETE", "/_larder/marks/x", &[own, ("authorization", "Bearer x")]),
         ] {
             assert!(guard.admit(&request).is_err(), "{request:?}");

@@ -9,5 +9,10 @@ pub const TOKEN_HEADER: &str = "x-larder-token";
 
 /// Whether a path is one of Larder's own endpoints.
 pub fn is_larders_own(path: &str) -> bool {
-    path == "/_larder" || path.starts_with("/_larder/")
+    path == "/_larder" || path.starts_with("/_larder/") || is_localstacks(path)
+}
+
+/// Whether a path is one of those that tools of `LocalStack` ask: those know no header of ours.
+pub fn is_localstacks(path: &str) -> bool {
+    path.starts_with("/_localstack/")
 }

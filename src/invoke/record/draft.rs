@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -22,12 +23,13 @@ pub struct Drafts(Arc<Mutex<HashMap<String, Weak<Draft>>>>);
 impl Drafts {
     /// Begins the record of an invocation, if it is to be remembered.
     pub fn begin(&self, about: About, recorder: &Recorder) -> Option<Arc<Draft>> {
-        if !recorder.is_on() {
+        if !recorder.wants_drafts() {
             return None;
         }
         let request_id = about.request_id.clone();
         let (drafts, recorder) = (self.clone(), recorder.clone());
-        let draft = Arc::new(Draft { about: Some(about), learnt: Mutex::default(), recorder, drafts });
+        let (about, begun) = (Some(about), Instant::now());
+        let draft = Arc::new(Draft { about, begun, learnt: Mutex::default(), recorder, drafts });
         self.all().insert(request_id, Arc::downgrade(&draft));
         Some(draft)
     }
@@ -54,6 +56,7 @@ impl Drafts {
 #[derive(Debug)]
 pub struct Draft {
     about: Option<About>,
+    begun: Instant,
     learnt: Mutex<Learnt>,
     recorder: Recorder,
     drafts: Drafts,
@@ -63,6 +66,11 @@ impl Draft {
     /// What its calls are answered with, instead of being asked.
     pub fn answers(&self) -> Option<&Answers> {
         self.about.as_ref()?.answers.as_deref()
+    }
+
+    /// How long the invocation was under way at a moment.
+    pub fn age_at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.begun)
     }
 
     /// An environment got it.

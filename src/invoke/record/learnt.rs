@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder_init::link::Outcome;
 
+use super::super::trace::Trace;
 use super::answers::Answers;
 use super::shape::{Call, End, LogPlace, Payload, RanIn, Record, Trigger};
 use crate::environments::Place;
@@ -41,8 +42,8 @@ pub struct About {
     pub client_context: Option<String>,
     /// The tenant.
     pub tenant: Option<String>,
-    /// The trace header that it gets.
-    pub trace: String,
+    /// The trace that it belongs to.
+    pub trace: Trace,
     /// What makes environments.
     pub executor: &'static str,
     /// What its calls are answered with, instead of being asked.
@@ -155,7 +156,7 @@ impl Drafted {
                 cold: learnt.init.is_some(),
                 initialization: place.initialization.to_owned(),
             }),
-            trace: about.trace,
+            trace: about.trace.header(),
             runtime: config.runtime.clone(),
             executor: about.executor.to_owned(),
             larder: env!("CARGO_PKG_VERSION").to_owned(),

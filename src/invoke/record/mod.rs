@@ -5,6 +5,7 @@ mod draft;
 mod learnt;
 mod recorder;
 mod shape;
+mod telemetry;
 
 pub use self::answers::{Answers, Asked, masked};
 pub use self::draft::{Draft, Drafts};
@@ -14,3 +15,4 @@ pub use self::recorder::{RecordPolicy, Recorded, Recorder};
 #[cfg(test)]
 pub use self::shape::sample;
 pub use self::shape::{Call, End, Payload, Record, Trigger};
+pub use self::telemetry::{Collector, Telemetry};

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::learnt::Drafted;
+use super::telemetry::Telemetry;
 use crate::clock;
 use crate::ledger::LedgerError;
 use crate::ledger::records::Records;
@@ -41,7 +42,7 @@ pub struct RecordPolicy {
     pub age: Duration,
 }
 
-/// Remembers invocations.
+/// Remembers invocations, and tells a collector of them where there is one.
 #[derive(Debug, Clone)]
 pub struct Recorder(Arc<Shared>);
 
@@ -49,6 +50,7 @@ pub struct Recorder(Arc<Shared>);
 struct Shared {
     records: Records,
     policy: RecordPolicy,
+    telemetry: Option<Telemetry>,
     queue: Mutex<Queue>,
     filled: Condvar,
     /// Told when all that came before was written.
@@ -70,12 +72,13 @@ struct Queue {
 }
 
 impl Recorder {
-    /// Begins to write to `records`.
-    pub fn start(records: Records, policy: RecordPolicy) -> Self {
+    /// Begins to write to `records`, and to tell `telemetry`.
+    pub fn start(records: Records, policy: RecordPolicy, telemetry: Option<Telemetry>) -> Self {
         records.set_budget(policy.budget);
         let shared = Shared {
             records,
             policy,
+            telemetry,
             queue: Mutex::default(),
             filled: Condvar::new(),
             written: Condvar::new(),
@@ -98,11 +101,25 @@ impl Recorder {
         self.0.policy.which != Recorded::Off
     }
 
+    /// Whether anything is to be learnt of invocations.
+    pub(super) fn wants_drafts(&self) -> bool {
+        self.is_on() || self.0.telemetry.is_some()
+    }
+
     /// Takes what was learnt of an invocation.
     pub(super) fn take(&self, drafted: Drafted) {
-        if self.0.policy.which == Recorded::Errors && !drafted.failed() {
+        if let Some(telemetry) = &self.0.telemetry {
+            telemetry.tell(&drafted);
+        }
+        let is_wanted = match self.0.policy.which {
+            Recorded::Off => false,
+            Recorded::Errors => drafted.failed(),
+            Recorded::All => true,
+        };
+        if !is_wanted {
             return;
         }
+
         let mut queue = self.0.queue();
         let bytes = drafted.bytes();
         if queue.is_closed || queue.bytes + bytes > WAITING {
@@ -129,13 +146,16 @@ impl Recorder {
         }
     }
 
-    /// Writes what is there, and takes no more.
+    /// Writes and tells what is there, and takes no more. Blocks until it is done.
     pub fn close(&self) {
         self.0.queue().is_closed = true;
         self.0.filled.notify_one();
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the last invocations were not recorded");
+        }
+        if let Some(telemetry) = &self.0.telemetry {
+            telemetry.close();
         }
     }
 }

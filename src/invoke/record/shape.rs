@@ -176,6 +176,9 @@ pub struct Call {
     pub answer: Payload,
     /// Milliseconds until the answer was there.
     pub ms: f64,
+    /// Milliseconds after the invocation began that it was asked.
+    #[serde(default)]
+    pub after_ms: f64,
     /// Whether request or answer had more bytes than are remembered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,

@@ -79,6 +79,7 @@ static DIALECT: Compatible = Compatible {
         ("Failed", Flat::List("BatchResultErrorEntry")),
         ("Results", Flat::List("ListMessageMoveTasksResultEntry")),
     ],
+    times: &[],
 };
 
 fn admit(sqs: &Sqs, call: &Call) -> Result<(), ApiError> {
