@@ -37,14 +37,14 @@ use crate::upstream::{LayerLibrary, UpstreamOption};
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct ServeOptions {
-    /// Names or addresses to listen on, with their ports; a name with addresses of both families listens on both, and
-    /// port 0 takes any free one; repeated, or a list with commas
+    /// Names or addresses to listen on, with their ports; a port alone is localhost's, a name with addresses of both
+    /// families listens on both, and port 0 takes any free one; repeated, or a list with commas
     #[arg(
         long,
         env = "LARDER_LISTEN",
         default_value = "localhost:4566",
         value_delimiter = ',',
-        value_name = "HOST:PORT"
+        value_name = "[HOST:]PORT"
     )]
     pub listen: Vec<ListenAddress>,
     /// Name under which this server is called, beside those of the loopback and the addresses it listens on, with all

@@ -49,14 +49,20 @@ impl FromStr for ListenAddress {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Self { host: address.ip().to_string(), port: address.port() });
         }
+        // A port alone is that of this machine: who wants others to come says so.
+        let alone = text.strip_prefix(':').unwrap_or(text);
+        if let (true, Ok(port)) = (alone.bytes().all(|byte| byte.is_ascii_digit()), alone.parse()) {
+            return Ok(Self { host: LOCALHOST.to_owned(), port });
+        }
         let is_name = |host: &str| {
             let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '_');
             !host.is_empty() && host.chars().all(fits)
         };
         let found = text.rsplit_once(':').filter(|(host, _)| is_name(host));
         let found = found.and_then(|(host, port)| Some((host, port.parse().ok()?)));
-        let (host, port) =
-            found.ok_or_else(|| "write HOST:PORT, such as localhost:4566, 0.0.0.0:4566 or [::1]:4566".to_owned())?;
+        let (host, port) = found.ok_or_else(|| {
+            "write HOST:PORT, such as localhost:4566, 0.0.0.0:4566 or [::1]:4566, or a port alone".to_owned()
+        })?;
 
         Ok(Self { host: host.to_owned(), port })
     }
@@ -80,7 +86,10 @@ mod tests {
         for text in ["127.0.0.1:4566", "[::1]:0", "localhost:4566", "my-host.example:80"] {
             assert_eq!(text.parse::<ListenAddress>().expect(text).to_string(), text);
         }
-        for wrong in ["", "4566", ":4566", "localhost", "localhost:", "localhost:70000", "http://localhost:1", "::1"] {
+        for port in ["4799", ":4799"] {
+            assert_eq!(port.parse::<ListenAddress>().expect(port).to_string(), "localhost:4799");
+        }
+        for wrong in ["", ":", "+1", "localhost", "localhost:", "localhost:70000", "http://localhost:1", "::1"] {
             assert!(wrong.parse::<ListenAddress>().is_err(), "{wrong}");
         }
         let both = "localhost:7".parse::<ListenAddress>().expect("one").resolve().await.expect("known");
