@@ -10,6 +10,7 @@
 mod control_groups;
 mod languages;
 mod network;
+mod notices;
 mod process;
 mod program;
 
@@ -378,7 +379,6 @@ impl Executor for SandboxExecutor {
         let Footing { rights, network, .. } = self.footing().map_err(ExecutorError::Failed)?;
         let is_shared = *network == Network::Host;
         let endpoint = if is_shared { &self.config.endpoint } else { &self.config.own_endpoint };
-        let warning = installation.as_ref().filter(|found| !found.is_exact(language));
         let mut variables = variables(&spec.base.runtime, installation.as_deref());
         variables.extend(endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
 
@@ -391,10 +391,7 @@ impl Executor for SandboxExecutor {
             runtime_api: if is_shared { ANY_PORT } else { RUNTIME_API }.to_owned(),
             watch_memory: true,
             xray_daemon: if is_shared { ANY_PORT } else { XRAY_DAEMON }.to_owned(),
-            warning: warning.map(|found| {
-                let name = if matches!(language, Language::Node(_)) { "Node.js" } else { "Python" };
-                format!("{} is not on this machine; running with {name} {}", spec.base.runtime, found.version)
-            }),
+            warning: notices::notice(&spec.base, language, installation.as_deref()),
         })
     }
 
