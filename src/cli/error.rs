@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::{fmt, io};
 
+use crate::desk::history::HistoryError;
 use crate::desk::invocations::InvocationsError;
 use crate::desk::queue::QueueError;
 use crate::front::ListenError;
-use crate::ledger::LedgerError;
+use crate::ledger::time_travel::RewindError;
+use crate::ledger::{CommitError, LedgerError};
 use crate::server::ServerError;
 
 /// What the caller has to do with it.
@@ -34,7 +36,7 @@ Exit codes:
   0  done
   1  `larder verify` found damage; an invocation that was run again did not go as it went
   2  what was given, or this machine, does not allow it
-  3  no server answers
+  3  no server answers, or what answers is no Larder
   4  what was named is not there
   5  the server refused
   6  a store or a pod is damaged
@@ -134,6 +136,20 @@ impl From<LedgerError> for CliError {
 }
 
 impl From<QueueError> for CliError {
+impl From<HistoryError> for CliError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Ledger(error) | HistoryError::Rewind(RewindError::Point(error)) => error.into(),
+            HistoryError::Rewind(RewindError::NoResource(_) | RewindError::Commit(CommitError::Refused(_))) => {
+                Self::new(Kind::NotFound, error)
+            }
+            HistoryError::Invalid(_) | HistoryError::Json(_) | HistoryError::Rewind(_) => {
+                Self::new(Kind::Unusable, error)
+            }
+        }
+    }
+}
+
     fn from(error: QueueError) -> Self {
         match error {
             QueueError::Ledger(error) => error.into(),

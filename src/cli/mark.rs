@@ -43,7 +43,7 @@ async fn put(target: Target, name: &str) -> Result<Marked, CliError> {
         Target::Folder(offline) => {
             let marked = history::mark(&offline.ledger, name, cli()).await;
             offline.ledger.close().map_err(|error| error.to_string())?;
-            Ok(marked.map_err(|error| error.to_string())?)
+            Ok(marked?)
         }
     }
 }
@@ -57,7 +57,7 @@ async fn forget(target: Target, name: &str) -> Result<Unmarked, CliError> {
         Target::Folder(offline) => {
             let unmarked = history::unmark(&offline.ledger, name, cli()).await;
             offline.ledger.close().map_err(|error| error.to_string())?;
-            Ok(unmarked.map_err(|error| error.to_string())?)
+            Ok(unmarked?)
         }
     }
 }

@@ -29,6 +29,9 @@ pub async fn run(options: MarksOptions) -> Result<(), CliError> {
         return Ok(());
     }
 
+    if marks.marks.is_empty() {
+        print("There is no mark: `larder mark NAME` puts one.");
+    }
     for mark in &marks.marks {
         print(&format!("mark:{:<24} {:>8}  {}", plain(&mark.mark), mark.sequence, plain(&mark.time)));
     }

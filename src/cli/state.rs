@@ -29,7 +29,7 @@ pub async fn run(options: StateOptions) -> Result<(), CliError> {
         }
         Target::Folder(offline) => {
             let state = history::state(&offline.ledger, options.at.as_deref(), show_secrets);
-            state.map_err(|error| error.to_string())?.whole()?
+            state?.whole()?
         }
     };
     if json {
@@ -38,6 +38,9 @@ pub async fn run(options: StateOptions) -> Result<(), CliError> {
     }
 
     print(&format!("sequence {}", state.sequence));
+    if state.resources.is_empty() {
+        print("There is no resource.");
+    }
     for resource in &state.resources {
         print(&format!("{:<22} {}", plain(&resource.kind), plain(&resource.arn)));
     }

@@ -234,9 +234,41 @@ impl Client {
         }
         let status = response.status();
         let text = response.text().await.unwrap_or_default();
-        let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| Some(body["error"].as_str()?.to_owned()));
-        let said = said.unwrap_or_else(|| format!("the server answered {status}: {text}"));
-        Err(CliError::new(Kind::of_status(status.as_u16()), said))
+        let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| said_in(&body));
+        match said {
+            Some(said) => Err(CliError::new(Kind::of_status(status.as_u16()), said)),
+            None if !self.is_larder().await => Err(self.stranger()),
+            None => {
+                Err(CliError::new(Kind::of_status(status.as_u16()), format!("the server answered {status}: {text}")))
+            }
+        }
+    }
+
+    /// Sends a request, and reads the answer's JSON.
+    pub async fn ask<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, CliError> {
+        let text = self.send(request).await?.text().await.map_err(|error| error.to_string())?;
+        match serde_json::from_str(&text) {
+            Ok(answer) => Ok(answer),
+            // What answers everything, such as a proxy, answers this too.
+            Err(_) if !self.is_larder().await => Err(self.stranger()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether what answers there is a Larder.
+    async fn is_larder(&self) -> bool {
+        let Ok(response) = self.request(reqwest::Method::GET, "/_larder/health").send().await else { return true };
+        let text = response.text().await.unwrap_or_default();
+        serde_json::from_str::<Value>(&text).is_ok_and(|health| health["store"].is_string())
+    }
+
+    /// What is wrong when something else answers.
+    fn stranger(&self) -> CliError {
+        let message = format!(
+            "what answers at {} is no Larder: --endpoint takes the address of one, `larder serve` starts one",
+            self.endpoint
+        );
+        CliError::new(Kind::Unreachable, message)
     }
 
     /// The address of the server, for others than this process.
@@ -267,15 +299,18 @@ impl Client {
 
     /// GET of JSON.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
-        let response = self.send(self.request(reqwest::Method::GET, path).query(query)).await?;
-        response.json().await.map_err(|error| error.to_string().into())
+        self.ask(self.request(reqwest::Method::GET, path).query(query)).await
     }
 
     /// POST of JSON, answered in JSON.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, CliError> {
-        let response = self.send(self.request(reqwest::Method::POST, path).json(body)).await?;
-        response.json().await.map_err(|error| error.to_string().into())
+        self.ask(self.request(reqwest::Method::POST, path).json(body)).await
     }
+}
+
+/// What an answer says is wrong: of Larder's own endpoints, or of a service.
+fn said_in(body: &Value) -> Option<String> {
+    ["error", "Message", "message"].iter().find_map(|name| Some(body[*name].as_str()?.to_owned()))
 }
 
 /// A client that says that no web page sends its requests.

@@ -1,5 +1,6 @@
 //! The exit codes of the command line tell kinds of failures apart, as `larder --help` says.
 
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -42,6 +43,38 @@ fn failures_are_told_apart() {
 
 #[test]
 fn damage_is_told_apart() {
+#[test]
+fn what_is_no_larder_is_told_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listens");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+        }
+    });
+    for command in ["log", "marks", "state"] {
+        fails(&[command, "--endpoint", &url], 3, "is no Larder");
+    }
+}
+
+#[test]
+fn what_is_empty_says_so() {
+    let server = Server::start(Options::any());
+    let folder = tempfile::tempdir().expect("a folder");
+    let pods = folder.path().to_str().expect("text");
+    for (arguments, says) in [
+        (&["marks", "--endpoint", &server.url()][..], "There is no mark"),
+        (&["state", "--endpoint", &server.url()], "There is no resource"),
+        (&["pod", "list", "--pods-dir", pods], pods),
+    ] {
+        let Output { status, stdout, .. } = larder(arguments);
+        let said = String::from_utf8_lossy(&stdout);
+        assert!(status.success() && said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
     let folder = tempfile::tempdir().expect("a folder");
     let pod = folder.path().join("broken.pod");
     std::fs::write(&pod, "no pod").expect("writes");

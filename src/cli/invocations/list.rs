@@ -111,7 +111,7 @@ async fn page(target: &Target, query: &InvocationsQuery) -> Result<InvocationPag
     match target {
         Target::Server(client) => {
             let get = client.request(reqwest::Method::GET, "/_larder/invocations").query(query);
-            client.send(get).await?.json().await.map_err(|error| error.to_string().into())
+            client.ask(get).await
         }
         Target::Folder(offline) => Ok(invocations::list(&offline.ledger, None, query)?),
     }

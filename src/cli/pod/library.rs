@@ -55,6 +55,9 @@ pub fn list(options: &List) -> Result<(), CliError> {
         return Ok(());
     }
 
+    if pods.is_empty() {
+        print(&format!("No pod is in the library {}: `larder pod save NAME` puts one there.", folder.display()));
+    }
     for (name, versions) in pods {
         let newest = versions.last().copied().unwrap_or_default();
         print(&format!("{name:<32} {} versions, the newest is {newest}", versions.len()));

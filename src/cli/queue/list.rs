@@ -87,7 +87,7 @@ async fn whole<P: Page>(
         match &target {
             Target::Server(client) => {
                 let get = client.request(reqwest::Method::GET, path).query(&query);
-                client.send(get).await?.json().await.map_err(|error| error.to_string().into())
+                client.ask(get).await
             }
             Target::Folder(offline) => Ok(ask(&Queue::at_rest(&offline.ledger), &query)?),
         }
