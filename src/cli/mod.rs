@@ -16,6 +16,7 @@ mod mark;
 mod marks;
 mod pod;
 mod queue;
+mod pager;
 mod recover;
 mod replay;
 mod rewind;
@@ -52,7 +53,7 @@ Examples:
   larder demo                       see it work, in ten seconds
   larder serve                      serve on http://127.0.0.1:4566, keep everything in ./.larder
   larder start -d                   the same in the background; `larder stop` ends it
-  larder log --function orders      who changed what, field by field
+  larder log --function orders      who changed what, and when; with -p field by field
   larder rewind --to 10m            bring everything back to ten minutes ago
   larder invocations --errors       what failed, and why
   larder queue wait                 wait until all asynchronous events have been run
@@ -72,7 +73,8 @@ enum Command {
     Wait(background::wait::WaitOptions),
     /// Show in a few seconds what Larder does: create, invoke, crash, recover, invoke again
     Demo(demo::DemoOptions),
-    /// Show history: who changed what, when, field by field
+    /// Show history: who changed what, when, a line a change, the newest first
+    #[command(after_help = log::EXAMPLES)]
     Log(log::LogOptions),
     /// Show one event
     Show(show::ShowOptions),

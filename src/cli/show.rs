@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::target::{OutputOptions, Target};
 use super::terminal::{pretty, print};
 use crate::desk::answers::Entry;
-use crate::desk::history;
+use crate::desk::log;
 
 /// Options of `larder show`.
 #[derive(Debug, Args)]
@@ -27,8 +27,8 @@ pub async fn run(options: ShowOptions) -> Result<(), CliError> {
             client.get(&format!("/_larder/log/{}", options.sequence), &query).await?
         }
         Target::Folder(offline) => {
-            let shown = history::show(&offline.ledger, options.sequence, show_secrets);
-            shown.map_err(|error| error.to_string())?.whole()?
+            let shown = log::show(&offline.ledger, options.sequence, show_secrets);
+            shown?.whole()?
         }
     };
     print(&if json { pretty(&entry) } else { entry_text(&entry) });

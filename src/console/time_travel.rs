@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Console, Trusted, respond, trust};
-use crate::desk::history;
-use crate::desk::history::{HistoryError, LogQuery};
+use crate::desk::history::{self, HistoryError};
+use crate::desk::log::{self, LogQuery};
 use crate::desk::long::Long;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{CommitError, Ledger, LedgerError};
@@ -22,7 +22,7 @@ use crate::runs::command::Fate;
 /// The routes.
 pub fn routes() -> Router<Arc<Console>> {
     Router::new()
-        .route("/_larder/log", get(log))
+        .route("/_larder/log", get(page))
         .route("/_larder/log/{sequence}", get(show))
         .route("/_larder/state", get(state))
         .route("/_larder/diff", get(diff))
@@ -93,11 +93,11 @@ fn refusal(asker: Asker, show_secrets: bool) -> Option<Response> {
     (show_secrets && asker.is_none()).then(|| trust::refuse("showing secrets"))
 }
 
-async fn log(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<LogQuery>) -> Response {
+async fn page(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<LogQuery>) -> Response {
     if let Some(refusal) = refusal(asker, query.show_secrets) {
         return refusal;
     }
-    blocking(console, move |ledger| history::log(ledger, &query)).await
+    blocking(console, move |ledger| log::log(ledger, &query)).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,7 +118,7 @@ async fn show(
     if let Some(refusal) = refusal(asker, query.show_secrets) {
         return refusal;
     }
-    long(console, move |ledger| history::show(ledger, sequence, query.show_secrets)).await
+    long(console, move |ledger| log::show(ledger, sequence, query.show_secrets)).await
 }
 
 async fn state(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<Shown>) -> Response {

@@ -10,7 +10,7 @@ use crate::invoke::metrics::Counts;
 use crate::ledger::difference::Difference;
 
 /// An event with its place in history; values of functions' variables are masked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ShownEvent {
     /// Its place.
     pub sequence: u64,
@@ -32,16 +32,32 @@ pub struct ShownEvent {
     pub access_key_id: String,
     /// Who called.
     pub user_agent: String,
+    /// What it did, in words; empty where the state before it is not at hand.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub says: String,
+    /// How it ended, if Larder did it by itself, after a change or a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<Outcome>,
     /// What it says; left out where its changes say it better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
+}
+
+/// How something ended that Larder did by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should.
+    Well,
+    /// Otherwise.
+    Failed,
 }
 
 /// How many resources of which kinds were added, changed and removed.
 pub type Summary = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// An event and what it changed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// The event.
     #[serde(flatten)]
@@ -53,12 +69,12 @@ pub struct Entry {
     pub changes: Vec<Difference>,
 }
 
-/// A page of the log, oldest first.
+/// A page of the log, the oldest first unless the newest were asked for.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LogPage {
     /// Its entries.
     pub entries: Vec<Entry>,
-    /// Where the next page begins; `None` at the end.
+    /// Where the next page begins, or ends where the newest come first; `None` at the end.
     pub next: Option<u64>,
     /// The newest sequence.
     pub sequence: u64,

@@ -24,6 +24,7 @@ pub fn show(recorded: &Recorded) -> ShownEvent {
         access_key_id: recorded.origin.access_key_id.clone(),
         user_agent: recorded.origin.user_agent.clone(),
         details: Some(details(&recorded.event)),
+        ..ShownEvent::default()
     }
 }
 

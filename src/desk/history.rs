@@ -1,14 +1,13 @@
-//! History as JSON: the log, single events, states, differences, rewinds and marks. The endpoints and the command
+//! History as JSON: events, states, differences, rewinds and marks; the log is beside it. The endpoints and the command
 //! line, which also looks into data dirs without a server, answer from here.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answers::{
-    Differences, Entry, EventPage, EventsLeft, LogPage, Marked, Marks, Resources, Rewound, ShownEvent, ShownMark,
-    ShownResource, Summary, Unmarked,
+    Differences, EventPage, EventsLeft, Marked, Marks, Resources, Rewound, ShownMark, ShownResource, Unmarked,
 };
 use super::events;
 use super::long::Long;
@@ -17,40 +16,16 @@ use crate::ledger::difference::Secrets;
 use crate::ledger::point::Point;
 use crate::ledger::time_travel::RewindError;
 use crate::ledger::{Ledger, LedgerError, difference};
-use crate::model::event::{Origin, Recorded};
+use crate::model::event::Origin;
 use crate::model::history::MarkName;
 use crate::model::history::command::HistoryCommand;
-use crate::model::resource::{Changes, Resource, ResourceKey};
+use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::runs::command::Fate;
 
-/// Entries of a page of the log at most.
-const PAGE: usize = 1000;
-
 /// Bytes of a page, after which it ends.
-const PAGE_BYTES: usize = 1024 * 1024;
-
-/// Bytes of changes that an entry of a page has at most: of a larger one it has the counts, and `show` has it whole.
-const ENTRY_BYTES: usize = 256 * 1024;
-
-/// Which entries of the log are wanted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogQuery {
-    /// The first sequence, or a point: what came after it.
-    pub since: Option<String>,
-    /// A function's name, with `*` and `?`.
-    pub function: Option<String>,
-    /// An ARN, with `*` and `?`.
-    pub resource: Option<String>,
-    /// An event's name.
-    pub kind: Option<String>,
-    /// Entries of a page.
-    pub limit: Option<usize>,
-    /// Whether values of functions' variables are shown.
-    pub show_secrets: bool,
-}
+pub const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Why a question about history has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,46 +55,6 @@ pub fn secrets(show: bool) -> Secrets {
     if show { Secrets::Shown } else { Secrets::Masked }
 }
 
-/// A page of the log, oldest first. An entry with very many changes has a summary of them instead. Blocking.
-pub fn log(ledger: &Ledger, query: &LogQuery) -> Result<LogPage, HistoryError> {
-    let wanted = Wanted::of(query)?;
-    let first = query.since.as_deref().map_or(Ok(0), |since| match since.parse::<u64>() {
-        // A sequence is itself meant; of a time, what came after it.
-        Ok(sequence) => Ok(sequence.saturating_sub(1)),
-        Err(_) => sequence(ledger, since),
-    })?;
-    let published = ledger.state().sequence;
-    let begins = ledger.begins();
-    let mut before = (*ledger.state_at((if begins > 1 { first.max(begins) } else { first }).min(published))?).clone();
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let secrets = secrets(query.show_secrets);
-    let mut entries = Vec::new();
-    let mut bytes = 0;
-    let mut next = None;
-
-    for recorded in ledger.events_from(before.sequence + 1) {
-        let recorded = recorded?;
-        if recorded.sequence > published {
-            break;
-        }
-        if entries.len() == limit || bytes >= PAGE_BYTES {
-            next = Some(recorded.sequence);
-            break;
-        }
-        let mut after = before.clone();
-        after.apply(&recorded.event);
-        let changes = before.changes_to(&after);
-        if wanted.has(&recorded, &changes) {
-            let (entry, size) = entry(&recorded, &changes, &before, &after, secrets);
-            entries.push(entry);
-            bytes += size;
-        }
-        before = after;
-    }
-
-    Ok(LogPage { entries, next, sequence: published })
-}
-
 /// A page of events, without what they changed. Blocking.
 pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, LedgerError> {
     // Up to the published state only: what is behind it was not acknowledged yet.
@@ -145,22 +80,6 @@ pub fn events(ledger: &Ledger, from: u64, limit: usize) -> Result<EventPage, Led
 
     let next = Some(next).filter(|next| !events.is_empty() && *next <= published);
     Ok(EventPage { events, next })
-}
-
-/// One event with all that it changed. Blocking.
-pub fn show(ledger: &Ledger, sequence: u64, show_secrets: bool) -> Result<Long<Entry>, HistoryError> {
-    let newest = ledger.state().sequence;
-    if sequence == 0 || sequence > newest {
-        return Err(LedgerError::NotYet { asked: sequence, newest }.into());
-    }
-    let before = ledger.state_at(sequence - 1)?;
-    let recorded = ledger.events(sequence, 1)?.pop().ok_or(LedgerError::NotYet { asked: sequence, newest })?;
-    let mut after = (*before).clone();
-    after.apply(&recorded.event);
-    let head = head_of(&recorded);
-    drop(recorded);
-
-    Ok(Long::new(head, "changes", changed(before, after.into(), secrets(show_secrets)))?)
 }
 
 /// All resources of a point. Blocking.
@@ -251,72 +170,7 @@ pub fn marks(ledger: &Ledger) -> Marks {
     Marks { marks: shown.collect() }
 }
 
-/// An entry of a page, and about how many bytes it has.
-fn entry(recorded: &Recorded, changes: &Changes, from: &State, to: &State, secrets: Secrets) -> (Entry, usize) {
-    let mut entry = Entry { event: head_of(recorded), summary: None, changes: Vec::new() };
-    let mut bytes = 0;
-    for key in changes.keys() {
-        let change = difference::at(&key, from, to, secrets);
-        bytes += size_of(&change);
-        if bytes > ENTRY_BYTES {
-            entry.changes.clear();
-            entry.summary = Some(summary(changes, from));
-            break;
-        }
-        entry.changes.push(change);
-    }
-
-    let size = size_of(&entry);
-    (entry, size)
-}
-
 /// Bytes of something as JSON.
-fn size_of(shown: &impl Serialize) -> usize {
+pub fn size_of(shown: &impl Serialize) -> usize {
     serde_json::to_vec(shown).map_or(0, |json| json.len())
-}
-
-/// What an entry says before its changes.
-fn head_of(recorded: &Recorded) -> ShownEvent {
-    let mut head = events::show(recorded);
-    // What changed says it better, and with the values before.
-    if !matches!(recorded.event, crate::model::event::Event::History(_)) {
-        head.details = None;
-    }
-    head
-}
-
-/// How many resources of which kinds came, changed and went.
-fn summary(changes: &Changes, from: &State) -> Summary {
-    let mut counts = Summary::new();
-    let put = changes.put.iter().map(Resource::key).map(|key| {
-        let is_there = from.resource(&key).is_some();
-        (if is_there { "changed" } else { "added" }, key.kind().name())
-    });
-    let removed = changes.removed.iter().map(|key| ("removed", key.kind().name()));
-    for (change, kind) in put.chain(removed) {
-        *counts.entry(change.to_owned()).or_default().entry(kind.to_owned()).or_default() += 1;
-    }
-
-    counts
-}
-
-/// The entries that are wanted.
-struct Wanted<'a> {
-    kind: Option<&'a str>,
-    patterns: Vec<ResourcePattern>,
-}
-
-impl<'a> Wanted<'a> {
-    fn of(query: &'a LogQuery) -> Result<Self, HistoryError> {
-        let function = query.function.as_ref().map(|name| format!("function:{name}"));
-        let texts = function.iter().chain(&query.resource);
-        let patterns: Result<_, _> = texts.map(|text| ResourcePattern::parse(text)).collect();
-        Ok(Self { kind: query.kind.as_deref(), patterns: patterns.map_err(HistoryError::Invalid)? })
-    }
-
-    fn has(&self, recorded: &Recorded, changes: &Changes) -> bool {
-        let is_touched = |pattern: &ResourcePattern| changes.keys().any(|key| pattern.matches(&key));
-        self.kind.is_none_or(|kind| recorded.event.name().eq_ignore_ascii_case(kind))
-            && self.patterns.iter().all(is_touched)
-    }
 }

@@ -143,6 +143,11 @@ fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 impl Field {
+    /// Whether its values are hidden.
+    pub fn is_masked(&self) -> bool {
+        [&self.old, &self.new].into_iter().flatten().any(|value| value == MASK)
+    }
+
     /// Hides the value of a function's variable.
     fn mask(&mut self) {
         if self.path.split('.').any(|member| member == "environment") {

@@ -1,5 +1,7 @@
 //! Events: facts that happened. They log results (ids, times), never requests.
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::areas::for_each_area;
 use super::arn;
 use super::names::{FunctionKey, Scope};
@@ -75,4 +77,26 @@ pub struct Origin {
     pub access_key_id: String,
     /// `User-Agent` of the call.
     pub user_agent: String,
+}
+
+/// What Larder does by itself, after a change or a call, by the names that history has of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum FollowUp {
+    /// Functions are made ready.
+    Activation,
+    /// Capacity providers are.
+    Capacity,
+    /// Event source mappings are.
+    EventSources,
+    /// Log groups and streams are made for what functions write.
+    Logs,
+    /// Provisioned concurrency is allocated.
+    Provisioning,
+}
+
+impl From<FollowUp> for Origin {
+    fn from(follow_up: FollowUp) -> Self {
+        Self { request_id: <&str>::from(follow_up).to_owned(), ..Self::default() }
+    }
 }

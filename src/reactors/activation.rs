@@ -12,6 +12,7 @@ use super::delayed;
 use crate::environments::executor::{Base, ExecutorError};
 use crate::environments::{Pool, ProvisionError, Target};
 use crate::ledger::Ledger;
+use crate::model::event::FollowUp;
 use crate::model::functions::command::FunctionCommand;
 use crate::model::functions::{Failure, FunctionVersion};
 use crate::model::names::{FunctionKey, RevisionId};
@@ -77,7 +78,7 @@ impl Reactor {
 
         let failure = failure.as_ref().map(failure_of);
         let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
-        self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), "activation", command.into()));
+        self.tasks.spawn(delayed::commit(Arc::clone(&self.ledger), FollowUp::Activation, command.into()));
     }
 
     /// Makes the snapshot of a version, once.
@@ -120,7 +121,7 @@ impl Reactor {
                 }
             }
             let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
-            delayed::commit(ledger, "activation", command.into()).await;
+            delayed::commit(ledger, FollowUp::Activation, command.into()).await;
         });
     }
 }
@@ -151,5 +152,5 @@ async fn snapshot(ledger: Arc<Ledger>, pool: Arc<Pool>, target: Target, deployme
     let key = target.function;
     let version = target.version.version;
     let command = FunctionCommand::SettleFunction { key, version, deployment, failure };
-    delayed::commit(ledger, "activation", command.into()).await;
+    delayed::commit(ledger, FollowUp::Activation, command.into()).await;
 }

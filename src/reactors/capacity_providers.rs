@@ -11,6 +11,7 @@ use super::delayed;
 use crate::ledger::Ledger;
 use crate::model::capacity_providers::CapacityProviderKey;
 use crate::model::capacity_providers::command::CapacityProviderCommand;
+use crate::model::event::FollowUp;
 use crate::model::names::RevisionId;
 use crate::model::state::State;
 
@@ -19,7 +20,7 @@ type Waiting = (CapacityProviderKey, RevisionId);
 
 /// Settles capacity providers until `stop`, each `delay` after it was seen, or little later.
 pub async fn run(ledger: Arc<Ledger>, delay: Duration, stop: CancellationToken) {
-    delayed::settle(ledger, ("capacity", delay), stop, waiting, |(key, revision)| {
+    delayed::settle(ledger, (FollowUp::Capacity, delay), stop, waiting, |(key, revision)| {
         CapacityProviderCommand::Settle { key, revision }.into()
     })
     .await;

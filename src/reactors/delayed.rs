@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::ledger::Ledger;
 use crate::model::command::Command;
-use crate::model::event::Origin;
+use crate::model::event::FollowUp;
 use crate::model::state::State;
 
 /// Pause between two looks at the state. Functions come by the thousand a second: those of one pause
@@ -53,17 +53,17 @@ pub async fn run<T: Eq + Hash + Clone>(
 }
 
 /// Settles what `waiting` finds in the state with the command that `command` makes of it, each `delay` after it
-/// was seen, or little later, until `stop`. History has it under `name`.
+/// was seen, or little later, until `stop`. History has it as `follow_up`.
 pub async fn settle<T: Eq + Hash + Clone>(
     ledger: Arc<Ledger>,
-    (name, delay): (&'static str, Duration),
+    (follow_up, delay): (FollowUp, Duration),
     stop: CancellationToken,
     waiting: impl Fn(&State) -> Vec<T>,
     command: impl Fn(T) -> Command,
 ) {
     let tasks = TaskTracker::new();
     run(&ledger, delay, &stop, waiting, |found| {
-        tasks.spawn(commit(Arc::clone(&ledger), name, command(found)));
+        tasks.spawn(commit(Arc::clone(&ledger), follow_up, command(found)));
     })
     .await;
     tasks.close();
@@ -71,9 +71,8 @@ pub async fn settle<T: Eq + Hash + Clone>(
 }
 
 /// Commits a command that nobody waits for.
-pub async fn commit(ledger: Arc<Ledger>, name: &'static str, command: Command) {
-    let origin = Origin { request_id: name.into(), ..Origin::default() };
-    if let Err(error) = ledger.commit(command, origin, None).await {
-        tracing::warn!(name, %error, "what waits in the state could not be settled");
+pub async fn commit(ledger: Arc<Ledger>, follow_up: FollowUp, command: Command) {
+    if let Err(error) = ledger.commit(command, follow_up.into(), None).await {
+        tracing::warn!(?follow_up, %error, "what waits in the state could not be settled");
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::Ledger;
+use crate::model::event::FollowUp;
 use crate::model::event_sources::MappingKey;
 use crate::model::event_sources::command::EventSourceCommand;
 use crate::model::names::RevisionId;
@@ -19,7 +20,7 @@ type Waiting = (MappingKey, RevisionId);
 /// Ends transitions until `stop`, each `delay` after it was seen, or little later: clients shall see the
 /// states that they see on AWS.
 pub async fn run(ledger: Arc<Ledger>, delay: Duration, stop: CancellationToken) {
-    delayed::settle(ledger, ("event-sources", delay), stop, waiting, |(key, revision)| {
+    delayed::settle(ledger, (FollowUp::EventSources, delay), stop, waiting, |(key, revision)| {
         EventSourceCommand::SettleMapping { key, revision }.into()
     })
     .await;

@@ -16,6 +16,7 @@ use crate::environments::{Pool, ProvisionError, Target};
 use crate::ledger::Ledger;
 use crate::model::concurrency::command::ConcurrencyCommand;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
+use crate::model::event::FollowUp;
 use crate::model::functions::FunctionState;
 use crate::model::names::{FunctionKey, RevisionId};
 use crate::model::qualifier::Qualifier;
@@ -212,7 +213,7 @@ impl Reactor {
     async fn settle(&self, wanted: &Wanted, failure: Option<String>) {
         let ((key, qualifier), allocation) = (wanted.key.clone(), wanted.provisioned.allocation);
         let command = ConcurrencyCommand::SettleProvisionedConcurrency { key, qualifier, allocation, failure };
-        delayed::commit(Arc::clone(&self.ledger), "provisioning", command.into()).await;
+        delayed::commit(Arc::clone(&self.ledger), FollowUp::Provisioning, command.into()).await;
     }
 }
 

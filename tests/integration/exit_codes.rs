@@ -65,7 +65,8 @@ fn what_is_empty_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let pods = folder.path().to_str().expect("text");
     for (arguments, says) in [
-        (&["marks", "--endpoint", &server.url()][..], "There is no mark"),
+        (&["log", "--endpoint", &server.url()][..], "Nothing has changed"),
+        (&["marks", "--endpoint", &server.url()], "There is no mark"),
         (&["state", "--endpoint", &server.url()], "There is no resource"),
         (&["pod", "list", "--pods-dir", pods], pods),
     ] {

@@ -111,15 +111,15 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     let (ok, log) = larder(&["log", "--function", "orders", "--endpoint", &endpoint]);
     assert!(ok, "{log}");
     for part in [
-        "FunctionCreated",
-        "FunctionConfigurationUpdated",
-        "latest.config.timeout_s: 30 → 9",
-        "TOKEN: (none) → \"***\"",
+        "aws-sdk-rust  orders: Timeout 30 → 9, TOKEN added",
+        "        Timeout: 30 → 9",
+        "        Environment.Variables.TOKEN: added",
+        "orders: created, python3",
     ] {
         assert!(log.contains(part), "{part} is in {log}");
     }
     let (_, none) = larder(&["log", "--function", "other*", "--endpoint", &endpoint]);
-    assert_eq!(none, "");
+    assert_eq!(none, "Nothing has changed that is meant here.\n");
     let (ok, diff) = larder(&["diff", "0..1", "--json", "--endpoint", &endpoint]);
     assert!(ok && diff.contains("\"added\""), "{diff}");
     server.kill();
@@ -136,4 +136,59 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     assert!(ok && rewound.contains("the state is that of 0 again"), "{rewound}");
     server.restart();
     assert!(client.get_function().function_name("orders").send().await.is_err());
+}
+
+#[tokio::test]
+async fn the_log_has_a_line_for_each_change_the_newest_first() {
+    let server = Server::start(Options::any());
+    let client = server.client();
+    create_some(&client, "orders").await;
+    client.publish_version().function_name("orders").send().await.expect("is published");
+    let mut unreserved = client.put_function_concurrency().function_name("orders");
+    unreserved = unreserved.reserved_concurrent_executions(5);
+    unreserved.send().await.expect("is put");
+    let endpoint = format!("http://127.0.0.1:{}", server.port());
+    let log = |more: &[&str]| {
+        let (ok, text) = larder(&[&["log", "--endpoint", &endpoint, "--function", "orders"], more].concat());
+        assert!(ok, "{more:?}: {text}");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let what = |more: &[&str]| log(&[&["--format", "{what}"], more].concat());
+
+    let told = ["orders: reserved concurrency 5", "orders: version 1 published", "orders: created, provided.al2023"];
+    let said = what(&[]);
+    assert_eq!(said, told, "what followed is left out");
+    assert_eq!(what(&["-n", "1"]), told[..1]);
+    let mut forward = what(&["--reversed"]);
+    forward.reverse();
+    assert_eq!(forward, said);
+    assert!(what(&["--all"]).contains(&"orders: ready".to_owned()));
+    assert_eq!(log(&["--format", "{sequence} {name} {{"])[2], "1 orders {");
+    assert!(log(&[]).iter().all(|line| line.contains(" ago  ") || line.contains("just now  ")), "{:?}", log(&[]));
+    let (ok, refused) = larder(&["log", "--format", "{none}"]);
+    assert!(!ok && refused.contains("there is no {none}"), "{refused}");
+}
+
+#[tokio::test]
+async fn pages_of_the_newest_lead_back_to_the_first() {
+    let server = Server::start(Options::any());
+    create_some(&server.client(), "one").await;
+    let whole = Request::new("GET", "/_larder/log").send(server.port()).json();
+    let sequences = |page: &Value| -> Vec<u64> {
+        page["entries"].as_array().expect("a list").iter().filter_map(|entry| entry["sequence"].as_u64()).collect()
+    };
+    for more in ["", "&function=one"] {
+        let mut back = Vec::new();
+        let mut until = String::new();
+        loop {
+            let path = format!("/_larder/log?newest_first=true&limit=2{until}{more}");
+            let page = Request::new("GET", &path).send(server.port()).json();
+            back.extend(sequences(&page));
+            let Some(next) = page["next"].as_u64() else { break };
+            until = format!("&until={next}");
+        }
+        back.reverse();
+        let all = sequences(&whole);
+        assert!(if more.is_empty() { back == all } else { back.iter().all(|it| all.contains(it)) }, "{back:?} {all:?}");
+    }
 }

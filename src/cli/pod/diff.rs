@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::transfers::Reading;
-use crate::cli::entry_text::change_text;
+use crate::cli::entry_text::print_differences;
 use crate::cli::error::CliError;
 use crate::cli::terminal::{pretty, print};
 use crate::desk::history;
@@ -30,8 +30,6 @@ pub async fn run(options: &PodDiffOptions) -> Result<(), CliError> {
         return Ok(());
     }
 
-    for resource in &difference.resources {
-        print(&change_text(resource));
-    }
+    print_differences(&difference, "Nothing differs.");
     Ok(())
 }

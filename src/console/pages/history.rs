@@ -10,10 +10,13 @@ use serde::Serialize;
 use super::frame::{self, Form, Page};
 use crate::console::{Console, time_travel};
 use crate::desk::answers::{Differences, Entry, ShownMark};
-use crate::desk::history::{self, HistoryError, LogQuery};
+use crate::desk::history::{self, HistoryError};
+use crate::desk::log::{self, LogQuery};
+use crate::desk::words::folding::Folding;
+use crate::desk::words::who::who;
 use crate::ledger::difference::Field;
 
-/// Sequences of a page.
+/// Changes of a page, with what followed by itself.
 const PAGE: u16 = 50;
 
 /// Fields of a change that are shown.
@@ -57,12 +60,11 @@ pub async fn page(
 
 fn gather(console: &Console, listed: &Listed) -> Result<History, HistoryError> {
     let sequence = console.ledger.state().sequence;
-    let until = listed.until.unwrap_or(sequence).min(sequence);
-    let first = until.saturating_sub(u64::from(PAGE) - 1).max(1);
-    let query = LogQuery { since: Some(first.to_string()), limit: Some(PAGE.into()), ..LogQuery::default() };
-    let mut entries = if until == 0 { Vec::new() } else { history::log(&console.ledger, &query)?.entries };
-    entries.retain(|entry| entry.event.sequence <= until);
-    entries.reverse();
+    let query = LogQuery { until: listed.until, newest_first: true, limit: Some(PAGE.into()), ..LogQuery::default() };
+    let page = log::log(&console.ledger, &query)?;
+    let mut folding = Folding::default();
+    let mut entries = folding.fold(page.entries);
+    entries.extend(folding.rest());
     let given = |point: &Option<String>| point.clone().filter(|point| !point.is_empty());
     let difference = match (given(&listed.from), given(&listed.to)) {
         (None, None) => None,
@@ -73,13 +75,7 @@ fn gather(console: &Console, listed: &Listed) -> Result<History, HistoryError> {
         }
     };
 
-    Ok(History {
-        entries,
-        marks: history::marks(&console.ledger).marks,
-        sequence,
-        earlier: (first > 1).then(|| first - 1),
-        difference,
-    })
+    Ok(History { entries, marks: history::marks(&console.ledger).marks, sequence, earlier: page.next, difference })
 }
 
 impl Page for History {
@@ -128,10 +124,10 @@ fn change(entry: &Entry, now: u64) -> Markup {
     html! {
         li id=(format!("s{}", event.sequence)) {
             div {
-                strong { (event.sequence) } " " (event.kind) " " (event.name) " "
+                strong { (event.sequence) } " " (event.says) " "
                 (way_back(event.sequence, now))
             }
-            div.soft { (event.time) " · " (event.user_agent) }
+            div.soft { (event.time) " · " span title=(event.user_agent) { (who(&event.user_agent)) } " · " (event.kind) }
             @if !entry.changes.is_empty() {
                 details {
                     summary { (entry.changes.len()) " resources" }

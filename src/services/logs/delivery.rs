@@ -12,7 +12,7 @@ use crate::clock;
 use crate::environments::LogSink;
 use crate::ledger::log_lines::{LogLines, NewLine};
 use crate::ledger::{CommitError, Ledger, LedgerError};
-use crate::model::event::Origin;
+use crate::model::event::FollowUp;
 use crate::model::logs::command::LogsCommand;
 use crate::model::logs::{LogPlace, LogStreamKey};
 use crate::model::time::Timestamp;
@@ -163,8 +163,7 @@ impl Delivery {
         if let Some(place) = self.ledger.state().log_place(key) {
             return Some(place);
         }
-        let origin = Origin { request_id: "logs".into(), ..Origin::default() };
-        match self.ledger.commit(LogsCommand::EnsureStream(key.clone()).into(), origin, None).await {
+        match self.ledger.commit(LogsCommand::EnsureStream(key.clone()).into(), FollowUp::Logs.into(), None).await {
             Ok(committed) => committed.state.log_place(key),
             Err(CommitError::Closed) => None,
             Err(error) => {
