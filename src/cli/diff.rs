@@ -1,11 +1,12 @@
 //! `larder diff`.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::entry_text::change_text;
+use super::entry_text::print_differences;
 use super::error::CliError;
 use super::target::{Offline, OutputOptions, Target, TargetOptions};
 use super::terminal::{pretty, print};
@@ -13,22 +14,26 @@ use crate::desk::answers::Differences;
 use crate::desk::history;
 use crate::model::state::State;
 
+/// Exit code of `--exit-code` where something differs.
+const DIFFERS: u8 = 1;
+
 /// Options of `larder diff`.
 #[derive(Debug, Args)]
 pub struct DiffOptions {
-    /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs
-    #[arg(value_name = "A..B")]
+    /// Two points, `A..B`: sequences, times, marks, pods (files), or data dirs; `A` alone: from it to now
+    #[arg(value_name = "A[..B]")]
     range: String,
+    /// End with exit code 1 where something differs
+    #[arg(long)]
+    exit_code: bool,
     #[command(flatten)]
     output: OutputOptions,
 }
 
 /// Prints what differs.
-pub async fn run(options: DiffOptions) -> Result<(), CliError> {
+pub async fn run(options: DiffOptions) -> Result<ExitCode, CliError> {
     let OutputOptions { json, show_secrets, target } = options.output;
-    let (from, to) = options.range.split_once("..").filter(|(from, to)| !from.is_empty() && !to.is_empty()).ok_or_else(|| {
-        "a difference is between two points: `larder diff 10..20`, `larder diff mark:before..5m`, `larder diff ./a/..b`".to_owned()
-    })?;
+    let (from, to) = sides(&options.range);
     let difference: Differences = if is_path(from) || is_path(to) {
         let secrets = history::secrets(show_secrets);
         let from = side(from, &target).await?;
@@ -41,21 +46,25 @@ pub async fn run(options: DiffOptions) -> Result<(), CliError> {
                     [("from", from.to_owned()), ("to", to.to_owned()), ("show_secrets", show_secrets.to_string())];
                 client.get("/_larder/diff", &query).await?
             }
-            Target::Folder(offline) => {
-                let difference = history::diff(&offline.ledger, from, to, show_secrets);
-                difference.map_err(|error| error.to_string())?.whole()?
-            }
+            Target::Folder(offline) => history::diff(&offline.ledger, from, to, show_secrets)?.whole()?,
         }
     };
     if json {
         print(&pretty(&difference));
     } else {
-        for resource in &difference.resources {
-            print(&change_text(resource));
-        }
+        print_differences(&difference, "Nothing differs.");
     }
 
-    Ok(())
+    let differs = options.exit_code && !difference.resources.is_empty();
+    Ok(if differs { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
+}
+
+/// The two sides of a range; the second is the present where there is none.
+fn sides(range: &str) -> (&str, &str) {
+    // A path may begin with two dots itself.
+    let parts = range.match_indices("..").map(|(at, dots)| (&range[..at], &range[at + dots.len()..]));
+    let mut whole = parts.filter(|(from, to)| !from.is_empty() && !to.is_empty());
+    whole.next().unwrap_or((range.strip_suffix("..").unwrap_or(range), "now"))
 }
 
 /// Whether a side is a data dir or a pod.
@@ -78,7 +87,26 @@ async fn side(text: &str, target: &TargetOptions) -> Result<Arc<State>, CliError
         );
     };
     let offline = Offline::open(folder)?;
-    let sequence = history::sequence(&offline.ledger, text).map_err(|error| error.to_string())?;
+    let sequence = history::sequence(&offline.ledger, text)?;
 
     Ok(offline.ledger.state_at(sequence)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_two_sides_or_ends_now() {
+        for (range, both) in [
+            ("1..2", ("1", "2")),
+            ("10m", ("10m", "now")),
+            ("mark:a..", ("mark:a", "now")),
+            ("../a/..../b/", ("../a/", "../b/")),
+            ("./a/..b", ("./a/", "b")),
+            ("../a.pod", ("../a.pod", "now")),
+        ] {
+            assert_eq!(sides(range), both, "{range}");
+        }
+    }
 }

@@ -30,11 +30,12 @@ pub enum Kind {
     TimedOut,
 }
 
-/// Exit codes, for `larder --help`. Damage that `larder verify` finds, and a replay that goes otherwise, are 1.
+/// Exit codes, for `larder --help`. What is no failure of the command, but found by it, is 1.
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  `larder verify` found damage; an invocation that was run again did not go as it went
+  1  `larder verify` found damage; an invocation that was run again did not go as it went; `larder diff --exit-code`
+     found a difference
   2  what was given, or this machine, does not allow it
   3  no server answers, or what answers is no Larder
   4  what was named is not there
@@ -135,7 +136,6 @@ impl From<LedgerError> for CliError {
     }
 }
 
-impl From<QueueError> for CliError {
 impl From<HistoryError> for CliError {
     fn from(error: HistoryError) -> Self {
         match error {
@@ -150,6 +150,7 @@ impl From<HistoryError> for CliError {
     }
 }
 
+impl From<QueueError> for CliError {
     fn from(error: QueueError) -> Self {
         match error {
             QueueError::Ledger(error) => error.into(),

@@ -14,9 +14,9 @@ mod invocations;
 mod log;
 mod mark;
 mod marks;
+mod pager;
 mod pod;
 mod queue;
-mod pager;
 mod recover;
 mod replay;
 mod rewind;
@@ -80,7 +80,7 @@ enum Command {
     Show(show::ShowOptions),
     /// Show all resources, now or at any point of history
     State(state::StateOptions),
-    /// Show what differs between two points of history, or two data dirs
+    /// Show what differs between two points of history, or between one and now, or two data dirs
     Diff(diff::DiffOptions),
     /// Bring the state back to what it was, by a new event
     Rewind(rewind::RewindOptions),
@@ -149,33 +149,23 @@ pub fn main() -> ExitCode {
         Command::Queue(command) => runtime.block_on(queue::run(command)),
         Command::Invocations(options) => runtime.block_on(invocations::run(*options)),
         Command::Top(options) => runtime.block_on(top::run(options)),
-        Command::Replay(options) => {
-            return runtime.block_on(replay::run(*options)).unwrap_or_else(|error| complain(&error));
-        }
-        Command::Reproduce(options) => {
-            return runtime.block_on(replay::reproduce::run(*options)).unwrap_or_else(|error| complain(&error));
-        }
-        Command::Minimize(options) => {
-            return runtime.block_on(replay::minimize::run(*options)).unwrap_or_else(|error| complain(&error));
-        }
-        Command::Record(options) => {
-            return runtime.block_on(replay::record::run(*options)).unwrap_or_else(|error| complain(&error));
-        }
+        Command::Replay(options) => return judged(runtime.block_on(replay::run(*options))),
+        Command::Reproduce(options) => return judged(runtime.block_on(replay::reproduce::run(*options))),
+        Command::Minimize(options) => return judged(runtime.block_on(replay::minimize::run(*options))),
+        Command::Record(options) => return judged(runtime.block_on(replay::record::run(*options))),
         Command::Report(options) => runtime.block_on(replay::report::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
         Command::Log(options) => runtime.block_on(log::run(options)),
         Command::Show(options) => runtime.block_on(show::run(options)),
         Command::State(options) => runtime.block_on(state::run(options)),
-        Command::Diff(options) => runtime.block_on(diff::run(options)),
+        Command::Diff(options) => return judged(runtime.block_on(diff::run(options))),
         Command::Rewind(options) => runtime.block_on(rewind::run(options)),
         Command::Mark(options) => runtime.block_on(mark::run(options)),
         Command::Marks(options) => runtime.block_on(marks::run(options)),
         Command::Ca(options) => runtime.block_on(ca::run(options)),
         Command::WhyDenied(options) => runtime.block_on(why_denied::run(options)),
         Command::Url(options) => runtime.block_on(url::run(options)),
-        Command::Verify(options) => {
-            return runtime.block_on(verify::run(options)).unwrap_or_else(|error| complain(&error));
-        }
+        Command::Verify(options) => return judged(runtime.block_on(verify::run(options))),
         Command::Recover(options) => recover::run(&options),
         Command::Compact(options) => runtime.block_on(compact::run(options)),
         Command::Gc(options) => runtime.block_on(gc::run(options)),
@@ -187,6 +177,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }
+}
+
+/// The exit code of a command that finds something, or fails.
+fn judged(ended: Result<ExitCode, CliError>) -> ExitCode {
+    ended.unwrap_or_else(|error| complain(&error))
 }
 
 fn complain(error: &CliError) -> ExitCode {

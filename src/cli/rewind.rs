@@ -5,11 +5,12 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::entry_text::print_differences;
 use super::error::CliError;
 use super::events_then::{EventsThen, print_events};
 use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
-use crate::desk::answers::{EventsLeft, Rewound};
+use crate::desk::answers::{Differences, EventsLeft, Rewound};
 use crate::desk::history;
 
 /// Options of `larder rewind`.
@@ -23,6 +24,9 @@ pub struct RewindOptions {
     only: Vec<String>,
     #[command(flatten)]
     events: EventsThen,
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
@@ -32,6 +36,9 @@ pub struct RewindOptions {
 
 /// Rewinds, and says what that changed.
 pub async fn run(options: RewindOptions) -> Result<(), CliError> {
+    if options.dry_run {
+        return rehearse(&options).await;
+    }
     let rewound: Rewound = match options.target.open()? {
         Target::Server(client) => {
             let mut body = json!({ "to": options.to, "only": options.only });
@@ -45,7 +52,7 @@ pub async fn run(options: RewindOptions) -> Result<(), CliError> {
             let ledger = Arc::clone(&offline.ledger);
             let rewound = history::rewind(&ledger, &options.to, &options.only, options.events.fate(), cli()).await;
             ledger.close().map_err(|error| error.to_string())?;
-            rewound.map_err(|error| error.to_string())?
+            rewound?
         }
     };
     if options.json {
@@ -68,5 +75,24 @@ pub async fn run(options: RewindOptions) -> Result<(), CliError> {
     let EventsLeft { waiting, dropped } = rewound.events;
     print_events(waiting, dropped);
 
+    Ok(())
+}
+
+/// Says what a rewind would change.
+async fn rehearse(options: &RewindOptions) -> Result<(), CliError> {
+    let difference: Differences = match options.target.open()? {
+        Target::Server(client) => {
+            let body = json!({ "to": options.to, "only": options.only, "dry_run": true });
+            client.post("/_larder/rewind", &body).await?
+        }
+        Target::Folder(offline) => history::would_rewind(&offline.ledger, &options.to, &options.only)?.whole()?,
+    };
+    if options.json {
+        print(&pretty(&difference));
+        return Ok(());
+    }
+
+    print_differences(&difference, "It is so already.");
+    print(&format!("a rewind to {} would change this; nothing was changed", difference.to));
     Ok(())
 }

@@ -129,9 +129,10 @@ async fn state(State(console): State<Arc<Console>>, asker: Asker, Query(query): 
 }
 
 async fn diff(State(console): State<Arc<Console>>, asker: Asker, Query(query): Query<Shown>) -> Response {
-    let (Some(from), Some(to)) = (query.from, query.to) else {
-        return refuse(&HistoryError::Invalid("a difference is between `from` and `to`".to_owned()));
+    let Some(from) = query.from else {
+        return refuse(&HistoryError::Invalid("a difference is `from` a point `to` another one, or to now".to_owned()));
     };
+    let to = query.to.unwrap_or_else(|| "now".to_owned());
     if let Some(refusal) = refusal(asker, query.show_secrets) {
         return refusal;
     }
@@ -148,6 +149,9 @@ struct Rewind {
     /// Whether the events that wait are dropped.
     #[serde(default)]
     drop_events: bool,
+    /// Whether it is only told what would change.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -157,6 +161,9 @@ async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: a
     };
     // A sequence may be a number.
     let to = body.to.as_str().map_or_else(|| body.to.to_string(), str::to_owned);
+    if body.dry_run {
+        return long(console, move |ledger| history::would_rewind(ledger, &to, &body.only)).await;
+    }
     let fate = Fate::dropped_if(body.drop_events);
     answer(history::rewind(&console.ledger, &to, &body.only, fate, origin(&headers)).await)
 }

@@ -14,7 +14,7 @@ use super::long::Long;
 use crate::clock;
 use crate::ledger::difference::Secrets;
 use crate::ledger::point::Point;
-use crate::ledger::time_travel::RewindError;
+use crate::ledger::time_travel::{Rehearsed, RewindError};
 use crate::ledger::{Ledger, LedgerError, difference};
 use crate::model::event::Origin;
 use crate::model::history::MarkName;
@@ -121,7 +121,32 @@ pub fn differences(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> Result
 /// What became of each resource that is not the same in two states.
 pub fn changed(from: Arc<State>, to: Arc<State>, secrets: Secrets) -> impl Iterator<Item = Value> + Send + use<> {
     let keys: Vec<_> = from.changes_to(&to).keys().collect();
+    changed_at(keys, from, to, secrets)
+}
+
+/// The same of the resources at some places.
+fn changed_at(
+    keys: Vec<ResourceKey>,
+    from: Arc<State>,
+    to: Arc<State>,
+    secrets: Secrets,
+) -> impl Iterator<Item = Value> + Send + use<> {
     keys.into_iter().map(move |key| json!(difference::at(&key, &from, &to, secrets)))
+}
+
+/// What a rewind would change, without making it. Blocking.
+pub fn would_rewind(ledger: &Ledger, to: &str, only: &[String]) -> Result<Long<Differences>, HistoryError> {
+    let (to, only) = meant(to, only)?;
+    let Rehearsed { before, target, keys } = ledger.would_rewind(&to, &only, clock::now())?;
+    let head = json!({ "from": before.sequence, "to": target.sequence });
+    Ok(Long::new(head, "resources", changed_at(keys, before, target, Secrets::Masked))?)
+}
+
+/// Reads a point, and which resources are chosen.
+fn meant(to: &str, only: &[String]) -> Result<(Point, Vec<ResourcePattern>), HistoryError> {
+    let to = to.parse().map_err(HistoryError::Invalid)?;
+    let only: Result<Vec<_>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
+    Ok((to, only.map_err(HistoryError::Invalid)?))
 }
 
 /// Brings the state back. Events that wait have `fate`.
@@ -132,9 +157,8 @@ pub async fn rewind(
     fate: Fate,
     origin: Origin,
 ) -> Result<Rewound, HistoryError> {
-    let point: Point = to.parse().map_err(HistoryError::Invalid)?;
-    let only: Result<Vec<ResourcePattern>, _> = only.iter().map(|text| ResourcePattern::parse(text)).collect();
-    let rewound = ledger.rewind(point, &only.map_err(HistoryError::Invalid)?, fate, clock::now(), origin).await?;
+    let (point, only) = meant(to, only)?;
+    let rewound = ledger.rewind(point, &only, fate, clock::now(), origin).await?;
     Ok(Rewound {
         to: rewound.to,
         sequence: rewound.sequence,

@@ -13,6 +13,8 @@ use crate::model::time::Timestamp;
 /// A point of history: right after an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Point {
+    /// After the newest event.
+    Now,
     /// After the event of this sequence; 0 is before everything.
     Sequence(u64),
     /// After the newest event that is not later than this.
@@ -30,6 +32,9 @@ impl FromStr for Point {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
         if let Some(name) = text.strip_prefix("mark:") {
             return MarkName::parse(name).map(Self::Mark);
         }
@@ -44,7 +49,7 @@ impl FromStr for Point {
         ago.map(Self::Ago).ok_or_else(|| {
             format!(
                 "`{text}` is no point of history: write a sequence (42), a time (2026-01-31T12:00:00Z), how long ago \
-                 (10m, 2h, 1day), or mark:NAME"
+                 (10m, 2h, 1day), mark:NAME, or now"
             )
         })
     }
@@ -53,6 +58,7 @@ impl FromStr for Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Now => f.write_str("now"),
             Self::Sequence(sequence) => write!(f, "{sequence}"),
             Self::Time(time) => write!(f, "{time}"),
             Self::Ago(ms) => write!(f, "{} ago", humantime::format_duration(std::time::Duration::from_millis(*ms))),
@@ -68,6 +74,7 @@ impl Ledger {
     /// There is no such mark; or the store cannot be read.
     pub fn resolve(&self, point: &Point, now: Timestamp) -> Result<u64, LedgerError> {
         match point {
+            Point::Now => Ok(self.state().sequence),
             Point::Sequence(sequence) => Ok(*sequence),
             Point::Time(time) => self.sequence_at(*time),
             Point::Ago(ms) => self.sequence_at(Timestamp(now.0.saturating_sub(*ms))),

@@ -50,6 +50,17 @@ pub struct Rewound {
     pub dropped: usize,
 }
 
+/// What a rewind would do.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// The state now.
+    pub before: Arc<State>,
+    /// The state that would come back.
+    pub target: Arc<State>,
+    /// The places that would change.
+    pub keys: Vec<ResourceKey>,
+}
+
 /// Why there was no rewind; nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RewindError {
@@ -119,6 +130,26 @@ impl Ledger {
         Ok(committed)
     }
 
+    /// The state to which a point would bring it back. Blocking.
+    ///
+    /// # Errors
+    /// The point is not to be had.
+    fn target(&self, to: &Point, now: Timestamp) -> Result<Arc<State>, LedgerError> {
+        self.state_at(self.resolve(to, now)?)
+    }
+
+    /// What a rewind would change. Blocking.
+    ///
+    /// # Errors
+    /// As of the rewind.
+    pub fn would_rewind(&self, to: &Point, only: &[ResourcePattern], now: Timestamp) -> Result<Rehearsed, RewindError> {
+        let target = self.target(to, now)?;
+        let before = self.state();
+        let keys = chosen(&before, &target, only)?;
+        let keys = keys.unwrap_or_else(|| before.changes_to(&target).keys().collect());
+        Ok(Rehearsed { before, target, keys })
+    }
+
     /// Brings the state, or the resources that match, back to what they were at a point, by one new event; by
     /// none if they are so already. Events that wait have `fate`.
     pub async fn rewind(
@@ -132,10 +163,9 @@ impl Ledger {
         let ledger = Arc::clone(self);
         let point = to.clone();
         let found = tokio::task::spawn_blocking(move || {
-            let sequence = ledger.resolve(&point, now)?;
-            let target = ledger.state_at(sequence)?;
-            ledger.hold(&target, sequence)?;
-            Ok::<_, LedgerError>((sequence, target))
+            let target = ledger.target(&point, now)?;
+            ledger.hold(&target, target.sequence)?;
+            Ok::<_, LedgerError>((target.sequence, target))
         });
         let (sequence, target) = found.await.map_err(|_| CommitError::Closed)??;
         let before = self.state();

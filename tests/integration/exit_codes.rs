@@ -68,6 +68,8 @@ fn what_is_empty_says_so() {
         (&["log", "--endpoint", &server.url()][..], "Nothing has changed"),
         (&["marks", "--endpoint", &server.url()], "There is no mark"),
         (&["state", "--endpoint", &server.url()], "There is no resource"),
+        (&["logs", "--endpoint", &server.url()], "No line of a log"),
+        (&["diff", "0..now", "--endpoint", &server.url()], "Nothing differs"),
         (&["pod", "list", "--pods-dir", pods], pods),
     ] {
         let Output { status, stdout, .. } = larder(arguments);

@@ -108,7 +108,7 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     let update = client.update_function_configuration().function_name("orders").environment(variables).timeout(9);
     update.send().await.expect("is updated");
     let endpoint = format!("http://127.0.0.1:{}", server.port());
-    let (ok, log) = larder(&["log", "--function", "orders", "--endpoint", &endpoint]);
+    let (ok, log) = larder(&["log", "--function", "orders", "-p", "--endpoint", &endpoint]);
     assert!(ok, "{log}");
     for part in [
         "aws-sdk-rust  orders: Timeout 30 → 9, TOKEN added",
@@ -118,6 +118,7 @@ async fn the_log_says_what_changed_and_keeps_secrets() {
     ] {
         assert!(log.contains(part), "{part} is in {log}");
     }
+    assert!(!log.contains("latest.") && !log.contains("s3cret-value"), "{log}");
     let (_, none) = larder(&["log", "--function", "other*", "--endpoint", &endpoint]);
     assert_eq!(none, "Nothing has changed that is meant here.\n");
     let (ok, diff) = larder(&["diff", "0..1", "--json", "--endpoint", &endpoint]);
@@ -191,4 +192,38 @@ async fn pages_of_the_newest_lead_back_to_the_first() {
         let all = sequences(&whole);
         assert!(if more.is_empty() { back == all } else { back.iter().all(|it| all.contains(it)) }, "{back:?} {all:?}");
     }
+}
+
+#[tokio::test]
+async fn what_would_change_is_told_and_differences_end_with_their_own_code() {
+    let mut server = Server::start(Options::any());
+    let client = server.client();
+    create_some(&client, "orders").await;
+    let before = server.sequence().to_string();
+    let patch = client.update_function_configuration().function_name("orders").memory_size(512);
+    patch.send().await.expect("is updated");
+    let sequence = server.sequence();
+    let endpoint = format!("http://127.0.0.1:{}", server.port());
+    let folder = server.data_dir().to_str().expect("is text").to_owned();
+    let at = [["--endpoint", &endpoint], ["--data-dir", &folder]];
+
+    for at in at {
+        if at[0] == "--data-dir" {
+            server.kill();
+        }
+        let (ok, told) = larder(&[&["rewind", "--dry-run", "--to", &before][..], &at].concat());
+        assert!(ok && told.contains("MemorySize: 512 → 128") && told.contains("nothing was changed"), "{told}");
+        let (ok, refused) =
+            larder(&[&["rewind", "--dry-run", "--to", "0", "--only", "function:none"][..], &at].concat());
+        assert!(!ok && refused.contains("there is no function:none"), "{refused}");
+        let code = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+            command.arg("diff").args(more).args(at).output().expect("larder runs").status.code()
+        };
+        assert_eq!(code(&[&before, "--exit-code"]), Some(1), "from then to now");
+        assert_eq!(code(&[&before]), Some(0));
+        assert_eq!(code(&["now..now", "--exit-code"]), Some(0));
+    }
+    server.restart();
+    assert!(server.sequence() >= sequence, "nothing was rewound");
 }
