@@ -35,7 +35,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  `larder verify` found damage; an invocation that was run again did not go as it went; `larder diff --exit-code`
-     found a difference
+     found a difference; a function that `larder invoke` ran failed
   2  what was given, or this machine, does not allow it
   3  no server answers, or what answers is no Larder
   4  what was named is not there

@@ -11,7 +11,9 @@ mod error;
 mod events_then;
 mod gc;
 mod invocations;
+mod invoke;
 mod log;
+mod logs;
 mod mark;
 mod marks;
 mod pager;
@@ -55,6 +57,8 @@ Examples:
   larder start -d                   the same in the background; `larder stop` ends it
   larder log --function orders      who changed what, and when; with -p field by field
   larder rewind --to 10m            bring everything back to ten minutes ago
+  larder invoke orders --tail       call a function, and see its log
+  larder logs orders -f             what it logs, as it comes
   larder invocations --errors       what failed, and why
   larder queue wait                 wait until all asynchronous events have been run
   aws --endpoint-url http://127.0.0.1:4566 lambda list-functions";
@@ -76,6 +80,11 @@ enum Command {
     /// Show history: who changed what, when, a line a change, the newest first
     #[command(after_help = log::EXAMPLES)]
     Log(log::LogOptions),
+    /// Invoke a function, and print its answer, with the end of its log where that is wanted
+    #[command(after_help = invoke::EXAMPLES)]
+    Invoke(invoke::InvokeOptions),
+    /// Show what functions log, and go on with what they write
+    Logs(logs::LogsOptions),
     /// Show one event
     Show(show::ShowOptions),
     /// Show all resources, now or at any point of history
@@ -155,6 +164,8 @@ pub fn main() -> ExitCode {
         Command::Record(options) => return judged(runtime.block_on(replay::record::run(*options))),
         Command::Report(options) => runtime.block_on(replay::report::run(*options)),
         Command::Demo(options) => return runtime.block_on(demo::run(options)),
+        Command::Invoke(options) => return judged(runtime.block_on(invoke::run(options))),
+        Command::Logs(options) => runtime.block_on(logs::run(options)),
         Command::Log(options) => runtime.block_on(log::run(options)),
         Command::Show(options) => runtime.block_on(show::run(options)),
         Command::State(options) => runtime.block_on(state::run(options)),

@@ -1,12 +1,13 @@
 //! Lines of functions' logs, of all functions or some, in the order of their times.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::log_lines::{LinePosition, Order};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::logs::{LogPlace, LogStreamKey};
+use crate::model::state::State;
 
 /// Lines of a page.
 const PAGE: usize = 200;
@@ -20,6 +21,8 @@ const LOOKED_THROUGH: usize = 200_000;
 pub struct LinesQuery {
     /// What the log group's name has in it.
     pub group: Option<String>,
+    /// The function that writes them.
+    pub function: Option<String>,
     /// What a line has in it.
     pub text: Option<String>,
     /// Only those behind this place, the oldest first: the `newest` of a page.
@@ -27,7 +30,7 @@ pub struct LinesQuery {
 }
 
 /// Lines, the newest first, or the oldest first where those behind a place were wanted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct LinesPage {
     /// They.
     pub lines: Vec<LogLine>,
@@ -36,7 +39,7 @@ pub struct LinesPage {
 }
 
 /// A line of a log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct LogLine {
     /// When it was written, in milliseconds since the epoch.
     pub time_ms: u64,
@@ -55,7 +58,8 @@ pub struct LogLine {
 pub fn lines(ledger: &Ledger, query: &LinesQuery) -> Result<LinesPage, LedgerError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let (group, text) = (given(&query.group), given(&query.text));
-    let (streams, places) = streams(ledger, group.as_deref());
+    let groups = given(&query.function).map(|name| groups_of(&ledger.state(), &name));
+    let (streams, places) = streams(ledger, group.as_deref(), groups.as_ref());
     let after = query.after.as_deref().and_then(LinePosition::parse);
     let order = if after.is_some() { Order::OldestFirst } else { Order::NewestFirst };
     let start = after.map_or(LinePosition::start_of(0), LinePosition::next);
@@ -79,10 +83,24 @@ pub fn lines(ledger: &Ledger, query: &LinesQuery) -> Result<LinesPage, LedgerErr
     Ok(LinesPage { lines, newest: newest.to_string() })
 }
 
+/// The groups that functions of a name write to. Of one that is gone, its lines are kept: where it wrote by default.
+fn groups_of(state: &State, name: &str) -> HashSet<String> {
+    let written = state.functions.iter().filter(|(key, _)| key.name.as_str() == name);
+    let written = written.flat_map(|(_, function)| function.all_versions().map(|it| it.config.logging.group.clone()));
+    written.chain([format!("/aws/lambda/{name}")]).collect()
+}
+
 /// The streams of some groups, by where their lines are.
-fn streams(ledger: &Ledger, group: Option<&str>) -> (HashMap<LogPlace, LogStreamKey>, Vec<LogPlace>) {
+fn streams(
+    ledger: &Ledger,
+    group: Option<&str>,
+    groups: Option<&HashSet<String>>,
+) -> (HashMap<LogPlace, LogStreamKey>, Vec<LogPlace>) {
     let state = ledger.state();
-    let wanted = |key: &&LogStreamKey| group.is_none_or(|part| key.group.name.as_str().contains(part));
+    let wanted = |key: &LogStreamKey| {
+        let name = key.group.name.as_str();
+        group.is_none_or(|part| name.contains(part)) && groups.is_none_or(|groups| groups.contains(name))
+    };
     let found = state.log_streams.iter().filter(|(key, _)| wanted(key)).filter_map(|(key, stream)| {
         let group = state.log_groups.get(&key.group)?;
         Some((LogPlace { group: group.id, stream: stream.id }, key.clone()))

@@ -27,6 +27,8 @@ fn failures_are_told_apart() {
     fails(&["log", "--no-such-option"], 2, "--no-such-option");
     fails(&["log", "--endpoint", "http://127.0.0.1:9"], 3, "no server answers");
     fails(&[&at("rewind")[..], &["--to", "mark:none"]].concat(), 4, "no mark none");
+    fails(&[&at("invoke")[..], &["none"]].concat(), 4, "Function not found");
+    fails(&[&at("invoke")[..], &["none", "--event", "none.json"]].concat(), 2, "no file that is there, and no JSON");
     fails(&["log", "--data-dir", "/none"], 4, "no data dir");
     fails(&["pod", "inspect", "/none/x.pod"], 4, "/none/x.pod");
     let taken = data_dir.to_str().expect("text");
@@ -41,8 +43,6 @@ fn failures_are_told_apart() {
     );
 }
 
-#[test]
-fn damage_is_told_apart() {
 #[test]
 fn what_is_no_larder_is_told_so() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listens");
@@ -78,6 +78,8 @@ fn what_is_empty_says_so() {
     }
 }
 
+#[test]
+fn damage_is_told_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let pod = folder.path().join("broken.pod");
     std::fs::write(&pod, "no pod").expect("writes");

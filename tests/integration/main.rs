@@ -54,6 +54,7 @@ mod hot_reload;
 mod introspection;
 mod invocation_kinds;
 mod invocations;
+mod invoke_command;
 mod isolation;
 #[cfg(feature = "kafka")]
 mod kafka_sources;
