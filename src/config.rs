@@ -41,6 +41,7 @@ pub struct ServeOptions {
     /// families listens on both, and port 0 takes any free one; repeated, or a list with commas
     #[arg(
         long,
+        help_heading = "Where it listens",
         env = "LARDER_LISTEN",
         default_value = "localhost:4566",
         value_delimiter = ',',
@@ -49,21 +50,39 @@ pub struct ServeOptions {
     pub listen: Vec<ListenAddress>,
     /// Name under which this server is called, beside those of the loopback and the addresses it listens on, with all
     /// below it; repeated, or a list with commas
-    #[arg(long, env = "LARDER_HOSTNAME", value_delimiter = ',', value_name = "NAME")]
+    #[arg(
+        long,
+        help_heading = "Where it listens",
+        env = "LARDER_HOSTNAME",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
     pub hostname: Vec<String>,
     /// User of this machine that may call, beside the one who runs this server and root: a name or number, or `all`;
     /// repeated, or a list with commas
-    #[arg(long, env = "LARDER_LOCAL_USERS", value_delimiter = ',', value_name = "USER")]
+    #[arg(
+        long,
+        help_heading = "Where it listens",
+        env = "LARDER_LOCAL_USERS",
+        value_delimiter = ',',
+        value_name = "USER"
+    )]
     pub local_users: Vec<LocalUser>,
     /// Origin whose web pages may call, such as `http://localhost:3000`, or `*` for those of every site; repeated, or a
     /// list with commas
-    #[arg(long, env = "LARDER_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    #[arg(
+        long,
+        help_heading = "Where it listens",
+        env = "LARDER_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
     pub cors_origins: Vec<CorsOrigin>,
     /// Folder that keeps everything
-    #[arg(long, env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
+    #[arg(long, help_heading = "Store", env = "LARDER_DATA_DIR", default_value = "./.larder", value_name = "DIR")]
     pub data_dir: PathBuf,
     /// Keep everything in a temporary folder, without waiting for the disk, and remove it at the end
-    #[arg(long, env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, help_heading = "Store", env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
     pub ephemeral: bool,
     /// End when standard input does, as it does when whoever started this server is gone: for commands that have one of
     /// their own
@@ -76,16 +95,22 @@ pub struct ServeOptions {
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,
     /// When a change counts as done: on disk (always), or written and flushed every MS milliseconds
-    #[arg(long, env = "LARDER_DURABILITY", default_value = "always", value_name = "always|interval:MS")]
+    #[arg(
+        long,
+        help_heading = "Store",
+        env = "LARDER_DURABILITY",
+        default_value = "always",
+        value_name = "always|interval:MS"
+    )]
     pub durability: DurabilityChoice,
     /// Events after which the state is written to a checkpoint, so that a start has less to replay
-    #[arg(long, env = "LARDER_CHECKPOINT_EVENTS", default_value_t = CheckpointPolicy::default().events, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, help_heading = "Store", env = "LARDER_CHECKPOINT_EVENTS", default_value_t = CheckpointPolicy::default().events, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub checkpoint_events: u64,
     /// Bytes of events after which it is
-    #[arg(long, env = "LARDER_CHECKPOINT_BYTES", default_value_t = CheckpointPolicy::default().bytes, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
+    #[arg(long, help_heading = "Store", env = "LARDER_CHECKPOINT_BYTES", default_value_t = CheckpointPolicy::default().bytes, value_parser = clap::value_parser!(u64).range(1..), value_name = "N")]
     pub checkpoint_bytes: u64,
     /// Bytes of disk that functions' log lines may take; beyond it, those of the streams that wrote least recently go
-    #[arg(long, env = "LARDER_LOG_BUDGET", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), value_name = "BYTES")]
+    #[arg(long, help_heading = "Store", env = "LARDER_LOG_BUDGET", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..), value_name = "BYTES")]
     pub log_budget: u64,
     /// What is remembered of invocations
     #[command(flatten)]
@@ -101,31 +126,49 @@ pub struct ServeOptions {
     pub pods: PodOptions,
     /// Endpoint for what Larder does not serve: for one service, or for all that have none of their own;
     /// repeated, or a list with commas. `aws-emulator` in place of a URL is AWS's own, whose keys are found by themselves
-    #[arg(long, env = "LARDER_UPSTREAM", value_delimiter = ',', value_name = "[SERVICE=]URL")]
+    #[arg(
+        long,
+        help_heading = "Other services",
+        env = "LARDER_UPSTREAM",
+        value_delimiter = ',',
+        value_name = "[SERVICE=]URL"
+    )]
     pub upstream: Vec<UpstreamOption>,
     /// Certificates (PEM) that endpoints of --upstream may have, instead of those that the system trusts
-    #[arg(long, env = "LARDER_UPSTREAM_CA", value_name = "FILE")]
+    #[arg(long, help_heading = "Other services", env = "LARDER_UPSTREAM_CA", value_name = "FILE")]
     pub upstream_ca: Option<PathBuf>,
     /// Sign what goes to --upstream anew, with the keys in this file, which has the form of ~/.aws/credentials. Whoever
     /// reaches this server then acts with those keys
-    #[arg(long, env = "LARDER_UPSTREAM_CREDENTIALS", value_name = "FILE")]
+    #[arg(long, help_heading = "Other services", env = "LARDER_UPSTREAM_CREDENTIALS", value_name = "FILE")]
     pub upstream_credentials: Option<PathBuf>,
     /// The same with the keys of this profile in that file, or else in ~/.aws/credentials
-    #[arg(long, env = "LARDER_UPSTREAM_PROFILE", value_name = "NAME")]
+    #[arg(long, help_heading = "Other services", env = "LARDER_UPSTREAM_PROFILE", value_name = "NAME")]
     pub upstream_profile: Option<String>,
     /// Where the brokers of event sources are: of the ARN of an MSK cluster or an Amazon MQ broker, of a bootstrap server of
     /// a self-managed cluster, or of all ARNs that have none of their own. kafka:// and amqp://, or with TLS kafkas:// and
     /// amqps://; repeated, or a list with commas
-    #[arg(long, env = "LARDER_BROKERS", value_delimiter = ',', value_name = "[SOURCE=]URL")]
+    #[arg(
+        long,
+        help_heading = "Other services",
+        env = "LARDER_BROKERS",
+        value_delimiter = ',',
+        value_name = "[SOURCE=]URL"
+    )]
     #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
     pub broker: Vec<BrokerOption>,
     /// File with the text of a secret of Secrets Manager that an event source is read with; repeated, or a list with commas
-    #[arg(long, env = "LARDER_SECRETS", value_delimiter = ',', value_name = "ARN=FILE")]
+    #[arg(
+        long,
+        help_heading = "Other services",
+        env = "LARDER_SECRETS",
+        value_delimiter = ',',
+        value_name = "ARN=FILE"
+    )]
     #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
     pub secret: Vec<SecretOption>,
     /// Pass every template of `CloudFormation` on to the upstream, also those that make functions and roles, which are
     /// then made there and not here
-    #[arg(long, env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, help_heading = "Other services", env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]
     pub pass_cloudformation: bool,
     /// Who may call
     #[command(flatten)]
@@ -137,10 +180,10 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub names: NameOptions,
     /// Whether the name of a deleted queue cannot be used again for 60 seconds, as on AWS
-    #[arg(long, env = "SQS_DELAY_RECENTLY_DELETED", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, help_heading = "Other services", env = "SQS_DELAY_RECENTLY_DELETED", default_value = "0", value_name = "0|1", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub sqs_delay_recently_deleted: bool,
     /// Where layers of other accounts are found, as `ACCOUNT/NAME/VERSION.zip`: a folder, or an http(s) address
-    #[arg(long, env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
+    #[arg(long, help_heading = "Other services", env = "LARDER_LAYER_LIBRARY", value_name = "DIR|URL")]
     pub layer_library: Option<LayerLibrary>,
     /// Settings of environments
     #[command(flatten)]

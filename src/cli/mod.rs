@@ -35,7 +35,7 @@ mod why_denied;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::error::{CliError, EXIT_CODES};
 
@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("cannot start threads: {error}").into()),
     };
-    let ended = match Cli::parse().command {
+    let ended = match parsed() {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Start(options) => runtime.block_on(background::start::run(*options)),
         Command::Stop(options) => runtime.block_on(background::stop::run(options)),
@@ -188,6 +188,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }
+}
+
+fn parsed() -> Command {
+    let matches = Cli::command().mut_subcommand("serve", serve::with_help).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command
 }
 
 /// The exit code of a command that finds something, or fails.

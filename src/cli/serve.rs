@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use clap::{Arg, ArgAction, Command};
 use rustix::fs::Mode;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,18 @@ const UMASK: u32 = 0o022;
 /// What is logged where `LARDER_LOG` says nothing. Clients of brokers are silent: what they find is told once, of the event
 /// source, and they would tell of each attempt.
 const FILTER: &str = "info,lapin=off,rskafka=off";
+
+/// Headings of options that few people need, which `--help-all` shows.
+const RARE: [&str; 1] = ["Limits"];
+
+/// The command with `--help`, which shows what most people need, and `--help-all`.
+pub fn with_help(command: Command) -> Command {
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help, without limits");
+    let all = Arg::new("help-all").long("help-all").action(ArgAction::HelpLong).help("Print help with all options");
+    let is_rare = |arg: &Arg| arg.get_help_heading().is_some_and(|heading| RARE.contains(&heading));
+    let command = command.disable_help_flag(true).next_help_heading(None).args([help, all]);
+    command.mut_args(|arg| if is_rare(&arg) { arg.hide_short_help(true) } else { arg })
+}
 
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
