@@ -84,9 +84,9 @@ pub struct ServeOptions {
     /// Keep everything in a temporary folder, without waiting for the disk, and remove it at the end
     #[arg(long, help_heading = "Store", env = "LARDER_EPHEMERAL", conflicts_with = "data_dir", value_parser = clap::builder::BoolishValueParser::new())]
     pub ephemeral: bool,
-    /// End when standard input does, as it does when whoever started this server is gone: for commands that have one of
-    /// their own
-    #[arg(long, hide = true)]
+    /// End when standard input does, as it does when whoever started this server is gone: for test suites and commands
+    /// that have a server of their own
+    #[arg(long)]
     pub end_with_input: bool,
     /// Leave the terminal, so that nothing typed there ends this server: for `larder start -d`
     #[arg(long, hide = true)]
