@@ -402,7 +402,7 @@ fn a_rewind_beside_a_compaction_has_its_code() {
             let rewinding = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
                 let point = crate::ledger::point::Point::Sequence(then);
-                runtime.block_on(ledger.rewind(point, &[], Fate::Kept, Timestamp(0), Origin::default())).map(drop)
+                runtime.block_on(ledger.rewind(point, &[], Fate::default(), Timestamp(0), Origin::default())).map(drop)
             });
             // Its event is decided, and waits.
             std::thread::sleep(Duration::from_millis(500));

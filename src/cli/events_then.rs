@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::terminal::print;
-use crate::runs::command::Fate;
 
 /// What becomes of events that wait.
 #[derive(Debug, Args)]
@@ -14,13 +13,6 @@ pub struct EventsThen {
     /// Keep the asynchronous events that wait, but for those of functions that are gone then [this is the default]
     #[arg(long)]
     keep_events: bool,
-}
-
-impl EventsThen {
-    /// What becomes of them.
-    pub fn fate(&self) -> Fate {
-        Fate::dropped_if(self.drop_events)
-    }
 }
 
 /// Says how many events wait and were dropped, where there are any.

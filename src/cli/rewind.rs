@@ -12,6 +12,7 @@ use super::target::{Target, TargetOptions, cli};
 use super::terminal::{plain, pretty, print};
 use crate::desk::answers::{Differences, EventsLeft, Rewound};
 use crate::desk::history;
+use crate::runs::command::Fate;
 
 /// Options of `larder rewind`.
 #[derive(Debug, Args)]
@@ -27,6 +28,9 @@ pub struct RewindOptions {
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
+    /// Drop the messages of queues, too
+    #[arg(long)]
+    drop_messages: bool,
     /// The answer as JSON
     #[arg(long)]
     json: bool,
@@ -42,15 +46,20 @@ pub async fn run(options: RewindOptions) -> Result<(), CliError> {
     let rewound: Rewound = match options.target.open()? {
         Target::Server(client) => {
             let mut body = json!({ "to": options.to, "only": options.only });
-            // An older server knows no such member.
-            if options.events.drop_events {
-                body["drop_events"] = true.into();
+            // An older server knows no such members.
+            for (name, is_wanted) in
+                [("drop_events", options.events.drop_events), ("drop_messages", options.drop_messages)]
+            {
+                if is_wanted {
+                    body[name] = true.into();
+                }
             }
             client.post("/_larder/rewind", &body).await?
         }
         Target::Folder(offline) => {
             let ledger = Arc::clone(&offline.ledger);
-            let rewound = history::rewind(&ledger, &options.to, &options.only, options.events.fate(), cli()).await;
+            let fate = Fate { drops_events: options.events.drop_events, drops_messages: options.drop_messages };
+            let rewound = history::rewind(&ledger, &options.to, &options.only, fate, cli()).await;
             ledger.close().map_err(|error| error.to_string())?;
             rewound?
         }

@@ -152,6 +152,9 @@ struct Rewind {
     /// Whether it is only told what would change.
     #[serde(default)]
     dry_run: bool,
+    /// Whether the messages of queues are.
+    #[serde(default)]
+    drop_messages: bool,
 }
 
 async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
@@ -164,7 +167,7 @@ async fn rewind(State(console): State<Arc<Console>>, headers: HeaderMap, body: a
     if body.dry_run {
         return long(console, move |ledger| history::would_rewind(ledger, &to, &body.only)).await;
     }
-    let fate = Fate::dropped_if(body.drop_events);
+    let fate = Fate { drops_events: body.drop_events, drops_messages: body.drop_messages };
     answer(history::rewind(&console.ledger, &to, &body.only, fate, origin(&headers)).await)
 }
 

@@ -201,7 +201,8 @@ pub async fn load_from(
         message.dead_letter_source = message.dead_letter_source.as_ref().map(|source| mapping.queue(source));
     }
     let pod = Arc::new(pod);
-    let reception = Reception { strategy, trusted: query.trust, fate: Fate::dropped_if(query.drop_events) };
+    let fate = Fate { drops_events: query.drop_events, ..Fate::default() };
+    let reception = Reception { strategy, trusted: query.trust, fate };
     let loaded = if query.dry_run {
         let ledger = Arc::clone(ledger);
         let preview = tokio::task::spawn_blocking(move || transfer::preview(&ledger, &pod, reception));

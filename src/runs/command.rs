@@ -76,6 +76,9 @@ pub enum RunCommand {
     DropOrphans,
     /// The events of the functions that any of these choose are dropped; all events, where there are none.
     DropEvents(Vec<ResourcePattern>),
+    /// The messages in the queues that any of these choose are dropped, with what is known of deleted ones; all messages,
+    /// where there are none.
+    DropMessages(Vec<ResourcePattern>),
     /// Commands that are decided each after those before it: all of them, or none.
     InTurn(Vec<RunCommand>),
     /// A command on messages.
@@ -88,28 +91,22 @@ pub enum RunCommand {
     MoveTask(MoveTaskCommand),
 }
 
-/// What becomes of the events that wait where the state becomes another one, by a rewind or a pod.
+/// What becomes of what waits where the state becomes another one, by a rewind or a pod: it waits on, but for what is of
+/// functions and queues that are gone, unless it is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Fate {
-    /// They wait on, but for those whose functions are gone.
-    #[default]
-    Kept,
-    /// They are dropped.
-    Dropped,
+pub struct Fate {
+    /// Whether events are dropped.
+    pub drops_events: bool,
+    /// Whether messages of queues are.
+    pub drops_messages: bool,
 }
 
 impl Fate {
-    /// Of a switch that says that they are dropped.
-    pub fn dropped_if(dropped: bool) -> Self {
-        if dropped { Self::Dropped } else { Self::Kept }
-    }
-
     /// The command that goes with the change of what these patterns choose; of all, where there are none.
     pub fn command(self, only: &[ResourcePattern]) -> RunCommand {
-        match self {
-            Self::Kept => RunCommand::DropOrphans,
-            Self::Dropped => RunCommand::InTurn(vec![RunCommand::DropEvents(only.to_vec()), RunCommand::DropOrphans]),
-        }
+        let events = self.drops_events.then(|| RunCommand::DropEvents(only.to_vec()));
+        let messages = self.drops_messages.then(|| RunCommand::DropMessages(only.to_vec()));
+        RunCommand::InTurn(events.into_iter().chain(messages).chain([RunCommand::DropOrphans]).collect())
     }
 }
 

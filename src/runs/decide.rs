@@ -16,6 +16,7 @@ use crate::model::qualifier::{Qualifier, Version};
 use crate::model::queues::QueueKey;
 use crate::model::reference::FunctionReference;
 use crate::model::resource::ResourceKey;
+use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
 use crate::model::time::Timestamp;
 
@@ -47,10 +48,10 @@ pub fn decide(runs: &Runs, model: &State, command: &RunCommand, stamp: &Stamp) -
         }
         RunCommand::Reach { cursor, deliveries } => Ok(reached(runs, model, (cursor, deliveries), stamp.time)),
         RunCommand::DropOrphans => Ok(orphans(runs, model)),
-        RunCommand::DropEvents(only) => Ok(ended(runs, |function| {
-            let key = ResourceKey::Function(function.clone());
-            only.is_empty() || only.iter().any(|pattern| pattern.matches(&key))
-        })),
+        RunCommand::DropEvents(only) => {
+            Ok(ended(runs, |function| is_chosen(only, &ResourceKey::Function(function.clone()))))
+        }
+        RunCommand::DropMessages(only) => Ok(messages_of(runs, only)),
         RunCommand::InTurn(commands) => in_turn(runs, model, commands, stamp),
         RunCommand::Messages(queue, command) => messages::decide(&runs.messages, model, (queue, command), stamp.time),
         RunCommand::BringMessages(queue, brought) => {
@@ -127,6 +128,18 @@ fn orphans(runs: &Runs, model: &State) -> Vec<RunEvent> {
 fn of_queue(runs: &Runs, queue: &QueueKey) -> Vec<RunEvent> {
     let tasks = runs.move_tasks.of(queue).map(|(id, _)| id);
     runs.messages.all_of(queue).into_iter().chain(tasks).map(RunEvent::Ended).collect()
+}
+
+/// The end of all messages in the queues that are chosen.
+fn messages_of(runs: &Runs, only: &[ResourcePattern]) -> Vec<RunEvent> {
+    let is_meant = |queue: &QueueKey| is_chosen(only, &ResourceKey::Queue(queue.clone()));
+    let queues = runs.messages.queues().filter(|(queue, _)| is_meant(queue));
+    queues.flat_map(|(_, queue)| queue.all()).map(RunEvent::Ended).collect()
+}
+
+/// Whether any of some patterns chooses a resource; where there are none, each is chosen.
+fn is_chosen(only: &[ResourcePattern], key: &ResourceKey) -> bool {
+    only.is_empty() || only.iter().any(|pattern| pattern.matches(key))
 }
 
 /// The end of all events of some functions.

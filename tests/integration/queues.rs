@@ -1,5 +1,6 @@
 //! SQS: queues and messages by AWS's clients in both protocols, and what is there after a kill.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::Client;
@@ -321,6 +322,47 @@ fn errors_in_json_tell_their_code_in_the_query_protocol() {
     let tagged = ask(&server, "TagQueue", &json!({ "QueueUrl": url, "Tags": { "a": "b" } }));
     assert_eq!((tagged.status, tagged.body.len()), (200, 0));
     assert_eq!(ask(&server, "ReceiveMessage", &json!({ "QueueUrl": url })).json(), json!({}));
+}
+
+#[test]
+fn a_rewind_drops_messages_where_that_is_wanted() {
+    let server = Server::start(Options::any());
+    let names = ["q", "other", "q.fifo"];
+    create(&server, &names);
+    let endpoint = server.url();
+    let larder = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        let output = command.args(arguments).args(["--endpoint", &endpoint]).output().expect("larder runs");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let send = || {
+        for name in names {
+            let mut message = json!({ "QueueUrl": url_of(&server, name), "MessageBody": "m" });
+            if name == "q.fifo" {
+                message["MessageGroupId"] = "g".into();
+                message["MessageDeduplicationId"] = "d".into();
+            }
+            assert_eq!(ask(&server, "SendMessage", &message).status, 200);
+        }
+    };
+    let counts = || {
+        names.map(|name| {
+            let asked = json!({ "QueueUrl": url_of(&server, name), "AttributeNames": ["ApproximateNumberOfMessages"] });
+            ask(&server, "GetQueueAttributes", &asked).json()["Attributes"]["ApproximateNumberOfMessages"].clone()
+        })
+    };
+
+    larder(&["mark", "here"]);
+    send();
+    larder(&["rewind", "--to", "mark:here"]);
+    assert_eq!(counts(), ["1", "1", "1"], "they stay");
+    larder(&["rewind", "--to", "mark:here", "--drop-messages", "--only", "queue:other"]);
+    assert_eq!(counts(), ["1", "0", "1"]);
+    larder(&["rewind", "--to", "mark:here", "--drop-messages"]);
+    assert_eq!(counts(), ["0", "0", "0"]);
+    // The FIFO queue does not know the deduplication id any more.
+    send();
+    assert_eq!(counts(), ["1", "1", "1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

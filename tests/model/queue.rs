@@ -202,17 +202,19 @@ async fn a_rewind_keeps_events_or_drops_them() {
         put_off(&ledger, name, "r").await;
     }
     let now = ledger.state().sequence;
+    let kept = Fate::default();
+    let dropped = Fate { drops_events: true, ..kept };
     let rewind = async |to: u64, only: &[ResourcePattern], fate| {
         let rewound = ledger.rewind(Point::Sequence(to), only, fate, LATER, Origin::default()).await.expect("rewinds");
         (rewound.waiting, rewound.dropped)
     };
-    assert_eq!(rewind(now, &[], Fate::Kept).await, (3, 0));
+    assert_eq!(rewind(now, &[], kept).await, (3, 0));
     let of_b = [ResourcePattern::parse("function:b").expect("is one")];
-    assert_eq!(rewind(now, &of_b, Fate::Dropped).await, (2, 1), "those of what was chosen");
-    assert_eq!(rewind(0, &[], Fate::Kept).await, (0, 2), "their functions are gone");
-    rewind(now, &[], Fate::Kept).await;
+    assert_eq!(rewind(now, &of_b, dropped).await, (2, 1), "those of what was chosen");
+    assert_eq!(rewind(0, &[], kept).await, (0, 2), "their functions are gone");
+    rewind(now, &[], kept).await;
     put_off(&ledger, "b", "r").await;
-    assert_eq!(rewind(now, &[], Fate::Dropped).await, (0, 1));
+    assert_eq!(rewind(now, &[], dropped).await, (0, 1));
     ledger.close().expect("closes");
 }
 

@@ -54,10 +54,7 @@ pub struct Bringing {
 /// The store cannot be read.
 pub fn bringing(ledger: &Ledger, events: &[PodEvent], fate: Fate, trusted: bool) -> Result<Bringing, LedgerError> {
     let runs = ledger.runs();
-    let here = match fate {
-        Fate::Kept => already_here(ledger, &runs, events)?,
-        Fate::Dropped => BTreeMap::new(),
-    };
+    let here = if fate.drops_events { BTreeMap::new() } else { already_here(ledger, &runs, events)? };
     let mut loaded = LoadedEvents::default();
     let mut commands = vec![fate.command(&[])];
 
