@@ -10,6 +10,7 @@ use crate::invoke::record::Record;
 use crate::ledger::Ledger;
 use crate::ledger::log_lines::{LinePosition, Order};
 use crate::model::arn::Arn;
+use crate::model::time::Timestamp;
 use crate::pods::PodError;
 use crate::pods::read::Pod;
 use crate::pods::redaction::{self, REDACTED};
@@ -82,7 +83,7 @@ fn before(ledger: &Ledger, last: &Record) -> Result<Vec<Record>, InvocationsErro
     Ok(found)
 }
 
-/// All invocations since a time, with those before them in their environments, the oldest first. Blocking.
+/// All invocations that began since a time, with those before them in their environments, the oldest first. Blocking.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -93,6 +94,9 @@ pub fn since(ledger: &Ledger, time_ms: u64) -> Result<Vec<Record>, InvocationsEr
     let read =
         lines.map(|line| Ok(serde_json::from_str::<Record>(&line?.text).ok().map(|record| record.whole(&records))));
     let mut found: Vec<Record> = read.filter_map(Result::transpose).collect::<Result<_, InvocationsError>>()?;
+    // A record is written a moment after its end, and by that time it is found.
+    let since = Timestamp(time_ms).iso();
+    found.retain(|record| record.started >= since);
     found.sort_by(|one, other| one.started.cmp(&other.started));
 
     let mut environments = HashSet::new();

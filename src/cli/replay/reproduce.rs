@@ -74,8 +74,13 @@ pub async fn run(options: ReproduceOptions) -> Result<ExitCode, CliError> {
     let meant =
         || replays.iter().filter(|(replayed, _)| is_meant(&replayed.recorded)).map(|(_, comparison)| comparison);
     if !how.json {
-        let same = meant().all(|comparison| comparison.same);
-        print(if same { "Reproduced: it goes as it went there." } else { "Not reproduced: it goes otherwise here." });
+        print(if replays.is_empty() {
+            "Nothing was invoked there: `larder pod load` brings the state back."
+        } else if meant().all(|comparison| comparison.same) {
+            "Reproduced: it goes as it went there."
+        } else {
+            "Not reproduced: it goes otherwise here."
+        });
     }
     Ok(verdict(meant()))
 }
