@@ -27,3 +27,9 @@ def test_a_test_may_delete_it(client):
 
 def test_the_next_one_finds_it_again(client):
     assert order(client) == {"stage": "dev", "order": 7}
+
+
+def test_events_are_waited_for(larder, client):
+    client.invoke(FunctionName="orders", InvocationType="Event", Payload=json.dumps({"id": 7}))
+    larder.wait_for_events("orders")
+    assert [ran["end"] for ran in larder.invocations("orders")] == ["response"]
