@@ -96,6 +96,7 @@ mod sweep;
 mod tags;
 mod telemetry;
 mod terraform;
+mod testing_crate;
 mod tls;
 mod upkeep;
 mod upstream;
