@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -68,6 +69,7 @@ test('events are waited for, and invocations remembered', async () => {
     assert.deepEqual(await larder.invocations({ errors: true }), []);
 
     await order({}, 'Event');
+    while ((await larder.invocations({ errors: true })).length === 0) await setTimeout(50);
     await assert.rejects(larder.waitForEvents({ timeoutMs: 300 }), /after 300 ms there still are asynchronous events: 1 wait/);
   });
   await larder.waitForEvents({ timeoutMs: 300 });
@@ -115,7 +117,7 @@ for (const [how, ends] of [['ends', ''], ['is killed', 'setInterval(() => {}, 10
     const limit = Date.now() + 30_000;
     while (await fetch(endpoint).then(() => true, () => false)) {
       assert.ok(Date.now() < limit, 'it still answers');
-      await new Promise((done) => setTimeout(done, 50));
+      await setTimeout(50);
     }
   });
 }

@@ -22,12 +22,16 @@ def test_a_wait_has_an_end_and_what_waits_does_not_reach_the_next_test(suite, mo
     monkeypatch.setenv("LAMBDA_RETRY_BASE_DELAY_SECONDS", "300")
     suite.makepyfile(
         """
+        import time
+
         import pytest
 
         def test_one(larder, larder_client):
             larder_client("lambda").invoke(FunctionName="orders", InvocationType="Event", Payload=b"{}")
+            while not larder.invocations(errors=True):
+                time.sleep(0.05)
             with pytest.raises(TimeoutError, match="1 wait"):
-                larder.wait_for_events(timeout=1)
+                larder.wait_for_events(timeout=0.5)
 
         def test_two(larder):
             larder.wait_for_events(timeout=0.2)
