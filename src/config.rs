@@ -4,6 +4,7 @@ mod access;
 mod containers;
 mod discontinued;
 mod init;
+mod localstack;
 mod names;
 mod records;
 
@@ -18,6 +19,7 @@ use clap::{Args, ValueEnum};
 pub use containers::ContainerSettings;
 pub use discontinued::warn_of_discontinued;
 pub use init::InitOptions;
+pub use localstack::LocalStackOptions;
 pub use names::{Dns, NameOptions};
 pub use records::RecordOptions;
 
@@ -38,12 +40,11 @@ use crate::upstream::{LayerLibrary, UpstreamOption};
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct ServeOptions {
     /// Names or addresses to listen on, with their ports; a port alone is localhost's, a name with addresses of both
-    /// families listens on both, and port 0 takes any free one; repeated, or a list with commas
+    /// families listens on both, and port 0 takes any free one; repeated, or a list with commas [default: localhost:4566]
     #[arg(
         long,
         help_heading = "Where it listens",
         env = "LARDER_LISTEN",
-        default_value = "localhost:4566",
         value_delimiter = ',',
         value_name = "[HOST:]PORT"
     )]
@@ -118,6 +119,9 @@ pub struct ServeOptions {
     /// Scripts of the user's.
     #[command(flatten)]
     pub init: InitOptions,
+    /// What `LocalStack`'s variables say.
+    #[command(flatten)]
+    pub localstack: LocalStackOptions,
     /// Form of the log on standard error
     #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
     pub log_format: LogFormat,

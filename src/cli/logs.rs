@@ -6,6 +6,7 @@ use chrono::{DateTime, Local};
 use clap::Args;
 use reqwest::Method;
 
+use super::background;
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
 use super::terminal::{compact, plain, print};
@@ -31,12 +32,18 @@ pub struct LogsOptions {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    /// What the server itself logs that `larder start -d` started
+    #[arg(long, conflicts_with_all = ["name", "text", "json", "endpoint"])]
+    server: bool,
     #[command(flatten)]
     target: TargetOptions,
 }
 
 /// Prints the latest lines, the newest last, and goes on with `--follow`.
 pub async fn run(options: LogsOptions) -> Result<(), CliError> {
+    if options.server {
+        return background::log::show(&options.target.usual_data_dir(), options.follow).await;
+    }
     let target = options.target.open()?;
     let mut query = LinesQuery { function: options.name.clone(), text: options.text.clone(), ..LinesQuery::default() };
     let mut latest = page(&target, &query).await?;

@@ -37,9 +37,13 @@ pub fn with_help(command: Command) -> Command {
     command.mut_args(|arg| if is_rare(&arg) { arg.hide_short_help(true) } else { arg })
 }
 
+/// The same with `DEBUG`.
+const MORE: &str = "info,larder=debug,lapin=off,rskafka=off";
+
 /// Serves until SIGINT or SIGTERM.
 pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
-    start_log(options.log_format);
+    options.complete();
+    start_log(&options);
     if options.in_background {
         rustix::process::setsid().map_err(|error| format!("cannot leave the terminal: {error}"))?;
     }
@@ -124,11 +128,12 @@ fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, CliError> {
     Ok(folder)
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
+fn start_log(options: &ServeOptions) {
+    let usual = if options.logs_more() { MORE } else { FILTER };
+    let filter = EnvFilter::try_from_env("LARDER_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match format {
+    match options.log_format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),
     }

@@ -87,9 +87,15 @@ impl TargetOptions {
         })
     }
 
+    /// The data dir that is given, or which `larder serve` takes where none is.
+    pub fn usual_data_dir(&self) -> PathBuf {
+        let given = self.data_dir.clone().or_else(|| std::env::var_os("LARDER_DATA_DIR").map(PathBuf::from));
+        given.unwrap_or_else(|| PathBuf::from("./.larder"))
+    }
+
     /// A client of the server at the endpoint, or of the one that is found.
     pub fn client(&self) -> Result<Client, CliError> {
-        match (&self.endpoint, server_of_usual_data_dir()) {
+        match (&self.endpoint, server_of(&self.usual_data_dir())) {
             (None, Some(client)) => Ok(client),
             (endpoint, _) => Client::new(endpoint.as_deref().unwrap_or(USUAL_ENDPOINT), self.token.as_deref()),
         }
@@ -99,12 +105,11 @@ impl TargetOptions {
 /// Where a server listens that nobody told otherwise.
 const USUAL_ENDPOINT: &str = "http://127.0.0.1:4566";
 
-/// A client of the server that has the data dir which `larder serve` takes where none is given.
-fn server_of_usual_data_dir() -> Option<Client> {
-    let data_dir = std::env::var_os("LARDER_DATA_DIR").map_or_else(|| PathBuf::from("./.larder"), PathBuf::from);
-    let short = ShortPath::of(&data_dir).ok()?;
+/// A client of the server that has a data dir, if one has it.
+fn server_of(data_dir: &Path) -> Option<Client> {
+    let short = ShortPath::of(data_dir).ok()?;
     std::os::unix::net::UnixStream::connect(short.path()).ok()?;
-    Client::of_data_dir(&data_dir).ok()
+    Client::of_data_dir(data_dir).ok()
 }
 
 /// Why a data dir is not opened.

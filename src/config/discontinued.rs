@@ -1,7 +1,7 @@
 //! Environment variables that scripts of the field still set, though nothing reads them any more.
 
 /// Names, and what takes their place.
-const DISCONTINUED: [(&str, &str); 28] = [
+const DISCONTINUED: [(&str, &str); 45] = [
     ("LAMBDA_EXECUTOR", "use --executor (LARDER_EXECUTOR)"),
     ("LAMBDA_RUNTIME_EXECUTOR", "use --executor (LARDER_EXECUTOR)"),
     ("LAMBDA_STAY_OPEN_MODE", "environments always stay; LAMBDA_KEEPALIVE_MS says how long"),
@@ -30,6 +30,23 @@ const DISCONTINUED: [(&str, &str); 28] = [
     ("LEGACY_PERSISTENCE", "everything is kept, unless --ephemeral is given"),
     ("PERSISTENCE_SINGLE_FILE", "`larder pod save` writes one file"),
     ("PERSIST_ALL", "everything is kept, unless --ephemeral is given"),
+    ("SNAPSHOT_SAVE_STRATEGY", "a change is on disk when it is answered"),
+    ("SNAPSHOT_LOAD_STRATEGY", "everything is there when the server is"),
+    ("SNAPSHOT_FLUSH_INTERVAL", "a change is on disk when it is answered; --durability says otherwise"),
+    ("SERVICES", "all services are there at once"),
+    ("STRICT_SERVICE_LOADING", "all services are there at once"),
+    ("EAGER_SERVICE_LOADING", "all services are there at once"),
+    ("DISABLE_CORS_CHECKS", "use --cors-origins '*' (LARDER_CORS_ORIGINS)"),
+    ("DISABLE_CUSTOM_CORS_S3", "S3 is the upstream's"),
+    ("DISABLE_EVENTS", "nothing is reported to anybody"),
+    ("SKIP_SSL_CERT_DOWNLOAD", "nothing is downloaded; `larder ca` shows the authority"),
+    ("USE_SSL", "TLS is on the same port as plain HTTP"),
+    ("EDGE_PORT", "use --listen (LARDER_LISTEN, GATEWAY_LISTEN)"),
+    ("EDGE_BIND_HOST", "use --listen (LARDER_LISTEN, GATEWAY_LISTEN)"),
+    ("HOSTNAME_EXTERNAL", "use --hostname (LARDER_HOSTNAME, LOCALSTACK_HOST)"),
+    ("LOCALSTACK_HOSTNAME", "use --hostname (LARDER_HOSTNAME, LOCALSTACK_HOST)"),
+    ("LOCALSTACK_AUTH_TOKEN", "no key is needed"),
+    ("LOCALSTACK_API_KEY", "no key is needed"),
 ];
 
 /// Writes a warning into the log for each that is set: what takes its place.

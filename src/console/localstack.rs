@@ -96,7 +96,15 @@ fn progress(hooks: &InitHooks, stages: &[Stage]) -> Value {
 
 /// Everything goes, by an event: `larder rewind` brings it back.
 async fn reset(State(console): State<Arc<Console>>, headers: HeaderMap) -> Response {
-    match history::rewind(&console.ledger, "0", &[], Fate::dropped_if(true), origin(&headers)).await {
+    match history::rewind(
+        &console.ledger,
+        "0",
+        &[],
+        Fate { drops_events: true, drops_messages: true },
+        origin(&headers),
+    )
+    .await
+    {
         Ok(_) => StatusCode::OK.into_response(),
         Err(error) => refuse(&error),
     }

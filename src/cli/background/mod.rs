@@ -1,6 +1,7 @@
-//! A server in the background, one for each data dir: `larder start -d`, `stop`, `status`, `wait`. It is found by its socket
+//! A server in the background, one for each data dir: `larder start -d`, `stop`, `status`, `wait`, `logs --server`. It is found by its socket
 //! in the data dir, so that nothing has to be noted, and nothing can be out of date.
 
+pub mod log;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -27,7 +28,7 @@ pub struct DataDirOptions {
 }
 
 /// The log of a server in the background.
-pub fn log_file(data_dir: &Path) -> PathBuf {
+fn log_file(data_dir: &Path) -> PathBuf {
     data_dir.join("server.log")
 }
 
