@@ -14,6 +14,7 @@ mod invocations;
 mod invoke;
 mod log;
 mod logs;
+mod manual;
 mod mark;
 mod marks;
 mod pager;
@@ -137,6 +138,10 @@ enum Command {
     Compact(compact::CompactOptions),
     /// Remove blobs and code trees that nothing refers to
     Gc(gc::GcOptions),
+    /// Print what a shell completes with: `source <(larder completions bash)`
+    Completions(manual::CompletionsOptions),
+    /// Print the manual for `man`, or write all of its pages
+    Man(manual::ManOptions),
 }
 
 /// Parses the command line, runs it, turns its end into an exit code.
@@ -180,6 +185,8 @@ pub fn main() -> ExitCode {
         Command::Recover(options) => recover::run(&options),
         Command::Compact(options) => runtime.block_on(compact::run(options)),
         Command::Gc(options) => runtime.block_on(gc::run(options)),
+        Command::Completions(options) => manual::completions(&options, Cli::command()),
+        Command::Man(options) => manual::man(&options, Cli::command()),
     };
     // Blocking work that is still going on (a pull, an unpack) must not hold up the exit.
     runtime.shutdown_background();

@@ -228,6 +228,9 @@ pub enum ExecutorError {
     /// The image is not here, and its registry is out of reach: the call fails, the function stays as it is.
     #[error("{0}")]
     RegistryAway(String),
+    /// Nothing on this machine runs functions: the call fails, the function stays as it is.
+    #[error("{0}")]
+    Nowhere(String),
     /// It cannot run programs of this architecture.
     #[error("{0}")]
     ArchitectureMissing(String),
@@ -247,13 +250,13 @@ impl ExecutorError {
 
     /// Whether it says that a version can never run as it is.
     pub fn is_the_versions(&self) -> bool {
-        !self.may_pass() && !matches!(self, Self::RegistryAway(_))
+        !self.may_pass() && !matches!(self, Self::RegistryAway(_) | Self::Nowhere(_))
     }
 
     /// `StateReasonCode` of a function that cannot run for it.
     pub fn state_reason_code(&self) -> &'static str {
         match self {
-            Self::RuntimeMissing(_) | Self::Failed(_) | Self::BrokenOff(_) => "InvalidRuntime",
+            Self::RuntimeMissing(_) | Self::Nowhere(_) | Self::Failed(_) | Self::BrokenOff(_) => "InvalidRuntime",
             Self::ImageRefused(_) | Self::RegistryAway(_) => "InvalidImage",
             Self::ImageDenied(_) => "ImageAccessDenied",
             Self::ArchitectureMissing(_) => "InvalidConfiguration",
@@ -268,7 +271,7 @@ pub type Keep<'a> = dyn Fn(&EnvironmentId) -> bool + Sync + 'a;
 /// decides when, the link tells how it goes.
 #[async_trait]
 pub trait Executor: Send + Sync + fmt::Debug {
-    /// `docker` or `sandbox`.
+    /// `docker`, `sandbox`, or `none`.
     fn name(&self) -> &'static str;
 
     /// Whether this machine can ever run `base`, and how to mend it if not. Answers at once

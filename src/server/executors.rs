@@ -11,6 +11,7 @@ use crate::config::{ExecutorChoice, ServeOptions};
 use crate::environments::endpoint::Endpoint;
 use crate::environments::executor::{Executor, ExecutorError};
 use crate::environments::executors::docker::{ContainerOptions, DockerExecutor, DockerOptions, Engine};
+use crate::environments::executors::missing::MissingExecutor;
 use crate::environments::executors::sandbox::{SandboxConfig, SandboxExecutor};
 use crate::environments::names::LeadingNames;
 use crate::environments::{SOCKET, Settings};
@@ -72,8 +73,10 @@ pub(super) async fn choose_executor(
         Ok(docker) => docker,
         Err(error) if options.executor == ExecutorChoice::Docker => return Err(unusable("docker", &error)),
         Err(error) => {
-            let (sandbox, network) = sandbox(options, settings, init, address)?;
-            return Ok((sandbox, format!("no Docker engine: {error}; {network}")));
+            return Ok(match sandbox(options, settings, init, address) {
+                Ok((sandbox, network)) => (sandbox, format!("no Docker engine: {error}; {network}")),
+                Err(of_sandbox) => missing(&error, &of_sandbox),
+            });
         }
     };
     // What the user asks of an engine that is there is not answered by taking another executor.
@@ -131,6 +134,13 @@ fn sandbox(
     tracing::info!("functions in sandboxes: {network}");
 
     Ok((Arc::new(sandbox), network))
+}
+
+/// What is there where nothing runs functions: the store can be looked at and changed all the same.
+fn missing(docker: &ExecutorError, sandbox: &ServerError) -> (Arc<dyn Executor>, String) {
+    let reason = format!("no Docker engine: {docker}; {sandbox}");
+    tracing::warn!("nothing here runs functions: {reason}");
+    (Arc::new(MissingExecutor::new(reason.clone())), reason)
 }
 
 fn unusable(name: &'static str, error: &ExecutorError) -> ServerError {

@@ -1,4 +1,5 @@
 //! The executors.
 
 pub mod docker;
+pub mod missing;
 pub mod sandbox;

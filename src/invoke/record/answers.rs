@@ -165,7 +165,8 @@ mod tests {
     fn call(body: &str, answer: &str) -> Call {
         let Asked { service, request, target } = asked();
         let (body, answer) = (Payload::of(body.as_bytes()), Payload::of(answer.as_bytes()));
-        Call { service, request, target, body, status: 200, headers: Vec::new(), answer, ms: 1.0, cut: false }
+        let (headers, ms, after_ms) = (Vec::new(), 1.0, 0.0);
+        Call { service, request, target, body, status: 200, headers, answer, ms, after_ms, cut: false }
     }
 
     fn taken(answers: &Answers, body: &str) -> Option<Payload> {

@@ -208,7 +208,7 @@ mod tests {
             values: values.to_vec(),
             status_code: "Complete",
         };
-        let (mut from, mut seen) = (0, vec![Vec::new(), Vec::new()]);
+        let (mut from, mut seen) = (0, vec![Vec::<f64>::new(), Vec::new()]);
         loop {
             let mut page = [all(&[1.0, 2.0, 3.0]), all(&[4.0, 5.0])];
             let next = cut(&mut page, from, 2);
