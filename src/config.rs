@@ -95,6 +95,9 @@ pub struct ServeOptions {
     /// What runs functions; auto takes Docker where an engine answers, else the sandbox
     #[arg(long, env = "LARDER_EXECUTOR", default_value = "auto", value_enum)]
     pub executor: ExecutorChoice,
+    /// Form of the log on standard error
+    #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
+    pub log_format: LogFormat,
     /// When a change counts as done: on disk (always), or written and flushed every MS milliseconds
     #[arg(
         long,
@@ -122,9 +125,6 @@ pub struct ServeOptions {
     /// What `LocalStack`'s variables say.
     #[command(flatten)]
     pub localstack: LocalStackOptions,
-    /// Form of the log on standard error
-    #[arg(long, env = "LARDER_LOG_FORMAT", default_value = "text", value_enum)]
-    pub log_format: LogFormat,
     /// Pods at start and end
     #[command(flatten)]
     pub pods: PodOptions,

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::error::{CliError, Kind, not_read};
 use super::target::{Client, Target, TargetOptions};
-use super::terminal::{plain, print};
+use super::terminal::{log_lines, plain, print};
 use crate::model::arn::Arn;
 
 /// Exit code where the function failed.
@@ -116,10 +116,10 @@ fn caller(options: &InvokeOptions) -> String {
 /// Tells on standard error what comes beside the answer.
 fn tell(headers: &HeaderMap) {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let log = header("x-amz-log-result").and_then(|log| STANDARD.decode(log).ok());
-    for line in String::from_utf8_lossy(&log.unwrap_or_default()).lines() {
-        // Python's runtime ends lines of a traceback as a typewriter does.
-        line.split('\r').for_each(|line| eprintln!("{}", plain(line)));
+    let log = header("x-amz-log-result").and_then(|log| STANDARD.decode(log).ok()).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    for line in log_lines(log.trim_end()).filter(|_| !log.is_empty()) {
+        eprintln!("{line}");
     }
     if let Some(error) = header("x-amz-function-error") {
         eprintln!("larder: the function failed ({}); its answer is above", plain(error));

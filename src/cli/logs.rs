@@ -9,7 +9,7 @@ use reqwest::Method;
 use super::background;
 use super::error::CliError;
 use super::target::{Target, TargetOptions};
-use super::terminal::{compact, plain, print};
+use super::terminal::{self, compact, plain, print};
 use crate::desk::log_lines::{self, LinesPage, LinesQuery, LogLine};
 
 /// How often `--follow` looks.
@@ -81,7 +81,6 @@ fn print_line(line: &LogLine, options: &LogsOptions) -> bool {
     let time = i64::try_from(line.time_ms).ok().and_then(DateTime::from_timestamp_millis);
     let time = time.map_or_else(String::new, |time| time.with_timezone(&Local).format(LOCAL).to_string());
     let of = if options.name.is_some() { String::new() } else { format!("{}  ", line.group) };
-    // Python's runtime ends lines of a traceback as a typewriter does.
-    let text = line.text.trim_end().replace('\r', "\n");
-    text.lines().all(|text| print(&format!("{time}  {}", plain(&format!("{of}{text}")))))
+    let before = format!("{time}  {}", plain(&of));
+    terminal::log_lines(line.text.trim_end()).all(|text| print(&format!("{before}{text}")))
 }

@@ -14,6 +14,12 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
+/// A line of a log: as AWS writes them, with tabs, and as Python's runtime does, which ends lines of a traceback as a
+/// typewriter does.
+pub fn log_lines(text: &str) -> impl Iterator<Item = String> {
+    text.lines().flat_map(|line| line.split('\r')).map(|line| plain(&line.replace('\t', "  ")))
+}
+
 /// JSON over several lines.
 pub fn pretty(answer: &impl Serialize) -> String {
     serde_json::to_string_pretty(answer).unwrap_or_default()

@@ -47,9 +47,14 @@ crate::on_each_executor! {
         assert!(String::from_utf8_lossy(&failed.stdout).contains("unlucky"));
         assert!(!String::from_utf8_lossy(&failed.stderr).contains("an order"), "no log is shown unless asked for");
 
-        let logs = || larder(&[&["logs", "orders", "--text", "an order"][..], &at_url].concat(), "").stdout;
-        crate::support::eventually("the lines are kept", || async { (logs().iter().filter(|byte| **byte == b'\n').count() == 3).then_some(()) }).await;
-        let text = String::from_utf8(logs()).expect("text");
+        let logs = || {
+            let output = larder(&[&["logs", "orders", "--text", "an order"][..], &at_url].concat(), "");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let text = crate::support::eventually("the lines are kept", || async {
+            Some(logs()).filter(|text| text.lines().count() == 3)
+        })
+        .await;
         assert!(text.lines().next().is_some_and(|line| line.ends_with("an order 7")), "{text}");
         let none = larder(&[&["logs", "other"][..], &at_url].concat(), "");
         assert!(String::from_utf8_lossy(&none.stdout).contains("No line of a log"));

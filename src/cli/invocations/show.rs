@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Asked, span};
 use crate::cli::error::CliError;
 use crate::cli::target::Target;
-use crate::cli::terminal::{plain, pretty, print};
+use crate::cli::terminal::{log_lines, plain, pretty, print};
 use crate::desk::history::secrets;
 use crate::desk::invocations::{self, name_of};
 use crate::invoke::record::{Call, Payload, Record};
@@ -114,8 +114,8 @@ fn ended(record: &Record) -> String {
 }
 
 fn indented(text: &str) {
-    for line in text.lines() {
-        print(&plain(&format!("  {}", line.trim_end().replace('\t', "  "))));
+    for line in log_lines(text.trim_end()) {
+        print(&format!("  {}", line.trim_end()));
     }
 }
 

@@ -26,8 +26,8 @@ Examples:
   larder log --function orders -p
   larder log --since 10m --format '{sequence} {who} {what}'
 
-A template of --format has {sequence}, {time}, {local}, {ago}, {who}, {what}, {kind}, {name}, {resource}, {account},
-{region}, {agent}, {key} and {request}.";
+A template of --format has {sequence}, {time}, {local}, {ago}, {who}, {what}, {kind}, {name}, {resource},
+{account}, {region}, {agent}, {key} and {request}.";
 
 /// Options of `larder log`.
 #[derive(Debug, Args)]

@@ -12,7 +12,6 @@ use crate::console::{Console, time_travel};
 use crate::desk::answers::{Differences, Entry, ShownMark};
 use crate::desk::history::{self, HistoryError};
 use crate::desk::log::{self, LogQuery};
-use crate::desk::words::folding::Folding;
 use crate::desk::words::who::who;
 use crate::ledger::difference::Field;
 
@@ -62,9 +61,6 @@ fn gather(console: &Console, listed: &Listed) -> Result<History, HistoryError> {
     let sequence = console.ledger.state().sequence;
     let query = LogQuery { until: listed.until, newest_first: true, limit: Some(PAGE.into()), ..LogQuery::default() };
     let page = log::log(&console.ledger, &query)?;
-    let mut folding = Folding::default();
-    let mut entries = folding.fold(page.entries);
-    entries.extend(folding.rest());
     let given = |point: &Option<String>| point.clone().filter(|point| !point.is_empty());
     let difference = match (given(&listed.from), given(&listed.to)) {
         (None, None) => None,
@@ -75,7 +71,13 @@ fn gather(console: &Console, listed: &Listed) -> Result<History, HistoryError> {
         }
     };
 
-    Ok(History { entries, marks: history::marks(&console.ledger).marks, sequence, earlier: page.next, difference })
+    Ok(History {
+        entries: page.entries,
+        marks: history::marks(&console.ledger).marks,
+        sequence,
+        earlier: page.next,
+        difference,
+    })
 }
 
 impl Page for History {

@@ -3,8 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::environments::executor::{Base, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
-use crate::environments::EnvironmentId;
+use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, Keep, Launch};
 
 /// Runs nothing.
 #[derive(Debug)]
