@@ -4,6 +4,7 @@
 // did. Pictures are put into the folder SHOTS.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const [modules, port, name, failed, shots] = process.argv.slice(2);
@@ -137,6 +138,17 @@ async function aPodIsSavedAndLoaded() {
   await page.getByRole('button', { name: 'Load it' }).click();
   await page.getByText(/^Loaded: /).waitFor();
   assert.equal((await context.request.get(`http://127.0.0.1:${port}/2015-03-31/functions/${name}`)).status(), 200);
+
+  // Dropped on the form it is looked at, and not loaded.
+  await page.reload();
+  const bytes = [...readFileSync(file)];
+  const dropped = await page.evaluateHandle((bytes) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.pod'));
+    return transfer;
+  }, bytes);
+  await page.locator('form[data-load]').dispatchEvent('drop', { dataTransfer: dropped });
+  await page.getByText(/resources would change/).waitFor();
 }
 
 async function itWorksByKeysAlone() {

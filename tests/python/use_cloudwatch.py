@@ -5,6 +5,7 @@ The function `metered` ran four times: twice by its name, of which once in vain,
 import datetime
 import sys
 
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -15,6 +16,16 @@ START, END = NOW - datetime.timedelta(minutes=30), NOW + datetime.timedelta(minu
 
 
 def client():
+    """Of an SDK that speaks the protocol: those that know several take one of them by themselves."""
+    load = botocore.loaders.Loader.load_service_model
+
+    def speaking(loader, service, kind, *rest, **more):
+        model = load(loader, service, kind, *rest, **more)
+        if service == "cloudwatch" and kind == "service-2" and PROTOCOL in model["metadata"].get("protocols", []):
+            model["metadata"].update(protocol=PROTOCOL, protocols=[PROTOCOL])
+        return model
+
+    botocore.loaders.Loader.load_service_model = speaking
     session = botocore.session.get_session()
     session.set_credentials("test", "test")
     config = Config(retries={"total_max_attempts": 1})

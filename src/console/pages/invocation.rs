@@ -83,7 +83,7 @@ fn whole(record: &Record) -> Markup {
     }
 }
 
-/// Where its time went: initialisation, then the handler.
+/// Where its time went: initialisation, then the handler, and in both the calls that were made.
 fn times(record: &Record) -> Markup {
     let init = record.init_ms.unwrap_or_default();
     let all = (init + record.duration_ms).max(0.001);
@@ -93,6 +93,9 @@ fn times(record: &Record) -> Markup {
         svg.fall viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=(label) {
             rect.init x="0" y="1" height="8" width=(share(init)) {}
             rect.run x=(share(init)) y="1" height="8" width=(share(record.duration_ms)) {}
+            @for call in &record.calls {
+                rect.call x=(share(call.after_ms.min(all))) y="6" height="3" width=(share(call.ms.min(all))) {}
+            }
         }
         p.soft { (label) }
     }
@@ -121,11 +124,12 @@ fn facts(record: &Record) -> Markup {
 fn calls(record: &Record) -> Markup {
     html! {
         div.wide { table {
-            thead { tr { th { "Service" } th { "Operation" } th { "Status" } th.number { "Took" } th { "Sent" } th { "Answered" } } }
+            thead { tr { th { "Service" } th { "Operation" } th { "Status" } th.number { "After" } th.number { "Took" } th { "Sent" } th { "Answered" } } }
             tbody { @for call in &record.calls { tr {
                 td { (call.service) }
                 td { (call.target.as_deref().unwrap_or(&call.request)) }
                 td { (ended(call.status < 400, &call.status.to_string())) }
+                td.number { (format!("{:.1} ms", call.after_ms)) }
                 td.number { (format!("{:.1} ms", call.ms)) }
                 td { (payload(&call.body)) }
                 td { (payload(&call.answer)) }

@@ -49,6 +49,7 @@ impl Page for Pods {
             }
             p.soft { "Values of variables are left out: larder pod save has them." }
             h2 { "Load" }
+            p.soft { "Choose a file, or drop one here." }
             form data-load="" {
                 label { "A pod" input type="file" name="pod" accept=".pod"; }
                 label { "How it meets what is here"

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::record::End;
 use super::sample::Sample;
+use crate::invoke::record::End;
 use crate::model::names::FunctionKey;
 use crate::model::qualifier::{Qualifier, Version};
 use crate::model::time::Timestamp;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder_init::link::Outcome;
 
-use super::super::trace::Trace;
 use super::answers::Answers;
 use super::shape::{Call, End, LogPlace, Payload, RanIn, Record, Trigger};
 use crate::environments::Place;
+use crate::invoke::trace::Trace;
 use crate::ledger::records::{NewRecord, Records};
 use crate::model::arn;
 use crate::model::functions::FunctionConfig;

@@ -181,4 +181,14 @@ for (const form of document.querySelectorAll('form[data-load]')) {
   look.addEventListener('click', (clicked) => { clicked.preventDefault(); ask(true); });
   load.addEventListener('click', (clicked) => { clicked.preventDefault(); ask(false); });
   form.addEventListener('change', () => { load.disabled = true; });
+
+  // A file may be dropped on the form as well.
+  const over = (is) => (dragged) => { dragged.preventDefault(); form.classList.toggle('over', is); };
+  form.addEventListener('dragover', over(true));
+  form.addEventListener('dragleave', over(false));
+  form.addEventListener('drop', (dropped) => {
+    over(false)(dropped);
+    form.elements.pod.files = dropped.dataTransfer.files;
+    ask(true);
+  });
 }

@@ -4,9 +4,9 @@
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use super::super::learnt::Drafted;
-use super::super::shape::End;
 use super::spans::{attributes, ended};
+use crate::invoke::record::learnt::Drafted;
+use crate::invoke::record::shape::End;
 
 /// Bounds of durations, in seconds, as the specification advises them.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

@@ -21,7 +21,7 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor as _};
 use self::collector::Client;
 pub use self::collector::Collector;
 use self::instruments::Instruments;
-use super::learnt::Drafted;
+use crate::invoke::record::learnt::Drafted;
 
 /// What spans and metrics are of.
 const SCOPE: &str = "larder";

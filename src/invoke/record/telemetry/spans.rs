@@ -10,9 +10,9 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, Tr
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::super::learnt::{About, Drafted};
-use super::super::shape::{Call, End, Trigger};
 use super::SCOPE;
+use crate::invoke::record::learnt::{About, Drafted};
+use crate::invoke::record::shape::{Call, End, Trigger};
 use crate::model::arn;
 
 /// The spans of an invocation.
