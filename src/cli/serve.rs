@@ -63,7 +63,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     server.load_pods(&options.pods).await?;
     hooks.run(Stage::Start, &endpoint).await;
 
-    let banner = server.banner().to_string();
+    let banner = server.banner().clone();
     let ready = tokio::spawn(tell_ready(banner, Arc::clone(&hooks), options.init.wait_init, endpoint.clone()));
     let end_with_input = options.end_with_input;
     let stop = async move {

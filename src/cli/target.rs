@@ -22,8 +22,8 @@ use crate::server::{self, ServerError};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where")]
 pub struct TargetOptions {
-    /// Running server to ask; without it, the one that has the data dir `./.larder` (LARDER_DATA_DIR), else
-    /// http://127.0.0.1:4566
+    /// Running server to ask; without it, the one that has the data dir `./.larder`, else the one at
+    /// `http://127.0.0.1:4566`
     #[arg(long, env = "LARDER_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
     /// Data dir to open instead; the server that has it is asked over its socket there

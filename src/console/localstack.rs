@@ -74,17 +74,13 @@ async fn init(State(console): State<Arc<Console>>) -> Json<Value> {
 }
 
 async fn init_stage(State(console): State<Arc<Console>>, Path(stage): Path<String>) -> Response {
-    match Stage::named(&stage) {
-        Some(stage) => {
-            let mut of_stage = progress(&console.init_hooks, &[stage]);
-            of_stage["completed"] = of_stage["completed"][stage.name().to_ascii_uppercase()].take();
-            Json(of_stage).into_response()
-        }
-        None => {
-            let message = format!("there is no stage {stage:?}: boot, start, ready, shutdown");
-            (StatusCode::NOT_FOUND, Json(json!({ "error": message }))).into_response()
-        }
-    }
+    let Some(stage) = Stage::named(&stage) else {
+        let message = format!("there is no stage {stage:?}: boot, start, ready, shutdown");
+        return (StatusCode::NOT_FOUND, Json(json!({ "error": message }))).into_response();
+    };
+    let mut of_stage = progress(&console.init_hooks, &[stage]);
+    of_stage["completed"] = of_stage["completed"][stage.name().to_ascii_uppercase()].take();
+    Json(of_stage).into_response()
 }
 
 /// How the scripts of some stages go.

@@ -119,14 +119,14 @@ impl InitHooks {
         };
         for (index, path) in scripts {
             self.progress().scripts[index].0.state = ScriptState::Running;
-            let state = match run(&path, endpoint).await {
+            let ended = match run(&path, endpoint).await {
                 Ok(()) => ScriptState::Successful,
                 Err(reason) => {
                     tracing::error!("the init script {} failed: {reason}", path.display());
                     ScriptState::Error
                 }
             };
-            self.progress().scripts[index].0.state = state;
+            self.progress().scripts[index].0.state = ended;
         }
         self.progress().completed.push(stage);
     }

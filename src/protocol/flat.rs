@@ -91,7 +91,9 @@ fn member(text: &mut String, name: &str, value: &Value, lists: &[(&str, Flat)], 
         (Some(Flat::List(item)), Value::Array(items)) => items.iter().for_each(|value| within(item, value)),
         (Some(Flat::Members), Value::Array(items)) => {
             text.extend(["<", name, ">"]);
-            items.iter().for_each(|value| member(text, "member", value, lists, operation));
+            for value in items {
+                member(text, "member", value, lists, operation);
+            }
             text.extend(["</", name, ">"]);
         }
         (Some(Flat::Entries), Value::Object(entries)) => {

@@ -116,7 +116,8 @@ mod tests {
         sample.merge(&other);
 
         let told = [sample.count(), sample.sum(), sample.average(), sample.least(), sample.most()];
-        assert_eq!(told, [200.0, 5050.0, 25.25, 0.0, 100.0]);
-        assert_eq!([sample.percentile(0.0), sample.percentile(25.0), sample.percentile(100.0)], [0.0, 0.0, 100.0]);
+        assert_eq!(format!("{told:?}"), "[200.0, 5050.0, 25.25, 0.0, 100.0]");
+        let percentiles = [0.0, 25.0, 100.0].map(|percent| sample.percentile(percent));
+        assert_eq!(format!("{percentiles:?}"), "[0.0, 0.0, 100.0]");
     }
 }

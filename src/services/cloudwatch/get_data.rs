@@ -47,7 +47,7 @@ struct Query {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct MetricStat {
-    metric: Metric,
+    metric: Named,
     period: u64,
     stat: String,
     unit: Option<String>,
@@ -55,7 +55,7 @@ struct MetricStat {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metric {
+struct Named {
     namespace: Option<String>,
     metric_name: Option<String>,
     #[serde(default)]

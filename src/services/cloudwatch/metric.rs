@@ -156,7 +156,8 @@ mod tests {
     fn a_failed_invocation_is_one_among_all() {
         let minute = Minute { invocations: 4, errors: 1, ..Minute::default() };
         let errors = Metric::Errors.values(&minute);
-        assert_eq!([errors.count(), errors.sum(), errors.average(), errors.most()], [4.0, 1.0, 0.25, 1.0]);
+        let told = [errors.count(), errors.sum(), errors.average(), errors.most()];
+        assert_eq!(format!("{told:?}"), "[4.0, 1.0, 0.25, 1.0]");
         assert!(Wanted::of(NAMESPACE, "Errors", &[], Some("Bytes")).is_none());
         assert!(Wanted::of("Mine", "Errors", &[], None).is_none());
     }

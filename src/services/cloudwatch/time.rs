@@ -25,7 +25,7 @@ impl Stretch {
         if start >= end {
             return Err(combination("The parameter StartTime must be less than the parameter EndTime."));
         }
-        let is_fine = [1, 5, 10, 20, 30].contains(&period) || period % 60 == 0;
+        let is_fine = [1, 5, 10, 20, 30].contains(&period) || period.is_multiple_of(60);
         if !is_fine {
             return Err(invalid(format!("The parameter {name} must be 1, 5, 10, 20, 30, or a multiple of 60.")));
         }
