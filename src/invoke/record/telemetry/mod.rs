@@ -21,10 +21,8 @@ use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor as _};
 use self::collector::Client;
 pub use self::collector::Collector;
 use self::instruments::Instruments;
+use self::spans::SCOPE;
 use crate::invoke::record::learnt::Drafted;
-
-/// What spans and metrics are of.
-const SCOPE: &str = "larder";
 
 /// Tells a collector.
 #[derive(Clone)]

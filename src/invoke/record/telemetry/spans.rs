@@ -10,10 +10,12 @@ use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, Tr
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::SCOPE;
 use crate::invoke::record::learnt::{About, Drafted};
 use crate::invoke::record::shape::{Call, End, Trigger};
 use crate::model::arn;
+
+/// What spans and metrics are of.
+pub const SCOPE: &str = "larder";
 
 /// The spans of an invocation.
 pub fn of(drafted: &Drafted) -> Vec<SpanData> {
