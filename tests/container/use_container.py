@@ -9,12 +9,17 @@ import zipfile
 import boto3
 import docker
 from botocore.exceptions import ClientError
-from testcontainers.localstack import LocalStackContainer
+from testcontainers.community.localstack import LocalStackContainer
 
 IMAGE = sys.argv[1]
 CODE = "def handler(event, context):\n    return {'got': event}\n"
 # What the sandbox needs in a container: namespaces of its own.
-OPEN = {"security_opt": ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"]}
+OPEN = {"privileged": True}
+
+
+def kept(volume):
+    """A container whose data outlives it."""
+    return LocalStackContainer(IMAGE).with_kwargs(**OPEN).with_volume_mapping(volume, "/var/lib/larder", "rw")
 
 
 def package():
@@ -45,7 +50,7 @@ engine = docker.from_env()
 volume = engine.volumes.create()
 try:
     began = time.monotonic()
-    with LocalStackContainer(IMAGE).with_kwargs(**OPEN, volumes={volume.name: {"bind": "/var/lib/larder"}}) as container:
+    with kept(volume.name) as container:
         client = lambda_of(container)
         create(client)
         assert invoke(client) == {"got": {"a": 1}}
@@ -62,7 +67,7 @@ try:
         wrapped.kill()
 
     # What was acknowledged is in the volume, whatever became of the container.
-    with LocalStackContainer(IMAGE).with_kwargs(**OPEN, volumes={volume.name: {"bind": "/var/lib/larder"}}) as container:
+    with kept(volume.name) as container:
         assert invoke(lambda_of(container)) == {"got": {"a": 1}}
 
     # Without namespaces all is served but calls of functions, which say what is missing.
