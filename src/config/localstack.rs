@@ -2,6 +2,8 @@
 //!
 //! Source: <https://docs.localstack.cloud/references/configuration/>
 
+use std::convert::Infallible;
+
 use clap::Args;
 
 use super::ServeOptions;
@@ -24,8 +26,14 @@ pub struct LocalStackOptions {
     #[arg(long, hide = true, env = "EXTRA_CORS_ALLOWED_ORIGINS", value_delimiter = ',')]
     extra_cors_allowed_origins: Vec<CorsOrigin>,
     /// Whether more is logged
-    #[arg(long, hide = true, env = "DEBUG", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, hide = true, env = "DEBUG", value_parser = is_on)]
     debug: bool,
+}
+
+/// Whether a variable is switched on. Others have a `DEBUG` of their own, with values of all kinds.
+#[allow(clippy::unnecessary_wraps, reason = "clap asks so")]
+fn is_on(text: &str) -> Result<bool, Infallible> {
+    Ok(matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on"))
 }
 
 impl ServeOptions {
@@ -75,6 +83,10 @@ mod tests {
         assert_eq!(listens(&[]), [USUAL]);
         assert_eq!(listens(&["--gateway-listen", "0.0.0.0:4566,:443"]), ["0.0.0.0:4566", "localhost:443"]);
         assert_eq!(listens(&["--gateway-listen", "0.0.0.0:4566", "--listen", "4799"]), ["localhost:4799"]);
+        assert_eq!(
+            ["1", "True", "0", "express:*", ""].map(is_on),
+            [Ok(true), Ok(true), Ok(false), Ok(false), Ok(false)]
+        );
         let options = completed(&["--localstack-host", "aws:4566", "--hostname", "larder"]);
         assert_eq!(options.hostname, ["larder", "aws"]);
     }

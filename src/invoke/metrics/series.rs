@@ -15,8 +15,8 @@ pub const MINUTE: u64 = 60_000;
 /// Minutes that are kept, as AWS keeps them: fifteen days.
 const AGE: u64 = 15 * 24 * 60;
 
-/// Minutes of all functions that are kept at most: about 200 MB where each has much to tell, and far less else.
-const MOST: usize = 500_000;
+/// Minutes of all functions that are kept at most: about 60 MB where each has much to tell, and far less else.
+const MOST: usize = 150_000;
 
 /// What ran: as it was named, and which version that was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
