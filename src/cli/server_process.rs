@@ -128,7 +128,12 @@ fn log_file(folder: &Path) -> PathBuf {
 
 /// The end of the server's log.
 pub fn log_tail(folder: &Path) -> String {
-    let log = std::fs::read(log_file(folder)).unwrap_or_default();
+    tail_of(&log_file(folder))
+}
+
+/// The last lines of a log.
+pub fn tail_of(log: &Path) -> String {
+    let log = std::fs::read(log).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")

@@ -280,7 +280,7 @@ impl Client {
     pub fn address(&self, health: &Value) -> String {
         match self.socket {
             None => self.endpoint.clone(),
-            Some(_) => health["addresses"][0].as_str().map(|address| format!("http://{address}")).unwrap_or_default(),
+            Some(_) => address_of(health),
         }
     }
 
@@ -316,6 +316,11 @@ impl Client {
 /// What an answer says is wrong: of Larder's own endpoints, or of a service.
 fn said_in(body: &Value) -> Option<String> {
     ["error", "Message", "message"].iter().find_map(|name| Some(body[*name].as_str()?.to_owned()))
+}
+
+/// Where a server listens, as it says itself.
+pub fn address_of(health: &Value) -> String {
+    health["addresses"][0].as_str().map(|address| format!("http://{address}")).unwrap_or_default()
 }
 
 /// A client that says that no web page sends its requests.

@@ -42,11 +42,6 @@ fn none_runs(data_dir: &Path) -> CliError {
     CliError::new(Kind::Unreachable, message)
 }
 
-/// Where a server listens, for people.
-fn address(health: &Value) -> String {
-    health["addresses"][0].as_str().map(|address| format!("http://{address}")).unwrap_or_default()
-}
-
 /// Waits until a server is ready, as long as `patience`; what it says of itself then. `going` says whether it may still become
 /// ready.
 async fn ready(

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{address, health, log_file, ready};
+use super::{health, log_file, ready};
 use crate::cli::error::{CliError, Kind};
 use crate::cli::serve;
+use crate::cli::server_process::tail_of;
+use crate::cli::target::address_of;
 use crate::config::ServeOptions;
 
 /// Bytes of a log that goes on; a longer one is put aside at the next start.
 const LONG_LOG: u64 = 8 * 1024 * 1024;
-
-/// Lines of the log that are shown when a server does not start.
-const SHOWN: usize = 15;
 
 /// Options of `larder start`.
 #[derive(Debug, Args)]
@@ -45,18 +44,18 @@ pub async fn run(options: StartOptions) -> Result<(), CliError> {
     }
     let data_dir = &options.serve.data_dir;
     if let Some(health) = health(data_dir).await {
-        let message = format!("a server has the data dir {} already, at {}", data_dir.display(), address(&health));
+        let message = format!("a server has the data dir {} already, at {}", data_dir.display(), address_of(&health));
         return Err(CliError::new(Kind::InUse, message));
     }
 
     let mut server = launch(data_dir)?;
     let has_ended = || match server.try_wait() {
         Ok(None) => Ok(()),
-        Ok(Some(status)) => Err(CliError::new(Kind::of_exit(status.code()), log_tail(data_dir))),
+        Ok(Some(status)) => Err(CliError::new(Kind::of_exit(status.code()), end_of_log(data_dir))),
         Err(error) => Err(error.to_string().into()),
     };
     let health = ready(data_dir, Duration::from_secs(options.start_timeout), has_ended).await?;
-    println!("{}", address(&health));
+    println!("{}", address_of(&health));
     Ok(())
 }
 
@@ -97,13 +96,9 @@ fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// Why a server did not start: the end of its log.
-fn log_tail(data_dir: &Path) -> String {
+fn end_of_log(data_dir: &Path) -> String {
     let path = log_file(data_dir);
-    let log = fs::read(&path).unwrap_or_default();
-    let log = String::from_utf8_lossy(&log);
-    let lines: Vec<&str> = log.lines().collect();
-    let lines = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
-    format!("the server did not start; the end of {}:\n{lines}", path.display())
+    format!("the server did not start; the end of {}:\n{}", path.display(), tail_of(&path))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{DataDirOptions, address, health, none_runs};
+use super::{DataDirOptions, health, none_runs};
 use crate::cli::error::{CliError, Kind};
+use crate::cli::target::address_of;
 
 /// Options of `larder status`.
 #[derive(Debug, Args)]
@@ -43,7 +44,7 @@ fn shown(health: &Value, data_dir: &str) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut lines = vec![
         ("status", text(&health["status"])),
-        ("address", address(health)),
+        ("address", address_of(health)),
         ("data", data_dir.to_owned()),
         ("version", text(&health["version"])),
         ("uptime", humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string()),

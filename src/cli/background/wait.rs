@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{DataDirOptions, address, ready};
+use super::{DataDirOptions, ready};
 use crate::cli::error::CliError;
+use crate::cli::target::address_of;
 
 /// Options of `larder wait`.
 #[derive(Debug, Args)]
@@ -21,6 +22,6 @@ pub struct WaitOptions {
 /// Runs the subcommand.
 pub async fn run(options: WaitOptions) -> Result<(), CliError> {
     let health = ready(&options.of.data_dir, Duration::from_secs(options.timeout), || Ok(())).await?;
-    println!("{}", address(&health));
+    println!("{}", address_of(&health));
     Ok(())
 }
