@@ -55,7 +55,7 @@ pub async fn run(mut options: ServeOptions) -> Result<(), CliError> {
     let _ephemeral = if options.ephemeral { Some(ephemeral(&mut options)?) } else { None };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| format!("cannot wait for signals: {error}"))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let hooks = Arc::new(InitHooks::new(options.init.folders()));
+    let hooks = Arc::new(InitHooks::new(&options.init.folders()));
     let listeners = Listeners::bind(&options.listen).await?;
     let endpoint = endpoint(&listeners);
     hooks.run(Stage::Boot, &endpoint).await;

@@ -82,7 +82,6 @@ pub struct Script {
 /// What has run, and what shall.
 #[derive(Debug, Default)]
 pub struct InitHooks {
-    folders: Vec<PathBuf>,
     progress: Mutex<Progress>,
     is_ready: AtomicBool,
 }
@@ -95,7 +94,7 @@ struct Progress {
 
 impl InitHooks {
     /// Those of some folders. What is not there is no error.
-    pub fn new(folders: Vec<PathBuf>) -> Self {
+    pub fn new(folders: &[PathBuf]) -> Self {
         let mut scripts = Vec::new();
         for stage in Stage::ALL {
             for folder in folders.iter().map(|folder| folder.join(format!("{}.d", stage.name()))) {
@@ -107,7 +106,7 @@ impl InitHooks {
             }
         }
         let progress = Mutex::new(Progress { scripts, completed: Vec::new() });
-        Self { folders, progress, is_ready: AtomicBool::new(false) }
+        Self { progress, is_ready: AtomicBool::new(false) }
     }
 
     /// Runs the scripts of a stage against the server at `endpoint`; one that fails is told, and the next one runs.
@@ -152,11 +151,6 @@ impl InitHooks {
     /// How many scripts failed.
     pub fn failed(&self) -> usize {
         self.progress().scripts.iter().filter(|(script, _)| script.state == ScriptState::Error).count()
-    }
-
-    /// Where scripts are looked for.
-    pub fn folders(&self) -> &[PathBuf] {
-        &self.folders
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -224,7 +218,7 @@ mod tests {
         write("more/d.sh", format!("echo d >> {}", log.display()));
         write("readme.txt", "no script".into());
 
-        let hooks = InitHooks::new(vec![folder.path().to_owned(), folder.path().join("none")]);
+        let hooks = InitHooks::new(&[folder.path().to_owned(), folder.path().join("none")]);
         hooks.run(Stage::Boot, "").await;
         hooks.run(Stage::Ready, "http://x").await;
         assert_eq!(std::fs::read_to_string(&log).expect("a log"), "a\nb http://x\nd\n");
