@@ -76,8 +76,8 @@ fn without_an_upstream_the_answer_names_service_and_option() {
         ),
         (signed("GET", "/schedules", "scheduler"), "scheduler", "{\"message\":".to_owned()),
         (
-            signed("POST", "/service/X/operation/Y", "monitoring").header("smithy-protocol", "rpc-v2-cbor"),
-            "monitoring",
+            signed("POST", "/service/X/operation/Y", "kms").header("smithy-protocol", "rpc-v2-cbor"),
+            "kms",
             code.to_owned(),
         ),
     ] {
