@@ -40,6 +40,7 @@ use crate::invoke::Invoker;
 use crate::invoke::record::{Recorder, Telemetry};
 use crate::ledger::{CheckpointPolicy, Ledger, LedgerOptions};
 use crate::messages::Messages;
+use crate::model::limits::Limits;
 use crate::reactors::sources::Sources;
 use crate::reactors::{self, targets::Targets};
 use crate::services::Services;
@@ -126,19 +127,7 @@ impl Server {
 
         let recorder = open_recorder(options, &ledger)?;
         let invoker = Invoker::new(Arc::clone(&ledger), Arc::clone(&pool), limits.clone(), recorder);
-        let services = Arc::new(Services {
-            ledger: Arc::clone(&ledger),
-            blobs,
-            messages: Arc::new(Messages::new(Arc::clone(&ledger))),
-            invoker: Arc::new(invoker),
-            limits,
-            access: open_access(options, &ledger)?,
-            upstream,
-            source_results: Arc::default(),
-            hot_reload,
-            layer_library: options.layer_library.clone(),
-            synchronous: options.environments.synchronous_create,
-        });
+        let services = Arc::new(services_of(options, (&ledger, blobs), invoker, (upstream, hot_reload), limits)?);
         let console = console_of(
             options,
             &services,
@@ -287,6 +276,29 @@ impl Server {
 
         saved
     }
+}
+
+/// What operations work with.
+fn services_of(
+    options: &ServeOptions,
+    (ledger, blobs): (&Arc<Ledger>, Arc<BlobStore>),
+    invoker: Invoker,
+    (upstream, hot_reload): (Arc<Upstream>, Arc<HotReload>),
+    limits: Limits,
+) -> Result<Services, ServerError> {
+    Ok(Services {
+        ledger: Arc::clone(ledger),
+        blobs,
+        messages: Arc::new(Messages::new(Arc::clone(ledger))),
+        invoker: Arc::new(invoker),
+        limits,
+        access: open_access(options, ledger)?,
+        upstream,
+        source_results: Arc::default(),
+        hot_reload,
+        layer_library: options.layer_library.clone(),
+        synchronous: options.environments.synchronous_create,
+    })
 }
 
 /// What remembers invocations, and tells of them.
