@@ -7,6 +7,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use larder_init::link::Start;
 use nix::unistd::Pid;
@@ -197,7 +198,14 @@ impl Extensions {
                 return self.launch_failed(format!("Extension limit ({LIMIT}) reached"));
             }
             let program = path.to_string_lossy().into_owned();
-            match program::spawn(&[program], &variables(start), ("AWS_LAMBDA_RUNTIME_API", api), "/", start) {
+            match program::spawn(
+                &[program],
+                &variables(start),
+                (program::API_VARIABLE, api),
+                "/",
+                start.user,
+                Stdio::null(),
+            ) {
                 Ok(started) => {
                     if let Some(extension) = self.all.last_mut() {
                         extension.process = Some(started.pid);

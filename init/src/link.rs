@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::platform::PlatformEvent;
 
 /// Version of the frames below; a server refuses an init that speaks another one.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// Largest frame either side accepts, in bytes: a 6 MB payload with room for headers.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
@@ -47,6 +47,10 @@ pub const NETWORK_OPENS: &str = "opens";
 
 /// Its loopback is that of others too: only the environment's own processes are served.
 pub const NETWORK_SHARED: &str = "shared";
+
+/// Environment variable that tells a runtime client to wait at its standard input: all its variables come there, as one
+/// JSON object, and then the end of the file.
+pub const STANDBY_VARIABLE: &str = "LARDER_STANDBY";
 
 /// A frame from the init to the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -239,6 +243,21 @@ pub enum ToInit {
         /// Which change it is.
         change: u64,
     },
+    /// Start a runtime before its function is known: it loads, and waits for a [`ToInit::Start`] that it fits.
+    Preload(Box<Preload>),
+}
+
+/// A runtime without a function. Its client reads the variables of its function from its standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preload {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Its variables until it has a function; the init adds [`STANDBY_VARIABLE`].
+    pub variables: Vec<(String, String)>,
+    /// Working folder.
+    pub working_dir: String,
+    /// User and group it runs as; `None`: as the init itself.
+    pub user: Option<(u32, u32)>,
 }
 
 /// How to run the function's runtime.

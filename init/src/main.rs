@@ -12,6 +12,7 @@ mod memory;
 mod oom;
 mod outbox;
 mod output;
+mod preloaded;
 mod program;
 mod reaper;
 mod relay;

@@ -7,7 +7,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use larder_init::link::Start;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
@@ -15,6 +14,9 @@ use nix::unistd::Pid;
 
 use crate::output::Output;
 use crate::sandbox::raw;
+
+/// Tells processes where the Runtime API is.
+pub const API_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Where a function that brings its own runtime has it, in the order in which they are tried.
 const BOOTSTRAPS: [&str; 2] = ["/var/task/bootstrap", "/opt/bootstrap"];
@@ -64,7 +66,7 @@ pub fn bootstrap() -> Result<Vec<String>, SpawnError> {
     found.map(|path| vec![path.to_owned()]).ok_or(SpawnError::NoBootstrap)
 }
 
-/// Starts a program in `folder` with exactly `variables` and one more, under the user of `start`. One that the kernel
+/// Starts a program in `folder` with exactly `variables` and one more, under this user and group. One that the kernel
 /// does not know (a script without interpreter, the program of another processor) is refused, as by Lambda.
 ///
 /// std clears the supplementary groups by itself where a user is given and the init may do so, and
@@ -72,22 +74,23 @@ pub fn bootstrap() -> Result<Vec<String>, SpawnError> {
 pub fn spawn(
     argv: &[String],
     variables: &[(String, String)],
-    api: (&str, &str),
+    one_more: (&str, &str),
     folder: &str,
-    start: &Start,
+    user: Option<(u32, u32)>,
+    input: Stdio,
 ) -> Result<Program, SpawnError> {
     let program = argv.first().ok_or(SpawnError::NoBootstrap)?;
     let (output, writer) = Output::pipe().map_err(SpawnError::Pipe)?;
     let stderr = writer.try_clone().map_err(SpawnError::Pipe)?;
     let variables: Vec<_> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([api]).collect();
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([one_more]).collect();
     let mut argv = argv.to_vec();
     if !program.contains('/') {
         argv[0] = on_path(program, &variables).ok_or_else(|| refusal(folder, program, &Errno::ENOENT.into()))?;
     }
     let mut command = Command::new(&argv[0]);
-    command.current_dir(folder).process_group(0).stdin(Stdio::null()).stdout(writer).stderr(stderr);
-    if let Some((user, group)) = start.user {
+    command.current_dir(folder).process_group(0).stdin(input).stdout(writer).stderr(stderr);
+    if let Some((user, group)) = user {
         command.uid(user).gid(group);
     }
     raw::exec_directly(&mut command, &argv, &variables).map_err(|error| refusal(folder, program, &error.into()))?;

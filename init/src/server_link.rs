@@ -181,7 +181,7 @@ impl ServerLink {
         match frame {
             ToInit::Start(_) => self.phase = Phase::Idle,
             ToInit::Invoke(invoke) => self.phase = Phase::Busy { request_id: invoke.request_id.clone() },
-            ToInit::Refused { .. } | ToInit::Shutdown | ToInit::Reload { .. } => {}
+            ToInit::Refused { .. } | ToInit::Shutdown | ToInit::Reload { .. } | ToInit::Preload(_) => {}
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::{Run, Stage, Supervisor, now_ms};
 use crate::extensions::State;
+use crate::preloaded::Preloaded;
 use crate::program::reason;
 use crate::reaper;
 
@@ -182,6 +183,11 @@ impl Supervisor {
         let processes = self.groups();
         let (ended, _) = reaper::collect(&processes);
         for (pid, status) in ended {
+            // Its number may be another process's from here on.
+            if self.preloaded.as_ref().is_some_and(|preloaded| preloaded.pid() == pid) {
+                self.preloaded = None;
+                continue;
+            }
             if self.run.is_none() {
                 return;
             }
@@ -294,6 +300,7 @@ impl Supervisor {
     pub(super) async fn stop_all(&mut self) {
         let groups = self.groups();
         self.reaper.kill_all(&groups).await;
+        self.preloaded = None;
         (self.frozen, self.freeze_at) = (false, None);
         self.telemetry.awake(true);
         self.drain_output();
@@ -321,7 +328,9 @@ impl Supervisor {
             let runtime = run.runtime.iter().map(|runtime| runtime.pid);
             runtime.chain(run.extensions.processes()).collect()
         };
-        self.run.as_ref().map(of).unwrap_or_default()
+        let mut groups: Vec<_> = self.run.as_ref().map(of).unwrap_or_default();
+        groups.extend(self.preloaded.as_ref().map(Preloaded::pid));
+        groups
     }
 
     /// The runtime's process.

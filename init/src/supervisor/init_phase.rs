@@ -1,9 +1,10 @@
 //! The init phase: extensions first, then the runtime, until all of them ask for their first event.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_init::link::{FromInit, Outcome, Start};
+use larder_init::link::{FromInit, Outcome, Preload, Start};
 use larder_init::platform::{self, Phase, Status};
 use tokio::time::Instant;
 
@@ -12,19 +13,28 @@ use crate::api::{ApiAnswer, ApiServer, Door};
 use crate::extensions::Extensions;
 use crate::guard::Guard;
 use crate::lines::Lines;
+use crate::preloaded::Preloaded;
 use crate::program::{self, SpawnError};
 use crate::settings::Network;
 use crate::way_out;
 use crate::xray::XrayDaemon;
-
-/// Tells processes where the Runtime API is.
-pub(super) const API_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// How long a runtime that posted an init error may take to end by itself, so that its last words
 /// are in the log.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Supervisor {
+    /// Starts a runtime ahead of its function. Without one the function gets its own, some milliseconds later.
+    pub(super) fn on_preload(&mut self, preload: Preload) {
+        if self.start.is_some() || self.preloaded.is_some() {
+            return eprintln!("larder-init: link: a late or second Preload is ignored");
+        }
+        match Preloaded::start(preload) {
+            Ok(preloaded) => self.preloaded = Some(preloaded),
+            Err(error) => eprintln!("larder-init: start a runtime ahead: {error}"),
+        }
+    }
+
     pub(super) async fn on_start(&mut self, mut start: Start) {
         if self.start.is_some() {
             eprintln!("larder-init: link: a second Start is ignored");
@@ -116,10 +126,17 @@ impl Supervisor {
         if run.runtime.is_some() || run.initialised || self.ending.is_some() || !run.extensions.registered() {
             return Ok(());
         }
-        let api = (API_VARIABLE, run.api.address.to_string());
+        let address = run.api.address.to_string();
         let argv = if start.argv.is_empty() { program::bootstrap() } else { Ok(start.argv.clone()) };
-        let started =
-            argv.and_then(|argv| program::spawn(&argv, &start.variables, (api.0, &api.1), &start.working_dir, start));
+        let preloaded = self.preloaded.take();
+
+        let started = argv.and_then(|argv| {
+            let api = (program::API_VARIABLE, address.as_str());
+            if let Some(runtime) = preloaded.and_then(|preloaded| preloaded.hand_over(&argv, start, api)) {
+                return Ok(runtime);
+            }
+            program::spawn(&argv, &start.variables, api, &start.working_dir, start.user, Stdio::null())
+        });
 
         match started {
             Ok(runtime) => {

@@ -31,6 +31,7 @@ use crate::extensions::Extensions;
 use crate::lines::Lines;
 use crate::memory::MemoryPeak;
 use crate::oom::OomCounter;
+use crate::preloaded::Preloaded;
 use crate::program::Program;
 use crate::reaper::Reaper;
 use crate::resolver::Resolver;
@@ -121,6 +122,8 @@ pub struct Supervisor {
     xray: Option<XrayDaemon>,
     resolver: Option<Resolver>,
     start: Option<Start>,
+    /// A runtime that was started before `start` came, until then.
+    preloaded: Option<Preloaded>,
     network: Network,
     /// Whose environment it is.
     function: Arc<FunctionFacts>,
@@ -165,6 +168,7 @@ impl Supervisor {
             xray: None,
             resolver,
             start: None,
+            preloaded: None,
             network,
             function: Arc::default(),
             run: None,
@@ -207,6 +211,7 @@ impl Supervisor {
 
     async fn on_frame(&mut self, frame: ToInit) {
         match frame {
+            ToInit::Preload(preload) => self.on_preload(*preload),
             ToInit::Start(start) => self.on_start(*start).await,
             ToInit::Invoke(invoke) => self.on_invoke(invoke).await,
             ToInit::Reload { change } => self.changes.ask(change),

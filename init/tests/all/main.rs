@@ -9,6 +9,7 @@ mod invocations;
 mod life_cycle;
 mod lost_link;
 mod output;
+mod preload;
 mod reload;
 #[path = "../../../tests/skipped/mod.rs"]
 mod skipped;
