@@ -23,10 +23,10 @@ pub use localstack::LocalStackOptions;
 pub use names::{Dns, NameOptions};
 pub use records::RecordOptions;
 
-use crate::environments::Rehydrate;
 use crate::environments::executor::{InitUser, Ulimits};
 use crate::environments::executors::sandbox::SandboxNetwork;
 use crate::environments::images::ImageMapping;
+use crate::environments::{Rehydrate, StandbyCount};
 use crate::front::guard::cors::CorsOrigin;
 use crate::front::{ListenAddress, LocalUser};
 use crate::ledger::{CheckpointPolicy, Durability};
@@ -281,9 +281,9 @@ pub struct EnvironmentOptions {
     /// What becomes of environments over a restart
     #[arg(long, env = "LARDER_REHYDRATE", default_value = "lazy", value_enum)]
     pub rehydrate: Rehydrate,
-    /// Started, not yet assigned environments of each runtime in use (docker executor)
-    #[arg(long, env = "LARDER_STANDBY", default_value_t = 0, value_name = "N")]
-    pub standby: u16,
+    /// Environments of each runtime in use that are started ahead: a number, or auto (one, while memory allows)
+    #[arg(long, env = "LARDER_STANDBY", default_value = "auto", value_name = "N")]
+    pub standby: StandbyCount,
     /// Environments at most: those idle longest end to make room
     #[arg(long, env = "LARDER_MAX_ENVIRONMENTS", value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     pub max_environments: Option<u32>,

@@ -408,7 +408,7 @@ fn settings(options: &ServeOptions, data_dir: &Path) -> Result<Settings, ServerE
         freeze: environments.freeze,
         xray_daemon: environments.xray_daemon,
         rehydrate: environments.rehydrate,
-        standby: usize::from(environments.standby),
+        standby: environments.standby,
         max_environments: environments.max_environments.and_then(|most| usize::try_from(most).ok()),
         max_memory_mib: environments.max_memory,
     })

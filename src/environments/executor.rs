@@ -297,6 +297,21 @@ pub trait Executor: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether those are made where nobody asks for a number: they take little of this machine.
+    fn stands_by_unasked(&self) -> bool {
+        false
+    }
+
+    /// How the runtime of a standby environment is started before its function is known, where that can be.
+    async fn preload(&self, _base: &Base) -> Option<Launch> {
+        None
+    }
+
+    /// Whether a standby environment can become that of `spec`, and sooner than a new one.
+    async fn fits_standby(&self, _spec: &EnvironmentSpec) -> bool {
+        true
+    }
+
     /// Starts an environment for no function yet. Its init dials, and waits.
     async fn stand_by(&self, _spec: &StandbySpec) -> Result<(), ExecutorError> {
         Err(ExecutorError::Failed(format!("the {} executor has no standby environments", self.name())))

@@ -140,8 +140,14 @@ async fn serve(
     }
 
     drop(unknown);
-    if let Some(assigned) = pool.standby_dialled(&hello) {
+    if let Some(preload) = pool.standby_dials(&hello).await {
+        if let Some(Ok(bytes)) = preload.map(|preload| encode(&ToInit::Preload(Box::new(preload))))
+            && writer.write_all(&bytes).await.is_err()
+        {
+            return pool.standby_lost(&hello);
+        }
         // It waits for its function. Until then its init sends nothing: what can be read is its end.
+        let Some(assigned) = pool.standby_waits(&hello) else { return };
         tokio::select! {
             () = stop.cancelled() => return,
             assigned = assigned => if assigned.is_err() { return },

@@ -29,6 +29,7 @@ mod work;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub use deployment::Target;
@@ -72,11 +73,32 @@ pub struct Settings {
     /// What becomes of environments over a restart (`--rehydrate`).
     pub rehydrate: Rehydrate,
     /// Started, not yet assigned environments of each runtime in use (`--standby`).
-    pub standby: usize,
+    pub standby: StandbyCount,
     /// Most environments of functions (`--max-environments`).
     pub max_environments: Option<usize>,
     /// Most memory of all of them together in MiB, by the functions' `MemorySize` (`--max-memory`).
     pub max_memory_mib: Option<u64>,
+}
+
+/// How many environments of each runtime in use are started ahead of their functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StandbyCount {
+    /// One, where the executor makes them at little cost, and memory is there.
+    #[default]
+    Auto,
+    /// So many.
+    Exactly(u16),
+}
+
+impl FromStr for StandbyCount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            number => number.parse().map(Self::Exactly).map_err(|_| "write a number, or auto".to_owned()),
+        }
+    }
 }
 
 /// What becomes of environments over a restart of the server. Those of provisioned concurrency are always there

@@ -41,6 +41,15 @@ pub fn of(
     variables.into_iter().collect()
 }
 
+/// Those of a runtime that is started before its function is known: what an interpreter reads of them is what it would
+/// read of a function's that sets none of it.
+pub fn before_function(runtime: &str, launch: &Launch) -> Vec<(String, String)> {
+    let mut variables: BTreeMap<String, String> = defaults();
+    variables.extend(launch.variables.iter().cloned());
+    variables.insert("AWS_EXECUTION_ENV".to_owned(), execution_environment(runtime));
+    variables.into_iter().collect()
+}
+
 /// Whether the function's runtime is to be started by a program of its own.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper>.
@@ -61,7 +70,6 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
     let version = version.to_string();
     let stream = log_stream_name(*modified, &version, id);
     let memory = config.memory_mib.to_string();
-    let execution_environment = format!("AWS_Lambda_{}", config.runtime);
     let mut reserved = owned([
         ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
@@ -83,7 +91,7 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
 
     // Recorded: the OS-only runtimes have none. That of an image is its own affair.
     if !is_image && runtimes::find(&config.runtime).is_none_or(|runtime| runtime.family != Family::Provided) {
-        reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment);
+        reserved.insert("AWS_EXECUTION_ENV".into(), execution_environment(&config.runtime));
     }
     if config.logging.format == LogFormat::Json {
         reserved.insert("AWS_LAMBDA_LOG_FORMAT".into(), "JSON".into());
@@ -92,6 +100,10 @@ fn reserved(target: &Target, id: &EnvironmentId, credentials: &Credentials) -> B
     }
 
     reserved
+}
+
+fn execution_environment(runtime: &str) -> String {
+    format!("AWS_Lambda_{runtime}")
 }
 
 /// Where a language's runtime looks for modules, as recorded on AWS. Its bootstrap sets the same there; a stand-in for

@@ -1,6 +1,5 @@
-//! Environments on demand: within limits, over updates and restarts, and out of standby ones.
+//! Environments on demand: within limits, and over updates and restarts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,10 +20,6 @@ def handler(event, context):
     time.sleep(event.get('s', 0))
     return me
 ";
-
-fn standby(server: &Server) -> u64 {
-    server.health()["counts"]["standby_environments"].as_u64().expect("a number")
-}
 
 async fn create_all(client: &Client, names: &[&str]) {
     for name in names {
@@ -196,95 +191,4 @@ async fn where_all_are_busy_a_call_waits_and_is_throttled_at_last() {
     active(&client, "b").await;
     let refused = Request::json("POST", "/2015-03-31/functions/b/invocations", &json!({})).send(server.port());
     assert_eq!(refused.status, 429, "it is larger than all there may be");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_environment_serves_one_function_once() {
-    if !Executor::Docker.is_here() {
-        return;
-    }
-    let mut server = Server::start(Options::new(Executor::Docker).with("LARDER_STANDBY", 1));
-    let client = server.client();
-    let code = "
-import os
-def handler(event, context):
-    found = sorted(os.listdir('/tmp')) + sorted(os.listdir('/var/task'))
-    open('/tmp/' + context.function_name, 'w').close()
-    limit = open('/sys/fs/cgroup/memory.max' if os.path.exists('/sys/fs/cgroup/memory.max') else '/sys/fs/cgroup/memory/memory.limit_in_bytes').read()
-    return [os.environ['NAME'], found, int(limit) >> 20]
-";
-    for (name, memory) in [("one", 128), ("two", 300)] {
-        let variables = aws_sdk_lambda::types::Environment::builder().variables("NAME", name).build();
-        let create = crate::support::functions::creation(
-            &client,
-            name,
-            aws_sdk_lambda::types::Runtime::Python311,
-            crate::support::functions::zip(&[("handler.py", code.as_bytes()), (name, b"")]),
-        );
-        create.environment(variables).memory_size(memory).send().await.expect("created");
-        active(&client, name).await;
-    }
-    for (name, memory) in [("one", 128), ("two", 300)] {
-        eventually("one stands by", || async { (standby(&server) == 1).then_some(()) }).await;
-        let before = server.environments();
-        let answer = call(&client, name).await.response();
-        assert_eq!(answer, json!([name, ["handler.py", name], memory]), "its own code, files and limits");
-        assert_eq!(server.environments(), before + 1);
-        let containers = server.leftovers().into_iter().filter(|left| left.starts_with("container"));
-        assert!(containers.clone().any(|left| left.contains(&format!("-{name}-"))), "it is named after it");
-    }
-    eventually("another one stands by", || async { (standby(&server) == 1).then_some(()) }).await;
-    let log = server.log();
-    assert!(!log.contains("of no use"), "{log}");
-
-    // What was assigned is adopted like any other. What stood by is not: another one takes its place.
-    let folder = server.data_dir().join("run/standby");
-    let slots = || {
-        let entries = std::fs::read_dir(&folder).expect("slots");
-        entries.map(|entry| entry.expect("a slot").file_name()).collect::<BTreeSet<_>>()
-    };
-    let before = slots();
-    server.kill();
-    server.restart();
-    for name in ["one", "two"] {
-        let answer = call(&server.client(), name).await.response();
-        assert_eq!(answer[1], json!([name, "handler.py", name]), "the same environment");
-    }
-    eventually("another one stands by", || async {
-        let standing = server.leftovers().into_iter().filter(|left| left.contains("-standby-")).count();
-        let after = slots();
-        (standing == 1 && after.len() == 3 && after.intersection(&before).count() == 2).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standby_environment_is_replaced_and_ends_without_its_server() {
-    if !Executor::Docker.is_here() {
-        return;
-    }
-    let options = Options::new(Executor::Docker).with("LARDER_STANDBY", 2).with("LARDER_ENVIRONMENT_GRACE_S", 2);
-    let mut server = Server::start(options);
-    create_python(&server.client(), "f", WHO).await;
-    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
-    assert_eq!(server.environments(), 0, "they are nobody's yet");
-    call(&server.client(), "f").await.response();
-    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
-    assert_eq!(server.stop().code(), Some(0));
-    server.assert_nothing_left();
-
-    // What was used lately is stood by for; and whoever ends it, another one comes.
-    server.restart();
-    eventually("two stand by", || async { (standby(&server) == 2).then_some(()) }).await;
-    let processes = || server.leftovers().into_iter().filter(|left| left.starts_with("process"));
-    for process in processes() {
-        let pid = process.split([' ', ':']).nth(1).and_then(|pid| pid.parse().ok()).expect("a process id");
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
-    }
-    eventually("they are missed", || async { (standby(&server) < 2).then_some(()) }).await;
-    call(&server.client(), "f").await.response();
-    eventually("two stand by again", || async { (standby(&server) == 2).then_some(()) }).await;
-    server.kill();
-    assert!(!server.leftovers().is_empty());
-    server.assert_nothing_left();
 }

@@ -84,6 +84,7 @@ mod retries;
 mod snap_start;
 mod sources;
 mod sources_here;
+mod standby;
 mod startup;
 mod strangers;
 mod stream_failures;

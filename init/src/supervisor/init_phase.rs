@@ -25,9 +25,13 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Supervisor {
     /// Starts a runtime ahead of its function. Without one the function gets its own, some milliseconds later.
-    pub(super) fn on_preload(&mut self, preload: Preload) {
+    pub(super) fn on_preload(&mut self, mut preload: Preload) {
         if self.start.is_some() || self.preloaded.is_some() {
             return eprintln!("larder-init: link: a late or second Preload is ignored");
+        }
+        // Among them are certificates that an interpreter reads at its start.
+        if let Some(resolver) = &self.resolver {
+            resolver.tell(&mut preload.variables);
         }
         match Preloaded::start(preload) {
             Ok(preloaded) => self.preloaded = Some(preloaded),

@@ -297,6 +297,11 @@ impl Executor for DockerExecutor {
         true
     }
 
+    /// A remote engine is that of others too.
+    fn stands_by_unasked(&self) -> bool {
+        matches!(self.passage, Passage::Bind { .. })
+    }
+
     async fn stand_by(&self, spec: &StandbySpec) -> Result<(), ExecutorError> {
         self.start(&self.slots.make(spec)?).await
     }

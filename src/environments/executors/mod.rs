@@ -3,3 +3,4 @@
 pub mod docker;
 pub mod missing;
 pub mod sandbox;
+mod slot;

@@ -7,12 +7,14 @@
 //! What it does not do, unlike AWS: limit processor time (that takes cgroups, which an ordinary user seldom may write).
 //! Memory is looked at by the init, within a control group where the spawner may make one.
 
+mod clients;
 mod control_groups;
 mod languages;
 mod network;
 mod notices;
 mod process;
 mod program;
+mod standby;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -34,10 +36,9 @@ use tokio::process::Command;
 
 use crate::environments::endpoint::{self, Endpoint};
 use crate::environments::executor::{
-    Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, Ulimits,
+    Base, EnvironmentId, EnvironmentSpec, Executor, ExecutorError, InitUser, Keep, Launch, StandbySpec, Ulimits,
 };
 use crate::environments::names::LeadingNames;
-use crate::environments::runtime_clients;
 use crate::model::runtimes::RUNTIMES;
 
 /// Where the link's folder is inside.
@@ -251,7 +252,7 @@ impl SandboxExecutor {
             network: self.footing().map_err(ExecutorError::Failed)?.network.clone(),
             resolver: names.map(|_| names::ADDRESS),
             has_ulimits: self.config.ulimits == Ulimits::Aws,
-            memory_limit_bytes: Some(u64::from(spec.memory_mib + spec.tmp_mib + SPARE_MIB) << 20),
+            memory_limit_bytes: Some(memory_limit_bytes(spec)),
             watches_memory: self.config.user.numbers().is_some(),
             argv: vec![INIT.to_owned()],
         })
@@ -344,14 +345,26 @@ impl SandboxExecutor {
         }
     }
 
-    /// Compiles the Python client for one installation, so that no cold start has to.
-    async fn compile(&self, python: &Installation, folder: &Path) {
-        let modules = runtime_clients::PYTHON_MODULES.map(|name| folder.join(name));
-        let mut command = Command::new(&python.program);
-        command.args(["-I", "-S", "-m", "py_compile"]).args(modules);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // Without bytecode the client works too, some milliseconds slower.
-        let _ = command.status().await;
+    /// How the runtime of `base` is started.
+    fn launch_of(&self, base: &Base) -> Result<Launch, ExecutorError> {
+        let (language, installation) = self.installation(base)?;
+        let Footing { rights, network, .. } = self.footing().map_err(ExecutorError::Failed)?;
+        let is_shared = *network == Network::Host;
+        let endpoint = if is_shared { &self.config.endpoint } else { &self.config.own_endpoint };
+        let mut variables = variables(&base.runtime, installation.as_deref());
+        variables.extend(endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
+
+        Ok(Launch {
+            argv: argv(language, installation.as_deref()),
+            wrapped_by: client_of(language).map(|_| format!("{RUNTIME_DIR}/bootstrap")),
+            working_dir: "/var/task".to_owned(),
+            variables,
+            user: self.config.user.numbers().filter(|_| *rights == Rights::Root),
+            runtime_api: if is_shared { ANY_PORT } else { RUNTIME_API }.to_owned(),
+            watch_memory: true,
+            xray_daemon: if is_shared { ANY_PORT } else { XRAY_DAEMON }.to_owned(),
+            warning: notices::notice(base, language, installation.as_deref()),
+        })
     }
 }
 
@@ -375,42 +388,11 @@ impl Executor for SandboxExecutor {
     }
 
     async fn launch(&self, spec: &EnvironmentSpec) -> Result<Launch, ExecutorError> {
-        let (language, installation) = self.installation(&spec.base)?;
-        let Footing { rights, network, .. } = self.footing().map_err(ExecutorError::Failed)?;
-        let is_shared = *network == Network::Host;
-        let endpoint = if is_shared { &self.config.endpoint } else { &self.config.own_endpoint };
-        let mut variables = variables(&spec.base.runtime, installation.as_deref());
-        variables.extend(endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
-
-        Ok(Launch {
-            argv: argv(language, installation.as_deref()),
-            wrapped_by: client_of(language).map(|_| format!("{RUNTIME_DIR}/bootstrap")),
-            working_dir: "/var/task".to_owned(),
-            variables,
-            user: self.config.user.numbers().filter(|_| *rights == Rights::Root),
-            runtime_api: if is_shared { ANY_PORT } else { RUNTIME_API }.to_owned(),
-            watch_memory: true,
-            xray_daemon: if is_shared { ANY_PORT } else { XRAY_DAEMON }.to_owned(),
-            warning: notices::notice(&spec.base, language, installation.as_deref()),
-        })
+        self.launch_of(&spec.base)
     }
 
     async fn prepare(&self, base: &Base) -> Result<(), ExecutorError> {
-        let (language, installation) = self.installation(base)?;
-        let Some(client) = client_of(language) else {
-            return Ok(());
-        };
-        let folder =
-            client.write(&self.clients).map_err(|error| failed("write", &client.folder(&self.clients), &error))?;
-        if let (Language::Python(_), Some(python)) = (language, installation) {
-            let mut parts = python.version.split('.').skip(1);
-            let tag = format!("larder_runtime.cpython-3{}.pyc", parts.next().unwrap_or_default());
-            if !is_newer(&folder.join("__pycache__").join(tag), &folder.join("larder_runtime.py")) {
-                self.compile(&python, &folder).await;
-            }
-        }
-
-        Ok(())
+        self.furnish(base).await
     }
 
     async fn start(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
@@ -419,6 +401,34 @@ impl Executor for SandboxExecutor {
             self.stop(&spec.id).await?;
         }
         started
+    }
+
+    fn has_standby(&self) -> bool {
+        true
+    }
+
+    fn stands_by_unasked(&self) -> bool {
+        true
+    }
+
+    async fn preload(&self, base: &Base) -> Option<Launch> {
+        let (language, _) = self.installation(base).ok()?;
+        client_of(language)?;
+        self.launch_of(base).ok()
+    }
+
+    async fn stand_by(&self, spec: &StandbySpec) -> Result<(), ExecutorError> {
+        self.prepare(&spec.base).await?;
+        self.start(&self.standby(spec)?).await
+    }
+
+    async fn fits_standby(&self, spec: &EnvironmentSpec) -> bool {
+        let spec = spec.clone();
+        tokio::task::spawn_blocking(move || standby::fits(&spec)).await.unwrap_or(false)
+    }
+
+    async fn assign(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
+        self.assign_standby(spec).await
     }
 
     async fn is_running(&self, id: &EnvironmentId) -> bool {
@@ -454,13 +464,12 @@ fn failed(step: &str, path: &Path, error: &io::Error) -> ExecutorError {
     ExecutorError::Failed(format!("cannot {step} {}: {error}", path.display()))
 }
 
+/// Bytes that the kernel lets an environment have.
+fn memory_limit_bytes(spec: &EnvironmentSpec) -> u64 {
+    u64::from(spec.memory_mib + spec.tmp_mib + SPARE_MIB) << 20
+}
+
 /// Makes a folder, and its parents, that nobody else can enter.
 fn create_private(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Whether `made` exists and is no older than what it was made from.
-fn is_newer(made: &Path, source: &Path) -> bool {
-    let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    matches!((time(made), time(source)), (Some(made), Some(source)) if made >= source)
 }

@@ -7,7 +7,7 @@ use super::Pool;
 use super::budget::Room;
 use super::concurrency::Running;
 use super::error::RunError;
-use super::placement::Placement;
+use super::placement::{MadeRoom, Placement};
 use crate::environments::deployment::{DeploymentKey, Initialization, Target};
 use crate::environments::environment::Environment;
 use crate::environments::executor::{EnvironmentId, ExecutorError};
@@ -107,7 +107,7 @@ impl Pool {
         memory_mib: u32,
         deadline: Instant,
     ) -> Result<Option<EnvironmentId>, RunError> {
-        let (room, evicted) = placement.make_room(memory_mib);
+        let MadeRoom { room, evicted, standby } = placement.make_room(memory_mib);
         let found = match room {
             Room::Free => {
                 let id = EnvironmentId::random();
@@ -122,6 +122,9 @@ impl Pool {
             let function = &environment.deployment.function.name;
             tracing::info!(environment = %environment.id, %function, "ended to make room");
             self.retire(environment);
+        }
+        for id in standby {
+            self.end(id);
         }
 
         found

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder_init::link::Hello;
+use larder_init::link::{Hello, Preload};
 use tokio::sync::oneshot;
 
 use super::Pool;
 use crate::environments::deployment::{Initialization, Target};
 use crate::environments::environment::Environment;
-use crate::environments::executor::{Base, EnvironmentId, ExecutorError, StandbySpec};
-use crate::environments::{hot_reload, token};
+use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, ExecutorError, StandbySpec};
+use crate::environments::{StandbyCount, hot_reload, token, variables};
 
 /// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
 /// the function wants now.
@@ -18,6 +18,15 @@ pub(super) const REPLACE_AFTER: Duration = Duration::from_millis(300);
 
 /// How long after its end one is replaced that served no function, and after a failure one is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// How often the replacement gives way to environments that are being started for functions.
+const GIVES_WAY: u32 = 20;
+
+/// Memory in MiB that one without a function counts with: the least that a function can have.
+const MEMORY_MIB: u32 = 128;
+
+/// Memory in MiB that this machine has to have left for one that nobody asked for.
+const SPARE_MIB: u64 = 512;
 
 impl Pool {
     /// Makes ready what the environments of a runtime or an image share, and has its standby environments made.
@@ -30,25 +39,47 @@ impl Pool {
         Some(prepared)
     }
 
-    /// Has the standby environments of a runtime filled up, a little later.
+    /// How many standby environments a runtime in use has.
+    fn standby_count(&self) -> usize {
+        match self.makers.settings.standby {
+            _ if !self.makers.executor.has_standby() => 0,
+            StandbyCount::Auto => usize::from(self.makers.executor.stands_by_unasked()),
+            StandbyCount::Exactly(count) => count.into(),
+        }
+    }
+
+    /// Notes that a runtime is in use, and has its standby environments filled up a little later, when nothing is
+    /// started for a function.
     pub(super) fn stand_by(self: &Arc<Self>, base: &Base, after: Duration) {
-        if self.makers.settings.standby == 0 || !self.makers.executor.has_standby() {
+        // An image is its function's own: its environments are kept warm as such.
+        if self.standby_count() == 0 || base.image.is_some() {
             return;
         }
+        self.placement().standby.is_used(base, Instant::now());
         let pool = Arc::clone(self);
         let base = base.clone();
         self.tasks.spawn(async move {
-            if pool.makers.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_some() {
-                pool.fill(&base).await;
+            for _ in 0..GIVES_WAY {
+                if pool.makers.stop.run_until_cancelled(tokio::time::sleep(after)).await.is_none() {
+                    return;
+                }
+                if pool.placement().starting.is_empty() {
+                    break;
+                }
             }
+            pool.fill(&base).await;
         });
     }
 
-    pub(super) async fn fill(self: &Arc<Self>, base: &Base) {
-        // An image is its function's own: its environments are kept warm as such.
-        if !self.makers.executor.has_standby() || base.image.is_some() {
-            return;
+    /// Ends the standby environments of runtimes that were not used lately.
+    pub(super) fn end_unused_standby(self: &Arc<Self>) {
+        let unused = self.placement().standby.take_unused(Instant::now());
+        for id in unused {
+            self.end(id);
         }
+    }
+
+    async fn fill(self: &Arc<Self>, base: &Base) {
         while let Some(id) = self.next_standby(base) {
             let spec = StandbySpec {
                 token: token::of(self.makers.ledger.secret(), self.makers.settings.place, &id),
@@ -70,20 +101,44 @@ impl Pool {
         }
     }
 
-    /// The id of one more standby environment, where there are too few.
+    /// The id of one more standby environment, where there are too few, and memory for it.
     fn next_standby(&self, base: &Base) -> Option<EnvironmentId> {
+        let count = self.standby_count();
+        let is_asked_for = self.makers.settings.standby != StandbyCount::Auto;
+        if self.makers.stop.is_cancelled() || !is_asked_for && available_mib().is_some_and(|left| left < SPARE_MIB) {
+            return None;
+        }
+
         let mut placement = self.placement();
-        if self.makers.stop.is_cancelled() || placement.standby.of(base) >= self.makers.settings.standby {
+        let is_wanted = placement.standby.was_used(base, Instant::now()) && placement.standby.of(base) < count;
+        if !is_wanted || !placement.budget.has_room_aside(MEMORY_MIB) {
             return None;
         }
         let id = EnvironmentId::random();
         placement.standby.starting.insert(id.clone(), base.clone());
+        placement.budget.take_aside(&id, MEMORY_MIB);
+
         Some(id)
     }
 
-    /// Takes a standby environment that dialled. The receiver hears of its function, or of its end; `None` where it
-    /// is none.
-    pub fn standby_dialled(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
+    /// What a standby environment is told that dialled: the runtime that it starts ahead of its function, where that
+    /// can be. `None`: it is none.
+    pub async fn standby_dials(&self, hello: &Hello) -> Option<Option<Preload>> {
+        let id = EnvironmentId(hello.environment.clone());
+        let base = self.placement().standby.starting.get(&id).cloned()?;
+        let launch = self.makers.executor.preload(&base).await;
+
+        Some(launch.map(|launch| Preload {
+            variables: variables::before_function(&base.runtime, &launch),
+            argv: launch.argv,
+            working_dir: launch.working_dir,
+            user: launch.user,
+        }))
+    }
+
+    /// Takes a standby environment that dialled, and was told. The receiver hears of its function, or of its end;
+    /// `None` where it is not wanted any more.
+    pub fn standby_waits(&self, hello: &Hello) -> Option<oneshot::Receiver<()>> {
         let id = EnvironmentId(hello.environment.clone());
         let mut placement = self.placement();
         let base = placement.standby.starting.remove(&id)?;
@@ -122,14 +177,22 @@ impl Pool {
             return None;
         }
         let base = Base::of(&target.version);
+        if !self.placement().standby.waits(&base) {
+            return None;
+        }
+        // What is wrong with it is told by the ordinary way.
+        let spec = self.makers.spec(target, id.clone()).await.ok()?;
+        if !self.makers.executor.fits_standby(&spec).await {
+            return None;
+        }
         let (standby, wake) = self.placement().standby.take(&base)?;
 
         // A task of its own: a caller that goes away must not leave half an environment.
         let pool = Arc::clone(self);
         let owned = target.clone();
-        let ids = (standby.clone(), id.clone());
-        let assigning =
-            self.tasks.spawn(async move { pool.assign(&owned, initialization, &ids.0, &ids.1, wake).await });
+        let spec = self.makers.for_environment(spec, standby.clone());
+        let room = id.clone();
+        let assigning = self.tasks.spawn(async move { pool.assign(&owned, initialization, spec, &room, wake).await });
         let begun = async {
             let dialled = assigning.await.map_err(|error| error.to_string())??;
             dialled.await.map_err(|_| "it has ended".to_owned())
@@ -159,17 +222,17 @@ impl Pool {
         &self,
         target: &Target,
         initialization: Initialization,
-        standby: &EnvironmentId,
+        spec: EnvironmentSpec,
         room: &EnvironmentId,
         wake: oneshot::Sender<()>,
     ) -> Result<oneshot::Receiver<Arc<Environment>>, String> {
+        let standby = &spec.id;
         {
             let mut placement = self.placement();
             placement.budget.give_back(room);
             placement.budget.take(standby, target.version.config.memory_mib);
         }
 
-        let spec = self.makers.spec(target, standby.clone()).await.map_err(|error| error.to_string())?;
         self.makers.executor.assign(&spec).await.map_err(|error| error.to_string())?;
         let dialled = self.announce(target, initialization, standby);
         self.placement().standby.assigning.remove(standby);
@@ -177,4 +240,12 @@ impl Pool {
 
         Ok(dialled)
     }
+}
+
+/// Memory in MiB that this machine can give without swapping; `None` where the kernel does not say.
+fn available_mib() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib / 1024)
 }

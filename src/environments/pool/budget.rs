@@ -11,6 +11,8 @@ pub struct Budget {
     most: Option<usize>,
     most_memory_mib: Option<u64>,
     shares: HashMap<EnvironmentId, Share>,
+    /// How many of them are of environments without a function.
+    aside: usize,
     memory_mib: u64,
     ending: usize,
     ending_memory_mib: u64,
@@ -21,6 +23,8 @@ struct Share {
     memory_mib: u32,
     /// It was told to end.
     ending: bool,
+    /// It has no function: only its memory counts.
+    aside: bool,
 }
 
 /// Whether there is room for one more.
@@ -45,12 +49,12 @@ impl Budget {
     /// Whether there is room for one with this much memory in MiB.
     pub fn room(&self, memory_mib: u32) -> Room {
         let fits = |count: usize, memory: u64| {
-            self.most.is_none_or(|most| count < most)
-                && self.most_memory_mib.is_none_or(|most| memory + u64::from(memory_mib) <= most)
+            self.most.is_none_or(|most| count < most) && self.has_memory(memory + u64::from(memory_mib))
         };
-        if fits(self.shares.len(), self.memory_mib) {
+        let count = self.shares.len() - self.aside;
+        if fits(count, self.memory_mib) {
             Room::Free
-        } else if fits(self.shares.len() - self.ending, self.memory_mib - self.ending_memory_mib) {
+        } else if fits(count - self.ending, self.memory_mib - self.ending_memory_mib) {
             Room::Soon
         } else if fits(0, 0) {
             Room::Full
@@ -59,17 +63,36 @@ impl Budget {
         }
     }
 
+    /// Whether there is memory for one more that has no function yet.
+    pub fn has_room_aside(&self, memory_mib: u32) -> bool {
+        self.has_memory(self.memory_mib + u64::from(memory_mib))
+    }
+
+    fn has_memory(&self, memory_mib: u64) -> bool {
+        self.most_memory_mib.is_none_or(|most| memory_mib <= most)
+    }
+
     /// Whether more is taken than there is: environments of a former server are taken as they come.
     pub fn is_over(&self) -> bool {
-        self.most.is_some_and(|most| self.shares.len() - self.ending > most)
-            || self.most_memory_mib.is_some_and(|most| self.memory_mib - self.ending_memory_mib > most)
+        self.most.is_some_and(|most| self.shares.len() - self.aside - self.ending > most)
+            || !self.has_memory(self.memory_mib - self.ending_memory_mib)
     }
 
     /// Gives an environment its share, whether there is room or not.
     pub fn take(&mut self, id: &EnvironmentId, memory_mib: u32) {
+        self.insert(id, Share { memory_mib, ending: false, aside: false });
+    }
+
+    /// Gives one that has no function its share of the memory. It is not one of the environments that are counted.
+    pub fn take_aside(&mut self, id: &EnvironmentId, memory_mib: u32) {
+        self.insert(id, Share { memory_mib, ending: false, aside: true });
+    }
+
+    fn insert(&mut self, id: &EnvironmentId, share: Share) {
         self.give_back(id);
-        self.memory_mib += u64::from(memory_mib);
-        self.shares.insert(id.clone(), Share { memory_mib, ending: false });
+        self.memory_mib += u64::from(share.memory_mib);
+        self.aside += usize::from(share.aside);
+        self.shares.insert(id.clone(), share);
     }
 
     /// Whether an environment has a share.
@@ -83,7 +106,7 @@ impl Budget {
             && !share.ending
         {
             share.ending = true;
-            self.ending += 1;
+            self.ending += usize::from(!share.aside);
             self.ending_memory_mib += u64::from(share.memory_mib);
         }
     }
@@ -92,8 +115,9 @@ impl Budget {
     pub fn give_back(&mut self, id: &EnvironmentId) {
         let Some(share) = self.shares.remove(id) else { return };
         self.memory_mib -= u64::from(share.memory_mib);
+        self.aside -= usize::from(share.aside);
         if share.ending {
-            self.ending -= 1;
+            self.ending -= usize::from(!share.aside);
             self.ending_memory_mib -= u64::from(share.memory_mib);
         }
     }
@@ -130,6 +154,24 @@ mod tests {
         budget.give_back(&id("a"));
 
         assert_eq!(budget.room(128), Room::Free);
+    }
+
+    #[test]
+    fn one_without_a_function_takes_memory_and_no_place() {
+        let mut budget = Budget::new(Some(1), Some(512));
+        budget.take_aside(&id("standby"), 128);
+        assert_eq!((budget.room(384), budget.room(512)), (Room::Free, Room::Full));
+        assert!(budget.has_room_aside(384) && !budget.has_room_aside(385));
+        budget.ends(&id("standby"));
+        assert_eq!(budget.room(512), Room::Soon);
+        budget.give_back(&id("standby"));
+        assert_eq!(budget.room(512), Room::Free);
+
+        // It gets a function.
+        budget.take_aside(&id("standby"), 128);
+        budget.take(&id("standby"), 512);
+        assert_eq!(budget.room(1), Room::Full);
+        assert!(!budget.is_over());
     }
 
     #[test]

@@ -143,6 +143,11 @@ impl Makers {
         })
     }
 
+    /// The same for another environment.
+    pub(super) fn for_environment(&self, spec: EnvironmentSpec, id: EnvironmentId) -> EnvironmentSpec {
+        EnvironmentSpec { token: token::of(self.ledger.secret(), self.settings.place, &id), id, ..spec }
+    }
+
     /// The folders of a version's code and layers: unpacked, or where they stay. An image has neither.
     async fn unpacked(&self, version: &Arc<FunctionVersion>) -> Result<Unpacked, RunError> {
         let trees = Arc::clone(&self.trees);

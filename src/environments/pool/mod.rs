@@ -37,7 +37,6 @@ pub use self::error::{ProvisionError, RunError};
 pub use self::making::Makers;
 use self::placement::{Counts, Placement};
 use self::recent::Recent;
-use super::Rehydrate;
 use super::deployment::{DeploymentKey, Target};
 use super::executor::Executor;
 use super::function_log::LogSink;
@@ -45,6 +44,7 @@ use super::hot_reload::{self, FolderError};
 use super::invocation::{Completed, Invocation};
 use super::traces::Traces;
 use super::variables;
+use super::{Rehydrate, StandbyCount};
 
 /// How long after a start the server waits for environments that a former one left; an init
 /// re-dials every 10 ms at first.
@@ -91,7 +91,7 @@ impl Pool {
         } else {
             placement.expected = records.all();
         }
-        if settings.standby > 0 && !makers.executor.has_standby() {
+        if matches!(settings.standby, StandbyCount::Exactly(1..)) && !makers.executor.has_standby() {
             tracing::warn!("--standby has no effect with the {} executor", makers.executor.name());
         }
 

@@ -45,6 +45,16 @@ pub(super) struct Starting {
     pub(super) waiter: oneshot::Sender<Arc<Environment>>,
 }
 
+/// Room for an environment, and what is to be ended for it.
+#[derive(Debug)]
+pub(super) struct MadeRoom {
+    pub(super) room: Room,
+    /// Those that rested.
+    pub(super) evicted: Vec<Arc<Environment>>,
+    /// Those without a function.
+    pub(super) standby: Vec<EnvironmentId>,
+}
+
 /// How many environments there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -85,17 +95,23 @@ impl Placement {
         (was_live, self.provisioned.remove(environment))
     }
 
-    /// Room for one more environment: free, or made by taking out those that rest longest. They are to be ended.
-    pub(super) fn make_room(&mut self, memory_mib: u32) -> (Room, Vec<Arc<Environment>>) {
-        let mut evicted = Vec::new();
-        loop {
-            let room = self.budget.room(memory_mib);
-            let Some(oldest) = (room == Room::Full).then(|| self.idle.take_oldest()).flatten() else {
-                return (room, evicted);
-            };
-            self.budget.ends(&oldest.id);
-            evicted.push(oldest);
+    /// Room for one more environment: free, or made by taking out those that have no function, and those that rest
+    /// longest.
+    pub(super) fn make_room(&mut self, memory_mib: u32) -> MadeRoom {
+        let mut made = MadeRoom { room: self.budget.room(memory_mib), evicted: Vec::new(), standby: Vec::new() };
+        while made.room == Room::Full {
+            if let Some(standby) = self.standby.take_any() {
+                self.budget.ends(&standby);
+                made.standby.push(standby);
+            } else if let Some(oldest) = self.idle.take_oldest() {
+                self.budget.ends(&oldest.id);
+                made.evicted.push(oldest);
+            } else {
+                break;
+            }
+            made.room = self.budget.room(memory_mib);
         }
+        made
     }
 
     /// Takes idle environments that rest since before `rested`, or run what is no longer current. Provisioned ones are
@@ -142,6 +158,7 @@ impl Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environments::executor::Base;
     use crate::environments::samples::{deployment, environment};
 
     /// A placement within `most` environments, in which these rest, the first the longest.
@@ -163,18 +180,33 @@ mod tests {
     #[test]
     fn the_longest_at_rest_makes_room_for_a_new_one() {
         let mut placement = with_idle(2, &[("a", "f"), ("b", "g")]);
-        let (room, evicted) = placement.make_room(128);
+        let made = placement.make_room(128);
         // Its share is free when it has ended, not before.
-        assert_eq!((room, ids(&evicted)), (Room::Soon, vec!["a"]));
-        placement.budget.give_back(&evicted[0].id);
-        assert_eq!(placement.make_room(128).0, Room::Free);
+        assert_eq!((made.room, ids(&made.evicted)), (Room::Soon, vec!["a"]));
+        placement.budget.give_back(&made.evicted[0].id);
+        assert_eq!(placement.make_room(128).room, Room::Free);
         assert_eq!(ids(&[placement.idle.take(&deployment("g")).expect("stays")]), ["b"]);
     }
 
     #[test]
     fn nobody_is_evicted_where_there_is_room() {
-        let (room, evicted) = with_idle(3, &[("a", "f"), ("b", "g")]).make_room(128);
-        assert_eq!((room, evicted.len()), (Room::Free, 0));
+        let made = with_idle(3, &[("a", "f"), ("b", "g")]).make_room(128);
+        assert_eq!((made.room, made.evicted.len()), (Room::Free, 0));
+    }
+
+    #[test]
+    fn what_has_no_function_makes_room_before_what_rests() {
+        let mut placement = Placement { budget: Budget::new(None, Some(300)), ..Placement::default() };
+        let standby = EnvironmentId("standby".into());
+        placement.budget.take_aside(&standby, 128);
+        let (wake, _) = oneshot::channel();
+        placement.standby.waiting.insert(Base::runtime("python3.12"), vec![(standby.clone(), wake)]);
+        let rests = environment("a", "f");
+        placement.budget.take(&rests.id, 128);
+        placement.rest(&rests);
+
+        let made = placement.make_room(128);
+        assert_eq!((made.room, made.standby, made.evicted.len()), (Room::Soon, vec![standby], 0));
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Pool {
         let targets: Vec<_> = self.recent.read().iter().filter_map(|used| self.usable(used)).collect();
         let bases: BTreeSet<_> = targets.iter().map(|target| Base::of(&target.version)).collect();
         for base in bases {
-            self.fill(&base).await;
+            self.stand_by(&base, Duration::ZERO);
         }
         if self.makers.settings.rehydrate != Rehydrate::Recent {
             return;

@@ -50,6 +50,7 @@ impl Pool {
             for environment in self.take_dispensable() {
                 self.retire(&environment);
             }
+            self.end_unused_standby();
             if swept && self.is_sweep_due() {
                 self.sweep_unknown().await;
             }
@@ -62,10 +63,12 @@ impl Pool {
 
     /// When the next idle environment will have rested for long. None that comes to rest later is due earlier.
     fn next_expiry(&self) -> Instant {
-        match self.placement().idle.oldest() {
+        let placement = self.placement();
+        let idle = match placement.idle.oldest() {
             Some(oldest) => oldest.idle_since() + self.makers.settings.keep_alive,
             None => Instant::now() + self.makers.settings.keep_alive.max(LEAST_SLEEP),
-        }
+        };
+        placement.standby.next_unused().map_or(idle, |unused| unused.min(idle))
     }
 
     /// Takes idle environments that have rested for long, or run what is no longer current.

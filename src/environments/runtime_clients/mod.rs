@@ -41,6 +41,7 @@ pub const NODE: Client = Client {
         ("log.cjs", include_str!("node/log.cjs")),
         ("node_path.cjs", include_str!("node/node_path.cjs")),
         ("node_path.mjs", include_str!("node/node_path.mjs")),
+        ("standby.cjs", include_str!("node/standby.cjs")),
         ("streaming.cjs", include_str!("node/streaming.cjs")),
     ],
 };

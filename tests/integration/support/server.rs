@@ -92,6 +92,12 @@ impl Options {
         command
     }
 
+    /// How many environments stand by for each runtime. A container for each of hundreds of servers would take much of
+    /// the engine's time, a sandbox takes little.
+    fn standby(&self) -> Option<&'static str> {
+        (self.executor == "docker").then_some("0")
+    }
+
     /// The command that serves `data_dir` at `listen`.
     pub fn command(&self, data_dir: &Path, listen: &str) -> Command {
         let mut command = self.program(data_dir);
@@ -104,6 +110,7 @@ impl Options {
         command
             .env("NO_COLOR", "1")
             .env("LARDER_STATE_DELAY_MS", "20")
+            .envs(self.standby().map(|count| ("LARDER_STANDBY", count)))
             // Where tests make the folders that functions run from.
             .env("LARDER_HOT_RELOAD_ROOTS", std::env::temp_dir())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -1,14 +1,11 @@
 //! Standby containers: started before their function is known, so that a cold start need not wait for the engine,
 //! which takes about 200 ms for a container.
 //!
-//! A mount cannot be added to a running container. So each has two empty folders of its own from the start, mounted
-//! read-only at /var/task and /opt: its slot. When it is assigned, the files of code and layers are linked there,
-//! which copies nothing, and the limits are set. It then differs from a container made for its function in nothing
-//! but the labels, which engines cannot change; its name is changed.
+//! Each has a [`Slot`], and is given its limits when it is assigned. It then differs from a container made for its
+//! function in nothing but the labels, which engines cannot change; its name is changed.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bollard::models::ContainerUpdateBody;
@@ -16,15 +13,11 @@ use bollard::query_parameters::RenameContainerOptionsBuilder;
 
 use super::container::{self, MIB, Passage};
 use super::{DockerExecutor, copy};
-use crate::blobs::code_tree::{lay_over, share};
 use crate::environments::executor::{EnvironmentId, EnvironmentSpec, ExecutorError, Keep, StandbySpec};
-use crate::model::functions::ImageConfig;
+use crate::environments::executors::slot::{Slot, StandbyLimits};
 
-/// The memory that standby containers start with, in MiB: what functions have that do not say.
-const MEMORY_MIB: u32 = 128;
-
-/// The size of /tmp in MiB: the largest that a function can have, as it cannot be changed later.
-const TMP_MIB: u32 = 10_240;
+/// What functions have that do not say, and the largest /tmp that one can have.
+const LIMITS: StandbyLimits = StandbyLimits { memory_mib: 128, tmp_mib: 10_240 };
 
 /// The slots of this store's standby containers, a folder each, named by the environment's id.
 #[derive(Debug)]
@@ -39,59 +32,15 @@ impl Slots {
         Ok(Self { folder: opened.map_err(|error| failed("make", folder, &error))? })
     }
 
-    /// Makes an empty slot. The spec is that of a container for a function without code, with the limits of one
-    /// that does not say any.
+    /// Makes an empty slot, and what a container around it is made with.
     pub(super) fn make(&self, standby: &StandbySpec) -> Result<EnvironmentSpec, ExecutorError> {
-        let spec = self.spec(standby);
-        for folder in [&spec.code_tree, &spec.layer_tree].into_iter().flatten() {
-            // The function's user looks into it, whatever the server's umask is.
-            let made = fs::create_dir_all(folder);
-            made.and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
-                .map_err(|error| failed("make", folder, &error))?;
-        }
-        Ok(spec)
+        let slot = self.of(&standby.id);
+        slot.make()?;
+        Ok(slot.spec(standby, LIMITS))
     }
 
-    fn spec(&self, standby: &StandbySpec) -> EnvironmentSpec {
-        EnvironmentSpec {
-            id: standby.id.clone(),
-            token: standby.token.clone(),
-            store_id: standby.store_id.clone(),
-            function_arn: String::new(),
-            function_name: "standby".to_owned(),
-            version: String::new(),
-            deployment: String::new(),
-            base: standby.base.clone(),
-            image_config: ImageConfig::default(),
-            handler: String::new(),
-            code_tree: Some(self.code(&standby.id)),
-            layer_tree: Some(self.layers(&standby.id)),
-            known_folders: Vec::new(),
-            memory_mib: MEMORY_MIB,
-            tmp_mib: TMP_MIB,
-            grace_s: standby.grace_s,
-        }
-    }
-
-    fn code(&self, id: &EnvironmentId) -> PathBuf {
-        self.folder.join(&id.0).join("task")
-    }
-
-    fn layers(&self, id: &EnvironmentId) -> PathBuf {
-        self.folder.join(&id.0).join("opt")
-    }
-
-    /// Links the code and the layers of `spec` into its slot.
-    async fn fill(&self, spec: &EnvironmentSpec) -> Result<(), ExecutorError> {
-        let trees = [(spec.code_tree.clone(), self.code(&spec.id)), (spec.layer_tree.clone(), self.layers(&spec.id))];
-        let linking = tokio::task::spawn_blocking(move || {
-            trees
-                .iter()
-                .filter_map(|(from, to)| Some((from.as_ref()?, to)))
-                .try_for_each(|(from, to)| lay_over(from, to, share))
-        });
-        let linked = linking.await.map_err(|error| ExecutorError::Failed(error.to_string()))?;
-        linked.map_err(|error| ExecutorError::Failed(format!("Docker: cannot link code into a slot: {error}")))
+    fn of(&self, id: &EnvironmentId) -> Slot {
+        Slot::in_folder(&self.folder.join(&id.0))
     }
 
     /// Removes the slot of an environment, if it has one.
@@ -118,14 +67,14 @@ impl DockerExecutor {
     /// Gives a standby container the code and the layers of its function.
     pub(super) async fn fill_standby(&self, spec: &EnvironmentSpec, container: &str) -> Result<(), ExecutorError> {
         match &self.passage {
-            Passage::Bind { .. } => self.slots.fill(spec).await,
+            Passage::Bind { .. } => self.slots.of(&spec.id).fill(spec).await,
             Passage::Copy { .. } => copy::fill(&self.engine, container, spec, None).await,
         }
     }
 
     /// Gives it the limits of its function.
     pub(super) async fn limit_standby(&self, spec: &EnvironmentSpec, container: &str) -> Result<(), ExecutorError> {
-        if spec.memory_mib == MEMORY_MIB {
+        if spec.memory_mib == LIMITS.memory_mib {
             return Ok(());
         }
         let memory = i64::from(spec.memory_mib) * MIB;

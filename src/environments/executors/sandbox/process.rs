@@ -2,9 +2,10 @@
 //!
 //! It need not be this server's child: after a restart it is not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use larder_init::memory_group;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -59,25 +60,34 @@ pub async fn kill(folder: &Path) -> Result<(), String> {
 
 /// Removes the control group of an environment that has ended, where it had one and its spawner has not done it.
 pub async fn remove_group(folder: &Path) {
-    let Ok(group) = std::fs::read_to_string(folder.join(GROUP_RECORD)) else {
+    let Some(group) = group(folder) else {
         return;
     };
-    if !Path::new(&group).starts_with("/sys/fs/cgroup") {
-        return;
-    }
     // Processes leave a group a moment after they have ended.
     for _ in 0..100 {
         match std::fs::remove_dir(&group) {
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {}
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return tracing::warn!(%group, %error, "a control group of an environment that ended stays");
+                return tracing::warn!(group = %group.display(), %error, "a control group of an environment that ended stays");
             }
             _ => return,
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
-    tracing::warn!(%group, "a control group of an environment that ended is still in use");
+    tracing::warn!(group = %group.display(), "a control group of an environment that ended is still in use");
+}
+
+/// Gives the control group of a running environment another limit, where it has a group.
+pub fn limit_group(folder: &Path, bytes: u64) -> Result<(), String> {
+    let Some(group) = group(folder) else { return Ok(()) };
+    memory_group::set_limit(&group, bytes).map_err(|error| format!("cannot limit {}: {error}", group.display()))
+}
+
+/// The path of an environment's control group, where it has one.
+fn group(folder: &Path) -> Option<PathBuf> {
+    let group = PathBuf::from(std::fs::read_to_string(folder.join(GROUP_RECORD)).ok()?);
+    group.starts_with("/sys/fs/cgroup").then_some(group)
 }
 
 /// Pid and start time of the record, where there is a whole one.

@@ -10,6 +10,10 @@ const log = require("./log.cjs");
 const { errors, toReport, UnhandledPromiseRejection } = require("./errors.cjs");
 const { load, isStreaming, highWaterMark } = require("./handler.cjs");
 const { ResponseStream } = require("./streaming.cjs");
+const { standBy } = require("./standby.cjs");
+
+// All that it needs has been loaded.
+standBy();
 
 const env = process.env;
 

@@ -5,7 +5,8 @@
 const { format } = require("node:util");
 const { toReport } = require("./errors.cjs");
 
-const JSON_FORMAT = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON";
+// Asked when it is needed: a client that stands by has its function's variables only then.
+let jsonFormat = false;
 const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 let requestId;
@@ -16,7 +17,7 @@ function setRequestId(id) {
 
 function write(level, values) {
   const time = new Date().toISOString();
-  const line = JSON_FORMAT
+  const line = jsonFormat
     ? jsonLine(time, level, values)
     : `${time}\t${requestId}\t${level}\t${format(...values)}`;
   process.stdout.write(line.replace(/\n/g, "\r") + "\n");
@@ -46,6 +47,7 @@ function describe(error) {
 }
 
 function patchConsole() {
+  jsonFormat = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON";
   const wanted = LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase());
   const method = (level) =>
     LEVELS.indexOf(level) >= wanted ? (...values) => write(level, values) : () => {};
@@ -59,7 +61,7 @@ function patchConsole() {
 // Logs an error that ends an invocation or the process.
 function error(title, thrown) {
   const value = thrown instanceof Error ? thrown : new Error(thrown);
-  if (JSON_FORMAT) {
+  if (jsonFormat) {
     console.error(value);
     return;
   }
