@@ -2,7 +2,7 @@
 //! ends with a defined answer in time, the pool heals, and nothing is left at the end.
 //!
 //! `LARDER_CHAOS_SEED` plays what was chosen before once more, as far as the machine's own timing lets it. The engine
-//! is not killed: it is not the test's own.
+//! that is killed is one of the test's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ use crate::on_each_executor;
 use crate::support::cut_link::CutLink;
 use crate::support::functions::{active, creation, extension, python};
 use crate::support::invoke::invoke;
-use crate::support::{Options, Server, eventually};
+use crate::support::private_engine::PrivateEngine;
+use crate::support::{Executor, Options, Server, eventually};
 
 const FUNCTIONS: usize = 50;
 
@@ -76,8 +77,75 @@ impl Victim {
 /// How calls ended, counted.
 type Ends = BTreeMap<String, usize>;
 
+/// What calls are refused with while there is no engine to make environments with.
+const WITHOUT_ENGINE: [&str; 2] = ["InvalidRuntimeException", "ServiceException"];
+
+/// Callers of the functions, and how to end them.
+struct Load {
+    callers: Vec<tokio::task::JoinHandle<Ends>>,
+    stop: Arc<AtomicBool>,
+    /// Calls that ended well so far.
+    well: Arc<AtomicUsize>,
+}
+
+impl Load {
+    /// Begins; calls may be refused with `refusals`.
+    fn begin(client: &Client, seed: u64, refusals: &'static [&'static str]) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let well = Arc::new(AtomicUsize::new(0));
+        let callers = (0..CALLERS).map(|number| {
+            let choice = StdRng::seed_from_u64(seed.wrapping_add(number));
+            tokio::spawn(call(client.clone(), choice, Arc::clone(&stop), Arc::clone(&well), refusals))
+        });
+        Self { callers: callers.collect(), stop, well }
+    }
+
+    fn well(&self) -> usize {
+        self.well.load(Ordering::Relaxed)
+    }
+
+    /// Ends the calls; how all of them ended.
+    async fn end(self) -> Ends {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut ends = Ends::new();
+        for caller in self.callers {
+            for (end, count) in caller.await.expect("each call had a defined answer") {
+                *ends.entry(end).or_default() += count;
+            }
+        }
+        ends
+    }
+}
+
+/// Waits until nothing runs, and calls each function: whatever was struck has healed.
+async fn heals(server: &Server, client: &Client) {
+    // One that was struck at last may still be found out by the next call.
+    eventually("nothing runs any more", || async {
+        let counts = &server.health()["counts"];
+        (counts["environments"] == counts["idle_environments"]).then_some(())
+    })
+    .await;
+    for number in 0..FUNCTIONS {
+        let event = json!({ "s": 0, "n": number });
+        assert_eq!(invoke(client, &format!("f{number}"), event.clone()).await.response(), event);
+    }
+}
+
+/// That of the run before where it is given, else a new one.
+fn seed() -> u64 {
+    let seed = std::env::var("LARDER_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("LARDER_CHAOS_SEED={seed}");
+    seed
+}
+
 /// Calls functions at random until it is told to stop; counts what ended well as it goes.
-async fn call(client: Client, mut choice: StdRng, stop: Arc<AtomicBool>, well: Arc<AtomicUsize>) -> Ends {
+async fn call(
+    client: Client,
+    mut choice: StdRng,
+    stop: Arc<AtomicBool>,
+    well: Arc<AtomicUsize>,
+    refusals: &[&str],
+) -> Ends {
     let mut ends = Ends::new();
     while !stop.load(Ordering::Relaxed) {
         let name = format!("f{}", choice.random_range(0..FUNCTIONS));
@@ -85,7 +153,7 @@ async fn call(client: Client, mut choice: StdRng, stop: Arc<AtomicBool>, well: A
         let request = client.invoke().function_name(&name).payload(Blob::new(event.to_string())).send();
         let limit = Duration::from_secs(TIMEOUT.unsigned_abs().into()) + MARGIN;
         let Ok(answer) = tokio::time::timeout(limit, request).await else { panic!("{name} gave no answer in time") };
-        let end = end(answer, &event);
+        let end = end(answer, &event, refusals);
         well.fetch_add(usize::from(end == "response"), Ordering::Relaxed);
         *ends.entry(end).or_default() += 1;
     }
@@ -99,10 +167,14 @@ fn end(
         SdkError<aws_sdk_lambda::operation::invoke::InvokeError>,
     >,
     event: &Value,
+    refusals: &[&str],
 ) -> String {
     let output = match answer {
         Ok(output) => output,
-        Err(error) => panic!("refused: {:?} {error:?}", error.code()),
+        Err(error) => match error.code().filter(|code| refusals.contains(code)) {
+            Some(code) => return code.to_owned(),
+            None => panic!("refused: {:?} {error:?}", error.code()),
+        },
     };
     let payload: Value = serde_json::from_slice(output.payload().map(Blob::as_ref).unwrap_or_default()).expect("JSON");
     if output.function_error().is_none() {
@@ -148,26 +220,18 @@ async fn create_all(client: &Client) {
 
 on_each_executor! {
     async fn each_call_ends_and_nothing_is_left(executor) {
-        let seed = std::env::var("LARDER_CHAOS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-        println!("LARDER_CHAOS_SEED={seed}");
+        let seed = seed();
         let mut choice = StdRng::seed_from_u64(seed);
         // Fewer than there are functions, so that some end to make room.
         let server = Server::start(Options::new(executor).with("LARDER_MAX_ENVIRONMENTS", 30));
         let client = server.client();
         create_all(&client).await;
         let link = CutLink::before(&server);
-        let stop = Arc::new(AtomicBool::new(false));
-        let well = Arc::new(AtomicUsize::new(0));
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|number| {
-                let choice = StdRng::seed_from_u64(seed.wrapping_add(number));
-                tokio::spawn(call(client.clone(), choice, Arc::clone(&stop), Arc::clone(&well)))
-            })
-            .collect();
+        let load = Load::begin(&client, seed, &[]);
         let begin = Instant::now();
         let mut strikes = Ends::new();
         let goes_on = |kinds: usize| {
-            let is_enough = kinds == 4 && well.load(Ordering::Relaxed) >= WELL;
+            let is_enough = kinds == 4 && load.well() >= WELL;
             begin.elapsed() < if is_enough { DURATION } else { LONGEST }
         };
         while goes_on(strikes.len()) {
@@ -176,28 +240,45 @@ on_each_executor! {
                 *strikes.entry(what.to_owned()).or_default() += 1;
             }
         }
-        stop.store(true, Ordering::Relaxed);
-        let mut ends = Ends::new();
-        for caller in callers {
-            for (end, count) in caller.await.expect("each call had a defined answer") {
-                *ends.entry(end).or_default() += count;
-            }
-        }
+        let ends = load.end().await;
         println!("struck {strikes:?}; calls ended with {ends:?}");
         assert_eq!(strikes.len(), 4, "each kind was struck: {strikes:?}");
         assert!(ends.get("response").is_some_and(|count| *count >= WELL), "calls end well beside them: {ends:?}");
 
-        // It heals: one that was struck at last may still be found out by the next call.
-        eventually("nothing runs any more", || async {
-            let counts = &server.health()["counts"];
-            (counts["environments"] == counts["idle_environments"]).then_some(())
-        })
-        .await;
-        for number in 0..FUNCTIONS {
-            let event = json!({ "s": 0, "n": number });
-            assert_eq!(invoke(&client, &format!("f{number}"), event.clone()).await.response(), event);
-        }
+        heals(&server, &client).await;
         assert!(server.environments() <= 30);
         // The server's end checks that it stops in good order, and counts processes and containers.
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_ends_though_the_engine_is_killed() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let Some(mut engine) = PrivateEngine::start(&["public.ecr.aws/lambda/python:3.11"]) else { return };
+    let options = Options::new(Executor::Docker).with("DOCKER_HOST", engine.host());
+    let mut server = Server::start(options.with("LARDER_MAX_ENVIRONMENTS", 15));
+    let client = server.client();
+    create_all(&client).await;
+
+    let load = Load::begin(&client, seed(), &WITHOUT_ENGINE);
+    let enough = |count: usize| {
+        let load = &load;
+        eventually("calls end well", move || async move { (load.well() >= count).then_some(()) })
+    };
+    enough(WELL).await;
+    engine.kill();
+    // What is warm goes on without it, and the rest is refused.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    engine.restart();
+    enough(load.well() + WELL).await;
+    let ends = load.end().await;
+    println!("calls ended with {ends:?}");
+    assert!(WITHOUT_ENGINE.iter().any(|code| ends.contains_key(*code)), "some were made without an engine: {ends:?}");
+
+    heals(&server, &client).await;
+    assert!(server.environments() <= 15);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(engine.containers(), Vec::<String>::new());
 }

@@ -49,6 +49,11 @@ async fn stop_first(server: &Server, executor: Executor) {
     stop(server, executor).await;
 }
 
+/// Without environments that stand by, which would be stopped with the others.
+fn alone(executor: Executor) -> Options {
+    Options::new(executor).with("LARDER_STANDBY", 0)
+}
+
 async fn sleeper(server: &Server, timeout: i32, import_s: &str) {
     let variables = aws_sdk_lambda::types::Environment::builder().variables("IMPORT", import_s).build();
     let creation = creation(&server.client(), "sleeper", Runtime::Python311, python(SLEEPER));
@@ -58,7 +63,7 @@ async fn sleeper(server: &Server, timeout: i32, import_s: &str) {
 
 on_each_executor! {
     async fn a_stopped_environment_does_not_hold_its_caller(executor) {
-        let server = Server::start(Options::new(executor));
+        let server = Server::start(alone(executor));
         let client = server.client();
         sleeper(&server, 3, "0").await;
         call(&client, "sleeper").await.response();
@@ -88,7 +93,7 @@ on_each_executor! {
     }
 
     async fn nor_one_that_is_stopped_while_it_works(executor) {
-        let server = Server::start(Options::new(executor));
+        let server = Server::start(alone(executor));
         sleeper(&server, 3, "0").await;
         let client = server.client();
         call(&client, "sleeper").await.response();

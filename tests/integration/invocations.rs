@@ -292,7 +292,8 @@ def handler(event, context):
     }
 
     async fn warm_environments_are_used_again_and_end_when_idle(executor) {
-        let server = Server::start(Options::new(executor).with("LAMBDA_KEEPALIVE_MS", 1500));
+        let options = Options::new(executor).with("LAMBDA_KEEPALIVE_MS", 1500);
+        let server = Server::start(options.with("LARDER_STANDBY", 0));
         let client = server.client();
         create_python(&client, "idle", WHO).await;
         let first = call(&client, "idle").await;
@@ -318,7 +319,7 @@ def handler(event, context):
     }
 
     async fn an_update_reaches_warm_functions_at_once(executor) {
-        let server = Server::start(Options::new(executor));
+        let server = Server::start(Options::new(executor).with("LARDER_STANDBY", 0));
         let client = server.client();
         let answers = |text: &str| format!("import os\ndef handler(event, context):\n    return [{text:?}, os.environ.get('MODE')]\n");
         create_python(&client, "changing", &answers("old")).await;

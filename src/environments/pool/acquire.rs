@@ -93,7 +93,7 @@ impl Pool {
             return Ok(Found::Environment(environment));
         }
         if self.is_adopting() && placement.expected.values().any(|(expected, _)| expected == deployment) {
-            return Ok(Found::Wait(self.started + self.adoption));
+            return Ok(Found::Wait(self.adopts_until()));
         }
         let room = self.room(placement, target.version.config.memory_mib, deadline)?;
         Ok(room.map_or(Found::Wait(deadline), Found::Room))

@@ -25,7 +25,7 @@ mod standby;
 mod starting;
 mod upkeep;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -67,8 +67,9 @@ pub struct Pool {
     unswept: Notify,
     /// Told whenever the number of provisioned environments changes.
     provisioned_changed: Notify,
-    started: Instant,
-    /// How long after the start environments of a former server are waited for.
+    /// When environments could dial: a start may take long before that.
+    opened: OnceLock<Instant>,
+    /// How long after that environments of a former server are waited for.
     adoption: Duration,
     concurrency: Concurrency,
     traces: Traces,
@@ -104,7 +105,7 @@ impl Pool {
             freed: Notify::new(),
             unswept: Notify::new(),
             provisioned_changed: Notify::new(),
-            started: Instant::now(),
+            opened: OnceLock::new(),
             concurrency: Concurrency::default(),
             traces,
             tasks: TaskTracker::new(),
@@ -178,9 +179,14 @@ impl Pool {
         })
     }
 
+    /// Until when environments of a former server may dial.
+    fn adopts_until(&self) -> Instant {
+        *self.opened.get_or_init(Instant::now) + self.adoption
+    }
+
     /// Whether environments of a former server may still dial.
     fn is_adopting(&self) -> bool {
-        self.started.elapsed() < self.adoption
+        Instant::now() < self.adopts_until()
     }
 
     fn placement(&self) -> MutexGuard<'_, Placement> {

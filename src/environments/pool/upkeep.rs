@@ -33,7 +33,7 @@ impl Pool {
         let mut changes = self.makers.ledger.changes();
         let mut swept = false;
         loop {
-            let adopted_at = self.started + self.adoption;
+            let adopted_at = self.adopts_until();
             if !swept && adopted_at <= Instant::now() {
                 swept = true;
                 self.sweep().await;

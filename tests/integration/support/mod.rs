@@ -13,6 +13,7 @@ pub mod invoke;
 pub mod kinesalite;
 pub mod leftovers;
 pub mod log_lines;
+pub mod private_engine;
 pub mod python;
 pub mod queues;
 pub mod server;

@@ -41,9 +41,9 @@ impl SandboxExecutor {
 
 /// Whether a standby sandbox can become that of `spec`, and sooner than a new one. Blocking.
 pub(super) fn fits(spec: &EnvironmentSpec) -> bool {
-    let trees = spec.code_tree.iter().chain(&spec.layer_tree);
+    let mut trees = spec.code_tree.iter().chain(&spec.layer_tree);
     let mut left = MOST_FILES;
-    spec.tmp_mib == LIMITS.tmp_mib && trees.map(|tree| count_down(tree, &mut left)).all(|is_small| is_small)
+    spec.tmp_mib == LIMITS.tmp_mib && trees.all(|tree| count_down(tree, &mut left))
 }
 
 /// Takes the entries of a tree off `left`; false once there is none left.
