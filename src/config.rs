@@ -7,6 +7,7 @@ mod init;
 mod localstack;
 mod names;
 mod records;
+mod shadows;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use init::InitOptions;
 pub use localstack::LocalStackOptions;
 pub use names::{Dns, NameOptions};
 pub use records::RecordOptions;
+pub use shadows::{ShadowOptions, Shadows};
 
 use crate::environments::executor::{InitUser, Ulimits};
 use crate::environments::executors::sandbox::SandboxNetwork;
@@ -174,6 +176,9 @@ pub struct ServeOptions {
     /// then made there and not here
     #[arg(long, help_heading = "Other services", env = "LARDER_PASS_CLOUDFORMATION", value_parser = clap::builder::BoolishValueParser::new())]
     pub pass_cloudformation: bool,
+    /// Shadows of functions there
+    #[command(flatten)]
+    pub shadows: ShadowOptions,
     /// Who may call
     #[command(flatten)]
     pub access: AccessOptions,

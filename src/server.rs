@@ -6,6 +6,7 @@ mod executors;
 mod hot_reload;
 mod names;
 mod pods;
+mod shadows;
 mod tidy;
 
 use std::fmt::Write as _;
@@ -79,6 +80,8 @@ pub struct Server {
     /// Whether functions may use Larder's own endpoints.
     console_for_functions: bool,
     retry_base_delay_s: u64,
+    /// Shadows of functions in the upstream, if there are to be some.
+    shadows: Option<shadows::Plan>,
     settings: Settings,
     /// Where it listens, as the user says it.
     addresses: Vec<String>,
@@ -150,6 +153,7 @@ impl Server {
             tls_of_functions,
             console_for_functions: options.environments.functions_may_use_console,
             retry_base_delay_s: options.environments.retry_base_delay_s,
+            shadows: shadows::Plan::of(options, listeners),
             settings,
             addresses: listeners.urls(),
             staging,
@@ -209,6 +213,9 @@ impl Server {
             results: Arc::clone(&self.services.source_results),
         };
         tasks.spawn(reactors::sources::run(sources, stopping.clone()));
+        if let Some(shadows) = &self.shadows {
+            shadows.start(&tasks, &self.services, &self.console.shadows, stopping);
+        }
 
         tasks
     }
@@ -369,6 +376,7 @@ fn console_of(
         invoker: Arc::clone(&services.invoker),
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
+        shadows: Arc::default(),
         executor_reason,
         control: data_dir.join(control::SOCKET),
         authority: tls.authority.clone(),

@@ -12,6 +12,8 @@ mod brokers;
 mod client;
 mod endpoints;
 mod error_body;
+mod functions;
+mod identity;
 mod json;
 pub mod keys;
 mod layer_library;
@@ -37,6 +39,7 @@ use axum::http::{HeaderMap, HeaderName, Method, Request, Response, Uri, header};
 #[cfg_attr(not(feature = "kafka"), allow(unused_imports, reason = "one alone is named by Kafka's sources only"))]
 pub use brokers::{Broker, BrokerOption, BrokerProtocol, Brokers};
 pub use endpoints::{Endpoint, Endpoints, UpstreamOption};
+pub use functions::{LambdaCall, LambdaError};
 use http_body_util::{BodyExt as _, Limited};
 pub use json::ServiceError;
 pub use layer_library::LayerLibrary;

@@ -37,6 +37,7 @@ use crate::environments::Pool;
 use crate::invoke::Invoker;
 use crate::ledger::Ledger;
 use crate::pods::remotes::Address;
+use crate::reactors::shadows::{Report, Reports, Standing};
 use crate::upstream::{Contact, Reached, Upstream};
 
 /// Events of a page at most.
@@ -67,6 +68,8 @@ pub struct Console {
     pub pool: Arc<Pool>,
     /// Endpoints of other services.
     pub upstream: Arc<Upstream>,
+    /// How shadows of functions fare there.
+    pub shadows: Arc<Reports>,
     /// Why the executor is the one it is.
     pub executor_reason: String,
     /// The certificate of the authority that vouches for the server over TLS, where it has one of its own.
@@ -138,6 +141,7 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
             "running_events": console.queue.running.now().len(),
         },
         "upstream": console.upstream.reached().iter().map(reached).collect::<Vec<_>>(),
+        "shadows": console.shadows.all().iter().map(shadows).collect::<Vec<_>>(),
         "addresses": console.addresses,
         "control": console.control,
         "uptime_s": console.started.elapsed().as_secs(),
@@ -155,6 +159,26 @@ fn reached(Reached { endpoint, contact }: &Reached) -> Value {
             json!({ "endpoint": endpoint, "status": "away", "reason": reason, "away_s": away_s })
         }
     }
+}
+
+/// The shadows of functions at an endpoint.
+fn shadows(report: &Report) -> Value {
+    let (status, reason) = match &report.standing {
+        Standing::Idle => ("idle", None),
+        Standing::Kept => ("kept", None),
+        Standing::Away(reason) => ("away", Some(reason)),
+        Standing::NoLambda(reason) => ("no Lambda there", Some(reason)),
+        Standing::CannotRun(reason) => ("cannot run there", Some(reason)),
+    };
+    json!({
+        "endpoint": report.endpoint.to_string(),
+        "status": status,
+        "reason": reason,
+        "shadows": report.shadows,
+        "left_alone": report.left_alone,
+        "last_failure": report.last_failure,
+        "other_accounts": report.others.iter().map(|(here, there)| (here.to_string(), there.as_str().into())).collect::<serde_json::Map<_, _>>(),
+    })
 }
 
 /// Functions' URLs, of one function or of all.

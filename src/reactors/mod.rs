@@ -13,6 +13,7 @@ pub mod move_tasks;
 mod provisioning;
 pub mod queues;
 pub mod running;
+pub mod shadows;
 pub mod sources;
 pub mod targets;
 

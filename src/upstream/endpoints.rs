@@ -133,6 +133,11 @@ impl Endpoints {
         self.services.get(service).or(self.default.as_ref())
     }
 
+    /// The endpoint for all services that have none of their own.
+    pub fn default_endpoint(&self) -> Option<&Endpoint> {
+        self.default.as_ref()
+    }
+
     /// Whether a service has one of its own.
     pub fn has_own(&self, service: &str) -> bool {
         self.services.contains_key(service)

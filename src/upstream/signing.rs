@@ -79,7 +79,7 @@ pub async fn sign_anew(request: Request<Body>, keys: &Keys) -> Result<Request<Bo
 
 /// Whether a host is one of AWS's, which answers to its own name only. Emulators put the name that a caller used into what
 /// they answer, such as URLs of queues: they are told it.
-fn is_aws(host: &str) -> bool {
+pub(super) fn is_aws(host: &str) -> bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain))
 }
 

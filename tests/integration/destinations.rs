@@ -112,7 +112,8 @@ on_each_executor! {
 async fn a_target_that_never_answers_keeps_no_server_from_its_end() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let upstream = format!("sns=http://{}", silent.local_addr().expect("an address"));
-    let mut server = Server::start(Options::any().with("LARDER_UPSTREAM", upstream));
+    let options = Options::any().with("LARDER_UPSTREAM", upstream).with("LARDER_SHADOWS", "off");
+    let mut server = Server::start(options);
     let client = server.client();
     create_python(&client, "f", COUNTS).await;
     on_success(&client, "f", "arn:aws:sns:us-east-1:000000000000:topic").await;

@@ -81,6 +81,7 @@ mod rabbitmq_sources;
 mod records;
 mod remotes;
 mod retries;
+mod shadows;
 mod snap_start;
 mod sources;
 mod sources_here;

@@ -36,6 +36,29 @@ pub async fn run(options: StatusOptions) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The shadows of functions at an endpoint.
+fn shadows_at(one: &Value) -> String {
+    let text = |name: &str| one[name].as_str().unwrap_or_default();
+    let mut shown = format!("{} at {}: {}", one["shadows"], text("endpoint"), text("status"));
+    for (before, name) in [(": ", "reason"), ("; last failure: ", "last_failure")] {
+        if let Some(said) = one[name].as_str() {
+            shown.push_str(before);
+            shown.push_str(said);
+        }
+    }
+    if let Some(count) = one["left_alone"].as_u64().filter(|count| *count > 0) {
+        shown.push_str("; functions of others left alone: ");
+        shown.push_str(&count.to_string());
+    }
+    for (here, there) in one["other_accounts"].as_object().into_iter().flatten() {
+        shown.push_str("; account ");
+        shown.push_str(here);
+        shown.push_str(" is there ");
+        shown.push_str(there.as_str().unwrap_or_default());
+    }
+    shown
+}
+
 /// A server's own words, a line each.
 fn shown(health: &Value, data_dir: &str) -> String {
     let counts = &health["counts"];
@@ -61,6 +84,8 @@ fn shown(health: &Value, data_dir: &str) -> String {
     lines.extend(
         upstream.iter().map(|one| ("upstream", format!("{}: {}", text(&one["endpoint"]), text(&one["status"])))),
     );
+    let shadows = health["shadows"].as_array().map(Vec::as_slice).unwrap_or_default();
+    lines.extend(shadows.iter().map(|one| ("shadows", shadows_at(one))));
     let problems = health["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
     lines.extend(
         problems.iter().map(|problem| ("problem", problem.as_str().map_or_else(|| problem.to_string(), str::to_owned))),

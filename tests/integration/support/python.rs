@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Credentials;
 use tempfile::TempDir;
 
 use super::PATIENCE;
+use super::server::client_at;
 
 /// The programs of a virtual environment.
 pub fn venv(name: &str) -> PathBuf {
@@ -109,11 +112,85 @@ impl Moto {
         self.port
     }
 
+    /// A client of its Lambda.
+    pub fn client(&self) -> Client {
+        lambda_at(&self.url())
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         let scheme = if self.folder.is_some() { "https" } else { "http" };
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
+}
+
+/// A ministack, whose Lambda runs Python in processes; killed when dropped.
+#[derive(Debug)]
+pub struct Ministack {
+    child: Child,
+    port: u16,
+    /// Its home, and where the code of its functions lies.
+    folder: TempDir,
+}
+
+impl Ministack {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = free_port();
+        Self { child: Self::launch(port, folder.path()), port, folder }
+    }
+
+    /// Kills it and starts it again, without anything that it had.
+    pub fn restart(&mut self) {
+        self.end();
+        self.child = Self::launch(self.port, self.folder.path());
+    }
+
+    fn launch(port: u16, folder: &Path) -> Child {
+        let mut command = Command::new(venv("ministack").join("ministack"));
+        command.env_clear().env("GATEWAY_PORT", port.to_string()).env("HOME", folder).env("TMPDIR", folder);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("ministack");
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(start.elapsed() < PATIENCE, "ministack does not serve");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        child
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A client of its Lambda.
+    pub fn client(&self) -> Client {
+        lambda_at(&self.url())
+    }
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A client of the Lambda at an address.
+fn lambda_at(url: &str) -> Client {
+    client_at(url, Credentials::new("test", "test", None, None, "tests"), "us-east-1")
 }
 
 impl Drop for Moto {

@@ -124,6 +124,19 @@ impl Options {
     }
 }
 
+/// A client of an endpoint. It does not retry: a test sees what is sent.
+pub fn client_at(url: &str, credentials: Credentials, region: &str) -> Client {
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
+
 /// A running (or killed) server and its data dir. When dropped it is stopped in good order, if it
 /// runs, and must then leave nothing behind; after a failure it is killed and cleaned up after.
 #[derive(Debug)]
@@ -261,17 +274,14 @@ impl Server {
         self.client_of("test", "us-east-1")
     }
 
-    /// A client with this access key in this region. It does not retry: a test sees what is sent.
+    /// A client with this access key in this region.
     pub fn client_of(&self, access_key: &str, region: &str) -> Client {
-        let config = aws_sdk_lambda::Config::builder()
-            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
-            .endpoint_url(self.url())
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(Credentials::new(access_key, "test", None, None, "tests"))
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http());
-        Client::from_conf(config.build())
+        client_at(&self.url(), Credentials::new(access_key, "test", None, None, "tests"), region)
+    }
+
+    /// A client with these credentials in us-east-1.
+    pub fn client_with(&self, credentials: Credentials) -> Client {
+        client_at(&self.url(), credentials, "us-east-1")
     }
 
     /// What `/_larder/health` says.
