@@ -1,4 +1,4 @@
-//! Whose account an endpoint takes callers for.
+//! Whose account an endpoint takes callers for, and what roles that has.
 
 use axum::http::{HeaderValue, header};
 use serde::Deserialize;
@@ -9,6 +9,12 @@ use super::{Endpoint, Upstream, post, text};
 
 /// The service that tells it.
 const STS: &str = "sts";
+
+/// The service that has roles.
+const IAM: &str = "iam";
+
+/// The policy of a role that functions may have.
+const LETS_LAMBDA_IN: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -28,15 +34,42 @@ impl Upstream {
     /// # Errors
     /// It does not answer.
     pub async fn account_at(&self, endpoint: &Endpoint, signer: &Signer) -> Result<Option<String>, ServiceError> {
-        let mut request = post(endpoint, "Action=GetCallerIdentity&Version=2011-06-15".to_owned());
+        let fields = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
+        Ok(self.ask_form(endpoint, STS, &fields, signer).await?.and_then(|body| account(&body)))
+    }
+
+    /// Makes a role that functions may have, unless there is one of that name; whether it did.
+    ///
+    /// # Errors
+    /// The endpoint does not answer.
+    pub async fn make_role(&self, endpoint: &Endpoint, name: &str, signer: &Signer) -> Result<bool, ServiceError> {
+        let fields = [
+            ("Action", "CreateRole"),
+            ("Version", "2010-05-08"),
+            ("RoleName", name),
+            ("AssumeRolePolicyDocument", LETS_LAMBDA_IN),
+        ];
+        Ok(self.ask_form(endpoint, IAM, &fields, signer).await?.is_some())
+    }
+
+    /// What a service that speaks in forms answers; `None`: it refuses.
+    async fn ask_form(
+        &self,
+        endpoint: &Endpoint,
+        service: &'static str,
+        fields: &[(&str, &str)],
+        signer: &Signer,
+    ) -> Result<Option<String>, ServiceError> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request = post(endpoint, form);
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        signer.sign(STS, headers);
+        signer.sign(service, headers);
 
-        let response = self.send(STS, endpoint, request).await?;
-        let is_told = response.status().is_success();
-        let body = text(STS, endpoint, response).await?;
-        Ok(account(&body).filter(|_| is_told))
+        let response = self.send(service, endpoint, request).await?;
+        let is_done = response.status().is_success();
+        let body = text(service, endpoint, response).await?;
+        Ok(is_done.then_some(body))
     }
 }
 

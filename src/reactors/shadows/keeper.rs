@@ -234,7 +234,8 @@ impl Keeper {
                     here,
                     there,
                     "callers are of one account here and of another one at the upstream: ARNs that are made there name no \
-                     function of theirs. An access key id of twelve digits is the account for both; MOTO_ACCOUNT_ID is moto's"
+                     function of theirs. Give the upstream the account that is here (moto: MOTO_ACCOUNT_ID), or use an access key \
+                     id of twelve digits where that is the account for it, too"
                 );
                 self.others.insert(scope.account.clone(), there);
             }

@@ -23,8 +23,9 @@ pub const RUNTIME: &str = "python3.12";
 /// Where it begins.
 pub const HANDLER: &str = "forwarder.handler";
 
-/// The role in whose session a forwarder calls. It is nobody's: what the session may do is all that it may.
-const ROLE: &str = "larder-shadow";
+/// The role that shadows have at the upstream, and in whose session they call here. It is nobody's: what that session may do
+/// is all that it may.
+pub const ROLE: &str = "larder-shadow";
 
 /// The variable that says where Larder is.
 pub const ENDPOINT: &str = "LARDER_SHADOW_ENDPOINT";
@@ -74,7 +75,7 @@ impl Target {
                 "Resource": [function, format!("{function}:*")],
             }],
         });
-        let role = format!("arn:aws:iam::{}:role/{ROLE}", key.scope.account);
+        let role = Self::role(key);
         let session = RoleSession::of_function(&role, key.name.as_str());
         let session =
             session.map(|session| Session::Role(RoleSession { policies: vec![policy.to_string()], ..session }));
@@ -88,6 +89,11 @@ impl Target {
             "LARDER_SHADOW_SECRET": credentials.secret_access_key,
             "LARDER_SHADOW_TOKEN": credentials.session_token,
         })
+    }
+
+    /// ARN of the role that a function's shadow has.
+    pub fn role(key: &FunctionKey) -> String {
+        format!("arn:aws:iam::{}:role/{ROLE}", key.scope.account)
     }
 
     /// What changes with all that a shadow cannot be given later, as its versions keep it.

@@ -18,8 +18,6 @@ const LONGEST_S: u32 = 900;
 /// What a shadow is to be like. Most changes of a function change nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// ARN of the function's role, which has the form that every Lambda takes.
-    pub role: String,
     /// The forwarder's timeout.
     pub timeout_s: u32,
     /// The published versions.
@@ -38,7 +36,6 @@ impl Wanted {
             Version::Latest | Version::LatestPublished => Version::Latest.to_string(),
         };
         (!function.is_inert()).then(|| Self {
-            role: config.role.clone(),
             timeout_s: config.timeout_s.saturating_add(ALLOWANCE_S).min(LONGEST_S),
             versions: function.versions.keys().copied().collect(),
             aliases: function.aliases.values().map(|found| (found.name.to_string(), alias(found.version))).collect(),

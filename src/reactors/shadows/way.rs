@@ -21,6 +21,9 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 const DEFAULT_ACCOUNT: &str = "000000000000";
 const ANY_KEY: &str = "test";
 
+/// What Lambda says where a function's role is not there.
+const NO_ROLE: &str = "cannot be assumed by Lambda";
+
 /// Functions of a page.
 const PAGE: &str = "50";
 
@@ -113,13 +116,31 @@ impl Way {
             "Description": self.description(key, 0),
             "Runtime": target::RUNTIME,
             "Handler": target::HANDLER,
-            "Role": wanted.role,
+            "Role": Target::role(key),
             "Timeout": wanted.timeout_s,
             "Code": { "ZipFile": self.target.package() },
             "Environment": { "Variables": self.target.variables(key) },
             "Tags": { "larder:shadow": self.target.store },
         });
-        self.call(&key.scope, Method::POST, "/2015-03-31/functions".to_owned(), Some(body)).await.map(drop)
+        let create = || self.call(&key.scope, Method::POST, "/2015-03-31/functions".to_owned(), Some(body.clone()));
+        match create().await {
+            // Some have IAM look whether there is such a role.
+            Err(LambdaError::Refused { message, .. })
+                if message.contains(NO_ROLE) && self.make_role(&key.scope).await? =>
+            {
+                create().await.map(drop)
+            }
+            created => created.map(drop),
+        }
+    }
+
+    /// Makes the role that shadows have; whether it did.
+    async fn make_role(&self, scope: &Scope) -> Result<bool, LambdaError> {
+        let made = self.upstream.make_role(&self.endpoint, target::ROLE, &signer(scope)).await;
+        made.map_err(|error| match error {
+            ServiceError::Upstream(error) => error.into(),
+            ServiceError::Refused { message, .. } => LambdaError::Refused { status: StatusCode::BAD_REQUEST, message },
+        })
     }
 
     /// Removes a shadow with all that it has; it may be gone already.

@@ -90,10 +90,24 @@ impl Moto {
         folder.join(name).to_str().expect("text").to_owned()
     }
 
+    /// Starts one whose account is that of keys which say none to Larder.
+    pub fn start_as_default_account() -> Self {
+        Self::start_of(Some("000000000000"), None, free_port())
+    }
+
     fn start_with(folder: Option<TempDir>, port: u16) -> Self {
+        Self::start_of(None, folder, port)
+    }
+
+    fn start_of(account: Option<&str>, folder: Option<TempDir>, port: u16) -> Self {
         let mut command = Command::new(venv("upstream").join("moto_server"));
         // moto asks AWS for nothing, and needs no home.
-        command.env_clear().args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        command.env_clear().envs(account.map(|account| ("MOTO_ACCOUNT_ID", account))).args([
+            "-H",
+            "127.0.0.1",
+            "-p",
+            &port.to_string(),
+        ]);
         if let Some(folder) = &folder {
             command.arg("-c").arg(folder.path().join("server.pem")).arg("-k").arg(folder.path().join("server.key"));
             command.env("INITIAL_NO_AUTH_ACTION_COUNT", UNSIGNED);
