@@ -29,6 +29,9 @@ use crate::support::{Executor, Options, Server, eventually};
 
 const FUNCTIONS: usize = 50;
 
+/// Those of an engine that has just begun, which takes long for each.
+const FEW: usize = 12;
+
 /// How many call at the same time.
 const CALLERS: u64 = 6;
 
@@ -90,12 +93,13 @@ struct Load {
 
 impl Load {
     /// Begins; calls may be refused with `refusals`.
-    fn begin(client: &Client, seed: u64, refusals: &'static [&'static str]) -> Self {
+    fn begin(client: &Client, seed: u64, functions: usize, refusals: &'static [&'static str]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let well = Arc::new(AtomicUsize::new(0));
         let callers = (0..CALLERS).map(|number| {
             let choice = StdRng::seed_from_u64(seed.wrapping_add(number));
-            tokio::spawn(call(client.clone(), choice, Arc::clone(&stop), Arc::clone(&well), refusals))
+            let flags = (Arc::clone(&stop), Arc::clone(&well));
+            tokio::spawn(call(client.clone(), choice, functions, flags, refusals))
         });
         Self { callers: callers.collect(), stop, well }
     }
@@ -118,14 +122,14 @@ impl Load {
 }
 
 /// Waits until nothing runs, and calls each function: whatever was struck has healed.
-async fn heals(server: &Server, client: &Client) {
+async fn heals(server: &Server, client: &Client, functions: usize) {
     // One that was struck at last may still be found out by the next call.
     eventually("nothing runs any more", || async {
         let counts = &server.health()["counts"];
         (counts["environments"] == counts["idle_environments"]).then_some(())
     })
     .await;
-    for number in 0..FUNCTIONS {
+    for number in 0..functions {
         let event = json!({ "s": 0, "n": number });
         assert_eq!(invoke(client, &format!("f{number}"), event.clone()).await.response(), event);
     }
@@ -142,13 +146,13 @@ fn seed() -> u64 {
 async fn call(
     client: Client,
     mut choice: StdRng,
-    stop: Arc<AtomicBool>,
-    well: Arc<AtomicUsize>,
+    functions: usize,
+    (stop, well): (Arc<AtomicBool>, Arc<AtomicUsize>),
     refusals: &[&str],
 ) -> Ends {
     let mut ends = Ends::new();
     while !stop.load(Ordering::Relaxed) {
-        let name = format!("f{}", choice.random_range(0..FUNCTIONS));
+        let name = format!("f{}", choice.random_range(0..functions));
         let event = json!({ "s": choice.random_range(0.0..0.3), "n": choice.random::<u32>() });
         let request = client.invoke().function_name(&name).payload(Blob::new(event.to_string())).send();
         let limit = Duration::from_secs(TIMEOUT.unsigned_abs().into()) + MARGIN;
@@ -206,14 +210,14 @@ fn strike(server: &Server, link: &CutLink, choice: &mut StdRng) -> Option<&'stat
 }
 
 /// Creates all functions; each fifth has an extension.
-async fn create_all(client: &Client) {
+async fn create_all(client: &Client, functions: usize) {
     let layer = extension(client, "keeper").await;
-    for number in 0..FUNCTIONS {
+    for number in 0..functions {
         let creation = creation(client, &format!("f{number}"), Runtime::Python311, python(SLEEPER)).timeout(TIMEOUT);
         let layers = (number % 5 == 0).then(|| vec![layer.clone()]);
         creation.set_layers(layers).send().await.expect("created");
     }
-    for number in 0..FUNCTIONS {
+    for number in 0..functions {
         active(client, &format!("f{number}")).await;
     }
 }
@@ -225,9 +229,9 @@ on_each_executor! {
         // Fewer than there are functions, so that some end to make room.
         let server = Server::start(Options::new(executor).with("LARDER_MAX_ENVIRONMENTS", 30));
         let client = server.client();
-        create_all(&client).await;
+        create_all(&client, FUNCTIONS).await;
         let link = CutLink::before(&server);
-        let load = Load::begin(&client, seed, &[]);
+        let load = Load::begin(&client, seed, FUNCTIONS, &[]);
         let begin = Instant::now();
         let mut strikes = Ends::new();
         let goes_on = |kinds: usize| {
@@ -245,7 +249,7 @@ on_each_executor! {
         assert_eq!(strikes.len(), 4, "each kind was struck: {strikes:?}");
         assert!(ends.get("response").is_some_and(|count| *count >= WELL), "calls end well beside them: {ends:?}");
 
-        heals(&server, &client).await;
+        heals(&server, &client, FUNCTIONS).await;
         assert!(server.environments() <= 30);
         // The server's end checks that it stops in good order, and counts processes and containers.
     }
@@ -258,11 +262,11 @@ async fn each_call_ends_though_the_engine_is_killed() {
     }
     let Some(mut engine) = PrivateEngine::start(&["public.ecr.aws/lambda/python:3.11"]) else { return };
     let options = Options::new(Executor::Docker).with("DOCKER_HOST", engine.host());
-    let mut server = Server::start(options.with("LARDER_MAX_ENVIRONMENTS", 15));
+    let mut server = Server::start(options.with("LARDER_MAX_ENVIRONMENTS", 6));
     let client = server.client();
-    create_all(&client).await;
+    create_all(&client, FEW).await;
 
-    let load = Load::begin(&client, seed(), &WITHOUT_ENGINE);
+    let load = Load::begin(&client, seed(), FEW, &WITHOUT_ENGINE);
     let enough = |count: usize| {
         let load = &load;
         eventually("calls end well", move || async move { (load.well() >= count).then_some(()) })
@@ -270,15 +274,15 @@ async fn each_call_ends_though_the_engine_is_killed() {
     enough(WELL).await;
     engine.kill();
     // What is warm goes on without it, and the rest is refused.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     engine.restart();
     enough(load.well() + WELL).await;
     let ends = load.end().await;
     println!("calls ended with {ends:?}");
     assert!(WITHOUT_ENGINE.iter().any(|code| ends.contains_key(*code)), "some were made without an engine: {ends:?}");
 
-    heals(&server, &client).await;
-    assert!(server.environments() <= 15);
+    heals(&server, &client, FEW).await;
+    assert!(server.environments() <= 6);
     assert_eq!(server.stop().code(), Some(0));
     assert_eq!(engine.containers(), Vec::<String>::new());
 }

@@ -43,8 +43,8 @@ pub fn run(context: &Context) -> Outcome {
 /// Further environments of two functions, a small and a large one, whose code is there already.
 fn again(executor: &str) -> Outcome<(Samples, Samples)> {
     let folder = tempfile::tempdir()?;
-    // No environment is kept: each invocation makes one.
-    let server = Server::start_with(folder.path(), executor, &["--keepalive-ms", "0"])?;
+    // No environment is kept, and none stands by: each invocation makes one.
+    let server = Server::start_with(folder.path(), executor, &["--keepalive-ms", "0", "--standby", "0"])?;
     let packages = [("small", package::zip(0)), ("large", package::spacious(LARGE))];
     for (name, zip) in &packages {
         server.create_active_with(name, &package::create_request_of(name, zip))?;
