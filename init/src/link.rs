@@ -50,7 +50,7 @@ pub const NETWORK_SHARED: &str = "shared";
 
 /// Environment variable that tells a runtime client to wait at its standard input: all its variables come there, as one
 /// JSON object, and then the end of the file.
-pub const STANDBY_VARIABLE: &str = "LARDER_STANDBY";
+pub const STANDBY_VARIABLE: &str = "_LARDER_STANDS_BY";
 
 /// A frame from the init to the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

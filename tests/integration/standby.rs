@@ -15,9 +15,9 @@ use crate::support::{Executor, Options, Server, eventually};
 const PYTHON: &str = "
 import os, sys, time
 def handler(event, context):
-    stood_by = b'LARDER_STANDBY' in open('/proc/self/environ', 'rb').read()
+    stood_by = b'_LARDER_STANDS_BY' in open('/proc/self/environ', 'rb').read()
     seen = {
-        'stood_by': stood_by, 'name': os.environ.get('NAME'), 'marker': 'LARDER_STANDBY' in os.environ,
+        'stood_by': stood_by, 'name': os.environ.get('NAME'), 'marker': '_LARDER_STANDS_BY' in os.environ,
         'function': os.environ['AWS_LAMBDA_FUNCTION_NAME'], 'folder': os.getcwd(), 'input': sys.stdin.read(),
         'tmp': sorted(os.listdir('/tmp')), 'task': sorted(os.listdir('/var/task')), 'opt': sorted(os.listdir('/opt')),
         'tmp_mib': os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize >> 20,
@@ -30,8 +30,8 @@ const NODE: &[u8] = b"
 const fs = require('fs');
 exports.handler = async (event, context) => {
   const seen = {
-    stood_by: fs.readFileSync('/proc/self/environ', 'latin1').includes('LARDER_STANDBY'),
-    name: process.env.NAME, marker: 'LARDER_STANDBY' in process.env,
+    stood_by: fs.readFileSync('/proc/self/environ', 'latin1').includes('_LARDER_STANDS_BY'),
+    name: process.env.NAME, marker: '_LARDER_STANDS_BY' in process.env,
     function: process.env.AWS_LAMBDA_FUNCTION_NAME, folder: process.cwd(), input: fs.readFileSync(0, 'utf8'),
     tmp: fs.readdirSync('/tmp').sort(), task: fs.readdirSync('/var/task').sort(), opt: fs.readdirSync('/opt').sort(),
     tmp_mib: fs.statfsSync('/tmp').blocks * fs.statfsSync('/tmp').bsize / 2 ** 20,

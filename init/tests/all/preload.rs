@@ -16,7 +16,7 @@ loop(answer)
 /// What a client does before anything else.
 const STAND_BY: &str = r#"
 import json, os
-if os.environ.get("LARDER_STANDBY"):
+if os.environ.get("_LARDER_STANDS_BY"):
     with open(os.environ["NOTE"] + ".new", "w") as note:
         note.write(str(os.getpid()))
     os.rename(os.environ["NOTE"] + ".new", os.environ["NOTE"])

@@ -162,6 +162,20 @@ impl Pool {
         }
     }
 
+    /// What the target's environment is, where one may be a standby one, and one waits.
+    async fn standby_spec(&self, target: &Target, base: &Base, id: &EnvironmentId) -> Option<EnvironmentSpec> {
+        // A folder is mounted, which takes an environment of its own.
+        if target.version.code.content.image().is_some() || !hot_reload::folders_of(&target.version).is_empty() {
+            return None;
+        }
+        if !self.placement().standby.waits(base) {
+            return None;
+        }
+        // What is wrong with it is told by the ordinary way.
+        let spec = self.makers.spec(target, id.clone()).await.ok()?;
+        self.makers.executor.fits_standby(&spec).await.then_some(spec)
+    }
+
     /// Makes a standby environment the target's, and waits until it has begun. `None` where there is none, or where
     /// it fails: then one is made in the ordinary way. The room of `id` becomes its room.
     pub(super) async fn start_standby(
@@ -171,20 +185,8 @@ impl Pool {
         id: &EnvironmentId,
         by: Instant,
     ) -> Option<Arc<Environment>> {
-        let config = &target.version.config;
-        // A folder is mounted, which takes a container of its own.
-        if target.version.code.content.image().is_some() || !hot_reload::folders_of(&target.version).is_empty() {
-            return None;
-        }
         let base = Base::of(&target.version);
-        if !self.placement().standby.waits(&base) {
-            return None;
-        }
-        // What is wrong with it is told by the ordinary way.
-        let spec = self.makers.spec(target, id.clone()).await.ok()?;
-        if !self.makers.executor.fits_standby(&spec).await {
-            return None;
-        }
+        let spec = self.standby_spec(target, &base, id).await?;
         let (standby, wake) = self.placement().standby.take(&base)?;
 
         // A task of its own: a caller that goes away must not leave half an environment.
@@ -209,7 +211,7 @@ impl Pool {
                 let mut placement = self.placement();
                 placement.starting.remove(&standby);
                 placement.standby.assigning.remove(&standby);
-                placement.budget.take(id, config.memory_mib);
+                placement.budget.take(id, target.version.config.memory_mib);
                 drop(placement);
                 self.end(standby);
                 None

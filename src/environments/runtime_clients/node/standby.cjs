@@ -5,7 +5,7 @@
 const fs = require("node:fs");
 
 function standBy() {
-  if (process.env.LARDER_STANDBY === undefined) {
+  if (process.env._LARDER_STANDS_BY === undefined) {
     return;
   }
   const text = fs.readFileSync(0, "utf8");

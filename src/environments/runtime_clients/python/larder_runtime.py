@@ -385,7 +385,7 @@ def prepare_interpreter():
 
 def main():
     """Loads the handler and serves it; a function that does not load ends the process."""
-    if "LARDER_STANDBY" in os.environ:
+    if "_LARDER_STANDS_BY" in os.environ:
         stand_by()
     prepare_interpreter()
     api = Api(os.environ["AWS_LAMBDA_RUNTIME_API"])
