@@ -304,6 +304,8 @@ fn opened_by(program: &str) -> Option<(Server, tempfile::TempDir, std::net::IpAd
     }
     let started = path_with(Some(program)).ok_or_else(|| format!("{program} is not on the PATH")).and_then(|folder| {
         let options = sandbox("private").with("PATH", folder.path().display()).with("LARDER_DNS", "off");
+        // All that there are are counted.
+        let options = options.with("LARDER_STANDBY", 0);
         let server = Server::try_start(options)?;
         Ok((server, folder))
     });
