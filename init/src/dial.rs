@@ -9,8 +9,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use larder_init::socket::{self, ReadHalf, WriteHalf};
 use nix::sys::socket::{setsockopt, sockopt};
-use tokio::io::{Interest, Ready};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -61,7 +62,7 @@ impl FromStr for Address {
 #[derive(Debug)]
 pub enum Stream {
     /// Over a socket file.
-    Unix(UnixStream),
+    Unix(ReadHalf, WriteHalf),
     /// Over TCP.
     Tcp(TcpStream),
 }
@@ -70,7 +71,10 @@ impl Stream {
     /// Connects once.
     async fn connect(address: Address) -> io::Result<Self> {
         match address {
-            Address::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
+            Address::Unix(path) => {
+                let (read, write) = socket::halves(UnixStream::connect(path).await?)?;
+                Ok(Self::Unix(read, write))
+            }
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
@@ -80,26 +84,28 @@ impl Stream {
         }
     }
 
-    /// Waits until one of `interest` can be done.
-    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+    /// Waits for what can be read, and appends it to the spare room of `buffer`: how many bytes, 0 at the end. Where
+    /// bytes wait to be written, it ends with `None` when some of them may be.
+    pub async fn read_into(&mut self, buffer: &mut BytesMut, writes: bool) -> io::Result<Option<usize>> {
         match self {
-            Self::Unix(stream) => stream.ready(interest).await,
-            Self::Tcp(stream) => stream.ready(interest).await,
-        }
-    }
-
-    /// Reads what is there into the spare room of `buffer`.
-    pub fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.try_read_buf(buffer),
-            Self::Tcp(stream) => stream.try_read_buf(buffer),
+            Self::Unix(read, write) => tokio::select! {
+                read = read.read_buf(buffer) => read.map(Some),
+                ready = write.writable(), if writes => ready.map(|()| None),
+            },
+            Self::Tcp(stream) => {
+                let (mut read, write) = stream.split();
+                tokio::select! {
+                    read = read.read_buf(buffer) => read.map(Some),
+                    ready = write.writable(), if writes => ready.map(|()| None),
+                }
+            }
         }
     }
 
     /// Writes as much of `bytes` as the kernel takes.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Unix(stream) => stream.try_write(bytes),
+            Self::Unix(_, write) => write.try_write(bytes),
             Self::Tcp(stream) => stream.try_write(bytes),
         }
     }
@@ -116,7 +122,7 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// A try that is under way.
-type Attempt = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
+type Attempt = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
 
 /// The tries to reach a server that is not connected.
 pub struct Dial {

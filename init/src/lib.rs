@@ -11,4 +11,5 @@ pub mod mount_table;
 pub mod names;
 pub mod peer;
 pub mod platform;
+pub mod socket;
 pub mod spawn;

@@ -39,7 +39,8 @@ fn try_run() -> Result<(), Box<dyn std::error::Error>> {
             started.inspect_err(|error| eprintln!("larder-init: answer for names: {error}")).ok()
         });
         let mut supervisor = Supervisor::new(settings, resolver)?;
-        supervisor.run().await;
+        // As a task: whatever wakes what `block_on` was given itself asks the kernel for an event to wake by.
+        tokio::spawn(async move { supervisor.run().await }).await?;
         Ok(())
     })
 }

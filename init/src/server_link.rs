@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use larder_init::link::{self, FromInit, Hello, PREFIX, Phase, ToInit};
-use tokio::io::Interest;
 use tokio::time::Instant;
 
 use crate::dial::{Dial, Dialled, Stream};
@@ -198,9 +197,12 @@ async fn exchange(
             connection.heard = true;
             return Ok(Some(frame));
         }
-        let interest = if outbox.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
-        let ready = connection.stream.ready(interest).await?;
-        if ready.is_writable() {
+        make_room(inbox);
+        let read = connection.stream.read_into(inbox, !outbox.is_empty()).await?;
+        if read == Some(0) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if !outbox.is_empty() {
             let had_room = outbox.has_log_room();
             let took_chunks = outbox.has_chunk_room();
             write_waiting(connection, outbox)?;
@@ -208,31 +210,22 @@ async fn exchange(
                 return Ok(None);
             }
         }
-        if ready.is_readable() || ready.is_read_closed() {
-            read_some(&connection.stream, inbox)?;
-        }
     }
 }
 
-/// Reads once; room for a frame whose length is known is made in one go.
-fn read_some(stream: &Stream, inbox: &mut BytesMut) -> io::Result<()> {
+/// Makes room for a read; for a frame whose length is known in one go.
+fn make_room(inbox: &mut BytesMut) {
     let missing = match inbox.first_chunk::<PREFIX>() {
         // `decode` refused a length beyond the limit already.
         Some(prefix) => (u32::from_le_bytes(*prefix) as usize + PREFIX).saturating_sub(inbox.len()),
         None => 0,
     };
     inbox.reserve(missing.max(READ_ROOM));
-    match stream.try_read(inbox) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// Writes what waits, as far as the kernel takes it, and notes whether it took any.
 fn write_waiting(connection: &mut Connection, outbox: &mut Outbox) -> io::Result<()> {
-    let stream = &connection.stream;
+    let stream = &mut connection.stream;
     let mut taken = 0;
     let result = outbox.flush(|bytes| {
         let count = stream.try_write(bytes)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use larder_init::link::{FromInit, Hello, PROTOCOL, ToInit, decode, encode};
+use larder_init::socket;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -82,7 +83,7 @@ impl LinkServer {
         };
         tokio::select! {
             accepted = self.local.accept() => {
-                let (reader, writer) = accepted?.0.into_split();
+                let (reader, writer) = socket::halves(accepted?.0)?;
                 Ok((Box::new(reader), Box::new(writer)))
             }
             accepted = remote => {
