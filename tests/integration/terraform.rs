@@ -42,16 +42,16 @@ fn plugins() -> Option<PathBuf> {
     found.or_else(|| skip("there is no hashicorp/aws in a folder of plugins; LARDER_TERRAFORM_PLUGINS names one"))
 }
 
-/// A copy of fixtures/terraform, with Terraform's state.
+/// A copy of a folder of fixtures, with Terraform's state.
 struct Project {
     folder: TempDir,
     endpoint: String,
 }
 
 impl Project {
-    fn new(plugins: &Path, endpoint: String) -> Self {
+    fn new(fixture: &str, plugins: &Path, endpoint: String) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a folder"), endpoint };
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/terraform");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture);
         for file in std::fs::read_dir(fixture).expect("is there") {
             let file = file.expect("a file");
             std::fs::copy(file.path(), project.path().join(file.file_name())).expect("copied");
@@ -174,9 +174,12 @@ fn send(server: &Server, request: Request, service: &str) -> String {
 
 /// Calls an operation of a service that speaks JSON.
 fn call_json(server: &Server, service: &str, target: &str, input: &Value) -> Value {
+    serde_json::from_str(&send(server, in_json(target, input), service)).expect("JSON")
+}
+
+fn in_json(target: &str, input: &Value) -> Request {
     let request = Request::new("POST", "/").body(input.to_string().into_bytes());
-    let request = request.header("content-type", "application/x-amz-json-1.0").header("x-amz-target", target);
-    serde_json::from_str(&send(server, request, service)).expect("JSON")
+    request.header("content-type", "application/x-amz-json-1.0").header("x-amz-target", target)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +190,7 @@ async fn a_project_from_apply_to_destroy() {
     }
     let moto = Moto::start();
     let mut server = Server::start(Options::new(Executor::Sandbox).with("LARDER_UPSTREAM", moto.url()));
-    let project = Project::new(&plugins, server.url());
+    let project = Project::new("terraform", &plugins, server.url());
     let forms = ["-var=changed=false", "-var=changed=true"];
 
     // The size is the provider's default: it has nothing to change.
@@ -215,5 +218,35 @@ async fn a_project_from_apply_to_destroy() {
 
     project.change("destroy", forms[1]);
     assert_eq!(project.state()["resources"], json!([]));
+    assert_empty(&server).await;
+}
+
+/// Queues, their policies, a mapping, dead letters and destinations, with no upstream.
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_from_apply_to_destroy() {
+    let Some(plugins) = plugins() else { return };
+    if !Executor::Sandbox.is_here() {
+        return;
+    }
+    let mut server = Server::start(Options::new(Executor::Sandbox));
+    let project = Project::new("terraform-queues", &plugins, server.url());
+    let forms = ["-var=changed=false", "-var=changed=true"];
+    call_json(&server, "sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": "orders-dead" }));
+    let code = "def handler(event, context):\n    return {'batchItemFailures': []} if 'Records' in event else event\n";
+    project.write("package.zip", &zip(&[("reader.py", code.as_bytes())]));
+
+    project.change("apply", forms[0]);
+    assert_eq!(project.state()["outputs"]["dead"]["value"], format!("arn:aws:sqs:{REGION}:{ACCOUNT}:orders-dead"));
+    server.kill();
+    server.restart();
+    project.assert_unchanged(forms[0], "after a kill");
+
+    project.change("apply", forms[1]);
+    project.assert_unchanged(forms[1], "after the change");
+
+    project.change("destroy", forms[1]);
+    assert_eq!(project.state()["resources"], json!([]));
+    let dead = json!({ "QueueUrl": format!("{}/{ACCOUNT}/orders-dead", server.url()) });
+    send(&server, in_json("AmazonSQS.DeleteQueue", &dead), "sqs");
     assert_empty(&server).await;
 }
