@@ -1,9 +1,12 @@
 //! The Runtime API clients that the sandbox executor runs functions with: files carried inside
 //! Larder and written out once, one folder a language, each shown as `/var/runtime`.
 
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 /// A client: the name of its folder and its files.
 #[derive(Debug)]
@@ -56,18 +59,18 @@ impl Client {
     pub fn write(&self, base: &Path) -> io::Result<PathBuf> {
         let folder = self.folder(base);
         std::fs::create_dir_all(&folder)?;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
         for (name, text) in self.files {
             let path = folder.join(name);
             if std::fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
                 continue;
             }
-            // A running environment keeps the file it has open.
-            let fresh = folder.join(format!(".{name}.{}", std::process::id()));
-            std::fs::write(&fresh, text)?;
+            // A running environment keeps the file it has open, and two runtimes of one language may be made ready at once.
+            let mut fresh = NamedTempFile::new_in(&folder)?;
+            fresh.write_all(text.as_bytes())?;
             let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
-            std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(mode))?;
-            std::fs::rename(&fresh, &path)?;
+            fresh.as_file().set_permissions(Permissions::from_mode(mode))?;
+            fresh.persist(&path)?;
         }
 
         Ok(folder)
@@ -90,5 +93,19 @@ mod tests {
         std::fs::write(&file, "broken").expect("written");
         PYTHON.write(base.path()).expect("written");
         assert_eq!(std::fs::read_to_string(&file).expect("there"), include_str!("python/bootstrap.py"));
+    }
+
+    #[test]
+    fn several_may_write_it_at_once() {
+        let base = tempfile::tempdir().expect("a temporary folder");
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..8).map(|_| scope.spawn(|| PYTHON.write(base.path()))).collect();
+            for writer in writers {
+                writer.join().expect("ends").expect("written");
+            }
+        });
+
+        let names = std::fs::read_dir(PYTHON.folder(base.path())).expect("is there").count();
+        assert_eq!(names, PYTHON.files.len(), "nothing else is left there");
     }
 }
