@@ -98,6 +98,17 @@ pub struct FunctionDetails {
     pub reserved_concurrency: Option<u32>,
     /// Where its log is.
     pub log_group: String,
+    /// That it is durable: it is kept, and not run.
+    pub durable: Option<DurableLine>,
+}
+
+/// What is configured of a durable function.
+#[derive(Debug, Serialize)]
+pub struct DurableLine {
+    /// Seconds that an execution may last.
+    pub execution_timeout_s: u32,
+    /// Days that an execution is kept after its end.
+    pub retention_days: u32,
 }
 
 /// A published version.
@@ -228,6 +239,10 @@ pub fn show(state: &State, account: &str, region: &str, name: &str) -> Option<Fu
         mappings: mappings(state, &key),
         reserved_concurrency: function.reserved_concurrency,
         log_group: config.logging.group.clone(),
+        durable: config.durable.as_ref().map(|durable| DurableLine {
+            execution_timeout_s: durable.execution_timeout_s,
+            retention_days: durable.retention_days,
+        }),
     })
 }
 

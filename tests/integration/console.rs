@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use aws_sdk_lambda::types::{DurableConfig, Runtime};
+use serde_json::{Value, json};
 
 use crate::support::browser;
-use crate::support::functions::create_python;
+use crate::support::functions::{create_python, creation, some};
 use crate::support::http::{Request, get};
 use crate::support::invoke::invoke;
 use crate::support::{Executor, Options, Server};
 
-/// Answers with its event, or fails.
+/// Answers with its event, or fails, unless it is mended.
 const FAILS: &str = "
+import os
+
 def handler(event, context):
     print('an event came', event.get('says'))
-    if event.get('fails'):
+    if event.get('fails') and not os.environ.get('MENDED'):
         raise ValueError('so be it')
     return event
 ";
@@ -39,6 +42,63 @@ async fn it_works_in_a_browser() {
     }
     let shown = get(server.port(), &format!("/_larder/console/invocations/{}", failed.request_id));
     assert!(!String::from_utf8_lossy(&shown.body).contains("secret-9"), "secrets are not on pages");
+}
+
+/// Roles, policies and log groups have a history of their own, also what a rewind made of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_iam_and_of_logs_are_shown_alone() {
+    let server = Server::start(Options::any());
+    let port = server.port();
+    let iam = |form: &str| {
+        let request = Request::new("POST", "/").header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.signed_for("iam", "test", "us-east-1").body(form.as_bytes().to_vec()).send(port);
+        assert_eq!(answer.status, 200, "{form}: {}", String::from_utf8_lossy(&answer.body));
+    };
+    let policy = |member: &str| {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{member},"Action":"sts:AssumeRole"}}]}}"#)
+    };
+    let trust = policy(r#""Principal":{"Service":"lambda.amazonaws.com"}"#);
+    iam(&format!("Action=CreateRole&Version=2010-05-08&RoleName=deploys&AssumeRolePolicyDocument={trust}"));
+    let reads = policy(r#""Resource":"*""#);
+    iam(&format!("Action=CreatePolicy&Version=2010-05-08&PolicyName=reads&PolicyDocument={reads}"));
+    let group = Request::json("POST", "/", &json!({ "logGroupName": "/shop" }));
+    let group = group.header("x-amz-target", "Logs_20140328.CreateLogGroup").signed_for("logs", "test", "us-east-1");
+    assert_eq!(group.send(port).status, 200);
+    creation(&server.client(), "f", Runtime::Providedal2023, some("f")).send().await.expect("created");
+
+    let page = |query: &str| get(port, &format!("/_larder/console/history?{query}"));
+    let named = |area: &str| -> Vec<String> {
+        let entries = page(&format!("area={area}&format=json")).json()["entries"].clone();
+        let entries = entries.as_array().expect("a list").iter();
+        let changes = entries.flat_map(|entry| entry["changes"].as_array().expect("a list").clone());
+        changes.map(|change| change["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(named("iam"), ["reads", "deploys"], "the newest first");
+    assert_eq!(named("logs"), ["/shop"]);
+    assert!(named("lambda").iter().all(|name| name == "f"));
+    let shown = String::from_utf8_lossy(&page("area=iam").body).into_owned();
+    assert!(shown.contains("deploys") && !shown.contains("/shop"), "{shown}");
+    assert_eq!(page("area=s3").status, 400);
+    assert!(named("").len() > 3, "an empty field means all");
+
+    let rewound = Request::json("POST", "/_larder/rewind", &json!({ "to": "1" })).send(port);
+    assert_eq!(rewound.status, 200);
+    assert!(named("iam").starts_with(&["reads".to_owned()]), "the rewind took it away: {:?}", named("iam"));
+    assert_eq!(page("area=sqs&format=json").json()["entries"], Value::Array(Vec::new()));
+}
+
+/// There are no durable executions to show, and the page says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_function_says_that_it_is_not_run() {
+    let server = Server::start(Options::any());
+    let durable = DurableConfig::builder().execution_timeout(3600).retention_period_in_days(7).build();
+    let create = creation(&server.client(), "d", Runtime::Providedal2023, some("d")).durable_config(durable);
+    create.send().await.expect("created");
+    let path = "/_larder/console/functions/000000000000/us-east-1/d";
+    let json = get(server.port(), &format!("{path}?format=json")).json();
+    assert_eq!(json["durable"], json!({ "execution_timeout_s": 3600, "retention_days": 7 }));
+    let shown = String::from_utf8_lossy(&get(server.port(), path).body).into_owned();
+    assert!(shown.contains("executions of up to 3600 s, kept for 7 days") && shown.contains("does not run them"));
 }
 
 /// Nobody frames it, what is shown is never obeyed, and pages of others get nothing.

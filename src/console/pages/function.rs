@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::frame::{self, Form, Page, ended, escaped};
 use super::invocations::lines;
 use crate::console::Console;
-use crate::desk::functions::{self, AliasLine, FunctionDetails};
+use crate::desk::functions::{self, AliasLine, DurableLine, FunctionDetails};
 use crate::desk::history::secrets;
 use crate::desk::invocations::{self, InvocationLine, InvocationsQuery};
 use crate::invoke::record::Payload;
@@ -192,7 +192,21 @@ impl FunctionPage {
             ("Log group", log_group.clone()),
             ("Changed", line.modified.clone()),
         ];
-        html! { dl.facts { @for (name, value) in rows { dt { (name) } dd { (value) } } } }
+        let durable = self.function.durable.as_ref();
+        html! {
+            dl.facts {
+                @for (name, value) in rows { dt { (name) } dd { (value) } }
+                @if let Some(durable) = durable { dt { "Durable" } dd { (kept_not_run(durable)) } }
+            }
+        }
+    }
+}
+
+/// What there is of a durable function: its configuration. Its executions are not run, so that none can be shown.
+fn kept_not_run(durable: &DurableLine) -> Markup {
+    html! {
+        "executions of up to " (durable.execution_timeout_s) " s, kept for " (durable.retention_days) " days. "
+        span.warn { "This version of Larder keeps durable functions and does not run them: an invocation is refused." }
     }
 }
 
