@@ -14,7 +14,9 @@ use super::trust::Shown;
 use super::{Console, Trusted, trust};
 use crate::desk::history;
 use crate::desk::invocations::{self, InvocationsError, InvocationsQuery};
-use crate::desk::replay::{self, ReplayError, ReplayRequest};
+use crate::desk::replay::then::{self, ThenRequest};
+use crate::desk::replay::{self, ReplayError, ReplayRequest, Replayed};
+use crate::ledger::difference::Secrets;
 
 /// Bytes of a record that is run again: an event and an answer of 6 MB each, and 200 calls of 512 KiB, as JSON.
 const MAX_RECORD: usize = 256 * 1024 * 1024;
@@ -26,6 +28,7 @@ pub fn routes() -> Router<Arc<Console>> {
         .route("/_larder/invocations", get(list))
         .route("/_larder/invocations/{id}", get(show))
         .route("/_larder/replay", replay)
+        .route("/_larder/replay/then", post(replay_then))
 }
 
 /// Answers off the threads that serve.
@@ -87,16 +90,53 @@ async fn replay(
     };
     let secrets = history::secrets(asker.is_some());
     match replay::replay(&console.invoker, &console.ledger, request).await {
-        Ok(mut replayed) => {
-            replayed.recorded = invocations::shown(replayed.recorded, secrets);
-            replayed.replayed = invocations::shown(replayed.replayed, secrets);
-            Json(replayed).into_response()
-        }
-        Err(ReplayError::Invocations(error)) => refuse(&error),
-        Err(error) => {
-            let status =
-                if matches!(error, ReplayError::Refused(_)) { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
-            (status, Json(json!({ "error": error.to_string() }))).into_response()
-        }
+        Ok(replayed) => Json(shown(replayed, secrets)).into_response(),
+        Err(error) => not_replayed(&error),
     }
+}
+
+/// Runs an invocation again in the state of then, in a server beside this one.
+async fn replay_then(
+    State(console): State<Arc<Console>>,
+    asker: Option<Extension<Trusted>>,
+    Json(request): Json<ThenRequest>,
+) -> Response {
+    let ThenRequest { request_id, environment } = request;
+    let secrets = history::secrets(asker.is_some());
+    let (ledger, recorder) = (Arc::clone(&console.ledger), console.invoker.recorder().clone());
+    let finding = tokio::task::spawn_blocking(move || invocations::find(&ledger, Some(&recorder), &request_id));
+    let last = match finding.await {
+        Ok(Ok(found)) => found.into_iter().next_back(),
+        Ok(Err(error)) => return refuse(&error),
+        Err(error) => return super::unavailable(&error),
+    };
+    let Some(last) = last else { return not_replayed(&ReplayError::Then("nothing is remembered".into())) };
+
+    let replaying = then::replay(&console.data_dir, last, environment);
+    let replayed = tokio::select! {
+        replayed = replaying => replayed,
+        () = console.stopping.cancelled() => Err(ReplayError::Then("this server ends".into())),
+    };
+    match replayed {
+        Ok(mut then) => {
+            then.replayed = shown(then.replayed, secrets);
+            Json(then).into_response()
+        }
+        Err(error) => not_replayed(&error),
+    }
+}
+
+/// Both invocations, without what their asker may not see.
+fn shown(Replayed { recorded, replayed, calls_left }: Replayed, secrets: Secrets) -> Replayed {
+    let [recorded, replayed] = [recorded, replayed].map(|record| invocations::shown(record, secrets));
+    Replayed { recorded, replayed, calls_left }
+}
+
+fn not_replayed(error: &ReplayError) -> Response {
+    let status = match error {
+        ReplayError::Invocations(error) => return refuse(error),
+        ReplayError::Refused(_) | ReplayError::Then(_) => StatusCode::CONFLICT,
+        ReplayError::Invalid(_) => StatusCode::BAD_REQUEST,
+    };
+    (status, Json(json!({ "error": error.to_string() }))).into_response()
 }

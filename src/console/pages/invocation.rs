@@ -49,13 +49,31 @@ impl Page for Invocation {
     fn content(&self) -> Markup {
         html! {
             @if let Some(record) = self.attempts.first() {
-                p {
-                    button data-replay=(record.request_id) { "Run it again, as things are now" } " "
-                    span.soft { "In the state of then: larder replay " (record.request_id) }
-                }
-                div id="result" aria-live="polite" { p {} pre.answer {} }
+                (again(record))
             }
             @for record in &self.attempts { (whole(record)) }
+        }
+    }
+}
+
+/// The buttons that run it again: here, and as it was then in a server beside this one.
+fn again(record: &Record) -> Markup {
+    let number = record.environment.as_ref().and_then(|environment| environment.invocation).unwrap_or(1);
+    html! {
+        form data-replay=(record.request_id) {
+            button name="at" value="now" { "Run it again, as things are now" }
+            button name="at" value="then" { "Run it again, as they were then" }
+            @if number > 1 {
+                label title="What depends on a warm environment's state goes as it went only after them." {
+                    "with the " (number - 1) " before it, as then"
+                    input type="checkbox" name="environment";
+                }
+            }
+        }
+        div id="result" aria-live="polite" { p {} pre.answer {} }
+        p.soft {
+            "As then: code, configuration, layers and variables of sequence " (record.sequence) ", in a server of its own that \
+             ends with it; what it calls is answered from the record. The same as larder replay " (record.request_id) "."
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod comparison;
 pub mod shrinking;
+pub mod then;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +84,9 @@ pub enum ReplayError {
     /// The function cannot be run.
     #[error("the function cannot be run: {0}")]
     Refused(ApiError),
+    /// A server with the state of then does not run it.
+    #[error("it cannot be run as it was then: {0}")]
+    Then(String),
 }
 
 /// Runs a recorded invocation again, and waits for its end.

@@ -70,25 +70,36 @@ for (const form of document.querySelectorAll('form[data-invoke]')) {
   });
 }
 
-// An invocation is run again, in the state of now.
-for (const button of document.querySelectorAll('button[data-replay]')) {
+// An invocation is run again: in the state of now, or in that of then, which takes a server of its own.
+for (const form of document.querySelectorAll('form[data-replay]')) {
   const result = document.getElementById('result');
-  button.addEventListener('click', async () => {
-    button.disabled = true;
-    say(result.querySelector('p'), 'It runs …', 'soft');
-    const { answer, body } = await send('/_larder/replay', {
-      method: 'POST', body: JSON.stringify({ request_id: button.dataset.replay, fresh: true }), headers: { 'content-type': 'application/json' },
-    });
-    if (answer.ok) {
-      const ended = ({ end, answer }) => `${end}: ${answer ? answer.text ?? '' : ''}`;
-      const [then, now] = [ended(body.recorded), ended(body.replayed)];
-      const same = body.recorded.end === body.replayed.end;
-      say(result.querySelector('p'), same ? `It ended as then (${body.replayed.end}).` : 'It went otherwise.', same ? 'good' : 'warn');
-      result.querySelector('.answer').textContent = `then ${then}\nnow  ${now}`;
-    } else {
-      say(result.querySelector('p'), body.error ?? pretty(body), 'bad');
+  const buttons = form.querySelectorAll('button');
+  form.addEventListener('submit', async (submitted) => {
+    submitted.preventDefault();
+    const then = submitted.submitter?.value === 'then';
+    const wanted = { request_id: form.dataset.replay };
+    if (then) wanted.environment = form.elements.environment?.checked ?? false;
+    else wanted.fresh = true;
+    for (const button of buttons) button.disabled = true;
+    say(result.querySelector('p'), then ? 'A server with the state of then starts, and runs it …' : 'It runs …', 'soft');
+    result.querySelector('.answer').textContent = '';
+    try {
+      const { answer, body } = await send(then ? '/_larder/replay/then' : '/_larder/replay', {
+        method: 'POST', body: JSON.stringify(wanted), headers: { 'content-type': 'application/json' },
+      });
+      if (answer.ok) {
+        const ended = ({ end, answer }) => `${end}: ${answer ? answer.text ?? '' : ''}`;
+        const [before, now] = [ended(body.recorded), ended(body.replayed)];
+        const same = body.same ?? body.recorded.end === body.replayed.end;
+        say(result.querySelector('p'), same ? `It ended as then (${body.replayed.end}).` : 'It went otherwise.', same ? 'good' : 'warn');
+        result.querySelector('.answer').textContent = `then ${before}\nnow  ${now}`;
+      } else {
+        say(result.querySelector('p'), body.error ?? pretty(body), 'bad');
+      }
+    } catch (error) {
+      say(result.querySelector('p'), `It could not be asked: ${error.message}`, 'bad');
     }
-    button.disabled = false;
+    for (const button of buttons) button.disabled = false;
   });
 }
 
