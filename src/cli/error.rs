@@ -28,6 +28,8 @@ pub enum Kind {
     InUse,
     /// The time that was given was up.
     TimedOut,
+    /// SIGINT or SIGTERM came.
+    Interrupted,
 }
 
 /// Exit codes, for `larder --help`. What is no failure of the command, but found by it, is 1.
@@ -42,7 +44,8 @@ Exit codes:
   5  the server refused
   6  a store or a pod is damaged
   7  somebody else has the data dir or the port
-  8  the time of --timeout was up";
+  8  the time of --timeout was up
+  130  it was interrupted, and has put away what it had begun";
 
 impl Kind {
     /// The exit code.
@@ -55,6 +58,8 @@ impl Kind {
             Self::Damaged => 6,
             Self::InUse => 7,
             Self::TimedOut => 8,
+            // As shells have it of SIGINT; `git bisect run` ends where it gets more than 127.
+            Self::Interrupted => 130,
         }
     }
 

@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::ephemeral::{self, Ephemeral};
 use super::error::CliError;
+use super::own_folder::{self, OwnFolder, Purpose};
 use crate::config::{LogFormat, ServeOptions, warn_of_discontinued};
 use crate::desk::init_hooks::{InitHooks, Stage};
 use crate::front::Listeners;
@@ -117,9 +117,9 @@ async fn end_of_input() {
 }
 
 /// A folder that ends with the server, as its data dir.
-fn ephemeral(options: &mut ServeOptions) -> Result<Ephemeral, CliError> {
-    ephemeral::remove_left();
-    let folder = Ephemeral::new()
+fn ephemeral(options: &mut ServeOptions) -> Result<OwnFolder, CliError> {
+    own_folder::remove_left(Purpose::Ephemeral);
+    let folder = OwnFolder::new(Purpose::Ephemeral)
         .map_err(|error| format!("cannot make a temporary folder: {error}; set TMPDIR to one that can be written"))?;
     folder.path().clone_into(&mut options.data_dir);
     options.durability.0 = Durability::Never;

@@ -297,7 +297,8 @@ async fn what_is_long_is_kept_beside() {
     assert!(said.contains("its event is not kept any more"), "{said}");
 }
 
-/// A command that is killed leaves no server behind, and a server no environment.
+/// A command that is killed leaves no server behind, and a server no environment; its folder is removed by the next one.
+/// One that is asked to end removes it itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_replay_leaves_nothing() {
     if !Executor::Sandbox.is_here() {
@@ -308,9 +309,14 @@ async fn a_killed_replay_leaves_nothing() {
     create_python(&client, "slow", "import time\ndef handler(event, context):\n    time.sleep(event['s'])\n").await;
     let invoked = invoke(&client, "slow", json!({ "s": 1 })).await;
     let temporary = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
-    command.args(["replay", &invoked.request_id, "--times", "100", "--data-dir"]).arg(server.data_dir());
-    let mut replay = command.env("TMPDIR", temporary.path()).stdout(std::process::Stdio::null()).spawn().expect("runs");
+    let command = |times: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+        command.args(["replay", &invoked.request_id, "--times", times, "--data-dir"]).arg(server.data_dir());
+        command.env("TMPDIR", temporary.path()).stdout(std::process::Stdio::null());
+        command
+    };
+    let folders = || std::fs::read_dir(temporary.path()).expect("reads").flatten().map(|entry| entry.path());
+    let mut replay = command("100").spawn().expect("runs");
 
     let place = temporary.path().to_str().expect("is text").to_owned();
     let servers = || {
@@ -321,6 +327,17 @@ async fn a_killed_replay_leaves_nothing() {
     eventually("it has a server of its own", || async { (servers() > 0).then_some(()) }).await;
     replay.kill().expect("killed");
     replay.wait().expect("ends");
+    eventually("its server has ended", || async { (servers() == 0).then_some(()) }).await;
+    let left: Vec<_> = folders().collect();
+    assert_eq!(left.len(), 1, "nobody could remove it: {left:?}");
+
+    let mut next = command("100").spawn().expect("runs");
+    eventually("what was left is removed", || async { (!left[0].exists()).then_some(()) }).await;
+    eventually("it has a server of its own", || async { (servers() > 0).then_some(()) }).await;
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(next.id()).expect("a process id"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("is there");
+    let ended = next.wait().expect("ends");
+    assert_eq!((ended.code(), folders().count()), (Some(130), 0));
     eventually("its server has ended", || async { (servers() == 0).then_some(()) }).await;
 }
 
