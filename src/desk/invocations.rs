@@ -176,7 +176,7 @@ pub fn find(ledger: &Ledger, recorder: Option<&Recorder>, request_id: &str) -> R
         recorder.settle();
     }
     let records = ledger.records();
-    let mut found = attempts(&records, request_id)?;
+    let mut found = attempts(&records, None, request_id)?;
     for record in &mut found {
         if let Some(log) = whole_log(ledger, record) {
             record.log = log;
@@ -187,13 +187,29 @@ pub fn find(ledger: &Ledger, recorder: Option<&Recorder>, request_id: &str) -> R
     Ok(found.into_iter().map(|record| record.whole(&records)).collect())
 }
 
-/// The attempts of an invocation, the last first.
-fn attempts(records: &Records, request_id: &str) -> Result<Vec<Record>, InvocationsError> {
+/// The last attempt of an invocation of a function, without its log: only what is remembered of that function is looked
+/// through. Blocking.
+///
+/// # Errors
+/// Nothing is remembered of it, or the store cannot be read.
+pub fn last_of(ledger: &Ledger, function: &str, request_id: &str) -> Result<Record, InvocationsError> {
+    let records = ledger.records();
+    let key = Arn::parse(function).and_then(|arn| arn.function_key());
+    let last = attempts(&records, key.as_ref(), request_id)?.into_iter().next();
+    last.map(|record| record.whole(&records)).ok_or_else(|| InvocationsError::Unknown(request_id.to_owned()))
+}
+
+/// The attempts of an invocation, the last first; of a function's where that is known.
+fn attempts(
+    records: &Records,
+    function: Option<&FunctionKey>,
+    request_id: &str,
+) -> Result<Vec<Record>, InvocationsError> {
     // What a record begins with, so that others need not be read.
     let beginning = format!("{{\"request_id\":{}", Value::from(request_id));
     let all = LinePosition::start_of(0)..LinePosition::start_of(u64::MAX);
     let mut found: Vec<Record> = Vec::new();
-    for line in records.search(None, false, all, Order::NewestFirst) {
+    for line in records.search(function, false, all, Order::NewestFirst) {
         let line = line?;
         if !line.text.starts_with(&beginning) {
             continue;

@@ -79,8 +79,8 @@ fn gather(console: &Console, (account, region, name): (&str, &str, &str)) -> Opt
 
     let mut events: Vec<String> = Vec::new();
     for line in recent.iter().take(3) {
-        let found = invocations::find(&console.ledger, None, &line.request_id).unwrap_or_default();
-        let event = found.into_iter().next_back().map(|record| invocations::shown(record, secrets(false)).event);
+        let found = invocations::last_of(&console.ledger, &line.function, &line.request_id).ok();
+        let event = found.map(|record| invocations::shown(record, secrets(false)).event);
         if let Some(Payload::Text(event)) = event
             && !events.contains(&event)
         {
