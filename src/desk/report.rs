@@ -181,7 +181,9 @@ fn readme(about: &About, records: &[Record]) -> String {
         let Record { request_id, function, version, started, runtime, executor, .. } = record;
         let error = if record.failed() { invocations::error_of(record) } else { "ended well".to_owned() };
         let name = invocations::name_of(function);
-        format!("- {started} `{request_id}`: {name}, version {version} ({runtime}, {executor}): {error}\n")
+        let ground = record.environment.as_ref().and_then(|environment| environment.ground.as_ref());
+        let ground = ground.map(|ground| format!(": {ground}")).unwrap_or_default();
+        format!("- {started} `{request_id}`: {name}, version {version} ({runtime}, {executor}{ground}): {error}\n")
     });
     let lines: String = lines.collect();
     let bytes = |record: &Record| record.event.bytes().map_or(0, |bytes| bytes.len());

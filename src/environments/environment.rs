@@ -1,6 +1,6 @@
 //! One environment as the server sees it: its link, and the invocation it runs.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use larder_init::link::{self, Finished, Invoke, Outcome, Start, ToInit};
@@ -12,6 +12,7 @@ use super::deadline::Deadline;
 use super::deployment::{DeploymentKey, Initialization};
 use super::executor::EnvironmentId;
 use super::function_log::FunctionLog;
+use super::ground::Ground;
 use super::hot_reload::LoadedCode;
 use super::invocation::{Completed, Invocation, Place, StreamPart};
 use super::tail::Tail;
@@ -48,6 +49,8 @@ pub struct Environment {
     idle_since: Mutex<Instant>,
     /// A line for the log of the first invocation.
     notice: Mutex<Option<String>>,
+    /// What runs it; nothing where a former server started it.
+    ground: OnceLock<Ground>,
     /// Its log.
     log: FunctionLog,
     /// What it has read of its hot-reload folders.
@@ -89,8 +92,9 @@ impl Environment {
         let code = LoadedCode::default();
         let gone = CancellationToken::new();
         let timed = Notify::new();
+        let ground = OnceLock::new();
 
-        Self { id, deployment, initialization, init, link, work, idle_since, notice, log, code, gone, timed }
+        Self { id, deployment, initialization, init, link, work, idle_since, notice, ground, log, code, gone, timed }
     }
 
     /// Waits for the end of the init phase.
@@ -126,6 +130,12 @@ impl Environment {
     /// Leaves a line for the function's log, such as that another language version runs it.
     pub fn notice(&self, line: String) {
         *self.notice.lock().expect("no holder panics") = Some(line);
+    }
+
+    /// Notes what runs it.
+    pub fn stands_on(&self, ground: Ground) {
+        // It is told how to start once.
+        let _ = self.ground.set(ground);
     }
 
     /// Notes that it runs an invocation whose caller a former server had. How much of its time is over nobody knows.
@@ -164,7 +174,8 @@ impl Environment {
         let mut work = self.work();
         work.invocations = work.invocations.map(|count| count + 1);
         let (environment, stream) = (self.id.to_string(), self.log.stream().to_owned());
-        Place { environment, invocation: work.invocations, initialization, stream }
+        let ground = self.ground.get().cloned();
+        Place { environment, invocation: work.invocations, initialization, ground, stream }
     }
 
     /// Sends an event; the receiver gets its end. An error means that it was not delivered.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 
+use super::ground::Ground;
 use crate::model::functions::{FunctionVersion, ImageConfig};
 use crate::model::runtimes::Architecture;
 
@@ -156,6 +157,8 @@ pub struct Launch {
     pub xray_daemon: String,
     /// A line for the function's log, such as that another language version runs it.
     pub warning: Option<String>,
+    /// What runs it, for those who want to run it in the same way elsewhere.
+    pub ground: Ground,
 }
 
 /// Limits of a function's processes (`--ulimits`).

@@ -8,6 +8,8 @@ use larder_init::link::Outcome;
 use larder_init::platform::PlatformEvent;
 use tokio::sync::mpsc;
 
+use super::ground::Ground;
+
 /// An event to run, with what the function sees of its caller.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -52,6 +54,8 @@ pub struct Place {
     pub invocation: Option<u64>,
     /// How it was initialised, as AWS names it.
     pub initialization: &'static str,
+    /// What runs it; `None` where a former server started it.
+    pub ground: Option<Ground>,
     /// Its log stream.
     pub stream: String,
 }

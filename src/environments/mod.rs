@@ -9,6 +9,7 @@ mod environment;
 pub mod executor;
 pub mod executors;
 mod function_log;
+mod ground;
 pub mod hot_reload;
 pub mod images;
 mod invocation;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub use deployment::Target;
 pub use function_log::LogSink;
+pub use ground::Ground;
 pub use invocation::{Completed, Invocation, Place, Report, StreamPart};
 pub use link::{LinkServer, bind_socket};
 pub use pool::{Makers, Pool, ProvisionError, RunError};

@@ -201,10 +201,49 @@ on_each_executor! {
 
         let (code, said) = reproduce(&pod, &["reproduce"]);
         assert!(code == 0 && said.contains("Reproduced"), "{said}");
+        assert!(!said.contains("there, and"), "it is the same machine: {said}");
         let (code, said) = reproduce(&pod, &["minimize", "--json"]);
         let found: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
         assert_eq!((code, &found["event"]), (0, &json!({ "fails_at": 0 })), "{said}");
         assert_eq!(found["before"].as_array().map(Vec::len), Some(2), "the text says which call it was: {said}");
+    }
+}
+
+/// A report says which program on which engine ran it, and `reproduce` where that is another one here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_says_what_ran_it() {
+    if !Executor::Sandbox.is_here() || !Executor::Docker.is_here() {
+        return;
+    }
+    let (server, client) = server_with_function(Executor::Docker).await;
+    let failed = invoke(&client, "counts", json!({ "fails_at": 1 })).await;
+    let ground = record(&server, &failed.request_id)["environment"]["ground"].clone();
+    let [program, version, engine] = ["program", "version", "engine"].map(|name| ground[name].as_str().expect("text"));
+    assert!(program.contains("python") && version.starts_with("sha256:"), "an image and its digest: {ground}");
+    assert!(engine.starts_with("Docker ") || engine.starts_with("Podman "), "{ground}");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("bug.pod");
+    assert_eq!(larder(&["report", &failed.request_id, "-o", pod.to_str().expect("is text")], &server).0, 0);
+    let bytes = zstd::decode_all(&std::fs::read(&pod).expect("reads")[..]).expect("unpacks");
+    let readme = format!("docker: {program} ({version}) on {engine}): ValueError: call 1");
+    assert!(String::from_utf8_lossy(&bytes).contains(&readme), "{readme}");
+
+    let (code, said) = reproduce(&pod, &["reproduce", "--executor", "sandbox"]);
+    assert!(code == 0 && said.contains("Reproduced"), "{said}");
+    assert!(said.contains(&format!("it ran with {program} ({version}) there, and with /")), "{said}");
+    assert!(said.contains(&format!("it ran on {engine} there, and on Linux ")), "{said}");
+
+    // An image that is nowhere.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    let runtime = record(&server, &failed.request_id)["runtime"].as_str().expect("text").to_owned();
+    let mapping = json!({ runtime: "127.0.0.1:9/none:1" }).to_string();
+    let output =
+        command.arg("reproduce").arg(&pod).env("LAMBDA_RUNTIME_IMAGE_MAPPING", mapping).output().expect("runs");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(2), "that is no answer: {said}");
+    for text in ["none:1 is not here", "it cannot be run here", &format!("it ran with {program} ({version}) on")] {
+        assert!(said.contains(text), "{text}: {said}");
     }
 }
 

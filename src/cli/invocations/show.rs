@@ -77,6 +77,9 @@ fn explain(record: &Record) {
             "environment",
             &format!("{} ({}, {}{cold}){count}", environment.id, record.executor, environment.initialization),
         );
+        if let Some(ground) = &environment.ground {
+            row("ran with", &ground.to_string());
+        }
     }
     row("memory", &format!("{} of {} MB", record.max_memory_mb, record.memory_mb));
     row("trace", &record.trace);

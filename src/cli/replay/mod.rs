@@ -12,12 +12,13 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use self::rehearsal::Rehearsal;
-use super::error::CliError;
+use super::error::{CliError, Kind};
 use super::target::{Client, Target, TargetOptions};
 use super::terminal::print;
 use crate::config::ExecutorChoice;
 use crate::desk::replay::comparison::Comparison;
 use crate::desk::replay::{Calls, ReplayRequest, Replayed};
+use crate::invoke::record::End;
 
 /// Exit code where an invocation does not go as it went then.
 const DIFFERS: u8 = 1;
@@ -184,8 +185,24 @@ fn last_of_each(replays: &[(Replayed, Comparison)], round: usize) -> impl Iterat
     replays.iter().skip(round.saturating_sub(1)).step_by(round.max(1)).map(|(_, comparison)| comparison)
 }
 
-fn verdict<'a>(mut comparisons: impl Iterator<Item = &'a Comparison>) -> ExitCode {
-    if comparisons.all(|comparison| comparison.same) { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) }
+fn verdict<'a>(comparisons: impl Iterator<Item = &'a Comparison>) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for comparison in comparisons {
+        if cannot_run(comparison) {
+            // That is no answer to how it goes.
+            return ExitCode::from(Kind::Unusable.code());
+        }
+        if !comparison.same {
+            code = ExitCode::from(DIFFERS);
+        }
+    }
+    code
+}
+
+/// Whether an invocation that ran then could not be run at all now, as where its image is missing.
+fn cannot_run(comparison: &Comparison) -> bool {
+    let (then, now) = comparison.end;
+    now == End::NotRun && then != End::NotRun
 }
 
 /// Says what else could be tried.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::rehearsal::Rehearsal;
-use super::{How, Stage, calls, play, told, verdict};
+use super::{How, Stage, calls, cannot_run, play, told, verdict};
 use crate::cli::error::CliError;
 use crate::cli::pod::transfers::Reading;
 use crate::cli::terminal::{plain, print};
@@ -70,6 +70,8 @@ pub async fn run(options: ReproduceOptions) -> Result<ExitCode, CliError> {
 
     if how.json {
         told::as_json(&replays);
+    } else {
+        told::other_grounds(&replays);
     }
     let meant =
         || replays.iter().filter(|(replayed, _)| is_meant(&replayed.recorded)).map(|(_, comparison)| comparison);
@@ -78,6 +80,8 @@ pub async fn run(options: ReproduceOptions) -> Result<ExitCode, CliError> {
             "Nothing was invoked there: `larder pod load` brings the state back."
         } else if meant().all(|comparison| comparison.same) {
             "Reproduced: it goes as it went there."
+        } else if meant().any(cannot_run) {
+            "Not reproduced: it cannot be run here."
         } else {
             "Not reproduced: it goes otherwise here."
         });

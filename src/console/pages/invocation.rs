@@ -132,6 +132,7 @@ fn facts(record: &Record) -> Markup {
                     @if environment.cold { ", cold" } ")"
                     @if let Some(count) = environment.invocation { ", its invocation " (count) }
                 }
+                @if let Some(ground) = &environment.ground { dt { "Ran with" } dd { (ground) } }
             }
             dt { "Memory" } dd { (record.max_memory_mb) " of " (record.memory_mb) " MB" }
             dt { "Trace" } dd { (record.trace) }

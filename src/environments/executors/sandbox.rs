@@ -364,6 +364,7 @@ impl SandboxExecutor {
             watch_memory: true,
             xray_daemon: if is_shared { ANY_PORT } else { XRAY_DAEMON }.to_owned(),
             warning: notices::notice(base, language, installation.as_deref()),
+            ground: program::ground(installation.as_deref()),
         })
     }
 }

@@ -177,6 +177,7 @@ impl Makers {
             tracing::warn!(function = %spec.function_name, "{warning}");
             environment.notice(warning);
         }
+        environment.stands_on(launch.ground.clone());
 
         let credentials = self.credentials(target, &environment.id);
         let variables = variables::of(target, &launch, &environment.id, &credentials, environment.initialization);

@@ -155,6 +155,7 @@ impl Drafted {
                 invocation: place.invocation,
                 cold: learnt.init.is_some(),
                 initialization: place.initialization.to_owned(),
+                ground: place.ground,
             }),
             trace: about.trace.header(),
             runtime: config.runtime.clone(),

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::environments::Ground;
 use crate::ledger::records::Records;
 use crate::model::blob::BlobId;
 
@@ -154,6 +155,9 @@ pub struct RanIn {
     pub cold: bool,
     /// How it was initialised, as AWS names it.
     pub initialization: String,
+    /// What ran it there; nothing where a server before this one started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<Ground>,
 }
 
 /// A call that a function made.

@@ -3,8 +3,8 @@
 use super::DockerExecutor;
 use super::container::TASK_FOLDER;
 use super::pull::Present;
-use crate::environments::executor::{EnvironmentSpec, ExecutorError, Launch};
-use crate::environments::{endpoint, variables};
+use crate::environments::executor::{Base, EnvironmentSpec, ExecutorError, Launch};
+use crate::environments::{Ground, endpoint, variables};
 use crate::model::functions::ImageConfig;
 use crate::model::runtimes::{self, Family};
 
@@ -50,8 +50,17 @@ impl DockerExecutor {
         launch.user = self.options.user().numbers();
         launch.variables.extend(self.options.endpoint.url().map(|url| (endpoint::VARIABLE.to_owned(), url)));
         launch.variables.extend(self.options.flags.variables());
+        launch.ground = self.ground(&spec.base)?;
 
         Ok(launch)
+    }
+
+    /// What runs it: the image that was seen last under its name, and the engine.
+    fn ground(&self, base: &Base) -> Result<Ground, ExecutorError> {
+        let wanted = self.image(base)?;
+        let version = self.images.digest(&wanted).unwrap_or_default();
+        let engine = format!("{} {}", if self.engine.is_podman { "Podman" } else { "Docker" }, self.engine.description);
+        Ok(Ground { program: wanted.image, version, engine })
     }
 }
 
@@ -90,6 +99,7 @@ fn launch(argv: Vec<String>, working_dir: String, variables: Vec<(String, String
         runtime_api: RUNTIME_API.to_owned(),
         xray_daemon: XRAY_DAEMON.to_owned(),
         warning: None,
+        ground: Ground::default(),
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Wanted {
 pub(super) struct Present {
     /// What a container is created of: the name, or the id where the name may stand for another platform's.
     pub(super) reference: String,
+    /// What names its very bytes: its digest in a registry, or the engine's own id of one that was built here.
+    pub(super) digest: String,
     /// `ENTRYPOINT`.
     pub(super) entry_point: Vec<String>,
     /// `CMD`.
@@ -66,7 +68,10 @@ impl Present {
         let config = inspected.config.unwrap_or_default();
         let variables = config.env.unwrap_or_default();
         let variables = variables.iter().filter_map(|pair| pair.split_once('='));
+        let of_registry = inspected.repo_digests.unwrap_or_default().into_iter().next();
+        let of_registry = of_registry.and_then(|name| Some(name.split_once('@')?.1.to_owned()));
         Self {
+            digest: of_registry.or_else(|| inspected.id.clone()).unwrap_or_default(),
             reference: match (&wanted.platform, inspected.id) {
                 (Some(_), Some(id)) => id,
                 _ => wanted.image.clone(),
@@ -107,6 +112,11 @@ impl Images {
         lock(&self.seen).insert(wanted.clone(), (Instant::now(), Arc::clone(&present)));
 
         Ok(present)
+    }
+
+    /// What names the bytes of an image that was seen.
+    pub(super) fn digest(&self, wanted: &Wanted) -> Option<String> {
+        lock(&self.seen).get(wanted).map(|(_, present)| present.digest.clone())
     }
 
     /// Takes back that the image is there.

@@ -1,6 +1,7 @@
 //! What runs a function in the sandbox: the program, and the variables that it needs other than on AWS.
 
 use super::languages::{Installation, Language};
+use crate::environments::Ground;
 use crate::environments::runtime_clients::{self, Client};
 use crate::environments::variables;
 use crate::model::runtimes::{self, Family};
@@ -56,4 +57,13 @@ pub(super) fn variables(runtime: &str, installation: Option<&Installation>) -> V
     }
 
     variables
+}
+
+/// What runs it: the interpreter, and the kernel below it.
+pub(super) fn ground(installation: Option<&Installation>) -> Ground {
+    let system = rustix::system::uname();
+    let engine = format!("{} {}", system.sysname().to_string_lossy(), system.release().to_string_lossy());
+    let program = installation.map_or_else(String::new, |found| found.program.display().to_string());
+    let version = installation.map_or_else(String::new, |found| found.version.clone());
+    Ground { program, version, engine }
 }
