@@ -28,9 +28,10 @@ pub const EXAMPLES: &str = "\
 Examples:
   larder replay 5f0c1c4e-7a4b-4c39-9d62-8f4a31f0c9b1                as it was then, in a server of its own
   larder replay 5f0c1c4e-7a4b-4c39-9d62-8f4a31f0c9b1 --at now --diff   as it is now
-  git bisect run sh -c './deploy && ! larder replay 5f0c1c4e-7a4b-4c39-9d62-8f4a31f0c9b1 --at now'
+  git bisect run sh -c './deploy || exit 125; larder replay 5f0c1c4e-7a4b-4c39-9d62-8f4a31f0c9b1 --at now
+                        case $? in 0) exit 1 ;; 1) exit 0 ;; *) exit 128 ;; esac'
 
-Exit code 0: it went as it went then; 1: it did not.";
+Exit code 0: it went as it went then; 1: it did not; more: it could not be run.";
 
 /// In which state an invocation is run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
