@@ -37,6 +37,7 @@ const SECTIONS: &[Section] = &[
     ("create", "CreateFunction of distinct 1 KB packages, durability always", sections::create::run),
     ("changes", "TagResource, durability always", sections::changes::run),
     ("read", "GetFunction and ListFunctions among 10,000 functions", sections::read::run),
+    ("console", "the console's pages among 10,000 functions", sections::console::run),
     ("growth", "the same calls among few and among 10,000 functions", sections::growth::run),
     ("restart", "from the start of the process to the first answer", sections::restart::run),
     ("replay", "opening a store without its checkpoints", sections::replay::run),

@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod cold;
+pub mod console;
 pub mod create;
 pub mod growth;
 pub mod idle;
