@@ -25,6 +25,7 @@ use crate::pods::messages::PodMessage;
 use crate::pods::messages::bring::LoadedMessages;
 use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
+use crate::pods::references::{self, Reference};
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
 use crate::pods::{PodError, read};
 use crate::runs::command::Fate;
@@ -201,6 +202,7 @@ pub async fn load_from(
         message.dead_letter_source = message.dead_letter_source.as_ref().map(|source| mapping.queue(source));
     }
     let pod = Arc::new(pod);
+    let read = Arc::clone(&pod);
     let fate = Fate { drops_events: query.drop_events, ..Fate::default() };
     let reception = Reception { strategy, trusted: query.trust, fate };
     let loaded = if query.dry_run {
@@ -212,7 +214,9 @@ pub async fn load_from(
         transfer::load(ledger, blobs, pod, reception, source, origin).await?
     };
 
-    Ok(told(loaded, strategy, query.dry_run, needed)?)
+    let after = &loaded.after;
+    let upstream = references::references(&read.resources, |queue| after.queues.contains_key(queue));
+    Ok(told(loaded, (strategy, query.dry_run), needed, upstream)?)
 }
 
 /// A pod that was loaded, or would be.
@@ -236,15 +240,18 @@ pub struct LoadedPod {
     /// What became of the pod's messages.
     #[serde(default)]
     pub messages: LoadedMessages,
+    /// Resources that its functions refer to and that this store does not have: the upstream has to.
+    #[serde(default)]
+    pub upstream: Vec<Reference>,
     /// What became of each resource that it changed.
     pub resources: Vec<Difference>,
 }
 
 fn told(
     loaded: Loaded,
-    strategy: MergeStrategy,
-    dry_run: bool,
+    (strategy, dry_run): (MergeStrategy, bool),
     needed: Vec<NeededVariable>,
+    upstream: Vec<Reference>,
 ) -> Result<Long<LoadedPod>, serde_json::Error> {
     let head = LoadedPod {
         digest: loaded.digest.to_string(),
@@ -255,6 +262,7 @@ fn told(
         inert: loaded.inert,
         events: loaded.events,
         messages: loaded.messages,
+        upstream,
         resources: Vec::new(),
     };
     Long::new(head, "resources", history::changed(loaded.before, loaded.after, Secrets::Masked))
@@ -309,6 +317,9 @@ pub struct SavedPod {
     /// Messages of queues in it, where they came along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<usize>,
+    /// Resources in the upstream that its functions refer to.
+    #[serde(default)]
+    pub upstream: Vec<Reference>,
     /// How long the lists are, where they were cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<SavedCounts>,
@@ -342,6 +353,9 @@ pub struct SavedCounts {
     pub taken_along: usize,
     /// Variables that look like secrets.
     pub suspects: usize,
+    /// Resources in the upstream.
+    #[serde(default)]
+    pub upstream: usize,
 }
 
 impl SavedPod {
@@ -350,13 +364,15 @@ impl SavedPod {
         self.counts = Some(self.counts());
         self.taken_along.truncate(most);
         self.suspects.truncate(most);
+        self.upstream.truncate(most);
         self.manifest = None;
         self
     }
 
     /// How long the lists are, or were before they were cut.
     pub fn counts(&self) -> SavedCounts {
-        let here = SavedCounts { taken_along: self.taken_along.len(), suspects: self.suspects.len() };
+        let Self { taken_along, suspects, upstream, .. } = self;
+        let here = SavedCounts { taken_along: taken_along.len(), suspects: suspects.len(), upstream: upstream.len() };
         self.counts.unwrap_or(here)
     }
 }
@@ -367,6 +383,7 @@ impl From<Saved> for SavedPod {
         let suspects = saved.suspects.into_iter();
         Self {
             digest: saved.digest.to_string(),
+            upstream: saved.manifest.upstream.clone(),
             manifest: Some(saved.manifest),
             taken_along: taken_along.map(|(key, by)| TakenAlong { resource: key.arn(), needed_by: by.arn() }).collect(),
             suspects: suspects.map(|(resource, variable)| Suspect { resource, variable }).collect(),

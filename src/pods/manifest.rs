@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::references::Reference;
 use super::{BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MESSAGES, PodError, README, RECORDS, REPORT, STATE};
 use crate::ledger::SCHEMA;
 use crate::model::blob::BlobId;
@@ -29,6 +30,9 @@ pub struct Manifest {
     pub message: Option<String>,
     /// Resources by kind.
     pub counts: BTreeMap<String, u64>,
+    /// Resources in the upstream that its functions refer to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<Reference>,
     /// The entries that follow, in their order.
     pub parts: Vec<Part>,
 }

@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod messages;
 pub mod read;
 pub mod redaction;
+pub mod references;
 pub mod remotes;
 pub mod report;
 pub mod selection;
@@ -58,8 +59,8 @@ const README: &str = "README.md";
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";
 
-/// Bytes of a manifest at most: one of 100,000 functions, each with code of its own, takes 21 MB.
-const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
+/// Bytes of a manifest at most: one of 100,000 functions, each with code and a table of its own, takes 41 MB.
+const MAX_MANIFEST: u64 = 64 * 1024 * 1024;
 
 /// Bytes of a state at most: that of 100,000 functions takes about 260 MB.
 const MAX_STATE: u64 = 512 * 1024 * 1024;

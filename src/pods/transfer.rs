@@ -11,7 +11,7 @@ use super::read::Pod;
 use super::redaction::{self, Rule};
 use super::report::Report;
 use super::write::{self, Contents};
-use super::{Manifest, PodError, messages, selection};
+use super::{Manifest, PodError, messages, references, selection};
 use crate::blobs::{BlobError, BlobStore};
 use crate::ledger::{Attachment, CommitError, Ledger, LedgerError};
 use crate::model::blob::BlobId;
@@ -94,6 +94,7 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
         sequence: state.sequence,
         time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
         message: choice.message.clone(),
+        upstream: references::references(&resources, |queue| state.queues.contains_key(queue)),
         resources,
         history: choice.with_history.then(|| history(ledger, state.sequence, &choice, &mut folders)).transpose()?,
         events,

@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::lines::WrittenLines;
+use super::references::Reference;
 use super::report::Report;
 use super::{
     BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, MESSAGES, Manifest, Part, PodError, STATE,
@@ -37,6 +38,8 @@ pub struct Contents {
     pub message: Option<String>,
     /// The resources, in the order of their places.
     pub resources: Vec<Resource>,
+    /// Resources in the upstream that its functions refer to.
+    pub upstream: Vec<Reference>,
     /// The events that led there, if they shall come along.
     pub history: Option<Vec<Recorded>>,
     /// The events that wait, if they shall come along.
@@ -78,6 +81,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         time: contents.time,
         message: contents.message.clone(),
         counts: counts(&contents.resources),
+        upstream: contents.upstream.clone(),
         parts,
     };
     let bytes = manifest.to_bytes()?;

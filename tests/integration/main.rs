@@ -71,6 +71,7 @@ mod networks;
 mod not_found;
 mod pod_files;
 mod pod_library;
+mod pod_upstream;
 mod pods;
 mod policies;
 mod provisioned;

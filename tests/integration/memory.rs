@@ -48,6 +48,7 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
         sequence: 1,
         time: 1,
         message: None,
+        upstream: Vec::new(),
         resources,
         history,
         events,

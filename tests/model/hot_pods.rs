@@ -56,6 +56,7 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
         sequence: 1,
         time: 1,
         message: None,
+        upstream: Vec::new(),
         resources,
         history,
         events,

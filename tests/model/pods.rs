@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use larder::ledger::SCHEMA;
 use larder::model::resource::ResourceKind;
+use larder::pods::references::Reference;
 use larder::pods::{PodError, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -184,8 +185,11 @@ fn the_schemas_in_the_docs_name_what_is_written() {
     let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
     let mut pod = read(&small()).expect("is whole");
     pod.manifest.message = Some("hello".to_owned());
+    pod.manifest.upstream = vec![Reference { resource: "r".to_owned(), needed_by: "f".to_owned() }];
     let written = serde_json::to_value(&pod.manifest).expect("is written");
     assert_eq!(names(&written), names(&of_manifest["properties"]));
+    let reference = &of_manifest["properties"]["upstream"]["items"]["properties"];
+    assert_eq!(names(&written["upstream"][0]), names(reference));
     assert_eq!(names(&written["parts"][0]), names(&of_manifest["properties"]["parts"]["items"]["properties"]));
     let kinds: Vec<_> = ResourceKind::ALL.iter().map(|kind| kind.name()).collect();
     assert_eq!(of_state["$defs"]["kind"]["enum"], json!(kinds));

@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::{plain, pretty, print};
 use crate::desk::pods::inspected;
 use crate::model::time::Timestamp;
+use crate::pods::references::Reference;
 
 /// Options of `larder pod inspect` and `larder pod verify`.
 #[derive(Debug, Args)]
@@ -41,6 +42,9 @@ pub async fn inspect(options: &InspectOptions) -> Result<(), CliError> {
     }
     for resource in &pod.resources {
         print(&format!("{:<22} {}", resource.key().kind().name(), plain(&resource.arn())));
+    }
+    for Reference { resource, needed_by } in &manifest.upstream {
+        print(&format!("{:<22} {} (for {})", "upstream", plain(resource), plain(needed_by)));
     }
     print_needed(&inspected(&pod).needed_variables);
 

@@ -83,6 +83,9 @@ pub async fn run(options: LoadOptions) -> Result<(), CliError> {
     let verb = if dry_run { "would change" } else { "changed" };
     print(&format!("{count} resources {verb} (merge {}, {})", plain(&loaded.merge), plain(&loaded.digest)));
     transfers::print_needed(&loaded.needed_variables);
+    for line in transfers::referred(&loaded.upstream, loaded.upstream.len()) {
+        print(&line);
+    }
     print_inert(loaded.inert);
     print_brought(&loaded.events, dry_run);
     print_messages(&loaded.messages, dry_run);

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 
 use super::keys::{Seal, Sink};
-use super::transfers::{self, Library};
+use super::transfers::{self, Library, SHOWN};
 use crate::cli::error::CliError;
 use crate::cli::target::{Client, Target, TargetOptions};
 use crate::cli::terminal::{plain, pretty, print};
@@ -94,9 +94,6 @@ pub async fn run(options: SaveOptions) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Entries of a list that are shown.
-const SHOWN: usize = 20;
-
 fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
     let mut lines = Vec::new();
     let counts = saved.counts();
@@ -107,6 +104,7 @@ fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
         lines.push(format!("  and {} more that others need", counts.taken_along - SHOWN));
     }
 
+    lines.extend(transfers::referred(&saved.upstream, counts.upstream));
     for Suspect { resource, variable } in saved.suspects.iter().take(SHOWN) {
         eprintln!(
             "larder: the variable {} of {} looks like a secret and is in the pod; --redact auto leaves such values out",

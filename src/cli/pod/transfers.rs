@@ -14,7 +14,11 @@ use crate::pods::hot_folders::NeededVariable;
 use crate::pods::library;
 use crate::pods::location::Location;
 use crate::pods::read::Pod;
+use crate::pods::references::Reference;
 use crate::pods::remotes::Progress;
+
+/// Entries of a list that are shown.
+pub const SHOWN: usize = 20;
 
 /// Where the pod library is.
 #[derive(Debug, Args)]
@@ -82,6 +86,16 @@ pub fn print_needed(needed: &[NeededVariable]) {
         let variable = plain(variable);
         print(&format!("{resource} runs from {folder}: start the server with {variable}=/path"));
     }
+}
+
+/// Says which resources functions of a pod refer to that the upstream has to have; `count`: of how many.
+pub fn referred(upstream: &[Reference], count: usize) -> Vec<String> {
+    let one = |Reference { resource, needed_by }: &Reference| {
+        format!("  the upstream has to have {}, which {} refers to", plain(resource), plain(needed_by))
+    };
+    let shown = upstream.iter().take(SHOWN).map(one);
+    let more = count.saturating_sub(SHOWN);
+    shown.chain((more > 0).then(|| format!("  and {more} more that functions refer to"))).collect()
 }
 
 /// A bar where a person looks, and nothing else.
