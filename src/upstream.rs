@@ -21,6 +21,7 @@ mod networks;
 mod objects;
 mod queues;
 mod reachability;
+mod recorder;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod secrets;
 mod signing;
@@ -47,6 +48,7 @@ pub use objects::{Object, ObjectError, Signer};
 pub use queues::{QUEUE_BATCH, QueueAccess, QueueMessage, QueueMessageAttribute, Receive};
 use reachability::Reachability;
 pub use reachability::{Contact, Reached};
+pub use recorder::RecorderError;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub use secrets::{SecretFiles, SecretOption};
 pub use signing::MAX_BODY;
@@ -165,6 +167,11 @@ impl Upstream {
     /// The endpoint for a service.
     pub fn endpoint(&self, service: &str) -> Option<&Endpoint> {
         self.endpoints.of(service)
+    }
+
+    /// The endpoint for all services that have none of their own.
+    pub fn default_endpoint(&self) -> Option<&Endpoint> {
+        self.endpoints.default_endpoint()
     }
 
     /// What was given, for people; empty if nothing was.

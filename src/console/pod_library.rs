@@ -1,7 +1,6 @@
 //! The endpoints of the pod library, `/_larder/pods` and `/_larder/pods/library/POD`: what `larder pod` does with
 //! `NAME` or `NAME:VERSION`.
 
-use std::io::BufReader;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -13,10 +12,10 @@ use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::pods::{received, refuse};
+use super::pods::{loaded, received, refuse, with_upstream};
 use super::{Console, Trusted, respond, time_travel, trust};
 use crate::desk::history;
-use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, SavedPod, inspected, load_from, save_to};
+use crate::desk::pods::{LoadQuery, PodsError, SaveRequest, SavedPod, inspected, save_to};
 use crate::ledger::difference::Secrets;
 use crate::pods::location::{Local, Location};
 use crate::pods::read::Pod;
@@ -91,6 +90,10 @@ async fn save(State(console): State<Arc<Console>>, Path(name): Path<String>, bod
         Ok(request) => request,
         Err(error) => return refuse(&PodsError::Invalid(format!("the body says not what to save: {error}"))),
     };
+    let request = match with_upstream(&console, request).await {
+        Ok(request) => request,
+        Err(error) => return refuse(&error),
+    };
     let writing = Arc::clone(&console);
     let written = tokio::task::spawn_blocking(move || {
         let mut file = tempfile::NamedTempFile::new_in(&writing.staging)?;
@@ -120,8 +123,7 @@ async fn load(
         let local = Location::Library(pod.clone()).bring(console.pods_dir.as_deref(), |_| {}).await?;
         let file = std::fs::File::open(local.path())?;
         query.source.get_or_insert(pod);
-        let origin = time_travel::origin(&headers);
-        load_from(&console.ledger, &console.blobs, BufReader::new(file), &console.staging, query, origin).await
+        loaded(&console, file, query, time_travel::origin(&headers)).await
     };
     match loading.await {
         Ok(loaded) => respond::long(loaded),

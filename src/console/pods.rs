@@ -16,8 +16,11 @@ use tokio_util::io::ReaderStream;
 
 use super::{Console, Trusted, respond, time_travel, trust};
 use crate::desk::invocations::InvocationsError;
-use crate::desk::pods::{CHUNK, LoadQuery, PodsError, SaveRequest, SavedPod, load_from, save_to};
+use crate::desk::long::Long;
+use crate::desk::pods::{self, CHUNK, LoadQuery, LoadedPod, PodsError, SaveRequest, SavedPod, save_to};
+use crate::desk::upstream_calls;
 use crate::ledger::CommitError;
+use crate::model::event::Origin;
 use crate::pods::transfer::LoadError;
 use crate::pods::{PodError, read};
 
@@ -47,6 +50,9 @@ async fn save(
     if asker.is_none() && request.with_messages {
         return trust::refuse("a pod with the messages of queues");
     }
+    if asker.is_none() && request.with_upstream {
+        return trust::refuse("a pod with calls of an upstream");
+    }
     let reports = request.report.is_some() || request.report_since.is_some();
     if asker.is_none() && reports {
         return trust::refuse("a pod with the events of invocations");
@@ -54,6 +60,10 @@ async fn save(
     if asker.is_none() && !request.redact.iter().any(|rule| rule == NO_VALUES) {
         return trust::refuse(&format!("a pod with values of variables (without `\"redact\": [\"{NO_VALUES}\"]`)"));
     }
+    let request = match with_upstream(&console, request).await {
+        Ok(request) => request,
+        Err(error) => return refuse(&error),
+    };
     let written = tokio::task::spawn_blocking(move || {
         if reports {
             console.invoker.recorder().settle();
@@ -93,14 +103,33 @@ async fn load(
         Ok(file) => file,
         Err(error) => return refuse(&error),
     };
-    let ledger = &console.ledger;
-    let blobs = &console.blobs;
-    let origin = time_travel::origin(&headers);
-
-    match load_from(ledger, blobs, std::io::BufReader::new(file), &console.staging, query, origin).await {
+    match loaded(&console, file, query, time_travel::origin(&headers)).await {
         Ok(loaded) => respond::long(loaded),
         Err(error) => refuse(&error),
     }
+}
+
+/// What is to be saved, with what the upstream has of it where that is wanted.
+pub async fn with_upstream(console: &Console, request: SaveRequest) -> Result<SaveRequest, PodsError> {
+    if !request.with_upstream {
+        return Ok(request);
+    }
+    let upstream_calls = Some(upstream_calls::taken(&console.upstream).await?);
+    Ok(SaveRequest { upstream_calls, ..request })
+}
+
+/// Loads a pod; the upstream gets its part first where that is wanted, as functions may look for it at once.
+pub async fn loaded(
+    console: &Console,
+    file: std::fs::File,
+    query: LoadQuery,
+    origin: Origin,
+) -> Result<Long<LoadedPod>, PodsError> {
+    let pod = pods::read_for(&query, std::io::BufReader::new(file), &console.staging).await?;
+    if query.with_upstream {
+        upstream_calls::hand_back(&console.upstream, &pod, query.dry_run).await?;
+    }
+    pods::load(&console.ledger, &console.blobs, pod, query, origin).await
 }
 
 /// The body in a temporary file.
@@ -132,6 +161,7 @@ pub fn refuse(error: &PodsError) -> Response {
         PodsError::Load(LoadError::Commit(CommitError::Refused(_))) | PodsError::Pod(PodError::Busy(_)) => {
             StatusCode::CONFLICT
         }
+        PodsError::Upstream(_) => StatusCode::BAD_GATEWAY,
         PodsError::Pod(PodError::Library(_)) | PodsError::Invocations(InvocationsError::Unknown(_)) => {
             StatusCode::NOT_FOUND
         }

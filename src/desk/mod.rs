@@ -17,5 +17,6 @@ pub mod queue;
 pub mod replay;
 pub mod report;
 pub mod upkeep;
+pub mod upstream_calls;
 pub mod urls;
 pub mod words;

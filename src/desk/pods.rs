@@ -27,11 +27,16 @@ use crate::pods::read::Pod;
 use crate::pods::redaction::Rule;
 use crate::pods::references::{self, Reference};
 use crate::pods::transfer::{self, Choice, LoadError, Loaded, Reception, Saved};
+use crate::pods::upstream_calls::UpstreamCall;
 use crate::pods::{PodError, read};
 use crate::runs::command::Fate;
+use crate::upstream::RecorderError;
 
 /// Bytes that are read from a file at a time: each reading is a trip to another thread.
 pub const CHUNK: usize = 1024 * 1024;
+
+/// Why a store alone has nothing to do with an upstream.
+const ONLY_A_SERVER: &str = "the upstream's state can be taken along and handed back by a running server only";
 
 /// What a pod shall hold.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -51,6 +56,12 @@ pub struct SaveRequest {
     /// Whether the messages of queues come along. (Not sent to a server that may not know it.)
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub with_messages: bool,
+    /// Whether the calls come along that made the upstream's state. (Not sent to a server that may not know it.)
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_upstream: bool,
+    /// Those calls: who has an upstream asks it for them before.
+    #[serde(skip)]
+    pub upstream_calls: Option<Vec<UpstreamCall>>,
     /// Whose values are left out: `env:GLOB`, or `auto`.
     pub redact: Vec<String>,
     /// Request id of an invocation that is reported with the pod, which then holds its function as it was.
@@ -74,6 +85,9 @@ pub struct LoadQuery {
     /// Whether the events that wait here are dropped.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub drop_events: bool,
+    /// Whether the upstream answers the calls first that the pod has for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_upstream: bool,
     /// Where it came from, for history.
     pub source: Option<String>,
     /// Functions that get other names: `OLD=NEW`, with commas between.
@@ -117,6 +131,9 @@ pub enum PodsError {
     /// What is remembered of an invocation cannot be had.
     #[error(transparent)]
     Invocations(#[from] InvocationsError),
+    /// The upstream's state cannot be had, or handed back.
+    #[error(transparent)]
+    Upstream(#[from] RecorderError),
     /// A file cannot be used.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -132,14 +149,7 @@ pub fn save_to(
     request: SaveRequest,
     target: impl std::io::Write,
 ) -> Result<Saved, PodsError> {
-    for (name, what, is_wanted) in
-        [("with_events", "events", request.with_events), ("with_messages", "messages", request.with_messages)]
-    {
-        if is_wanted && request.at.is_some() {
-            let text = format!("{what} wait now and have no history: `at` and `{name}` exclude each other");
-            return Err(PodsError::Invalid(text));
-        }
-    }
+    check(&request)?;
     let mut request = request;
     let redacts = request.redact.iter().any(|rule| rule == "auto");
     let reported = reported(ledger, &mut request)?;
@@ -149,9 +159,32 @@ pub fn save_to(
     let only = only.map_err(PodsError::Invalid)?;
     let redact: Result<Vec<_>, _> = request.redact.iter().map(|text| Rule::parse(text)).collect();
     let redact = redact.map_err(PodsError::Invalid)?;
-    let SaveRequest { message, with_history, with_events, with_messages, .. } = request;
-    let choice = Choice { at, only, message, with_history, with_events, with_messages, redact, report };
+    let SaveRequest { message, with_history, with_events, with_messages, upstream_calls, .. } = request;
+    let choice = Choice { at, only, message, with_history, with_events, with_messages, upstream_calls, redact, report };
     Ok(transfer::save(ledger, blobs, choice, target)?)
+}
+
+/// Refuses what excludes each other.
+fn check(request: &SaveRequest) -> Result<(), PodsError> {
+    for (name, what, is_wanted) in [
+        ("with_events", "events wait", request.with_events),
+        ("with_messages", "messages wait", request.with_messages),
+        ("with_upstream", "the upstream's calls are those until", request.with_upstream),
+    ] {
+        if is_wanted && request.at.is_some() {
+            let text = format!("{what} now and have no history: `at` and `{name}` exclude each other");
+            return Err(PodsError::Invalid(text));
+        }
+    }
+
+    if request.with_upstream && !request.redact.is_empty() {
+        let text = "what the upstream recorded is not redacted: `redact` and `with_upstream` exclude each other";
+        return Err(PodsError::Invalid(text.to_owned()));
+    }
+    if request.with_upstream && request.upstream_calls.is_none() {
+        return Err(PodsError::Invalid(ONLY_A_SERVER.to_owned()));
+    }
+    Ok(())
 }
 
 /// What a pod reports; the request is completed by what that says.
@@ -172,7 +205,7 @@ fn reported(ledger: &Ledger, request: &mut SaveRequest) -> Result<Option<Meant>,
     Ok(Some(Meant { records, request_ids }))
 }
 
-/// Loads a pod from a stream of bytes, or tells what that would change.
+/// Loads a pod from a stream of bytes, or tells what that would change. No upstream gets anything.
 pub async fn load_from(
     ledger: &Arc<Ledger>,
     blobs: &Arc<BlobStore>,
@@ -181,8 +214,19 @@ pub async fn load_from(
     query: LoadQuery,
     origin: Origin,
 ) -> Result<Long<LoadedPod>, PodsError> {
-    let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
-    let strategy = strategy.map_err(PodsError::Invalid)?;
+    if query.with_upstream {
+        return Err(PodsError::Invalid(ONLY_A_SERVER.to_owned()));
+    }
+    let pod = read_for(&query, source, staging).await?;
+    load(ledger, blobs, pod, query, origin).await
+}
+
+/// Reads a pod from a stream of bytes, its resources in the places where they shall be.
+pub async fn read_for(
+    query: &LoadQuery,
+    source: impl std::io::Read + Send + 'static,
+    staging: &Path,
+) -> Result<Pod, PodsError> {
     let staging = staging.to_owned();
     let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
     let mut pod = reading.await.map_err(std::io::Error::other)??;
@@ -192,7 +236,6 @@ pub async fn load_from(
 
     // Whatever wrote the pod: no path of it reaches into this machine unless its user says so.
     PortableFolders::default().change(&mut resources);
-    let needed = hot_folders::needed(&resources);
     pod.replace(resources)?;
     for waiting in pod.events.iter_mut().flatten() {
         waiting.event.function = mapping.function(&waiting.event.function);
@@ -201,6 +244,19 @@ pub async fn load_from(
         *queue = mapping.queue(queue);
         message.dead_letter_source = message.dead_letter_source.as_ref().map(|source| mapping.queue(source));
     }
+    Ok(pod)
+}
+
+/// Loads a pod that was read, or tells what that would change.
+pub async fn load(
+    ledger: &Arc<Ledger>,
+    blobs: &Arc<BlobStore>,
+    pod: Pod,
+    query: LoadQuery,
+    origin: Origin,
+) -> Result<Long<LoadedPod>, PodsError> {
+    let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
+    let strategy = strategy.map_err(PodsError::Invalid)?;
     let pod = Arc::new(pod);
     let read = Arc::clone(&pod);
     let fate = Fate { drops_events: query.drop_events, ..Fate::default() };
@@ -216,6 +272,7 @@ pub async fn load_from(
 
     let after = &loaded.after;
     let upstream = references::references(&read.resources, |queue| after.queues.contains_key(queue));
+    let needed = hot_folders::needed(&read.resources);
     Ok(told(loaded, (strategy, query.dry_run), needed, upstream)?)
 }
 
@@ -317,6 +374,9 @@ pub struct SavedPod {
     /// Messages of queues in it, where they came along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<usize>,
+    /// Calls that made the upstream's state, where they came along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_calls: Option<usize>,
     /// Resources in the upstream that its functions refer to.
     #[serde(default)]
     pub upstream: Vec<Reference>,
@@ -389,6 +449,7 @@ impl From<Saved> for SavedPod {
             suspects: suspects.map(|(resource, variable)| Suspect { resource, variable }).collect(),
             events: saved.events,
             messages: saved.messages,
+            upstream_calls: saved.upstream_calls,
             counts: None,
             saved: None,
         }

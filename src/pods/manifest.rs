@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::references::Reference;
-use super::{BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MESSAGES, PodError, README, RECORDS, REPORT, STATE};
+use super::{BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MESSAGES, PodError, README, RECORDS, REPORT, STATE, UPSTREAM};
 use crate::ledger::SCHEMA;
 use crate::model::blob::BlobId;
 
@@ -36,6 +36,9 @@ pub struct Manifest {
     /// The entries that follow, in their order.
     pub parts: Vec<Part>,
 }
+
+/// Entries that are known by their names.
+const NAMED: [&str; 8] = [STATE, HISTORY, EVENTS, MESSAGES, UPSTREAM, RECORDS, REPORT, README];
 
 /// An entry of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +105,7 @@ impl Manifest {
                 return refused(format!("{:?} has no SHA-256 in its manifest", part.path));
             };
             let blob = part.path.strip_prefix(BLOBS);
-            let is_named = [STATE, HISTORY, EVENTS, MESSAGES, RECORDS, REPORT, README].contains(&part.path.as_str());
+            let is_named = NAMED.contains(&part.path.as_str());
             if !is_named && blob != Some(digest.hex().as_str()) {
                 return refused(format!("its manifest names {:?}, which is no part of a pod", part.path));
             }

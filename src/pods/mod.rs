@@ -19,6 +19,7 @@ pub mod report;
 pub mod selection;
 mod state_file;
 pub mod transfer;
+pub mod upstream_calls;
 pub mod write;
 
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ const REPORT: &str = "report.json";
 
 /// Name of a report's text for people.
 const README: &str = "README.md";
+
+/// Name of the entry of calls that made an upstream's state.
+const UPSTREAM: &str = "upstream.jsonl";
 
 /// What the names of blobs' entries begin with.
 const BLOBS: &str = "blobs/sha256/";

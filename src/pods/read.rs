@@ -48,6 +48,11 @@ impl Pod {
         self.folder.path().join(id.hex())
     }
 
+    /// Where its parts lie, each under its digest.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Puts the same resources in other places.
     ///
     /// # Errors

@@ -166,7 +166,7 @@ fn resource(text: &str) -> Option<String> {
 /// host. A URL says a region in its host or not at all, and is then of the function's.
 fn queue_of_url(word: &str, function: &Scope) -> Option<QueueKey> {
     let rest = word.strip_prefix("https://").or_else(|| word.strip_prefix("http://"))?;
-    let (authority, path) = rest.split_once('/')?;
+    let (authority, path) = rest.split_once('/').filter(|(authority, _)| !authority.contains('@'))?;
     let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let (said, account, name) = match parts[..] {
@@ -186,8 +186,7 @@ fn queue_of_url(word: &str, function: &Scope) -> Option<QueueKey> {
 /// Whether a host has queues: SQS, or an emulator of this machine or its network.
 fn is_of_queues(host: &str) -> bool {
     let is_near = !host.contains('.') || host.parse::<IpAddr>().is_ok() || host == "host.docker.internal";
-    let is_host = !host.is_empty() && !host.contains('@');
-    is_host && (is_near || host.split('.').any(|label| ["sqs", "queue"].contains(&label)))
+    !host.is_empty() && (is_near || host.split('.').any(|label| ["sqs", "queue"].contains(&label)))
 }
 
 /// The region that a host names: `sqs.REGION.…`, `REGION.queue.…`.

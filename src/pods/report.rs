@@ -68,8 +68,7 @@ pub fn of(pod: &Pod) -> Result<Option<Lines>, PodError> {
     }
     let path = pod.blob(&part.digest());
     let about = fs::read(&path).map_err(path_error(&path))?;
-    let folder = path.parent().unwrap_or(&path);
-    let records = lines::read(PART, (&pod.manifest, folder), |line| Ok(line.to_vec()))?;
+    let records = lines::read(PART, (&pod.manifest, pod.folder()), |line| Ok(line.to_vec()))?;
 
     Ok(Some(Lines { about, records: records.unwrap_or_default() }))
 }

@@ -10,6 +10,7 @@ use super::messages::bring::LoadedMessages;
 use super::read::Pod;
 use super::redaction::{self, Rule};
 use super::report::Report;
+use super::upstream_calls::{self, UpstreamCall};
 use super::write::{self, Contents};
 use super::{Manifest, PodError, messages, references, selection};
 use crate::blobs::{BlobError, BlobStore};
@@ -40,6 +41,8 @@ pub struct Choice {
     pub with_events: bool,
     /// Whether the messages of queues come along.
     pub with_messages: bool,
+    /// Calls that made the upstream's state, where they come along.
+    pub upstream_calls: Option<Vec<UpstreamCall>>,
     /// Whose values are left out.
     pub redact: Vec<Rule>,
     /// What invocations are reported.
@@ -61,6 +64,8 @@ pub struct Saved {
     pub events: Option<usize>,
     /// Messages of queues in it, where they came along.
     pub messages: Option<usize>,
+    /// Calls that made the upstream's state, where they came along.
+    pub upstream_calls: Option<usize>,
 }
 
 /// Writes a pod of a store. Blocking.
@@ -87,8 +92,9 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
     let events = choice.with_events.then(|| events::write::write(ledger, &resources, &choice.redact)).transpose()?;
     let messages =
         choice.with_messages.then(|| messages::write::write(ledger, &resources, &choice.redact)).transpose()?;
+    let upstream_calls = choice.upstream_calls.as_deref().map(upstream_calls::write).transpose()?;
     let report = choice.report.take();
-    let counts = [&events, &messages].map(|lines| lines.as_ref().map(|lines| lines.count));
+    let counts = [&events, &messages, &upstream_calls].map(|lines| lines.as_ref().map(|lines| lines.count));
     let contents = Contents {
         store: ledger.store_id().to_owned(),
         sequence: state.sequence,
@@ -99,12 +105,13 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
         history: choice.with_history.then(|| history(ledger, state.sequence, &choice, &mut folders)).transpose()?,
         events,
         messages,
+        upstream_calls,
         report,
     };
     let (digest, manifest) = write::write(&contents, blobs, target)?;
 
-    let [events, messages] = counts;
-    Ok(Saved { digest, manifest, taken_along, suspects, events, messages })
+    let [events, messages, upstream_calls] = counts;
+    Ok(Saved { digest, manifest, taken_along, suspects, events, messages, upstream_calls })
 }
 
 /// The events up to a sequence.

@@ -14,7 +14,7 @@ use super::references::Reference;
 use super::report::Report;
 use super::{
     BLOBS, EVENTS, FORMAT, HISTORY, MANIFEST, MAX_MANIFEST, MAX_STATE, MESSAGES, Manifest, Part, PodError, STATE,
-    io_error,
+    UPSTREAM, io_error,
 };
 use crate::blobs::{BlobStore, digest};
 use crate::ledger::{SCHEMA, portable};
@@ -46,6 +46,8 @@ pub struct Contents {
     pub events: Option<WrittenLines>,
     /// The messages of queues, if they shall come along.
     pub messages: Option<WrittenLines>,
+    /// Calls that made the upstream's state, if they shall come along.
+    pub upstream_calls: Option<WrittenLines>,
     /// What invocations are reported.
     pub report: Option<Report>,
 }
@@ -60,7 +62,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
     let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
     parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
-    let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages)];
+    let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages), (UPSTREAM, &contents.upstream_calls)];
     let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, lines.as_ref()?)));
     parts.extend(lines.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
 
@@ -92,6 +94,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
             HISTORY => Box::new(history.as_deref().unwrap_or_default()),
             EVENTS => read_lines(contents.events.as_ref()),
             MESSAGES => read_lines(contents.messages.as_ref()),
+            UPSTREAM => read_lines(contents.upstream_calls.as_ref()),
             path if !path.starts_with(BLOBS) => {
                 let mut reported = contents.report.iter().flat_map(Report::parts);
                 read_lines(reported.find(|(name, _)| *name == path).map(|(_, lines)| lines))

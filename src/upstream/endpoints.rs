@@ -145,7 +145,13 @@ impl Endpoints {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Endpoint> {
-        self.services.values().chain(&self.default)
+        self.each().map(|(_, endpoint)| endpoint)
+    }
+
+    /// All of them with their services; the one for all others has none.
+    pub fn each(&self) -> impl Iterator<Item = (Option<&str>, &Endpoint)> {
+        let default = self.default.iter().map(|endpoint| (None, endpoint));
+        default.chain(self.services.iter().map(|(service, endpoint)| (Some(service.as_str()), endpoint)))
     }
 }
 

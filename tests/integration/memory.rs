@@ -42,7 +42,7 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
         Resource::Function(function.key.clone(), Arc::new(function))
     };
     let resources = (0..functions).map(named).collect();
-    let (history, events, messages) = (None, None, None);
+    let (history, events, messages, upstream_calls) = (None, None, None, None);
     let contents = Contents {
         store: "s".into(),
         sequence: 1,
@@ -53,6 +53,7 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
         history,
         events,
         messages,
+        upstream_calls,
         report: None,
     };
     let mut pod = Vec::new();

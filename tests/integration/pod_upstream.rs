@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::pod_files::{larder, text};
 use crate::support::functions::{active, create_python, creation, python};
+use crate::support::http::{Request, get};
+use crate::support::python::Moto;
+use crate::support::queues::ask_json;
 use crate::support::{Options, Server, queues};
 
 const HELLO: &str = "def handler(event, context):\n    return 'hello'\n";
@@ -102,4 +105,79 @@ async fn what_functions_refer_to_in_the_upstream_is_told() {
     let loaded: Value = serde_json::from_str(&said).expect("JSON");
     assert!(ok, "{said}");
     assert_eq!(listed(&loaded["upstream"]), referred());
+}
+
+/// The service with the tables, and the version of its protocol.
+const DYNAMODB: (&str, &str) = ("dynamodb", "1.0");
+
+/// Puts something into the upstream's S3.
+fn put(server: &Server, path: &str, body: &[u8]) {
+    let request = Request::new("PUT", path).body(body.to_vec()).signed_for("s3", "test", "us-east-1");
+    assert_eq!(request.send(server.port()).status, 200, "{path}");
+}
+
+fn tables(port: u16) -> String {
+    ask_json(port, DYNAMODB, "DynamoDB_20120810.ListTables", &json!({})).to_string()
+}
+
+/// moto has recorded the calls that it got: they come along, and another moto answers them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstreams_state_comes_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("a.pod");
+    let recorder = Moto::start_recording(&folder.path().join("one"));
+    let from = Server::start(Options::any().with("LARDER_UPSTREAM", &recorder.url()));
+    create_python(&from.client(), "f", HELLO).await;
+    put(&from, "/uploads", b"");
+    put(&from, "/uploads/greeting", b"hello \xff");
+    let keys = json!([{ "AttributeName": "id", "KeyType": "HASH" }]);
+    let attributes = json!([{ "AttributeName": "id", "AttributeType": "S" }]);
+    let table = json!({
+        "TableName": "orders", "KeySchema": keys, "AttributeDefinitions": attributes, "BillingMode": "PAY_PER_REQUEST",
+    });
+    ask_json(from.port(), DYNAMODB, "DynamoDB_20120810.CreateTable", &table);
+
+    let save = ["pod", "save", text(&pod), "--with-upstream", "--endpoint", &from.url()];
+    let (ok, said) = larder("", &[&save[..], &["--redact", "auto"]].concat());
+    assert!(!ok && said.contains("cannot be used with"), "{said}");
+    let strangers = Request::json("POST", "/_larder/pods/save", &json!({ "with_upstream": true })).send(from.port());
+    assert_eq!(strangers.status, 403, "it is the owner's alone");
+    let (ok, said) = larder("", &save);
+    assert!(ok && said.contains("calls that made the upstream's state"), "{said}");
+
+    let other = Moto::start_recording(&folder.path().join("other"));
+    let to = Server::start(Options::any().with("LARDER_UPSTREAM", &other.url()));
+    let load = |more: &[&str]| larder("", &[&["pod", "load", text(&pod), "--endpoint", &to.url()], more].concat());
+    let (ok, said) = load(&["--with-upstream", "--dry-run"]);
+    assert!(ok, "{said}");
+    assert!(!tables(other.port()).contains("orders"), "a dry run changes nothing");
+    let (ok, said) = load(&["--with-upstream"]);
+    assert!(ok, "{said}");
+    assert!(tables(to.port()).contains("orders"));
+    let object = Request::new("GET", "/uploads/greeting").signed_for("s3", "test", "us-east-1").send(to.port());
+    assert_eq!((object.status, &object.body[..]), (200, &b"hello \xff"[..]));
+}
+
+/// What an upstream does not offer, and where there is none, is said; nothing is loaded or saved then.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_without_a_recording_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pod = folder.path().join("a.pod");
+    let plain = Moto::start();
+    let beside = Server::start(Options::any().with("LARDER_UPSTREAM", &plain.url()));
+    let alone = Server::start(Options::any());
+    create_python(&alone.client(), "f", HELLO).await;
+    for (server, reason) in [(&beside, "MOTO_ENABLE_RECORDING"), (&alone, "no upstream")] {
+        let data_dir = server.data_dir().to_str().expect("is text").to_owned();
+        let (ok, said) = larder("", &["pod", "save", text(&pod), "--with-upstream", "--data-dir", &data_dir]);
+        assert!(!ok && said.contains(reason) && !pod.exists(), "{said}");
+    }
+
+    let (ok, said) = larder("", &["pod", "save", text(&pod), "--endpoint", &alone.url()]);
+    assert!(ok, "{said}");
+    let load = ["pod", "load", text(&pod), "--with-upstream", "--endpoint", &beside.url()];
+    let (ok, said) = larder("", &load);
+    assert!(!ok && said.contains("--with-upstream` takes it along"), "{said}");
+    let sequence = get(beside.port(), "/_larder/health").json()["sequence"].clone();
+    assert_eq!(sequence, 0, "nothing was loaded");
 }

@@ -50,7 +50,7 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
     let (ledger, blobs) = store(folder.path());
     let mut pod = Vec::new();
     let resources = vec![function("/home/somebody/.ssh")];
-    let (history, events, messages) = (None, None, None);
+    let (history, events, messages, upstream_calls) = (None, None, None, None);
     let contents = Contents {
         store: "s".into(),
         sequence: 1,
@@ -61,6 +61,7 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
         history,
         events,
         messages,
+        upstream_calls,
         report: None,
     };
     write(&contents, &blobs, &mut pod).expect("is written");

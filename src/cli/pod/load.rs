@@ -42,6 +42,9 @@ pub struct LoadOptions {
     /// Bring the pod's regions into this one
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
+    /// Have the upstream answer the calls first that the pod has for it (`larder pod save --with-upstream`)
+    #[arg(long)]
+    with_upstream: bool,
     #[command(flatten)]
     events: EventsThen,
     #[command(flatten)]
@@ -52,7 +55,8 @@ pub struct LoadOptions {
 
 /// Loads, and says what that changed.
 pub async fn run(options: LoadOptions) -> Result<(), CliError> {
-    let LoadOptions { source, merge, trust, dry_run, rename, account, region, events, reading, to } = options;
+    let LoadOptions { source, merge, trust, dry_run, with_upstream, rename, account, region, events, reading, to } =
+        options;
     let location = Location::parse(&source).map_err(|error| error.to_string())?;
     let target = to.open()?;
     let file = reading.bring(&location).await?;
@@ -61,6 +65,7 @@ pub async fn run(options: LoadOptions) -> Result<(), CliError> {
         dry_run,
         trust,
         drop_events: events.drop_events,
+        with_upstream,
         source: Some(location.source()),
         rename: rename.join(","),
         account,

@@ -38,6 +38,10 @@ pub struct SaveOptions {
     /// Take the messages of queues along
     #[arg(long, conflicts_with = "at")]
     with_messages: bool,
+    /// Take along what the upstream offers of its state: the calls that made it, which moto records where it is started with
+    /// MOTO_ENABLE_RECORDING=true; with all that is in them
+    #[arg(long, conflicts_with_all = ["at", "redact"])]
+    with_upstream: bool,
     /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets, also in events and messages; may be repeated
     #[arg(long, value_name = "RULE")]
     redact: Vec<String>,
@@ -55,9 +59,18 @@ pub struct SaveOptions {
 /// Saves, and says where and what.
 pub async fn run(options: SaveOptions) -> Result<(), CliError> {
     let SaveOptions { target, message, only, at, redact, seal, json, library, to, .. } = options;
-    let SaveOptions { with_history, with_events, with_messages, .. } = options;
-    let request =
-        SaveRequest { message, at, only, with_history, with_events, with_messages, redact, ..SaveRequest::default() };
+    let SaveOptions { with_history, with_events, with_messages, with_upstream, .. } = options;
+    let request = SaveRequest {
+        message,
+        at,
+        only,
+        with_history,
+        with_events,
+        with_messages,
+        with_upstream,
+        redact,
+        ..SaveRequest::default()
+    };
     let location = Location::parse(&target).map_err(|error| error.to_string())?;
     let lock = seal.lock()?;
 
@@ -122,6 +135,9 @@ fn summary(saved: &SavedPod, place: &str, size: u64) -> String {
     }
     if let Some(messages) = saved.messages {
         lines.push(format!("  with {messages} messages of queues"));
+    }
+    if let Some(calls) = saved.upstream_calls {
+        lines.push(format!("  with {calls} calls that made the upstream's state"));
     }
     lines.push(format!("saved {place} ({size} bytes, {})", plain(&saved.digest)));
     lines.join("\n")

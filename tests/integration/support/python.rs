@@ -112,6 +112,19 @@ impl Moto {
             command.arg("-c").arg(folder.path().join("server.pem")).arg("-k").arg(folder.path().join("server.key"));
             command.env("INITIAL_NO_AUTH_ACTION_COUNT", UNSIGNED);
         }
+        Self::started(command, folder, port)
+    }
+
+    /// One that records the calls that it gets, in a file.
+    pub fn start_recording(file: &Path) -> Self {
+        let port = free_port();
+        let mut command = Command::new(venv("upstream").join("moto_server"));
+        command.env_clear().env("MOTO_ENABLE_RECORDING", "true").env("MOTO_RECORDER_FILEPATH", file);
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        Self::started(command, None, port)
+    }
+
+    fn started(mut command: Command, folder: Option<TempDir>, port: u16) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("moto");
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
