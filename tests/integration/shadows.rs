@@ -121,6 +121,48 @@ on_each_executor! {
         assert_eq!(event["Records"][0]["s3"]["object"]["key"], "by-a-bucket");
     }
 
+    async fn apis_of_the_upstream_answer_what_the_function_here_does(executor) {
+        let upstream = Ministack::start();
+        let server = Server::start(options(executor, &upstream));
+        create_python(&server.client(), "f", TELLS).await;
+        shadows(&server, 1).await;
+        let call = |method: &str, path: &str, body: &Value| -> Value {
+            let request = Request::json(method, path, body).signed_for("apigateway", "test", "us-east-1");
+            let answer = request.send(server.port());
+            assert!(answer.status < 300, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+            answer.json()
+        };
+
+        let api = call("POST", "/v2/apis", &json!({ "name": "h", "protocolType": "HTTP" }));
+        let id = api["apiId"].as_str().expect("an id");
+        let proxy = json!({ "integrationType": "AWS_PROXY", "integrationUri": ARN, "payloadFormatVersion": "2.0" });
+        let proxy = call("POST", &format!("/v2/apis/{id}/integrations"), &proxy);
+        let target = format!("integrations/{}", proxy["integrationId"].as_str().expect("an id"));
+        call("POST", &format!("/v2/apis/{id}/routes"), &json!({ "routeKey": "$default", "target": target }));
+        call("POST", &format!("/v2/apis/{id}/stages"), &json!({ "stageName": "$default", "autoDeploy": true }));
+        let path = format!("/_aws/execute-api/{id}/$default/orders?by=an-http-api");
+        let answer = Request::json("POST", &path, &json!({ "a": 1 })).send(upstream.port());
+        assert_eq!((answer.status, answer.json()), (200, json!({ "version": "$LATEST" })));
+        let (name, event) = got(&server, "an-http-api").await;
+        assert_eq!((name.as_str(), &event["version"], &event["rawPath"]), ("f", &json!("2.0"), &json!("/orders")));
+
+        let api = call("POST", "/restapis", &json!({ "name": "r" }));
+        let id = api["id"].as_str().expect("an id");
+        let resources = call("GET", &format!("/restapis/{id}/resources"), &json!({}));
+        let resources = resources.get("item").or_else(|| resources["_embedded"].get("item")).unwrap_or(&resources);
+        let root = resources[0]["id"].as_str().unwrap_or_else(|| panic!("a root: {resources}"));
+        let method = format!("/restapis/{id}/resources/{root}/methods/GET");
+        call("PUT", &method, &json!({ "authorizationType": "NONE" }));
+        let uri = format!("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{ARN}/invocations");
+        let integration = json!({ "type": "AWS_PROXY", "httpMethod": "POST", "uri": uri });
+        call("PUT", &format!("{method}/integration"), &integration);
+        call("POST", &format!("/restapis/{id}/deployments"), &json!({ "stageName": "s" }));
+        let path = format!("/restapis/{id}/s/_user_request_/?by=a-rest-api");
+        get(upstream.port(), &path);
+        let (_, event) = got(&server, "a-rest-api").await;
+        assert_eq!((&event["httpMethod"], &event["requestContext"]["stage"]), (&json!("GET"), &json!("s")));
+    }
+
     async fn a_queue_of_the_upstream_hears_what_became_of_its_messages(executor) {
         let upstream = Ministack::start();
         let server = Server::start(options(executor, &upstream));
