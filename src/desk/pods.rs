@@ -41,6 +41,7 @@ const ONLY_A_SERVER: &str = "the upstream's state can be taken along and handed 
 /// What a pod shall hold.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct SaveRequest {
     /// What its maker says of it.
     pub message: Option<String>,
@@ -75,6 +76,7 @@ pub struct SaveRequest {
 /// How a pod shall be loaded.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, no state of a machine")]
 pub struct LoadQuery {
     /// How it meets what is there.
     pub merge: Option<String>,

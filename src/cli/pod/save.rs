@@ -39,7 +39,7 @@ pub struct SaveOptions {
     #[arg(long, conflicts_with = "at")]
     with_messages: bool,
     /// Take along what the upstream offers of its state: the calls that made it, which moto records where it is started with
-    /// MOTO_ENABLE_RECORDING=true; with all that is in them
+    /// `MOTO_ENABLE_RECORDING=true`; with all that is in them
     #[arg(long, conflicts_with_all = ["at", "redact"])]
     with_upstream: bool,
     /// Leave values of variables out: `env:GLOB`, or `auto` for those that look like secrets, also in events and messages; may be repeated
