@@ -1,18 +1,36 @@
 //! Builds the init as a static executable, which the server carries inside itself: one file is all
 //! that a user copies. `LARDER_BUILT_INIT` names one that is built already.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+/// Where the stored shapes are.
+const SHAPES: &str = "src/ledger/shapes";
+
 fn main() {
-    for path in ["init/src", "init/Cargo.toml", "Cargo.toml", "build.rs"] {
+    for path in ["init/src", "init/Cargo.toml", "Cargo.toml", "build.rs", SHAPES] {
         println!("cargo:rerun-if-changed={path}");
     }
     println!("cargo:rerun-if-env-changed=LARDER_BUILT_INIT");
+    println!("cargo:rustc-env=LARDER_SHAPES={:016x}", shapes());
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let built = env::var_os("LARDER_BUILT_INIT").map_or_else(|| built(&out), PathBuf::from);
     fs::copy(&built, out.join("larder-init")).expect("the init was built and can be copied");
+}
+
+/// What the stored shapes are, in a number: what is stored by position can be read by the same shapes only.
+fn shapes() -> u64 {
+    let entries = fs::read_dir(SHAPES).expect("the shapes are there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        fs::read(path).expect("a shape can be read").hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Builds it, in a target folder of its own: the outer cargo holds the lock of the usual one. It is the same for all sets

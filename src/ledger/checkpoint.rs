@@ -7,12 +7,15 @@
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use super::frame::FrameError;
+use super::frame::{self, FrameError, Head};
 use super::{LedgerError, io_error};
 use crate::disk;
 
 /// Newest checkpoints that are kept in any case: the second is there when the first is damaged.
 const NEWEST: usize = 2;
+
+/// How the names of files with quick forms end. The newest checkpoint alone has one: a start reads it.
+const QUICK: &str = "quick";
 
 /// When a checkpoint is due: whichever comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,16 @@ pub trait Checkpoint: Sized {
     fn encode(&self) -> Result<Vec<u8>, FrameError>;
     /// Reads a frame.
     fn decode(bytes: &[u8]) -> Result<Self, FrameError>;
+
+    /// A form of it that the same build reads faster, where there is one; `head` is the header of its frame.
+    fn encode_quick(&self, _head: &Head) -> Result<Option<Vec<u8>>, FrameError> {
+        Ok(None)
+    }
+
+    /// Reads the quick form of the checkpoint with this header; `None` where it is another's or another build's.
+    fn decode_quick(_bytes: &[u8], _head: &Head) -> Result<Option<Self>, FrameError> {
+        Ok(None)
+    }
 }
 
 /// A folder with the checkpoints of one machine.
@@ -88,6 +101,9 @@ impl<C: Checkpoint> Folder<C> {
     pub fn newest_until(&self, last: u64) -> Result<Option<C>, LedgerError> {
         let until = self.list()?.into_iter().filter(|(sequence, _)| *sequence <= last);
         for (_, path) in until.rev() {
+            if let Some(checkpoint) = quick(&path) {
+                return Ok(Some(checkpoint));
+            }
             let Some(bytes) = read_unless_pruned(&path)? else { continue };
             match C::decode(&bytes) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
@@ -107,13 +123,23 @@ impl<C: Checkpoint> Folder<C> {
         // The folder may have been taken away with the journal that it was of.
         disk::create_folder(&self.path).map_err(io_error(&self.path))?;
         disk::write_whole(&path, &bytes).map_err(io_error(&path))?;
+        self.write_quick(checkpoint, &path, &bytes)?;
         self.prune()
+    }
+
+    /// Writes the quick form of a checkpoint beside it.
+    fn write_quick(&self, checkpoint: &C, path: &Path, frame: &[u8]) -> Result<(), LedgerError> {
+        let Some(head) = frame::head(frame) else { return Ok(()) };
+        let Some(bytes) = checkpoint.encode_quick(&head)? else { return Ok(()) };
+        let path = path.with_extension(QUICK);
+        disk::write_whole(&path, &bytes).map_err(io_error(&path))
     }
 
     /// Removes those before `sequence`; returns their bytes.
     pub fn remove_before(&self, sequence: u64) -> Result<u64, LedgerError> {
         let mut freed = 0;
-        for (_, path) in self.list()?.into_iter().filter(|(at, _)| *at < sequence) {
+        let all = self.list()?.into_iter().chain(self.list_of(QUICK)?);
+        for (_, path) in all.filter(|(at, _)| *at < sequence) {
             // One that was pruned meanwhile frees nothing.
             freed += path.metadata().map_or(0, |found| found.len());
             disk::remove_file(&path).map_err(io_error(&path))?;
@@ -124,15 +150,21 @@ impl<C: Checkpoint> Folder<C> {
     fn prune(&self) -> Result<(), LedgerError> {
         let all = self.list()?;
         let kept = kept(&all.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), C::KEPT);
-        let dropped = all.into_iter().filter(|(sequence, _)| !kept.contains(sequence));
+        let newest = all.last().map(|(sequence, _)| *sequence);
+        let slow = self.list_of(QUICK)?.into_iter().filter(|(sequence, _)| Some(*sequence) != newest);
+        let dropped = all.into_iter().filter(|(sequence, _)| !kept.contains(sequence)).chain(slow);
         dropped.into_iter().try_for_each(|(_, path)| disk::remove_file(&path).map_err(io_error(&path)))
     }
 
     /// Sequences and paths, oldest first.
     fn list(&self) -> Result<Vec<(u64, PathBuf)>, LedgerError> {
+        self.list_of("checkpoint")
+    }
+
+    fn list_of(&self, extension: &str) -> Result<Vec<(u64, PathBuf)>, LedgerError> {
         let mut found = Vec::new();
         for path in disk::list(&self.path).map_err(io_error(&self.path))? {
-            if path.extension().is_some_and(|extension| extension == "checkpoint")
+            if path.extension().is_some_and(|found| found == extension)
                 && let Some(sequence) = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok())
             {
                 found.push((sequence, path));
@@ -142,6 +174,17 @@ impl<C: Checkpoint> Folder<C> {
         found.sort();
         Ok(found)
     }
+}
+
+/// A checkpoint out of its quick form; `None` where there is none of this build that is whole.
+fn quick<C: Checkpoint>(path: &Path) -> Option<C> {
+    let head = frame::head(&disk::read_at(path, 0, size_of::<Head>()).ok()?)?;
+    let quick = path.with_extension(QUICK);
+    let read = C::decode_quick(&disk::read(&quick).ok()?, &head);
+    read.unwrap_or_else(|error| {
+        tracing::warn!(checkpoint = %quick.display(), %error, "the quick form of a checkpoint cannot be read; reading the other");
+        None
+    })
 }
 
 /// The bytes of a checkpoint; `None` if it was pruned since the folder was read.
@@ -167,7 +210,9 @@ fn kept(sequences: &[u64], most: usize) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::history::Mark;
     use crate::model::state::State;
+    use crate::model::time::Timestamp;
 
     #[test]
     fn checkpoints_are_thinned_and_old_ones_stay() {
@@ -181,6 +226,34 @@ mod tests {
         }
 
         assert!(there[0] < 1_500_000, "one is far behind: {there:?}");
+    }
+
+    #[test]
+    fn the_quick_form_says_the_same_and_is_not_believed_of_another() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = Folder::<State>::open(temporary.path()).expect("opens");
+        let marked = |sequence: u64, name: &str| {
+            let mut state = State { sequence, ..State::default() };
+            state.marks.insert(name.into(), Mark { sequence, time: Timestamp(sequence) });
+            state
+        };
+        let newest = || folder.newest().expect("reads").expect("there is one");
+        folder.write(&marked(1, "first")).expect("is written");
+        folder.write(&marked(2, "second")).expect("is written");
+        let [first, second] = [1, 2].map(|number| temporary.path().join(format!("{number:020}.{QUICK}")));
+        assert!(!first.exists() && second.exists(), "the newest alone has one");
+        assert!(quick::<State>(&second.with_extension("checkpoint")) == Some(marked(2, "second")));
+
+        // Its checkpoint is another one of the same sequence: the journal's end was lost, and written anew.
+        let frame = marked(2, "other").encode().expect("encodes");
+        std::fs::write(second.with_extension("checkpoint"), frame).expect("is written");
+        assert!(newest() == marked(2, "other"));
+        folder.write(&marked(2, "second")).expect("is written");
+        let mut bytes = std::fs::read(&second).expect("reads");
+        bytes[20] ^= 1;
+        std::fs::write(&second, bytes).expect("is written");
+        assert!(newest() == marked(2, "second"), "a damaged one is not believed");
+        assert!(folder.remove_before(3).expect("removes") > 0 && !second.exists());
     }
 
     #[test]

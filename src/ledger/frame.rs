@@ -6,11 +6,14 @@
 //! Little-endian. The header is checked before the payload is decoded: length against the bytes
 //! that are there, the checksum over version, kind and payload, then kind and version.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Bytes before the payload.
 const HEADER: usize = 12;
+
+/// The header of a frame. It has the checksum of all behind it: two frames with the same are the same.
+pub type Head = [u8; HEADER];
 
 /// Why bytes are not a frame, or not one that this build can read.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +109,11 @@ pub fn framed(
     Ok(bytes)
 }
 
+/// The header of a frame, unchecked; `None` where there is none.
+pub fn head(bytes: &[u8]) -> Option<Head> {
+    bytes.first_chunk().copied()
+}
+
 /// Checks a frame's header.
 pub fn unframe(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
     let header: &[u8; HEADER] = bytes.first_chunk().ok_or(FrameError::NoHeader(bytes.len()))?;
@@ -124,8 +132,18 @@ pub fn unframe(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
     Ok(Frame { kind: short(10), version: short(8), payload })
 }
 
+/// A payload in bincode.
+pub fn encoded(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    Ok(bincode::serialize(payload)?)
+}
+
 /// Decodes a payload, refusing bytes left over.
 pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    borrowed_payload(bytes)
+}
+
+/// Decodes a payload whose texts and bytes stay where they lie, refusing bytes left over.
+pub fn borrowed_payload<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
     use bincode::Options as _;
     Ok(bincode::options().with_fixint_encoding().deserialize(bytes)?)
 }

@@ -2,7 +2,7 @@
 //! checkpoints and the replay are the same for both.
 
 use super::checkpoint::{Checkpoint, Folder};
-use super::frame::FrameError;
+use super::frame::{FrameError, Head};
 use super::runs_checkpoint::RunsCheckpoint;
 use super::{codec, shapes};
 use crate::model::command::{Command, Stamp};
@@ -148,6 +148,14 @@ impl Checkpoint for State {
 
     fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         shapes::decode_state(bytes)
+    }
+
+    fn encode_quick(&self, head: &Head) -> Result<Option<Vec<u8>>, FrameError> {
+        shapes::encode_quick_state(self, head).map(Some)
+    }
+
+    fn decode_quick(bytes: &[u8], head: &Head) -> Result<Option<Self>, FrameError> {
+        shapes::decode_quick_state(bytes, head)
     }
 }
 

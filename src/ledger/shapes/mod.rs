@@ -32,7 +32,7 @@ mod tags;
 pub(in crate::ledger) mod text;
 mod urls;
 
-pub(super) use checkpoint::{decode_state, encode_state};
+pub(super) use checkpoint::{decode_quick_state, decode_state, encode_quick_state, encode_state};
 pub(super) use events::{decode, encode, to_json};
 pub(super) use history::{resource_from_json, resource_to_json};
 pub(super) use messages::{message_from_json, message_to_json};

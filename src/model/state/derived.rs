@@ -188,8 +188,9 @@ impl State {
         self.urls = OrdMap::new();
         self.provider_versions = OrdSet::new();
         self.usage = OrdMap::new();
-        for (key, function) in std::mem::take(&mut self.functions) {
-            self.replace(&key, None, Some(function));
+        // A copy shares all of it: the functions stay where they are.
+        for function in self.functions.clone().values() {
+            self.put_in(function);
         }
         for (key, layer) in std::mem::take(&mut self.layers) {
             self.replace_layer(&key, layer);
