@@ -123,16 +123,8 @@ impl<C: Checkpoint> Folder<C> {
         // The folder may have been taken away with the journal that it was of.
         disk::create_folder(&self.path).map_err(io_error(&self.path))?;
         disk::write_whole(&path, &bytes).map_err(io_error(&path))?;
-        self.write_quick(checkpoint, &path, &bytes)?;
+        write_quick(checkpoint, &path, &bytes)?;
         self.prune()
-    }
-
-    /// Writes the quick form of a checkpoint beside it.
-    fn write_quick(&self, checkpoint: &C, path: &Path, frame: &[u8]) -> Result<(), LedgerError> {
-        let Some(head) = frame::head(frame) else { return Ok(()) };
-        let Some(bytes) = checkpoint.encode_quick(&head)? else { return Ok(()) };
-        let path = path.with_extension(QUICK);
-        disk::write_whole(&path, &bytes).map_err(io_error(&path))
     }
 
     /// Removes those before `sequence`; returns their bytes.
@@ -174,6 +166,14 @@ impl<C: Checkpoint> Folder<C> {
         found.sort();
         Ok(found)
     }
+}
+
+/// Writes the quick form of a checkpoint beside it.
+fn write_quick(checkpoint: &impl Checkpoint, path: &Path, frame: &[u8]) -> Result<(), LedgerError> {
+    let Some(head) = frame::head(frame) else { return Ok(()) };
+    let Some(bytes) = checkpoint.encode_quick(&head)? else { return Ok(()) };
+    let path = path.with_extension(QUICK);
+    disk::write_whole(&path, &bytes).map_err(io_error(&path))
 }
 
 /// A checkpoint out of its quick form; `None` where there is none of this build that is whole.

@@ -126,7 +126,7 @@ async fn the_upstreams_state_comes_along() {
     let folder = tempfile::tempdir().expect("a folder");
     let pod = folder.path().join("a.pod");
     let recorder = Moto::start_recording(&folder.path().join("one"));
-    let from = Server::start(Options::any().with("LARDER_UPSTREAM", &recorder.url()));
+    let from = Server::start(Options::any().with("LARDER_UPSTREAM", recorder.url()));
     create_python(&from.client(), "f", HELLO).await;
     put(&from, "/uploads", b"");
     put(&from, "/uploads/greeting", b"hello \xff");
@@ -146,7 +146,7 @@ async fn the_upstreams_state_comes_along() {
     assert!(ok && said.contains("calls that made the upstream's state"), "{said}");
 
     let other = Moto::start_recording(&folder.path().join("other"));
-    let to = Server::start(Options::any().with("LARDER_UPSTREAM", &other.url()));
+    let to = Server::start(Options::any().with("LARDER_UPSTREAM", other.url()));
     let load = |more: &[&str]| larder("", &[&["pod", "load", text(&pod), "--endpoint", &to.url()], more].concat());
     let (ok, said) = load(&["--with-upstream", "--dry-run"]);
     assert!(ok, "{said}");
@@ -164,7 +164,7 @@ async fn an_upstream_without_a_recording_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let pod = folder.path().join("a.pod");
     let plain = Moto::start();
-    let beside = Server::start(Options::any().with("LARDER_UPSTREAM", &plain.url()));
+    let beside = Server::start(Options::any().with("LARDER_UPSTREAM", plain.url()));
     let alone = Server::start(Options::any());
     create_python(&alone.client(), "f", HELLO).await;
     for (server, reason) in [(&beside, "MOTO_ENABLE_RECORDING"), (&alone, "no upstream")] {
