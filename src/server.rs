@@ -376,6 +376,7 @@ fn console_of(
         invoker: Arc::clone(&services.invoker),
         pool: Arc::clone(pool),
         upstream: Arc::clone(&services.upstream),
+        source_results: Arc::clone(&services.source_results),
         shadows: Arc::default(),
         executor_reason,
         control: data_dir.join(control::SOCKET),

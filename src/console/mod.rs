@@ -31,13 +31,16 @@ use crate::blobs::BlobStore;
 use crate::desk::answers::{Authority, Refusals, Urls};
 use crate::desk::denials::Denials;
 use crate::desk::init_hooks::InitHooks;
+use crate::desk::mappings::Known;
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
 use crate::invoke::Invoker;
 use crate::ledger::Ledger;
+use crate::model::state::Usage;
 use crate::pods::remotes::Address;
 use crate::reactors::shadows::{Report, Reports, Standing};
+use crate::reactors::sources::Results;
 use crate::upstream::{Contact, Reached, Upstream};
 
 /// Events of a page at most.
@@ -68,6 +71,8 @@ pub struct Console {
     pub pool: Arc<Pool>,
     /// Endpoints of other services.
     pub upstream: Arc<Upstream>,
+    /// How reading from event sources goes.
+    pub source_results: Arc<Results>,
     /// How shadows of functions fare there.
     pub shadows: Arc<Reports>,
     /// Why the executor is the one it is.
@@ -84,6 +89,18 @@ pub struct Console {
     pub started: Instant,
     /// Scripts that run when it starts, is ready and ends.
     pub init_hooks: Arc<InitHooks>,
+}
+
+impl Console {
+    /// What is known of event source mappings.
+    fn mappings(&self) -> Known {
+        Known {
+            state: self.ledger.state(),
+            runs: self.ledger.runs(),
+            upstream: Arc::clone(&self.upstream),
+            results: Arc::clone(&self.source_results),
+        }
+    }
 }
 
 /// The console's routes.
@@ -117,8 +134,7 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
     let state = console.ledger.state();
     let environments = console.pool.counts();
     let problems = console.ledger.problems();
-    let versions: usize = state.functions.values().map(|function| function.versions.len()).sum();
-    let aliases: usize = state.functions.values().map(|function| function.aliases.len()).sum();
+    let all = state.usage.values().copied().fold(Usage::default(), Usage::plus);
     Json(json!({
         "status": if problems.is_empty() { "ok" } else { "degraded" },
         "problems": problems,
@@ -130,8 +146,8 @@ async fn health(State(console): State<Arc<Console>>) -> Json<Value> {
         "executor": { "name": console.pool.executor().name(), "reason": console.executor_reason },
         "counts": {
             "functions": state.functions.len(),
-            "versions": versions,
-            "aliases": aliases,
+            "versions": all.versions,
+            "aliases": all.aliases,
             "queues": state.queues.len(),
             "environments": environments.environments,
             "idle_environments": environments.idle,

@@ -6,7 +6,6 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 
 use crate::model::arn::{self, Arn};
-use crate::model::event_sources::index::MappingIndex;
 use crate::model::functions::{Function, FunctionState, FunctionVersion};
 use crate::model::names::{AliasName, FunctionKey, Scope};
 use crate::model::state::State;
@@ -92,8 +91,6 @@ pub struct FunctionDetails {
     pub policies: Vec<String>,
     /// Its URL's id, and those of its aliases.
     pub urls: Vec<UrlLine>,
-    /// Event source mappings to it.
-    pub mappings: Vec<MappingLine>,
     /// Concurrent executions that are kept for it.
     pub reserved_concurrency: Option<u32>,
     /// Where its log is.
@@ -140,19 +137,6 @@ pub struct UrlLine {
     pub alias: Option<String>,
     /// Who may call: `NONE` or `AWS_IAM`.
     pub auth_type: String,
-}
-
-/// An event source mapping.
-#[derive(Debug, Serialize)]
-pub struct MappingLine {
-    /// Its id.
-    pub uuid: String,
-    /// What is read.
-    pub source: String,
-    /// Its state.
-    pub state: String,
-    /// How the last reading went.
-    pub last_result: Option<String>,
 }
 
 /// A page of functions.
@@ -236,7 +220,6 @@ pub fn show(state: &State, account: &str, region: &str, name: &str) -> Option<Fu
         all_aliases: aliases(function),
         policies: function.policies.values().map(|policy| policy.document()).collect(),
         urls: urls.collect(),
-        mappings: mappings(state, &key),
         reserved_concurrency: function.reserved_concurrency,
         log_group: config.logging.group.clone(),
         durable: config.durable.as_ref().map(|durable| DurableLine {
@@ -255,24 +238,4 @@ fn aliases(function: &Function) -> Vec<AliasLine> {
         Some(AliasLine { name: alias.name.to_string(), shares })
     };
     function.aliases.keys().filter_map(line).collect()
-}
-
-fn mappings(state: &State, key: &FunctionKey) -> Vec<MappingLine> {
-    let function = state.functions.get(key).into_iter();
-    let qualifiers = function.flat_map(|function| {
-        let versions = function.versions.keys().map(ToString::to_string);
-        versions.chain(function.aliases.keys().map(ToString::to_string))
-    });
-    let unqualified = arn::function(key);
-    let named = qualifiers.map(|qualifier| format!("{unqualified}:{qualifier}"));
-    let named = std::iter::once(unqualified.clone()).chain(named);
-    let found =
-        named.flat_map(|arn| state.mappings_indexed(&key.scope, &MappingIndex::Function(key.scope.clone(), arn), None));
-    let line = found.map(|mapping| MappingLine {
-        uuid: mapping.key.id.to_string(),
-        source: mapping.source.arn().unwrap_or_default().to_owned(),
-        state: format!("{:?}", mapping.state),
-        last_result: mapping.last_result.clone(),
-    });
-    line.collect()
 }

@@ -12,6 +12,7 @@ pub mod invocations;
 pub mod log;
 pub mod log_lines;
 pub mod long;
+pub mod mappings;
 pub mod pods;
 pub mod queue;
 pub mod replay;

@@ -82,6 +82,12 @@ impl Cursors {
         self.places.get(&(mapping.clone(), shard.to_owned())).map(|(id, cursor)| (*id, &**cursor))
     }
 
+    /// The cursors of a mapping, by shard.
+    pub fn of<'a>(&'a self, mapping: &'a MappingKey) -> impl Iterator<Item = &'a Cursor> {
+        let places = self.places.range((mapping.clone(), String::new())..);
+        places.take_while(move |((of, _), _)| of == mapping).map(|(_, (_, cursor))| &**cursor)
+    }
+
     /// Whether an entry is one.
     pub fn contains(&self, id: &RunId) -> bool {
         self.ids.contains_key(id)

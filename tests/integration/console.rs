@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use aws_sdk_lambda::types::{DurableConfig, Runtime};
+use aws_sdk_lambda::types::{DurableConfig, EventSourcePosition, Runtime};
 use serde_json::{Value, json};
 
 use crate::support::browser;
-use crate::support::functions::{create_python, creation, some};
+use crate::support::functions::{create_python, create_some, creation, some};
 use crate::support::http::{Request, get};
 use crate::support::invoke::invoke;
-use crate::support::{Executor, Options, Server};
+use crate::support::queues::Queue;
+use crate::support::{Executor, Options, Server, eventually};
 
 /// Answers with its event, or fails, unless it is mended.
 const FAILS: &str = "
@@ -85,6 +86,49 @@ async fn changes_of_iam_and_of_logs_are_shown_alone() {
     assert_eq!(rewound.status, 200);
     assert!(named("iam").starts_with(&["reads".to_owned()]), "the rewind took it away: {:?}", named("iam"));
     assert_eq!(page("area=sqs&format=json").json()["entries"], Value::Array(Vec::new()));
+}
+
+/// How deep queues are, and what becomes of what is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn queues_and_mappings_are_shown() {
+    let server = Server::start(Options::any());
+    let client = server.client();
+    create_some(&client, "f").await;
+    client.publish_version().function_name("f").send().await.expect("published");
+    client.create_alias().function_name("f").name("live").function_version("1").send().await.expect("made");
+    let queue = Queue::create(server.port(), "jobs", &json!({}));
+    queue.send("one");
+    assert_eq!(queue.receive().len(), 1);
+    queue.send("two");
+    let map = |source: &str| client.create_event_source_mapping().function_name("f:live").event_source_arn(source);
+    map(&queue.arn).enabled(false).send().await.expect("made");
+    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
+    map(stream).starting_position(EventSourcePosition::Latest).send().await.expect("made");
+
+    let page = "/_larder/console/events";
+    let json = || get(server.port(), &format!("{page}?format=json")).json();
+    let depth = &json()["queues"][0];
+    assert_eq!((&depth["messages"], &depth["hidden"]), (&json!(2), &json!(1)));
+    assert!(depth["next_waits_s"].is_u64(), "{depth}");
+    let line = |all: &Value, source: &str| {
+        let lines = all["mappings"].as_array().expect("a list").clone();
+        lines.into_iter().find(|line| line["source"] == source).expect("is listed")
+    };
+    let problem = eventually("it is said why the stream is not read", || async {
+        let line = line(&json(), stream);
+        line["last_result"].as_str().filter(|_| line["state"] == "Enabled").map(str::to_owned)
+    });
+    assert!(problem.await.starts_with("PROBLEM: "));
+    eventually("the queue's mapping has settled", || async {
+        (line(&json(), &queue.arn)["state"] == "Disabled").then_some(())
+    })
+    .await;
+
+    let shown = String::from_utf8_lossy(&get(server.port(), page).body).into_owned();
+    let function = "/_larder/console/functions/000000000000/us-east-1/f";
+    assert!(shown.contains(&format!("href=\"{function}\"")) && shown.contains("PROBLEM: "), "{shown}");
+    let of_function = get(server.port(), &format!("{function}?format=json")).json();
+    assert_eq!(line(&of_function, stream)["function"], "arn:aws:lambda:us-east-1:000000000000:function:f:live");
 }
 
 /// There are no durable executions to show, and the page says so.

@@ -149,6 +149,7 @@ pub fn function_page(arn: &str) -> String {
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     match parts[..] {
         [_, _, _, region, account, _, name] => {
+            let name = name.split(':').next().unwrap_or(name);
             format!("/_larder/console/functions/{}/{}/{}", escaped(account), escaped(region), escaped(name))
         }
         _ => "/_larder/console/functions".to_owned(),

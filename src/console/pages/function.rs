@@ -14,7 +14,9 @@ use crate::console::Console;
 use crate::desk::functions::{self, AliasLine, DurableLine, FunctionDetails};
 use crate::desk::history::secrets;
 use crate::desk::invocations::{self, InvocationLine, InvocationsQuery};
+use crate::desk::mappings::MappingLine;
 use crate::invoke::record::Payload;
+use crate::model::names::{FunctionKey, Scope};
 
 /// Invocations that are shown.
 const RECENT: usize = 10;
@@ -51,6 +53,7 @@ const TEMPLATES: [(&str, &str); 6] = [
 struct FunctionPage {
     #[serde(flatten)]
     function: FunctionDetails,
+    mappings: Vec<MappingLine>,
     recent: Vec<InvocationLine>,
     /// Events that it got lately, without what looks like a secret.
     events: Vec<String>,
@@ -87,7 +90,9 @@ fn gather(console: &Console, (account, region, name): (&str, &str, &str)) -> Opt
             events.push(event);
         }
     }
-    Some(FunctionPage { function, recent, events })
+    let key = FunctionKey { scope: Scope { account: account.into(), region: region.into() }, name: name.into() };
+    let mappings = console.mappings().of_function(&key);
+    Some(FunctionPage { function, mappings, recent, events })
 }
 
 impl Page for FunctionPage {
@@ -100,7 +105,7 @@ impl Page for FunctionPage {
     }
 
     fn content(&self) -> Markup {
-        let FunctionDetails { line, published, all_aliases, policies, urls, mappings, .. } = &self.function;
+        let FunctionDetails { line, published, all_aliases, policies, urls, .. } = &self.function;
         html! {
             p {
                 (ended(line.state != "Failed", line.state))
@@ -128,8 +133,8 @@ impl Page for FunctionPage {
                 }
             } }
             h2 { "Event source mappings" }
-            @if mappings.is_empty() { p.soft { "It has none." } }
-            ul { @for mapping in mappings {
+            @if self.mappings.is_empty() { p.soft { "It has none." } }
+            ul { @for mapping in &self.mappings {
                 li { (mapping.source) ": " (mapping.state) " "
                     @if let Some(result) = &mapping.last_result { span.soft { (result) } } }
             } }

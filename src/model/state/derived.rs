@@ -65,7 +65,7 @@ fn on_provider(key: &FunctionKey, version: &FunctionVersion) -> Option<Entry> {
     Some(Entry::OnProvider(provider, (key.clone(), version.version)))
 }
 
-/// `AccountUsage` of `GetAccountSettings`.
+/// `AccountUsage` of `GetAccountSettings`, and what else is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Functions.
@@ -76,6 +76,10 @@ pub struct Usage {
     pub reserved: u64,
     /// Concurrent executions that are provisioned for functions without a reservation.
     pub provisioned: u64,
+    /// Published versions.
+    pub versions: u64,
+    /// Aliases.
+    pub aliases: u64,
 }
 
 impl Usage {
@@ -88,15 +92,25 @@ impl Usage {
     fn of(function: &Function) -> Self {
         let reserved = function.reserved();
         let provisioned = function.concurrency() - reserved;
-        Self { functions: 1, code_size: function.code_size(), reserved, provisioned }
+        Self {
+            functions: 1,
+            code_size: function.code_size(),
+            reserved,
+            provisioned,
+            versions: function.versions.len() as u64,
+            aliases: function.aliases.len() as u64,
+        }
     }
 
-    fn plus(self, other: Self) -> Self {
+    /// What both use together.
+    pub fn plus(self, other: Self) -> Self {
         Self {
             functions: self.functions + other.functions,
             code_size: self.code_size + other.code_size,
             reserved: self.reserved + other.reserved,
             provisioned: self.provisioned + other.provisioned,
+            versions: self.versions + other.versions,
+            aliases: self.aliases + other.aliases,
         }
     }
 
@@ -106,6 +120,8 @@ impl Usage {
             code_size: self.code_size - other.code_size,
             reserved: self.reserved - other.reserved,
             provisioned: self.provisioned - other.provisioned,
+            versions: self.versions - other.versions,
+            aliases: self.aliases - other.aliases,
         }
     }
 }
