@@ -31,7 +31,7 @@ use crate::blobs::BlobStore;
 use crate::desk::answers::{Authority, Refusals, Urls};
 use crate::desk::denials::Denials;
 use crate::desk::init_hooks::InitHooks;
-use crate::desk::mappings::Known;
+use crate::desk::mappings::KnownMappings;
 use crate::desk::queue::Queue;
 use crate::desk::{self, history};
 use crate::environments::Pool;
@@ -93,8 +93,8 @@ pub struct Console {
 
 impl Console {
     /// What is known of event source mappings.
-    fn mappings(&self) -> Known {
-        Known {
+    fn mappings(&self) -> KnownMappings {
+        KnownMappings {
             state: self.ledger.state(),
             runs: self.ledger.runs(),
             upstream: Arc::clone(&self.upstream),

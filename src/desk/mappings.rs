@@ -19,7 +19,7 @@ const MOST: usize = 500;
 
 /// What is known of mappings.
 #[derive(Debug)]
-pub struct Known {
+pub struct KnownMappings {
     /// What is configured.
     pub state: Arc<State>,
     /// How far they have read.
@@ -65,7 +65,7 @@ pub struct MappingList {
     pub more: usize,
 }
 
-impl Known {
+impl KnownMappings {
     /// All mappings, as many as a list shows.
     pub fn all(&self) -> MappingList {
         let all = &self.state.event_source_mappings;

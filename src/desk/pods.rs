@@ -101,6 +101,11 @@ pub struct LoadQuery {
 }
 
 impl LoadQuery {
+    fn strategy(&self) -> Result<MergeStrategy, PodsError> {
+        let strategy = self.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
+        strategy.map_err(PodsError::Invalid)
+    }
+
     fn mapping(&self) -> Result<Mapping, PodsError> {
         let renames = self.rename.split(',').filter(|rename| !rename.is_empty()).map(|rename| {
             let (old, new) = rename.split_once('=').filter(|(old, new)| !old.is_empty() && !new.is_empty())?;
@@ -229,6 +234,8 @@ pub async fn read_for(
     source: impl std::io::Read + Send + 'static,
     staging: &Path,
 ) -> Result<Pod, PodsError> {
+    // Before anything is done with the pod: what cannot be loaded is handed to no upstream either.
+    query.strategy()?;
     let staging = staging.to_owned();
     let reading = tokio::task::spawn_blocking(move || read::read(source, &staging, read::MAX_SIZE));
     let mut pod = reading.await.map_err(std::io::Error::other)??;
@@ -257,8 +264,7 @@ pub async fn load(
     query: LoadQuery,
     origin: Origin,
 ) -> Result<Long<LoadedPod>, PodsError> {
-    let strategy = query.merge.as_deref().map_or(Ok(MergeStrategy::default()), str::parse);
-    let strategy = strategy.map_err(PodsError::Invalid)?;
+    let strategy = query.strategy()?;
     let pod = Arc::new(pod);
     let read = Arc::clone(&pod);
     let fate = Fate { drops_events: query.drop_events, ..Fate::default() };

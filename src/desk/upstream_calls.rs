@@ -59,11 +59,11 @@ fn kept(call: &str) -> Option<String> {
     (!is_left_out).then(|| recorded.to_string())
 }
 
-/// Has the upstream answer the calls of a pod; how many. A dry run only looks whether it could.
+/// Has the upstream answer the calls of a pod. A dry run only looks whether it could.
 ///
 /// # Errors
 /// The pod has none, the upstream is none that takes them, or it does not answer.
-pub async fn hand_back(upstream: &Upstream, pod: &Pod, dry_run: bool) -> Result<usize, PodsError> {
+pub async fn hand_back(upstream: &Upstream, pod: &Pod, dry_run: bool) -> Result<(), PodsError> {
     let missing = "the pod has nothing of an upstream: `larder pod save --with-upstream` takes it along";
     let calls = upstream_calls::of(pod)?.ok_or_else(|| PodsError::Invalid(missing.to_owned()))?;
     let mut of_endpoints: BTreeMap<String, (&Endpoint, Vec<&str>)> = BTreeMap::new();
@@ -81,7 +81,7 @@ pub async fn hand_back(upstream: &Upstream, pod: &Pod, dry_run: bool) -> Result<
             upstream.play(endpoint, calls).await?;
         }
     }
-    Ok(calls.len())
+    Ok(())
 }
 
 fn no_endpoint(service: Option<&str>) -> PodsError {

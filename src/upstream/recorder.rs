@@ -1,5 +1,5 @@
-//! Calls that an endpoint recorded, and their playing to it: what moto offers to bring its state elsewhere. No other
-//! emulator is known to offer anything that works over HTTP: they are asked, too, and have nothing.
+//! Calls that an endpoint recorded, and their playing to it: what moto offers to bring its state elsewhere. Others
+//! are asked, too, and have nothing that is one.
 //!
 //! Source: <https://docs.getmoto.org/en/latest/docs/configuration/recorder/index.html>.
 

@@ -151,6 +151,8 @@ async fn the_upstreams_state_comes_along() {
     let (ok, said) = load(&["--with-upstream", "--dry-run"]);
     assert!(ok, "{said}");
     assert!(!tables(other.port()).contains("orders"), "a dry run changes nothing");
+    let (ok, said) = load(&["--with-upstream", "--merge", "nonsense"]);
+    assert!(!ok && !tables(other.port()).contains("orders"), "what is not loaded is not handed on: {said}");
     let (ok, said) = load(&["--with-upstream"]);
     assert!(ok, "{said}");
     assert!(tables(to.port()).contains("orders"));

@@ -42,7 +42,7 @@ const PART: usize = 500;
 enum Members {
     /// By their names: later builds read it.
     Named,
-    /// By their places, in bincode: read in half the time, and by the same shapes only.
+    /// By their places, in bincode: read faster, and by the same shapes only.
     InPlace,
 }
 
