@@ -123,7 +123,13 @@ impl<C: Checkpoint> Folder<C> {
         // The folder may have been taken away with the journal that it was of.
         disk::create_folder(&self.path).map_err(io_error(&self.path))?;
         disk::write_whole(&path, &bytes).map_err(io_error(&path))?;
-        write_quick(checkpoint, &path, &bytes)?;
+
+        let head = frame::head(&bytes);
+        // Both are as large as the state: one at a time.
+        drop(bytes);
+        if let Some(head) = head {
+            write_quick(checkpoint, &path, &head)?;
+        }
         self.prune()
     }
 
@@ -168,10 +174,9 @@ impl<C: Checkpoint> Folder<C> {
     }
 }
 
-/// Writes the quick form of a checkpoint beside it.
-fn write_quick(checkpoint: &impl Checkpoint, path: &Path, frame: &[u8]) -> Result<(), LedgerError> {
-    let Some(head) = frame::head(frame) else { return Ok(()) };
-    let Some(bytes) = checkpoint.encode_quick(&head)? else { return Ok(()) };
+/// Writes the quick form of the checkpoint with this header beside it.
+fn write_quick(checkpoint: &impl Checkpoint, path: &Path, head: &Head) -> Result<(), LedgerError> {
+    let Some(bytes) = checkpoint.encode_quick(head)? else { return Ok(()) };
     let path = path.with_extension(QUICK);
     disk::write_whole(&path, &bytes).map_err(io_error(&path))
 }

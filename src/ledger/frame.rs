@@ -6,8 +6,8 @@
 //! Little-endian. The header is checked before the payload is decoded: length against the bytes
 //! that are there, the checksum over version, kind and payload, then kind and version.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 /// Bytes before the payload.
 const HEADER: usize = 12;
@@ -139,13 +139,14 @@ pub fn encoded(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
 
 /// Decodes a payload, refusing bytes left over.
 pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
-    borrowed_payload(bytes)
-}
-
-/// Decodes a payload whose texts and bytes stay where they lie, refusing bytes left over.
-pub fn borrowed_payload<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
     use bincode::Options as _;
     Ok(bincode::options().with_fixint_encoding().deserialize(bytes)?)
+}
+
+/// Decodes what a payload begins with; the rest of it.
+pub fn leading_payload<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<(T, &[u8]), FrameError> {
+    let leading = bincode::deserialize_from(&mut bytes)?;
+    Ok((leading, bytes))
 }
 
 /// A self-describing payload: `MessagePack`, with names for members and texts for digests, ids and keys, as in JSON.

@@ -7,6 +7,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, EphemeralStorage, LayerVersionContentInput, Runtime};
 use serde_json::{Value, json};
 
+use crate::support::engine::{Engine, Mode};
 use crate::support::functions::{ECHO, active, create, create_python, creation, python, zip};
 use crate::support::invoke::{call, invoke};
 use crate::support::{Executor, Options, Server, eventually};
@@ -106,6 +107,46 @@ async fn what_an_interpreter_reads_at_its_start_gets_one_of_its_own() {
     }
 }
 
+/// Also what the interpreter adds to them by itself, as on AWS.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_variables_are_those_of_one_of_its_own() {
+    let Some(server) = sandboxes() else { return };
+    let client = server.client();
+    let code = "
+import os
+def handler(event, context):
+    return {name: value for name, value in os.environ.items() if name not in ('TAG', 'PYTHONHASHSEED')}
+";
+    let mut seen = Vec::new();
+    for (name, variable) in [("standby", "TAG"), ("own", "PYTHONHASHSEED")] {
+        let variables = Environment::builder().variables(variable, "0").build();
+        let create = creation(&client, name, Runtime::Python311, python(code)).environment(variables);
+        create.send().await.expect("created");
+        active(&client, name).await;
+        standing_by(&server, 1).await;
+        let variables = call(&client, name).await.response();
+        assert_eq!(variables["LC_CTYPE"], "C.UTF-8", "AWS's have it");
+        seen.push(variables.as_object().expect("variables").keys().cloned().collect::<BTreeSet<_>>());
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+/// The engine has been asked for a container that is not there yet when the server is told to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_while_one_is_made_leaves_none() {
+    if !Executor::Docker.is_here() {
+        return;
+    }
+    let engine = Engine::new();
+    let options = Options::new(Executor::Docker).with("DOCKER_HOST", engine.host()).with("LARDER_STANDBY", 1);
+    let mut server = Server::start(options);
+    engine.be(Mode::Slow);
+    create_python(&server.client(), "f", ECHO).await;
+    assert_eq!(server.stop().code(), Some(0));
+    let left = server.leftovers();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn layers_are_there_and_another_size_of_tmp_is_kept() {
     let Some(server) = sandboxes() else { return };
@@ -134,9 +175,13 @@ async fn layers_are_there_and_another_size_of_tmp_is_kept() {
 async fn it_has_the_limits_of_its_function() {
     let Some(server) = sandboxes() else { return };
     let client = server.client();
+    // Long enough to be seen: the init looks every 50 ms.
     let code = "
+import time
 def handler(event, context):
-    return len(bytearray(event['mib'] << 20)) >> 20
+    held = bytearray(event['mib'] << 20)
+    time.sleep(0.5)
+    return len(held) >> 20
 ";
     for (name, memory) in [("large", 400), ("small", 128)] {
         let create = creation(&client, name, Runtime::Python311, python(code));

@@ -98,6 +98,11 @@ impl Pool {
                 }
                 return;
             }
+            // The server's end asked for its removal while there was nothing to remove yet.
+            let is_wanted = self.placement().has(&id);
+            if !is_wanted {
+                self.end(id);
+            }
         }
     }
 

@@ -124,8 +124,7 @@ pub(in crate::ledger) fn encode_state(state: &State) -> Result<Vec<u8>, FrameErr
 
 /// Writes the quick form of the checkpoint whose frame begins so.
 pub(in crate::ledger) fn encode_quick_state(state: &State, head: &Head) -> Result<Vec<u8>, FrameError> {
-    let checkpoint = Members::InPlace.encode(&Checkpoint::of(state, Members::InPlace)?)?;
-    frame::frame(QUICK, QUICK_VERSION, &(SHAPES, head, checkpoint))
+    frame::frame(QUICK, QUICK_VERSION, &(SHAPES, head, Checkpoint::of(state, Members::InPlace)?))
 }
 
 /// Reads the quick form; `None` where it is another checkpoint's, or another build's.
@@ -135,7 +134,7 @@ pub(in crate::ledger) fn decode_quick_state(bytes: &[u8], head: &Head) -> Result
         return Ok(None);
     }
 
-    let (shapes, of, checkpoint): (&str, Head, &[u8]) = frame::borrowed_payload(frame.payload)?;
+    let ((shapes, of), checkpoint): ((String, Head), _) = frame::leading_payload(frame.payload)?;
     if shapes != SHAPES || of != *head {
         return Ok(None);
     }

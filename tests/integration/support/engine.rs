@@ -1,6 +1,7 @@
 //! A way to the engine that can be cut: a proxy in front of its socket, for one server.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::ContainerCreateBody;
@@ -11,11 +12,19 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// What asks for a container.
+const CREATION: &[u8] = b"/containers/create?";
+
+/// How long a slow engine waits.
+const SLOW: Duration = Duration::from_millis(500);
+
 /// What the proxy does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Passes everything on.
     Passes,
+    /// The same, but waits before a container is made.
+    Slow,
     /// Takes connections and requests, and answers nothing.
     Silent,
     /// Passes requests on, and no answers.
@@ -72,8 +81,8 @@ async fn serve(client: UnixStream, mode: watch::Receiver<Mode>) {
     let Ok(engine) = UnixStream::connect(real()).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_engine, to_engine) = engine.into_split();
-    let requests = pass(from_client, to_engine, mode.clone(), &[Mode::Passes, Mode::Deaf]);
-    let answers = pass(from_engine, to_client, mode, &[Mode::Passes]);
+    let requests = pass(from_client, to_engine, mode.clone(), &[Mode::Passes, Mode::Slow, Mode::Deaf]);
+    let answers = pass(from_engine, to_client, mode, &[Mode::Passes, Mode::Slow]);
     tokio::select! {
         () = requests => {}
         () = answers => {}
@@ -94,6 +103,9 @@ async fn pass(
             _ = mode.wait_for(|mode| *mode == Mode::Away) => return,
         };
         let Ok(count @ 1..) = read else { return };
+        if *mode.borrow() == Mode::Slow && buffer[..count].windows(CREATION.len()).any(|bytes| bytes == CREATION) {
+            tokio::time::sleep(SLOW).await;
+        }
         let allowed = mode.wait_for(|mode| when.contains(mode) || *mode == Mode::Away).await.map(|mode| *mode);
         if !allowed.is_ok_and(|mode| mode != Mode::Away) || to.write_all(&buffer[..count]).await.is_err() {
             return;

@@ -364,8 +364,10 @@ def stand_by():
         os._exit(0)  # The environment ends without one.
     os.close(0)
     os.open("/dev/null", os.O_RDONLY)
+    # What the interpreter itself has set, where it does not know the locale (PEP 538): AWS's functions have it, too.
+    own = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
     os.environ.clear()
-    os.environ.update(decode(b"".join(parts)))
+    os.environ.update({**own, **decode(b"".join(parts))})
 
 
 def prepare_interpreter():
