@@ -9,7 +9,9 @@ use futures_util::future::try_join_all;
 use larder::blobs;
 use larder::ledger::{Attachment, Durability, Ledger, LedgerOptions};
 use larder::model::event::Origin;
-use larder::model::functions::command::{CreateFunction, FunctionCommand, UpdateFunctionConfiguration};
+use larder::model::functions::command::{
+    CreateFunction, FunctionCommand, Publication, PublishVersion, UpdateFunctionConfiguration,
+};
 use larder::model::functions::{ConfigPatch, Content, FunctionConfig};
 use larder::model::limits::Limits;
 use larder::model::names::{FunctionKey, Scope};
@@ -59,19 +61,53 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
         signed: false,
     };
     commit(ledger, FunctionCommand::CreateFunction(Box::new(create)), Some(attachment)).await?;
-    settle(ledger, number).await?;
+    settle(ledger, number, Version::Latest).await?;
     for update in 0..updates {
-        let patch = ConfigPatch { description: Some(format!("update {update}")), ..ConfigPatch::default() };
-        let command = UpdateFunctionConfiguration { key: key(number), patch, revision: None };
-        commit(ledger, FunctionCommand::UpdateFunctionConfiguration(Box::new(command)), None).await?;
-        settle(ledger, number).await?;
+        configure(ledger, number, format!("update {update}")).await?;
     }
     Ok(())
 }
 
-async fn settle(ledger: &Ledger, number: usize) -> Outcome {
-    let (key, version) = (key(number), Version::Latest);
-    let deployment = ledger.state().function(&key).ok_or("the function was created")?.latest.deployment;
+/// Publishes `versions` of each of the first `functions` functions of a store: each is configured anew, settled,
+/// published, and the version settled.
+pub fn publish(folder: &Path, functions: usize, versions: usize) -> Outcome {
+    let ledger = Ledger::open(options(folder))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    for first in (0..functions).step_by(AT_ONCE) {
+        let numbers = first..functions.min(first + AT_ONCE);
+        runtime.block_on(try_join_all(numbers.map(|number| publish_of(&ledger, number, versions))))?;
+    }
+    ledger.close()?;
+    Ok(())
+}
+
+async fn publish_of(ledger: &Ledger, number: usize, versions: usize) -> Outcome {
+    for version in 1..=versions as u64 {
+        configure(ledger, number, format!("version {version}")).await?;
+        let to = Publication::Numbered;
+        let publish = PublishVersion { key: key(number), to, code_sha256: None, description: None, revision: None };
+        commit(ledger, FunctionCommand::PublishVersion(publish), None).await?;
+        settle(ledger, number, Version::Number(version)).await?;
+    }
+    Ok(())
+}
+
+async fn configure(ledger: &Ledger, number: usize, description: String) -> Outcome {
+    let patch = ConfigPatch { description: Some(description), ..ConfigPatch::default() };
+    let command = UpdateFunctionConfiguration { key: key(number), patch, revision: None };
+    commit(ledger, FunctionCommand::UpdateFunctionConfiguration(Box::new(command)), None).await?;
+    settle(ledger, number, Version::Latest).await
+}
+
+async fn settle(ledger: &Ledger, number: usize, version: Version) -> Outcome {
+    let key = key(number);
+    let state = ledger.state();
+    let function = state.function(&key).ok_or("the function was created")?;
+    let settled = match version {
+        Version::Number(number) => function.versions.get(&number).ok_or("the version was published")?,
+        _ => &function.latest,
+    };
+    let deployment = settled.deployment;
     commit(ledger, FunctionCommand::SettleFunction { key, version, deployment, failure: None }, None).await
 }
 

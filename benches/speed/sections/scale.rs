@@ -1,4 +1,5 @@
-//! How time, disk and memory grow from 100 to 100,000 functions. The floor is the figure among 100.
+//! How time, disk and memory grow from 100 to 100,000 functions, and with versions: as many as calls are asked for, ten
+//! of each function. The floor is the figure among 100.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -14,6 +15,9 @@ use crate::{Context, Outcome, http, store};
 /// Functions in the stores.
 const FUNCTIONS: [usize; 4] = [100, 1000, 10_000, 100_000];
 
+/// Versions of each function in the last of them.
+const VERSIONS: usize = 10;
+
 /// Measurements of a call.
 const COUNT: usize = 200;
 
@@ -22,19 +26,22 @@ type Figure = (&'static str, &'static str, f64);
 
 pub fn run(context: &Context) -> Outcome {
     let mut least: Option<Vec<Figure>> = None;
-    for functions in FUNCTIONS {
-        let figures = measure(functions, context.executors[0])?;
+    let sizes = FUNCTIONS.map(|functions| (functions, 0)).into_iter().chain([(context.calls / VERSIONS, VERSIONS)]);
+    for (functions, versions) in sizes {
+        let figures = measure(functions, versions, context.executors[0])?;
         let floors = least.get_or_insert_with(|| figures.clone());
         for ((name, unit, figure), (_, _, floor)) in figures.iter().zip(floors.iter()) {
-            Row::figure(format!("{functions} functions: {name}"), unit, *figure).floor(*floor).print();
+            let of = if versions == 0 { String::new() } else { format!(" of {versions} versions") };
+            Row::figure(format!("{functions} functions{of}: {name}"), unit, *figure).floor(*floor).print();
         }
     }
     Ok(())
 }
 
-fn measure(functions: usize, executor: &str) -> Outcome<Vec<Figure>> {
+fn measure(functions: usize, versions: usize, executor: &str) -> Outcome<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     store::prepare(&folder.path().join("store"), functions, 0)?;
+    store::publish(&folder.path().join("store"), functions, versions)?;
     // The first start makes what a store has once.
     drop(Server::start(folder.path(), executor)?);
     let server = Server::start(folder.path(), executor)?;
@@ -48,7 +55,7 @@ fn measure(functions: usize, executor: &str) -> Outcome<Vec<Figure>> {
     let disk = bytes(folder.path())?;
     let (pod, began) = (folder.path().join("scale.pod"), Instant::now());
     let target = pod.to_str().ok_or("a path in UTF-8")?;
-    server::command_peak_mb(&["pod", "save", target, "--endpoint", &format!("http://{}", server.address)])?;
+    let peak = server::command_peak_mb(&["pod", "save", target, "--endpoint", &format!("http://{}", server.address)])?;
     let saved = began.elapsed().as_secs_f64() * 1000.0;
     let each = |bytes: u64| u32::try_from(bytes / functions as u64).map(f64::from);
     Ok(vec![
@@ -58,6 +65,7 @@ fn measure(functions: usize, executor: &str) -> Outcome<Vec<Figure>> {
         ("PutFunctionConcurrency", "ms", change),
         ("rewind of one function", "ms", rewind),
         ("pod save", "ms", saved),
+        ("pod save, its memory", "MB", peak),
         ("pod, for each", "B", each(std::fs::metadata(&pod)?.len())?),
         ("data dir, for each", "B", each(disk)?),
         ("resident memory", "MB", server.resident_mb()?),
