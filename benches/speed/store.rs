@@ -31,11 +31,22 @@ pub fn options(folder: &Path) -> LedgerOptions {
 /// Makes a store with `functions` active functions. Each has 2 + 2 × `updates` events: created,
 /// settled, and for each update configured, settled.
 pub fn prepare(folder: &Path, functions: usize, updates: usize) -> Outcome {
+    with_each(folder, functions, &async |ledger, number| make(ledger, number, updates).await)
+}
+
+/// Publishes `versions` of each of the first `functions` functions of a store: each is configured anew, settled,
+/// published, and the version settled.
+pub fn publish(folder: &Path, functions: usize, versions: usize) -> Outcome {
+    with_each(folder, functions, &async |ledger, number| publish_of(ledger, number, versions).await)
+}
+
+/// Does something with each function of a store, by its number.
+fn with_each(folder: &Path, functions: usize, act: &impl AsyncFn(&Ledger, usize) -> Outcome) -> Outcome {
     let ledger = Ledger::open(options(folder))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     for first in (0..functions).step_by(AT_ONCE) {
         let numbers = first..functions.min(first + AT_ONCE);
-        runtime.block_on(try_join_all(numbers.map(|number| make(&ledger, number, updates))))?;
+        runtime.block_on(try_join_all(numbers.map(|number| act(&ledger, number))))?;
     }
     ledger.close()?;
     Ok(())
@@ -65,19 +76,6 @@ async fn make(ledger: &Ledger, number: usize, updates: usize) -> Outcome {
     for update in 0..updates {
         configure(ledger, number, format!("update {update}")).await?;
     }
-    Ok(())
-}
-
-/// Publishes `versions` of each of the first `functions` functions of a store: each is configured anew, settled,
-/// published, and the version settled.
-pub fn publish(folder: &Path, functions: usize, versions: usize) -> Outcome {
-    let ledger = Ledger::open(options(folder))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    for first in (0..functions).step_by(AT_ONCE) {
-        let numbers = first..functions.min(first + AT_ONCE);
-        runtime.block_on(try_join_all(numbers.map(|number| publish_of(&ledger, number, versions))))?;
-    }
-    ledger.close()?;
     Ok(())
 }
 

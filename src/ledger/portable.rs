@@ -1,6 +1,7 @@
 //! Resources as JSON: what `state.json` of a pod holds, and what history and diffs show. The shapes are those of
 //! the store; digests are hex, ids UUIDs, maps objects, times milliseconds since the epoch.
 
+use serde::Serializer;
 use serde_json::Value;
 
 use super::frame::FrameError;
@@ -18,6 +19,14 @@ use crate::runs::{Attempts, WaitingEvent};
 /// A number that JSON has not, such as an infinite weight.
 pub fn to_json(resource: &Resource) -> Result<Value, serde_json::Error> {
     shapes::resource_to_json(resource)
+}
+
+/// The same, on its way into a file: as JSON it would take many times the memory.
+///
+/// # Errors
+/// The serializer's.
+pub fn serialize<S: Serializer>(resource: &Resource, serializer: S) -> Result<S::Ok, S::Error> {
+    shapes::serialize_resource(resource, serializer)
 }
 
 /// Reads what [`to_json`] wrote. What the values may be is not checked.

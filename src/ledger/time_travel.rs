@@ -106,10 +106,9 @@ impl Ledger {
     ///
     /// # Errors
     /// History was dropped in the meantime, and some of them with it.
-    fn hold(&self, state: &State, sequence: u64) -> Result<(), LedgerError> {
-        let blobs = state.resources().flat_map(|resource| resource.blobs());
-        self.small_blobs().held().hold_all(blobs.collect::<Vec<_>>());
-        let begins = self.begins();
+    fn hold(&self, state: &Arc<State>) -> Result<(), LedgerError> {
+        self.small_blobs().held().hold_state(state);
+        let (sequence, begins) = (state.sequence, self.begins());
         if sequence < begins && begins > 1 { Err(LedgerError::Compacted { begins }) } else { Ok(()) }
     }
 
@@ -164,7 +163,7 @@ impl Ledger {
         let point = to.clone();
         let found = tokio::task::spawn_blocking(move || {
             let target = ledger.target(&point, now)?;
-            ledger.hold(&target, target.sequence)?;
+            ledger.hold(&target)?;
             Ok::<_, LedgerError>((target.sequence, target))
         });
         let (sequence, target) = found.await.map_err(|_| CommitError::Closed)??;

@@ -1,14 +1,17 @@
-//! Parts of a pod that are lines of JSON: written into a file without a name, as they may be more than memory has room for,
-//! and read line by line, with the number of a line in every refusal.
+//! Parts of a pod that are written into a file without a name first, as they may be more than memory has room for; most are
+//! lines of JSON, and read line by line, with the number of a line in every refusal.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Read as _, Seek as _, Write};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 use super::{Manifest, PodError, io_error, path_error};
 use crate::model::blob::BlobId;
+
+/// Bytes that are hashed and written at a time.
+const BUFFER: usize = 64 * 1024;
 
 /// A part, and how much of it a reader takes: it is taken in by one change, with all else.
 #[derive(Debug, Clone, Copy)]
@@ -23,15 +26,76 @@ pub struct LinesPart {
     pub most_lines: usize,
 }
 
-/// Lines that were written.
+/// A part that was written.
 #[derive(Debug)]
-pub struct WrittenLines {
-    /// The lines.
+pub struct WrittenPart {
+    /// What is in it.
     pub file: File,
     /// Digest of its bytes.
     pub digest: BlobId,
     /// Its bytes.
     pub size: u64,
+}
+
+/// A part on its way into a file: many small pieces, which are hashed by the buffer.
+pub struct PartWriter(BufWriter<HashedFile>);
+
+struct HashedFile {
+    file: File,
+    hash: Sha256,
+    size: u64,
+}
+
+impl PartWriter {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// No file can be made.
+    pub fn new() -> Result<Self, PodError> {
+        let file = tempfile::tempfile().map_err(io_error("a temporary file"))?;
+        Ok(Self(BufWriter::with_capacity(BUFFER, HashedFile { file, hash: Sha256::new(), size: 0 })))
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn end(self) -> Result<WrittenPart, PodError> {
+        let written = self.0.into_inner().map_err(|error| io_error("a temporary file")(error.into_error()))?;
+        let HashedFile { mut file, hash, size } = written;
+        file.rewind().map_err(io_error("a temporary file"))?;
+        Ok(WrittenPart { file, digest: BlobId(hash.finalize().into()), size })
+    }
+}
+
+impl Write for PartWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Write for HashedFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Lines that were written.
+#[derive(Debug)]
+pub struct WrittenLines {
+    /// The lines.
+    pub part: WrittenPart,
     /// How many there are.
     pub count: usize,
 }
@@ -39,8 +103,7 @@ pub struct WrittenLines {
 /// Lines on their way into a file.
 pub struct LinesWriter {
     part: LinesPart,
-    file: BufWriter<File>,
-    hash: Sha256,
+    file: PartWriter,
     size: u64,
     count: usize,
 }
@@ -51,8 +114,7 @@ impl LinesWriter {
     /// # Errors
     /// No file can be made.
     pub fn new(part: LinesPart) -> Result<Self, PodError> {
-        let file = tempfile::tempfile().map_err(io_error("a temporary file"))?;
-        Ok(Self { part, file: BufWriter::new(file), hash: Sha256::new(), size: 0, count: 0 })
+        Ok(Self { part, file: PartWriter::new()?, size: 0, count: 0 })
     }
 
     /// One more.
@@ -71,7 +133,6 @@ impl LinesWriter {
             return Err(self.over(&format!("{most_lines} lines")));
         }
 
-        self.hash.update(line.as_bytes());
         self.file.write_all(line.as_bytes()).map_err(io_error("a temporary file"))
     }
 
@@ -86,9 +147,7 @@ impl LinesWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn end(self) -> Result<WrittenLines, PodError> {
-        let mut file = self.file.into_inner().map_err(|error| io_error("a temporary file")(error.into_error()))?;
-        file.rewind().map_err(io_error("a temporary file"))?;
-        Ok(WrittenLines { file, digest: BlobId(self.hash.finalize().into()), size: self.size, count: self.count })
+        Ok(WrittenLines { part: self.file.end()?, count: self.count })
     }
 }
 

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 use base64::Engine as _;
-use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::lines::WrittenLines;
+use super::lines::{PartWriter, WrittenLines, WrittenPart};
 use super::references::Reference;
 use super::report::Report;
 use super::{
@@ -57,17 +56,17 @@ pub struct Contents {
 /// # Errors
 /// A blob is missing or damaged, the target cannot be written, or no reader would take so large a pod.
 pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Result<(BlobId, Manifest), PodError> {
-    let state = state_json(&contents.resources)?;
-    let history = contents.history.as_deref().map(history_lines).transpose()?;
+    let mut state = PartWriter::new()?;
+    write_state(&contents.resources, &mut state)?;
+    let state = state.end()?;
+    let history = contents.history.as_deref().map(written_history).transpose()?;
     let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
-    let mut parts = vec![Part::new(STATE, &digest(&state), state.len() as u64)];
-    parts.extend(history.iter().map(|lines| Part::new(HISTORY, &digest(lines), lines.len() as u64)));
     let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages), (UPSTREAM, &contents.upstream_calls)];
-    let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, lines.as_ref()?)));
-    parts.extend(lines.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
-
-    let reported = contents.report.iter().flat_map(Report::parts);
-    parts.extend(reported.map(|(path, lines)| Part::new(path, &lines.digest, lines.size)));
+    let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, &lines.as_ref()?.part)));
+    let reported = contents.report.iter().flat_map(Report::parts).map(|(path, lines)| (path, &lines.part));
+    let written = [(STATE, &state)].into_iter().chain(history.iter().map(|part| (HISTORY, part)));
+    let written: Vec<_> = written.chain(lines).chain(reported).collect();
+    let mut parts: Vec<_> = written.iter().map(|(path, part)| Part::new(*path, &part.digest, part.size)).collect();
 
     for id in &needed {
         let (size, _) = blobs.open_blob(id)?;
@@ -87,36 +86,21 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
         parts,
     };
     let bytes = manifest.to_bytes()?;
-    check_sizes(state.len(), bytes.len())?;
+    check_sizes(state.size, bytes.len() as u64)?;
     pack(&bytes, &manifest, target, |part| -> Result<Box<dyn Read>, PodError> {
-        Ok(match part.path.as_str() {
-            STATE => Box::new(&state[..]),
-            HISTORY => Box::new(history.as_deref().unwrap_or_default()),
-            EVENTS => read_lines(contents.events.as_ref()),
-            MESSAGES => read_lines(contents.messages.as_ref()),
-            UPSTREAM => read_lines(contents.upstream_calls.as_ref()),
-            path if !path.starts_with(BLOBS) => {
-                let mut reported = contents.report.iter().flat_map(Report::parts);
-                read_lines(reported.find(|(name, _)| *name == path).map(|(_, lines)| lines))
-            }
-            _ => blobs.open_blob(&part.digest())?.1,
+        Ok(match written.iter().find(|(path, _)| part.path == *path) {
+            Some((_, written)) => Box::new(&written.file),
+            None => blobs.open_blob(&part.digest())?.1,
         })
     })?;
 
     Ok((digest(&bytes), manifest))
 }
 
-fn read_lines(lines: Option<&WrittenLines>) -> Box<dyn Read + '_> {
-    match lines {
-        Some(lines) => Box::new(&lines.file),
-        None => Box::new(std::io::empty()),
-    }
-}
-
 /// Refuses what a reader would refuse.
-fn check_sizes(state: usize, manifest: usize) -> Result<(), PodError> {
+fn check_sizes(state: u64, manifest: u64) -> Result<(), PodError> {
     for (what, size, limit) in [(STATE, state, MAX_STATE), (MANIFEST, manifest, MAX_MANIFEST)] {
-        if size as u64 > limit {
+        if size > limit {
             return Err(PodError::Refused(format!(
                 "{what} would have {size} bytes, more than the limit of {limit}: --only chooses a part of the state"
             )));
@@ -152,12 +136,17 @@ pub fn pack<R: Read>(
     packed.finish().and_then(|mut target| target.flush()).map_err(wrong())
 }
 
-/// `state.json`: a line breaks after each member, so that two of them can be compared line by line.
-pub fn state_json(resources: &[Resource]) -> Result<Vec<u8>, PodError> {
+/// Writes `state.json`: a line breaks after each member, so that two of them can be compared line by line.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_state(resources: &[Resource], mut target: impl Write) -> Result<(), PodError> {
     let state = StateJson { schema: SCHEMA, resources: resources.iter().map(ResourceJson).collect() };
-    let mut bytes = serde_json::to_vec_pretty(&state)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    serde_json::to_writer_pretty(&mut target, &state).map_err(|error| match error.io_error_kind() {
+        Some(kind) => io_error("a temporary file")(kind.into()),
+        None => error.into(),
+    })?;
+    target.write_all(b"\n").map_err(io_error("a temporary file"))
 }
 
 #[derive(Serialize)]
@@ -171,12 +160,12 @@ struct ResourceJson<'a>(&'a Resource);
 
 impl Serialize for ResourceJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        portable::to_json(self.0).map_err(S::Error::custom)?.serialize(serializer)
+        portable::serialize(self.0, serializer)
     }
 }
 
-fn history_lines(events: &[Recorded]) -> Result<Vec<u8>, PodError> {
-    let mut lines = Vec::new();
+fn written_history(events: &[Recorded]) -> Result<WrittenPart, PodError> {
+    let mut lines = PartWriter::new()?;
     for recorded in events {
         let frame = portable::event_frame(recorded).map_err(|error| PodError::Broken(error.to_string()))?;
         let line = json!({
@@ -185,11 +174,10 @@ fn history_lines(events: &[Recorded]) -> Result<Vec<u8>, PodError> {
             "access_key_id": recorded.origin.access_key_id, "user_agent": recorded.origin.user_agent,
             "frame": base64::engine::general_purpose::STANDARD.encode(frame),
         });
-        lines.extend_from_slice(line.to_string().as_bytes());
-        lines.push(b'\n');
+        writeln!(lines, "{line}").map_err(io_error("a temporary file"))?;
     }
 
-    Ok(lines)
+    lines.end()
 }
 
 fn counts(resources: &[Resource]) -> BTreeMap<String, u64> {

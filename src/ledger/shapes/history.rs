@@ -1,6 +1,6 @@
 //! History's own events, as stored; and resources of all kinds, in frames and as JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::capacity_providers::{CapacityProvider, CapacityProviderKey};
@@ -118,6 +118,14 @@ events! { HistoryEvent {
 /// A resource as JSON.
 pub(in crate::ledger) fn resource_to_json(model: &resource::Resource) -> serde_json::Result<Value> {
     serde_json::to_value(Resource::store(model))
+}
+
+/// The same, into a serializer.
+pub(in crate::ledger) fn serialize_resource<S: Serializer>(
+    model: &resource::Resource,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    Resource::store(model).serialize(serializer)
 }
 
 /// Reads what [`resource_to_json`] wrote.
