@@ -45,7 +45,9 @@ impl Held {
     /// Holds the blobs of a state for a while.
     pub fn hold_state(&self, state: &Arc<State>) {
         let mut held = self.lock();
-        held.states.insert(state.sequence, (Arc::clone(state), Instant::now() + HOLD));
+        let now = Instant::now();
+        held.states.retain(|_, (_, until)| now < *until);
+        held.states.insert(state.sequence, (Arc::clone(state), now + HOLD));
         if held.states.len() > STATES {
             held.name_blobs();
         }

@@ -99,7 +99,7 @@ impl Pool {
                 return;
             }
             // The server's end asked for its removal while there was nothing to remove yet.
-            let is_wanted = self.placement().has(&id);
+            let is_wanted = self.placement().budget.keeps(&id);
             if !is_wanted {
                 self.end(id);
             }

@@ -147,12 +147,11 @@ impl Placement {
 
     /// Whether an environment is one of this server's, on its way or still ending.
     pub(super) fn knows(&self, id: &EnvironmentId) -> bool {
-        self.has(id) || self.expected.contains_key(id) || self.budget.has(id)
-    }
-
-    /// Whether one that this server made is still wanted.
-    pub(super) fn has(&self, id: &EnvironmentId) -> bool {
-        self.live.contains_key(id) || self.starting.contains_key(id) || self.standby.contains(id)
+        self.live.contains_key(id)
+            || self.starting.contains_key(id)
+            || self.expected.contains_key(id)
+            || self.standby.contains(id)
+            || self.budget.has(id)
     }
 }
 
