@@ -132,6 +132,7 @@ def handler(event, context):
 }
 
 /// The engine has been asked for a container that is not there yet when the server is told to end.
+/// The slot that it would mount is gone when the engine comes to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_while_one_is_made_leaves_none() {
     if !Executor::Docker.is_here() {

@@ -98,11 +98,6 @@ impl Pool {
                 }
                 return;
             }
-            // The server's end asked for its removal while there was nothing to remove yet.
-            let is_wanted = self.placement().budget.keeps(&id);
-            if !is_wanted {
-                self.end(id);
-            }
         }
     }
 

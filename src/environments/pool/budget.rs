@@ -100,11 +100,6 @@ impl Budget {
         self.shares.contains_key(id)
     }
 
-    /// Whether an environment has a share, and was not told to end.
-    pub fn keeps(&self, id: &EnvironmentId) -> bool {
-        self.shares.get(id).is_some_and(|share| !share.ending)
-    }
-
     /// Notes that an environment was told to end.
     pub fn ends(&mut self, id: &EnvironmentId) {
         if let Some(share) = self.shares.get_mut(id)
@@ -152,11 +147,9 @@ mod tests {
         budget.take(&id("a"), 128);
         budget.take(&id("b"), 128);
         assert_eq!(budget.room(128), Room::Full);
-        assert!(budget.keeps(&id("a")));
         budget.ends(&id("a"));
         budget.ends(&id("a"));
         assert_eq!(budget.room(128), Room::Soon);
-        assert!(budget.has(&id("a")) && !budget.keeps(&id("a")) && budget.keeps(&id("b")));
         budget.give_back(&id("a"));
         budget.give_back(&id("a"));
 

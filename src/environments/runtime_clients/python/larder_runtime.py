@@ -365,9 +365,11 @@ def stand_by():
     os.close(0)
     os.open("/dev/null", os.O_RDONLY)
     # What the interpreter itself has set, where it does not know the locale (PEP 538): AWS's functions have it, too.
-    own = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}
+    locale = os.environ.get("LC_CTYPE")
     os.environ.clear()
-    os.environ.update({**own, **decode(b"".join(parts))})
+    if locale is not None:
+        os.environ["LC_CTYPE"] = locale
+    os.environ.update(decode(b"".join(parts)))
 
 
 def prepare_interpreter():
