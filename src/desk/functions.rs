@@ -185,7 +185,7 @@ fn line(function: &Function) -> FunctionLine {
         state,
         reason,
         modified: function.latest.modified.iso(),
-        versions: function.versions.len(),
+        versions: function.versions.sums().count,
         aliases: function.aliases.len(),
     }
 }

@@ -60,6 +60,9 @@ pub enum FrameError {
     /// There is something behind the payload.
     #[error("there are {0} bytes behind the payload")]
     LeftOver(usize),
+    /// It cannot be compressed, or not be unpacked.
+    #[error("the payload cannot be compressed or unpacked: {0}")]
+    Compressed(std::io::Error),
     /// What decodes it ended early.
     #[error("a thread that decodes it ended early")]
     Thread,

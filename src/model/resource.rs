@@ -199,8 +199,9 @@ impl Resource {
         };
         match self {
             Self::Function(_, function) => {
-                let layers = function.all_versions().flat_map(|version| &version.config.layers);
-                let zips = function.all_versions().filter_map(|version| zip(version.code.content.clone()));
+                let versions: Vec<_> = function.all_versions().collect();
+                let layers = versions.iter().flat_map(|version| &version.config.layers);
+                let zips = versions.iter().filter_map(|version| zip(version.code.content.clone()));
                 zips.chain(layers.filter_map(|layer| Some((layer.blob?, layer.size)))).collect()
             }
             Self::Layer(_, layer) => layer.versions.values().filter_map(|version| zip(version.content())).collect(),
@@ -215,7 +216,7 @@ impl Resource {
                 let fits = |(number, version): (&u64, &Arc<FunctionVersion>)| {
                     version.version == Version::Number(*number) && *number <= function.last_version
                 };
-                function.last_version <= LAST_VERSION && function.versions.iter().all(fits)
+                function.last_version <= LAST_VERSION && function.versions.read().iter().all(fits)
             }
             Self::Layer(_, layer) => {
                 let fits = |(number, version): (&u64, &Arc<LayerVersion>)| {

@@ -31,22 +31,11 @@ pub struct NeededVariable {
 pub fn needed(resources: &[Resource]) -> Vec<NeededVariable> {
     let mut needed = BTreeSet::new();
     for resource in resources {
-        let folders: Vec<&HotFolder> = match resource {
+        let folders: Vec<HotFolder> = match resource {
             Resource::Function(_, function) => {
-                let versions = function.all_versions();
-                versions
-                    .flat_map(|it| {
-                        it.code
-                            .content
-                            .folder()
-                            .into_iter()
-                            .chain(it.config.layers.iter().filter_map(|it| it.folder.as_ref()))
-                    })
-                    .collect()
+                function.all_versions().flat_map(|version| folders(&version).cloned().collect::<Vec<_>>()).collect()
             }
-            Resource::Layer(_, layer) => {
-                layer.versions.values().filter_map(|version| version.folder.as_ref()).collect()
-            }
+            Resource::Layer(_, layer) => layer.versions.values().filter_map(|version| version.folder.clone()).collect(),
             _ => Vec::new(),
         };
         needed.extend(folders.into_iter().filter_map(|folder| {
@@ -177,10 +166,13 @@ fn owner(key: &LayerKey) -> String {
 }
 
 fn has_folders(function: &Function) -> bool {
-    let has = |version: &FunctionVersion| {
-        version.code.content.folder().is_some() || version.config.layers.iter().any(|layer| layer.folder.is_some())
-    };
-    function.all_versions().any(|version| has(version))
+    function.all_versions().any(|version| folders(&version).next().is_some())
+}
+
+/// Of its code and of its layers.
+fn folders(version: &FunctionVersion) -> impl Iterator<Item = &HotFolder> {
+    let of_layers = version.config.layers.iter().filter_map(|layer| layer.folder.as_ref());
+    version.code.content.folder().into_iter().chain(of_layers)
 }
 
 #[cfg(test)]

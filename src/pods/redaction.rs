@@ -1,5 +1,6 @@
 //! Redaction: values of environment variables that shall not travel. A value is never shown.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use fancy_regex::Regex;
@@ -174,43 +175,29 @@ pub fn suspects(resources: &[Resource]) -> Vec<(String, String)> {
 }
 
 fn redact_function(function: &mut Arc<Function>, rules: &[Rule]) -> Vec<String> {
-    let changed: Vec<Arc<FunctionVersion>> =
-        function.all_versions().map(|version| redacted_version(version, rules).0).collect();
-    let mut names: Vec<String> =
-        function.all_versions().flat_map(|version| redacted_version(version, rules).1).collect();
-    if names.is_empty() {
-        return names;
-    }
-    let function = Arc::make_mut(function);
-
-    for version in changed {
-        match version.version {
-            Version::Latest => function.latest = version,
-            Version::LatestPublished => function.latest_published = Some(version),
-            Version::Number(number) => drop(function.versions.insert(number, version)),
+    let versions: Vec<_> = if rules.is_empty() { Vec::new() } else { function.all_versions().collect() };
+    let mut names = BTreeSet::new();
+    for version in versions {
+        let mut config = Arc::clone(&version.config);
+        let redacted = redact_config(&mut config, rules);
+        if !redacted.is_empty() {
+            names.extend(redacted);
+            put(Arc::make_mut(function), FunctionVersion { config, ..(*version).clone() });
         }
     }
 
-    names.sort();
-    names.dedup();
-    names
+    names.into_iter().collect()
 }
 
-fn redacted_version(version: &Arc<FunctionVersion>, rules: &[Rule]) -> (Arc<FunctionVersion>, Vec<String>) {
-    let mut config = Arc::clone(&version.config);
-    let names = redact_config(&mut config, rules);
-    (Arc::new(FunctionVersion { config, ..(**version).clone() }), names)
-}
-
-fn redact_variables(variables: Option<&mut Variables>, rules: &[Rule]) -> Vec<String> {
-    let mut names = Vec::new();
-    for (name, value) in variables.into_iter().flat_map(|variables| variables.0.iter_mut()) {
-        if value != REDACTED && rules.iter().any(|rule| rule.meets(name, value)) {
-            REDACTED.clone_into(value);
-            names.push(name.clone());
-        }
+/// Puts a version in the place of the one there is.
+fn put(function: &mut Function, version: FunctionVersion) {
+    let place = version.version;
+    let version = Arc::new(version);
+    match place {
+        Version::Latest => function.latest = version,
+        Version::LatestPublished => function.latest_published = Some(version),
+        Version::Number(number) => drop(function.versions.insert(number, version)),
     }
-    names
 }
 
 fn redact_function_event(event: &mut FunctionEvent, rules: &[Rule]) -> Redacted {
@@ -227,10 +214,18 @@ fn redact_function_event(event: &mut FunctionEvent, rules: &[Rule]) -> Redacted 
 }
 
 fn redact_config(config: &mut Arc<FunctionConfig>, rules: &[Rule]) -> Vec<String> {
-    let mut environment = config.environment.clone();
-    let names = redact_variables(environment.as_mut(), rules);
-    if !names.is_empty() {
-        Arc::make_mut(config).environment = environment;
+    let meets =
+        |(name, value): &(&String, &String)| *value != REDACTED && rules.iter().any(|rule| rule.meets(name, value));
+    let variables = config.environment.iter().flat_map(|variables| &variables.0);
+    let names: Vec<String> = variables.filter(meets).map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
+        return names;
+    }
+
+    if let Some(Variables(variables)) = &mut Arc::make_mut(config).environment {
+        for name in &names {
+            variables.insert(name.clone(), REDACTED.to_owned());
+        }
     }
     names
 }

@@ -85,7 +85,7 @@ pub(super) async fn choose_executor(
         let reason = format!("asked for: {}", docker.engine());
         return Ok((Arc::new(docker), reason));
     }
-    let why = match docker.can_run(&images_of(ledger)).await {
+    let why = match docker.can_run(|| images_of(ledger)).await {
         Ok(()) => "an engine answers".to_owned(),
         Err(reason) => match sandbox(options, settings, init, address) {
             Ok((sandbox, network)) => {
@@ -101,7 +101,7 @@ pub(super) async fn choose_executor(
 /// The images that functions of the store name.
 fn images_of(ledger: &Ledger) -> Vec<String> {
     let state = ledger.state();
-    let versions = state.functions.values().flat_map(|function| function.versions.values());
+    let versions = state.functions.values().flat_map(|function| function.all_versions());
     versions.filter_map(|version| version.code.content.image().map(|image| image.uri.clone())).collect()
 }
 

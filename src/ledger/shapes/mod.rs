@@ -17,6 +17,8 @@ mod concurrency;
 mod cursors;
 mod event_invoke;
 mod event_sources;
+mod folded;
+mod function_parts;
 mod function_settings;
 mod functions;
 mod history;

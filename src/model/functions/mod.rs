@@ -6,6 +6,7 @@ pub mod command;
 mod config;
 pub mod decide;
 pub mod event;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use config::{
     LayerReference, LogFormat, LogLevel, Logging, LoggingPatch, RuntimeConfig, SnapStart, TracingMode, Variables, Vpc,
 };
 use imbl::OrdMap;
+pub use versions::{ByNumber, Sums, Versions};
 
 use self::alias::Alias;
 use super::code_signing::CodeSigningKey;
@@ -40,7 +42,7 @@ pub struct Function {
     /// `$LATEST.PUBLISHED`, of functions of managed instances.
     pub latest_published: Option<Arc<FunctionVersion>>,
     /// Published versions by number.
-    pub versions: OrdMap<u64, Arc<FunctionVersion>>,
+    pub versions: Versions,
     /// The highest number ever given; numbers of deleted versions are not given again.
     pub last_version: u64,
     /// Aliases by name.
@@ -78,7 +80,7 @@ impl Function {
             key,
             latest: Arc::new(latest),
             latest_published: None,
-            versions: OrdMap::new(),
+            versions: Versions::default(),
             last_version: 0,
             aliases: OrdMap::new(),
             tags,
@@ -127,9 +129,10 @@ impl Function {
         }
     }
 
-    /// `$LATEST` and all published versions, in AWS's order.
-    pub fn all_versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.values())
+    /// `$LATEST` and all published versions, in AWS's order. Folded ones are opened for the caller only.
+    pub fn all_versions(&self) -> impl Iterator<Item = Arc<FunctionVersion>> {
+        let published = self.versions.read().into_iter().map(|(_, version)| version);
+        [Arc::clone(&self.latest)].into_iter().chain(self.latest_published.clone()).chain(published)
     }
 
     /// Concurrent executions that are provisioned for it in all.
@@ -150,9 +153,15 @@ impl Function {
         self.reserved_concurrency.map_or_else(|| self.provisioned(), u64::from)
     }
 
+    /// Those of its versions among which some may be at work: this opens none.
+    pub fn maybe_at_work(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        std::iter::once(&self.latest).chain(&self.latest_published).chain(self.versions.maybe_at_work())
+    }
+
     /// Bytes of code that count towards the account's limit.
     pub fn code_size(&self) -> u64 {
-        self.all_versions().map(|version| version.code.content.size()).sum()
+        let others = std::iter::once(&self.latest).chain(&self.latest_published);
+        others.map(|version| version.code.content.size()).sum::<u64>() + self.versions.sums().code_size
     }
 }
 

@@ -34,7 +34,7 @@ enum Entry {
 fn entries(function: &Function) -> impl Iterator<Item = Entry> + '_ {
     let key = &function.key;
     let unsettled = function
-        .all_versions()
+        .maybe_at_work()
         .filter(|version| version.is_unsettled())
         .map(|version| Entry::Unsettled((key.clone(), version.version), version.deployment));
     let provisioning = provisioning(function)
@@ -46,7 +46,7 @@ fn entries(function: &Function) -> impl Iterator<Item = Entry> + '_ {
         .urls
         .iter()
         .map(|(alias, url)| Entry::Url(url.id.clone(), UrlOwner { key: key.clone(), alias: alias.clone() }));
-    let on_provider = function.all_versions().filter_map(|version| on_provider(key, version));
+    let on_provider = function.maybe_at_work().filter_map(|version| on_provider(key, version));
 
     unsettled.chain(provisioning).chain(provisioned).chain(signed).chain(urls).chain(on_provider)
 }
@@ -97,7 +97,7 @@ impl Usage {
             code_size: function.code_size(),
             reserved,
             provisioned,
-            versions: function.versions.len() as u64,
+            versions: function.versions.sums().count as u64,
             aliases: function.aliases.len() as u64,
         }
     }

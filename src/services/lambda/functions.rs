@@ -264,7 +264,7 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
     let (versions, next_marker) =
         page.take(versions, |(function, version)| format!("{}:{}", function.key.name, version.version));
     let functions = versions
-        .into_iter()
+        .iter()
         .map(|(function, version)| FunctionConfiguration::new(&function.key, version, Shown::Versioned).listed())
         .collect();
 

@@ -61,9 +61,8 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     let after = page.after_key(Version::parse)?;
     let versions = function.all_versions().filter(|version| after.is_none_or(|after| version.version > after));
     let (versions, next_marker) = page.take(versions, |version| version.version.to_string());
-    let shown = versions
-        .into_iter()
-        .map(|version| FunctionConfiguration::new(&reference.key, version, Shown::Versioned).listed());
+    let shown =
+        versions.iter().map(|version| FunctionConfiguration::new(&reference.key, version, Shown::Versioned).listed());
 
     json(StatusCode::OK, &VersionList { versions: shown.collect(), next_marker })
 }

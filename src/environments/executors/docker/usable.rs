@@ -29,7 +29,7 @@ impl DockerExecutor {
     ///
     /// # Errors
     /// Why none could.
-    pub async fn can_run(&self, images: &[String]) -> Result<(), String> {
+    pub async fn can_run(&self, images: impl FnOnce() -> Vec<String>) -> Result<(), String> {
         let there = self.image_names().await.map_err(|error| error.to_string())?;
         let names = || runtimes::RUNTIMES.iter().map(|runtime| runtime.name);
         let here = |image: &str| there.contains(&pull::tagged(image));
@@ -38,7 +38,7 @@ impl DockerExecutor {
         }
 
         // Podman cannot ask without pulling.
-        if images.iter().any(|image| here(image)) || self.engine.is_podman {
+        if images().iter().any(|image| here(image)) || self.engine.is_podman {
             return Ok(());
         }
         let Some(sample) = [SAMPLE].into_iter().chain(names()).find_map(|name| self.mapping.image(name)) else {
