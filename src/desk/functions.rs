@@ -142,14 +142,16 @@ pub struct UrlLine {
 /// A page of functions.
 pub fn list(state: &State, query: &FunctionsQuery) -> FunctionList {
     let after = query.after.as_deref().and_then(|arn| Arn::parse(arn)?.function_key());
-    let behind = state.functions.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-    let wanted = behind.map(|(_, function)| function).filter(|function| is_wanted(function, query));
+    let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+    let named = given(query.q.as_ref());
+    let has_name = |key: &FunctionKey| named.is_none_or(|part| key.name.as_str().contains(part));
+    let wanted = state.functions.range(behind, has_name).filter(|function| is_wanted(function, query));
     let mut functions: Vec<_> = wanted.take(PAGE + 1).collect();
     let has_more = functions.len() > PAGE;
     functions.truncate(PAGE);
 
     let next = functions.last().filter(|_| has_more).map(|function| arn::function(&function.key));
-    FunctionList { functions: functions.into_iter().map(|function| line(function)).collect(), next }
+    FunctionList { functions: functions.iter().map(|function| line(function)).collect(), next }
 }
 
 fn is_wanted(function: &Function, query: &FunctionsQuery) -> bool {
@@ -157,10 +159,13 @@ fn is_wanted(function: &Function, query: &FunctionsQuery) -> bool {
         Some((key, value)) => function.tags.get(key).is_some_and(|found| found == value),
         None => function.tags.contains_key(tag),
     };
-    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    given(&query.q).is_none_or(|part| function.key.name.as_str().contains(&part))
-        && given(&query.tag).is_none_or(|tag| has_tag(&tag))
-        && given(&query.state).is_none_or(|wanted| state_of(&function.latest).0 == wanted)
+    given(query.tag.as_ref()).is_none_or(|tag| has_tag(tag))
+        && given(query.state.as_ref()).is_none_or(|wanted| state_of(&function.latest).0 == wanted)
+}
+
+/// A field of a form that was filled in.
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 fn state_of(version: &FunctionVersion) -> (&'static str, Option<String>) {

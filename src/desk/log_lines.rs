@@ -85,8 +85,8 @@ pub fn lines(ledger: &Ledger, query: &LinesQuery) -> Result<LinesPage, LedgerErr
 
 /// The groups that functions of a name write to. Of one that is gone, its lines are kept: where it wrote by default.
 fn groups_of(state: &State, name: &str) -> HashSet<String> {
-    let written = state.functions.iter().filter(|(key, _)| key.name.as_str() == name);
-    let written = written.flat_map(|(_, function)| function.all_versions().map(|it| it.config.logging.group.clone()));
+    let written = state.functions.range(.., |key| key.name.as_str() == name);
+    let written = written.flat_map(|function| function.all_versions().map(|it| it.config.logging.group.clone()));
     written.chain([format!("/aws/lambda/{name}")]).collect()
 }
 

@@ -68,6 +68,15 @@ impl<C> Clone for Folder<C> {
     }
 }
 
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub struct Newest<C> {
+    /// What it holds.
+    pub checkpoint: C,
+    /// Whether it had a quick form of this build.
+    pub was_quick: bool,
+}
+
 /// A checkpoint's sequence and file, and what is in it.
 pub type Scanned<C> = (u64, PathBuf, Result<C, FrameError>);
 
@@ -93,20 +102,20 @@ impl<C: Checkpoint> Folder<C> {
 
     /// The newest checkpoint that can be read. One that is damaged or of an older schema is skipped with
     /// a warning.
-    pub fn newest(&self) -> Result<Option<C>, LedgerError> {
+    pub fn newest(&self) -> Result<Option<Newest<C>>, LedgerError> {
         self.newest_until(u64::MAX)
     }
 
     /// The newest checkpoint of a sequence up to `last` that can be read.
-    pub fn newest_until(&self, last: u64) -> Result<Option<C>, LedgerError> {
+    pub fn newest_until(&self, last: u64) -> Result<Option<Newest<C>>, LedgerError> {
         let until = self.list()?.into_iter().filter(|(sequence, _)| *sequence <= last);
         for (_, path) in until.rev() {
             if let Some(checkpoint) = quick(&path) {
-                return Ok(Some(checkpoint));
+                return Ok(Some(Newest { checkpoint, was_quick: true }));
             }
             let Some(bytes) = read_unless_pruned(&path)? else { continue };
             match C::decode(&bytes) {
-                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Ok(checkpoint) => return Ok(Some(Newest { checkpoint, was_quick: false })),
                 Err(error) => {
                     tracing::warn!(checkpoint = %path.display(), %error, "skipping a checkpoint that cannot be read; replaying from an older one");
                 }
@@ -252,12 +261,12 @@ mod tests {
         // Its checkpoint is another one of the same sequence: the journal's end was lost, and written anew.
         let frame = marked(2, "other").encode().expect("encodes");
         std::fs::write(second.with_extension("checkpoint"), frame).expect("is written");
-        assert!(newest() == marked(2, "other"));
+        assert!(newest().checkpoint == marked(2, "other") && !newest().was_quick);
         folder.write(&marked(2, "second")).expect("is written");
         let mut bytes = std::fs::read(&second).expect("reads");
         bytes[20] ^= 1;
         std::fs::write(&second, bytes).expect("is written");
-        assert!(newest() == marked(2, "second"), "a damaged one is not believed");
+        assert!(newest().checkpoint == marked(2, "second"), "a damaged one is not believed");
         assert!(folder.remove_before(3).expect("removes") > 0 && !second.exists());
     }
 
@@ -277,6 +286,6 @@ mod tests {
                 folder.remove_before(3).expect("removes");
             }
         });
-        assert_eq!(folder.newest().expect("reads").map(|state| state.sequence), Some(300));
+        assert_eq!(folder.newest().expect("reads").map(|newest| newest.checkpoint.sequence), Some(300));
     }
 }

@@ -6,8 +6,8 @@
 //! Little-endian. The header is checked before the payload is decoded: length against the bytes
 //! that are there, the checksum over version, kind and payload, then kind and version.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Bytes before the payload.
 const HEADER: usize = 12;
@@ -141,7 +141,7 @@ pub fn encoded(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
 }
 
 /// Decodes a payload, refusing bytes left over.
-pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+pub fn payload<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
     use bincode::Options as _;
     Ok(bincode::options().with_fixint_encoding().deserialize(bytes)?)
 }
@@ -150,6 +150,18 @@ pub fn payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
 pub fn leading_payload<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<(T, &[u8]), FrameError> {
     let leading = bincode::deserialize_from(&mut bytes)?;
     Ok((leading, bytes))
+}
+
+/// A payload in bincode whose numbers take the bytes that they need.
+pub fn compact(payload: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    use bincode::Options as _;
+    Ok(bincode::options().serialize(payload)?)
+}
+
+/// Decodes a compact payload, refusing bytes left over.
+pub fn compact_payload<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    use bincode::Options as _;
+    Ok(bincode::options().deserialize(bytes)?)
 }
 
 /// A self-describing payload: `MessagePack`, with names for members and texts for digests, ids and keys, as in JSON.

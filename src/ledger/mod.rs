@@ -417,7 +417,7 @@ fn published<S>(sequence: u64, state: S) -> (writer::Published<S>, watch::Receiv
 fn replayed(
     mut log: log::Log,
     checkpoints: &machine::Checkpoints,
-    newest: Option<State>,
+    newest: Option<checkpoint::Newest<State>>,
 ) -> Result<(log::Log, replay::Replayed), LedgerError> {
     let replayed = match replay::latest(&log, checkpoints, newest) {
         Err(error) if error.is_the_journals() => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::checkpoint::Folder;
+use super::checkpoint::{Folder, Newest};
 use super::journal::{Name, Record};
 use super::log::Log;
 use super::machine::Checkpoints;
@@ -37,7 +37,9 @@ pub struct Progress {
 }
 
 /// Rebuilds the current states from the newest checkpoint of the model, by one reading of the journal.
-pub fn latest(log: &Log, checkpoints: &Checkpoints, checkpoint: Option<State>) -> Result<Replayed, LedgerError> {
+pub fn latest(log: &Log, checkpoints: &Checkpoints, newest: Option<Newest<State>>) -> Result<Replayed, LedgerError> {
+    let is_slow = newest.as_ref().is_some_and(|newest| !newest.was_quick);
+    let checkpoint = newest.map(|newest| newest.checkpoint);
     if let Some(beyond) = checkpoint.as_ref().map(|state| state.sequence).filter(|sequence| *sequence > log.last()) {
         // A checkpoint is written when its events are on disk.
         return Err(LedgerError::LostEvents {
@@ -49,9 +51,19 @@ pub fn latest(log: &Log, checkpoints: &Checkpoints, checkpoint: Option<State>) -
     }
 
     let state = base(checkpoint, log);
+    let mut replayed = replayed(log, checkpoints, state)?;
+    if is_slow {
+        // The next start would be as slow: as if none had been written.
+        replayed.progress.model = 0;
+    }
+    Ok(replayed)
+}
+
+/// Goes on from a state of the model.
+fn replayed(log: &Log, checkpoints: &Checkpoints, state: State) -> Result<Replayed, LedgerError> {
     let (_, journal, _) = log.parts();
-    let runs = checkpoints.runs.newest()?.filter(|checkpoint| checkpoint.folder == journal.inode());
-    if let Some(runs) = runs
+    let runs = checkpoints.runs.newest()?.map(|newest| newest.checkpoint);
+    if let Some(runs) = runs.filter(|checkpoint| checkpoint.folder == journal.inode())
         && let Some(replayed) = from(log, state.clone(), runs)?
     {
         return Ok(replayed);
@@ -122,7 +134,7 @@ impl Replayed {
 
 /// The model's state after event `sequence`, which is there: falling short of it is an error.
 pub fn at(log: &Log, checkpoints: &Folder<State>, sequence: u64) -> Result<State, LedgerError> {
-    let mut state = base(checkpoints.newest_until(sequence)?, log);
+    let mut state = base(checkpoints.newest_until(sequence)?.map(|newest| newest.checkpoint), log);
     let missing = usize::try_from(sequence - state.sequence).unwrap_or(usize::MAX);
     for recorded in log.events_from(state.sequence + 1).take(missing) {
         let recorded = recorded?;

@@ -117,6 +117,8 @@ impl Writer {
     pub fn spawn(mut self, mut jobs: mpsc::Receiver<Job>) -> JoinHandle<()> {
         let run = move || {
             let mut batch = Vec::with_capacity(BATCH);
+            // A start that had much to replay leaves the next one less.
+            self.checkpoint_if_due();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
                 self.commit(batch.drain(..));
                 self.checkpoint_if_due();

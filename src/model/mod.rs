@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod folded;
 pub mod hot_folder;
 pub mod limits;
 pub mod merge;

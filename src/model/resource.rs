@@ -191,6 +191,27 @@ impl Resource {
         self.zips().into_iter().map(|(blob, _)| blob).collect()
     }
 
+    /// The same with nothing folded in it: for whoever looks at it more than once.
+    #[must_use]
+    pub fn opened(&self) -> Self {
+        match self {
+            Self::Function(key, function) if function.versions.bytes().is_some() => {
+                let versions = function.versions.read().into();
+                Self::Function(key.clone(), Arc::new(Function { versions, ..(**function).clone() }))
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether it is the very same, and not only equal.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Function(_, one), Self::Function(_, two)) => Arc::ptr_eq(one, two),
+            (Self::Layer(_, one), Self::Layer(_, two)) => Arc::ptr_eq(one, two),
+            _ => self == other,
+        }
+    }
+
     /// The zips it needs, each with the bytes that it says they have.
     pub fn zips(&self) -> Vec<(BlobId, u64)> {
         let zip = |content: Content| match content {

@@ -73,6 +73,11 @@ impl Write for PartWriter {
         self.0.write(bytes)
     }
 
+    /// JSON comes by the word.
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
     fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
     }

@@ -66,8 +66,13 @@ const BLOBS: &str = "blobs/sha256/";
 /// Bytes of a manifest at most: one of 100,000 functions, each with code and a table of its own, takes 41 MB.
 const MAX_MANIFEST: u64 = 64 * 1024 * 1024;
 
-/// Bytes of a state at most: that of 100,000 functions takes about 260 MB.
-const MAX_STATE: u64 = 512 * 1024 * 1024;
+/// Bytes of a state at most that is written: one of 100,000 functions takes about 260 MB, with ten versions of each 2 GB. It
+/// is taken in by one event, the bytes of which have to be counted by 32 bits.
+const MAX_STATE: u64 = 3 * 1024 * 1024 * 1024;
+
+/// Bytes of a state that is read whatever the machine: where it has more memory, an eighth of that is read, as resources
+/// take some times their bytes while they are taken in.
+const ALWAYS_READ: u64 = 512 * 1024 * 1024;
 
 /// Bytes of a resource in the state at most: a function of 5,000 versions with all the variables that it may have takes as
 /// many. As a tree of JSON it may take sixteen times its bytes.

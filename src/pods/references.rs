@@ -37,30 +37,42 @@ pub struct Reference {
     pub needed_by: String,
 }
 
-/// The resources of other services that functions among `resources` refer to, in the order of their ARNs: in variables, as
-/// event sources, as where failures and results go, as keys and file systems, and as who may call. `is_here` says which
-/// queues are Larder's own.
+/// What resources refer to: see [`Found`].
 pub fn references(resources: &[Resource], is_here: impl Fn(&QueueKey) -> bool) -> Vec<Reference> {
-    let mut found = Found { by_arn: BTreeMap::new(), is_here };
-    for resource in resources {
-        match resource {
-            Resource::Function(_, function) => of_function(&mut found, function),
-            Resource::EventSourceMapping(_, mapping) => of_mapping(&mut found, mapping),
-            _ => {}
-        }
-    }
-
-    let by_arn = found.by_arn.into_iter();
-    by_arn.map(|(resource, needed_by)| Reference { resource, needed_by }).collect()
+    let mut found = Found::new(is_here);
+    resources.iter().for_each(|resource| found.add(resource));
+    found.references()
 }
 
-/// What was found so far.
-struct Found<F> {
+/// The resources of other services that functions refer to, in the order of their ARNs: in variables, as
+/// event sources, as where failures and results go, as keys and file systems, and as who may call. `is_here` says which
+/// queues are Larder's own.
+pub struct Found<F> {
     by_arn: BTreeMap<String, String>,
     is_here: F,
 }
 
 impl<F: Fn(&QueueKey) -> bool> Found<F> {
+    /// None yet.
+    pub fn new(is_here: F) -> Self {
+        Self { by_arn: BTreeMap::new(), is_here }
+    }
+
+    /// Takes what a resource refers to.
+    pub fn add(&mut self, resource: &Resource) {
+        match resource {
+            Resource::Function(_, function) => of_function(self, function),
+            Resource::EventSourceMapping(_, mapping) => of_mapping(self, mapping),
+            _ => {}
+        }
+    }
+
+    /// All of them.
+    pub fn references(self) -> Vec<Reference> {
+        let by_arn = self.by_arn.into_iter();
+        by_arn.map(|(resource, needed_by)| Reference { resource, needed_by }).collect()
+    }
+
     /// Takes a text that may be the ARN of a resource of another service.
     fn text(&mut self, text: &str, needed_by: &str) {
         if let Some(arn) = resource(text) {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::{BLOBS, MAX_RESOURCE, MAX_STATE, Manifest, PodError, STATE, path_error};
+use super::{ALWAYS_READ, BLOBS, MAX_RESOURCE, MAX_STATE, Manifest, PodError, STATE, path_error};
 use crate::ledger::portable;
 use crate::model::blob::BlobId;
 use crate::model::resource::{Resource, ResourceKey};
@@ -26,8 +26,10 @@ struct State {
 pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resource>, PodError> {
     let part = manifest.parts.iter().find(|part| part.path == STATE);
     let part = part.ok_or_else(|| PodError::Refused(format!("it has no {STATE}")))?;
-    if part.size > MAX_STATE {
-        return Err(PodError::Refused(format!("{STATE} has more than {MAX_STATE} bytes")));
+    let most = largest();
+    if part.size > most {
+        let why = "an eighth of this machine's memory is the limit: a pod of a part of the state, made with --only, is smaller";
+        return Err(PodError::Refused(format!("{STATE} has {} bytes, more than {most}; {why}", part.size)));
     }
     let path = folder.join(part.digest().hex());
     let bytes = fs::read(&path).map_err(path_error(&path))?;
@@ -46,6 +48,15 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
     }
 
     Ok(state.resources)
+}
+
+/// Bytes of a state at most that this machine reads.
+fn largest() -> u64 {
+    let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    });
+    memory.map_or(ALWAYS_READ, |kib| kib.saturating_mul(1024 / 8)).clamp(ALWAYS_READ, MAX_STATE)
 }
 
 /// Whether the pod holds the zips of a resource, and as long as it says: account limits count what it says.

@@ -1,5 +1,6 @@
 //! Saves a store's state as a pod, and loads a pod into a store.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::hot_folders::PortableFolders;
 use super::messages::bring::LoadedMessages;
 use super::read::Pod;
 use super::redaction::{self, Rule};
+use super::references::Reference;
 use super::report::Report;
 use super::upstream_calls::{self, UpstreamCall};
 use super::write::{self, Contents};
@@ -21,6 +23,7 @@ use crate::model::history::Cause;
 use crate::model::history::command::HistoryCommand;
 use crate::model::history::event::HistoryEvent;
 use crate::model::merge::{self, MergeStrategy};
+use crate::model::queues::QueueKey;
 use crate::model::resource::{Resource, ResourceKey};
 use crate::model::resource_pattern::ResourcePattern;
 use crate::model::state::State;
@@ -77,17 +80,15 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
         Some(sequence) => ledger.state_at(sequence)?,
         None => ledger.state(),
     };
-    let (mut resources, taken_along) = if choice.only.is_empty() {
+    let (resources, taken_along) = if choice.only.is_empty() {
         (state.resources().collect(), Vec::new())
     } else {
         let selection = selection::select(&state, &choice.only).map_err(PodError::Refused)?;
         (selection.resources, selection.taken_along)
     };
-    redaction::redact(&mut resources, &choice.redact);
     let mut folders = PortableFolders::default();
-    folders.change(&mut resources);
-    forget_trust(&mut resources);
-    let suspects = redaction::suspects(&resources);
+    let Prepared { resources, suspects, upstream, blobs: needed } =
+        prepared(resources, &choice.redact, &mut folders, |queue| state.queues.contains_key(queue));
     let last = ledger.events_from(state.sequence).next().transpose()?;
     let events = choice.with_events.then(|| events::write::write(ledger, &resources, &choice.redact)).transpose()?;
     let messages =
@@ -100,8 +101,9 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
         sequence: state.sequence,
         time: last.filter(|_| state.sequence > 0).map_or(0, |recorded| recorded.time.0),
         message: choice.message.clone(),
-        upstream: references::references(&resources, |queue| state.queues.contains_key(queue)),
+        upstream,
         resources,
+        blobs: needed,
         history: choice.with_history.then(|| history(ledger, state.sequence, &choice, &mut folders)).transpose()?,
         events,
         messages,
@@ -112,6 +114,42 @@ pub fn save(ledger: &Ledger, blobs: &BlobStore, mut choice: Choice, target: impl
 
     let [events, messages, upstream_calls] = counts;
     Ok(Saved { digest, manifest, taken_along, suspects, events, messages, upstream_calls })
+}
+
+/// Resources as they go into a pod, and what else of them goes there.
+struct Prepared {
+    resources: Vec<Resource>,
+    suspects: Vec<(String, String)>,
+    upstream: Vec<Reference>,
+    blobs: BTreeSet<BlobId>,
+}
+
+/// Looks at each resource once: there may be many, most of them folded.
+fn prepared(
+    mut resources: Vec<Resource>,
+    rules: &[Rule],
+    folders: &mut PortableFolders,
+    is_here: impl Fn(&QueueKey) -> bool,
+) -> Prepared {
+    let mut suspects = Vec::new();
+    let mut found = references::Found::new(is_here);
+    let mut blobs = BTreeSet::new();
+    for resource in &mut resources {
+        let before = resource.opened();
+        let mut after = before.clone();
+        let one = std::slice::from_mut(&mut after);
+        redaction::redact(one, rules);
+        folders.change(one);
+        suspects.extend(redaction::suspects(one));
+        found.add(&after);
+        blobs.extend(after.blobs());
+        if !after.is_same(&before) {
+            *resource = after;
+        }
+    }
+
+    forget_trust(&mut resources);
+    Prepared { resources, suspects, upstream: found.references(), blobs }
 }
 
 /// The events up to a sequence.

@@ -37,6 +37,8 @@ pub struct Contents {
     pub message: Option<String>,
     /// The resources, in the order of their places.
     pub resources: Vec<Resource>,
+    /// The blobs that they need.
+    pub blobs: BTreeSet<BlobId>,
     /// Resources in the upstream that its functions refer to.
     pub upstream: Vec<Reference>,
     /// The events that led there, if they shall come along.
@@ -60,7 +62,6 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     write_state(&contents.resources, &mut state)?;
     let state = state.end()?;
     let history = contents.history.as_deref().map(written_history).transpose()?;
-    let needed: BTreeSet<BlobId> = contents.resources.iter().flat_map(Resource::blobs).collect();
     let lines = [(EVENTS, &contents.events), (MESSAGES, &contents.messages), (UPSTREAM, &contents.upstream_calls)];
     let lines = lines.into_iter().filter_map(|(path, lines)| Some((path, &lines.as_ref()?.part)));
     let reported = contents.report.iter().flat_map(Report::parts).map(|(path, lines)| (path, &lines.part));
@@ -68,7 +69,7 @@ pub fn write(contents: &Contents, blobs: &BlobStore, target: impl Write) -> Resu
     let written: Vec<_> = written.chain(lines).chain(reported).collect();
     let mut parts: Vec<_> = written.iter().map(|(path, part)| Part::new(*path, &part.digest, part.size)).collect();
 
-    for id in &needed {
+    for id in &contents.blobs {
         let (size, _) = blobs.open_blob(id)?;
         parts.push(Part::new(format!("{BLOBS}{}", id.hex()), id, size));
     }

@@ -37,11 +37,11 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
     let state = ledger.state();
     let first = state.functions.values().next().expect("a function");
     let named = |number: usize| {
-        let mut function = (**first).clone();
+        let mut function = (*first).clone();
         function.key.name = format!("function-{number:05}").as_str().into();
         Resource::Function(function.key.clone(), Arc::new(function))
     };
-    let resources = (0..functions).map(named).collect();
+    let resources: Vec<_> = (0..functions).map(named).collect();
     let (history, events, messages, upstream_calls) = (None, None, None, None);
     let contents = Contents {
         store: "s".into(),
@@ -49,6 +49,7 @@ async fn pod_of(server: &Server, functions: usize, folder: &Path) -> Vec<u8> {
         time: 1,
         message: None,
         upstream: Vec::new(),
+        blobs: resources.iter().flat_map(Resource::blobs).collect(),
         resources,
         history,
         events,

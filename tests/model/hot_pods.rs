@@ -29,7 +29,7 @@ pub fn function(folder: &str) -> Resource {
         let mut latest = (*function.latest).clone();
         latest.code = Content::Folder(HotFolder(folder.to_owned())).into();
         Arc::make_mut(&mut latest.config).layers.clear();
-        let mut function = (**function).clone();
+        let mut function = (*function).clone();
         (function.latest, function.latest_published) = (Arc::new(latest), None);
         (function.versions, function.aliases) = Default::default();
         return Resource::Function(function.key.clone(), Arc::new(function));
@@ -57,6 +57,7 @@ async fn no_path_in_a_pod_reaches_into_the_machine_that_loads_it() {
         time: 1,
         message: None,
         upstream: Vec::new(),
+        blobs: resources.iter().flat_map(Resource::blobs).collect(),
         resources,
         history,
         events,

@@ -26,7 +26,7 @@ use serde_json::json;
 
 use crate::commands::{functions, steps};
 
-fn options(folder: &Path) -> LedgerOptions {
+pub fn options(folder: &Path) -> LedgerOptions {
     LedgerOptions { path: folder.to_owned(), durability: Durability::Always, limits: Limits::default() }
 }
 
@@ -74,7 +74,7 @@ async fn go_on(ledger: &Ledger) {
 }
 
 /// Runs random steps against a ledger and closes it.
-fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
+pub fn fill(folder: &Path, rounds: usize) -> (State, Vec<Recorded>) {
     fill_with(folder, rounds, false)
 }
 

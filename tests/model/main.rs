@@ -1,5 +1,6 @@
 //! Properties of the model, over random sequences of commands.
 
+mod checkpoints;
 mod commands;
 mod history;
 mod hot_pods;

@@ -57,7 +57,7 @@ proptest! {
             prop_assert!(own == state, "{strategy}: a state's own resources change nothing");
             if strategy != MergeStrategy::Overwrite {
                 prop_assert!(merged(&state, Vec::new(), strategy) == state, "{strategy}: nothing changes nothing");
-                for (key, function) in &state.functions {
+                for (key, function) in state.functions.iter() {
                     let after = once.functions.get(key).map_or(u64::MAX, |after| after.last_version);
                     prop_assert!(after >= function.last_version);
                 }
@@ -71,8 +71,8 @@ proptest! {
             prop_assert!(received(&once, incoming.clone(), strategy, false) == once, "{strategy}: twice is once");
             let own = received(&state, state.resources().collect(), strategy, false);
             prop_assert!(own == state, "{strategy}: what is there already is as trusted as it was");
-            for (key, function) in &once.functions {
-                prop_assert_eq!(function.is_inert(), state.functions.get(key) != Some(function), "{}", strategy);
+            for (key, function) in once.functions.iter() {
+                prop_assert_eq!(function.is_inert(), state.functions.get(key) != Some(&function), "{}", strategy);
             }
             let vouched = received(&once, incoming.clone(), strategy, true);
             prop_assert!(!vouched.functions.values().any(|function| function.is_inert()), "{strategy}");

@@ -24,7 +24,7 @@ fn after(state: &State, command: ConcurrencyCommand) -> (State, bool) {
 
 /// The state with provisioned concurrency for whatever can have some: random commands seldom ask for it.
 fn provisioned(mut state: State) -> State {
-    let functions: Vec<_> = state.functions.values().cloned().collect();
+    let functions: Vec<_> = state.functions.values().collect();
     for function in functions {
         let versions = function.versions.keys().map(|number| Qualifier::Version(Version::Number(*number)));
         let aliases = function.aliases.keys().map(|name| Qualifier::Alias(name.clone()));

@@ -17,7 +17,7 @@ use super::queues::{Queue, QueueKey};
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame;
 use crate::ledger::frame::{FrameError, Head};
-use crate::model::state::State;
+use crate::model::state::{Functions, State};
 
 /// Kind of a checkpoint's frame. One in bincode, of schema 4, is not migrated but skipped, as the events say all of it.
 const CHECKPOINT: u16 = 1000;
@@ -59,7 +59,7 @@ macro_rules! checkpoint {
             }
 
             /// The state with these functions.
-            fn state(self, functions: function_parts::Functions) -> State {
+            fn state(self, functions: Functions) -> State {
                 let state =
                     State { sequence: self.sequence, functions, $($map: self.$map.load(),)* ..State::default() };
                 state.rederived()
@@ -108,9 +108,10 @@ pub(in crate::ledger) fn decode_quick_state(bytes: &[u8], head: &Head) -> Result
     if shapes != SHAPES || of != *head {
         return Ok(None);
     }
-    let (checkpoint, parts): (Checkpoint, Vec<Bytes>) = frame::payload(rest)?;
-    let functions = function_parts::read_quick(parts)?;
-    Ok(Some(checkpoint.state(functions.into_iter().collect())))
+    let (checkpoint, parts): (Checkpoint, Vec<&[u8]>) = frame::payload(rest)?;
+    let mut functions = Functions::default();
+    function_parts::read_quick(parts, &mut functions)?;
+    Ok(Some(checkpoint.state(functions)))
 }
 
 /// Reads a checkpoint's frame.
@@ -119,9 +120,10 @@ pub(in crate::ledger) fn decode_state(bytes: &[u8]) -> Result<State, FrameError>
     match (frame.kind, frame.version) {
         (CHECKPOINT, frame::NAMED) => {
             let mut checkpoint: Checkpoint = frame::large_named_payload(frame.payload)?;
-            let mut functions: OrdMap<_, _> = std::mem::take(&mut checkpoint.functions).load();
-            functions.extend(function_parts::read_plain(checkpoint.function_parts.take().unwrap_or_default())?);
-            functions.extend(function_parts::read_named(checkpoint.packed_parts.take().unwrap_or_default())?);
+            let first: OrdMap<_, _> = std::mem::take(&mut checkpoint.functions).load();
+            let mut functions: Functions = first.into_iter().collect();
+            function_parts::read_plain(checkpoint.function_parts.take().unwrap_or_default(), &mut functions)?;
+            function_parts::read_named(checkpoint.packed_parts.take().unwrap_or_default(), &mut functions)?;
             Ok(checkpoint.state(functions))
         }
         (CHECKPOINT, version) => Err(FrameError::UnknownVersion { kind: CHECKPOINT, version }),

@@ -1,17 +1,17 @@
 //! The functions of a checkpoint, in parts of some hundred, each a payload of its own: they are most of it, and are read by
-//! all processors at once. Published versions are folded as they are read: whoever starts does not wait for them.
+//! all processors at once. They
+//! stay folded as they are read: whoever starts does not wait for the making of each.
 
 use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
-use imbl::OrdMap;
-use serde::{Deserialize, Serialize};
 
-use super::folded::{FoldedVersions, Folder};
+use super::folded::{FoldedFunction, Folder};
 use super::functions::Function;
 use super::stored::{FunctionKey, Stored};
 use crate::ledger::frame::{self, FrameError};
+use crate::model::state::{Form, Functions};
 use crate::model::{functions, names};
 
 /// Functions of one part: what is decoded apart from others should be worth a thread.
@@ -20,50 +20,45 @@ const PART: usize = 500;
 /// How hard parts are compressed: one after the other, while the writer goes on. Most of each is what its functions share.
 const LEVEL: i32 = 1;
 
-/// Functions by their places.
-pub(super) type Functions = OrdMap<names::FunctionKey, Arc<functions::Function>>;
-
-/// A function and its place.
-type Entry = (names::FunctionKey, Arc<functions::Function>);
-
-/// A function whose members are told apart by their places: for the same build only.
-#[derive(Serialize, Deserialize)]
-struct QuickEntry {
-    key: FunctionKey,
-    /// Without the versions that are folded.
-    function: Function,
-    folded: Option<FoldedVersions>,
-}
+/// A folded function and its place.
+type Entry = (FunctionKey, FoldedFunction);
 
 /// Parts whose members have names, compressed.
 pub(super) fn named(all: &Functions) -> Result<Vec<Bytes>, FrameError> {
-    let stored = |(key, function): (&names::FunctionKey, &Arc<functions::Function>)| -> (FunctionKey, Function) {
-        (Stored::store(key), Stored::store(&**function))
-    };
-    chunks(all, |part| {
-        let named = frame::named(&part.iter().copied().map(stored).collect::<Vec<_>>())?;
-        zstd::bulk::compress(&named, LEVEL).map_err(FrameError::Compressed)
-    })
+    let mut entries = all.iter();
+    let mut parts = Vec::new();
+    loop {
+        let part = plain_part(entries.by_ref().take(PART))?;
+        let Some(part) = part else { return Ok(parts) };
+        parts.push(zstd::bulk::compress(&part, LEVEL).map_err(FrameError::Compressed)?.into());
+    }
+}
+
+/// `None` where there are no more functions.
+fn plain_part<'a>(
+    entries: impl Iterator<Item = (&'a names::FunctionKey, Arc<functions::Function>)>,
+) -> Result<Option<Vec<u8>>, FrameError> {
+    let stored: Vec<(FunctionKey, Function)> =
+        entries.map(|(key, function)| (Stored::store(key), Stored::store(&*function))).collect();
+    if stored.is_empty() { Ok(None) } else { frame::named(&stored).map(Some) }
 }
 
 /// Reads what [`named`] wrote.
-pub(super) fn read_named(parts: Vec<Bytes>) -> Result<Vec<Entry>, FrameError> {
-    read(parts, |part, folder| plain(&zstd::decode_all(part).map_err(FrameError::Compressed)?, folder))
+pub(super) fn read_named(parts: Vec<Bytes>, functions: &mut Functions) -> Result<(), FrameError> {
+    read(parts, functions, |part| fold(&zstd::decode_all(part).map_err(FrameError::Compressed)?))
 }
 
 /// Reads parts that are not compressed: of checkpoints of earlier builds.
-pub(super) fn read_plain(parts: Vec<Bytes>) -> Result<Vec<Entry>, FrameError> {
-    read(parts, plain)
+pub(super) fn read_plain(parts: Vec<Bytes>, functions: &mut Functions) -> Result<(), FrameError> {
+    read(parts, functions, fold)
 }
 
-fn plain(part: &[u8], folder: &mut Folder) -> Result<Vec<Entry>, FrameError> {
+fn fold(part: &[u8]) -> Result<Vec<Entry>, FrameError> {
+    let mut folder = Folder::new()?;
     let stored: Vec<(FunctionKey, Function)> = frame::large_named_payload(part)?;
     let entry = |(key, function): (FunctionKey, Function)| {
-        let mut function: functions::Function = function.load();
-        if let Some(folded) = folder.fold(&function.versions)? {
-            function.versions = folded.load();
-        }
-        Ok((key.load(), Arc::new(function)))
+        let function: Arc<functions::Function> = function.load();
+        Ok((key, folder.fold(&Form::Open(&function))?))
     };
     stored.into_iter().map(entry).collect()
 }
@@ -71,76 +66,64 @@ fn plain(part: &[u8], folder: &mut Folder) -> Result<Vec<Entry>, FrameError> {
 /// Parts that the same build reads faster.
 pub(super) fn quick(all: &Functions) -> Result<Vec<Bytes>, FrameError> {
     let mut folder = Folder::new()?;
-    chunks(all, |part| {
-        let entries = part.iter().map(|(key, function)| {
-            let folded = folder.fold(&function.versions)?;
-            let key = Stored::store(*key);
-            let function = match &folded {
-                Some(_) => Stored::store(&without_versions(function)),
-                None => Stored::store(&***function),
-            };
-            Ok(QuickEntry { key, function, folded })
-        });
-        frame::encoded(&entries.collect::<Result<Vec<_>, FrameError>>()?)
-    })
+    let mut entries = all.forms();
+    let mut parts = Vec::new();
+    loop {
+        let entry = |(key, form): (&names::FunctionKey, Form<'_>)| Ok((Stored::store(key), folder.fold(&form)?));
+        let part: Vec<Entry> = entries.by_ref().take(PART).map(entry).collect::<Result<_, FrameError>>()?;
+        if part.is_empty() {
+            return Ok(parts);
+        }
+        parts.push(frame::encoded(&part)?.into());
+    }
 }
 
 /// Reads what [`quick`] wrote.
-pub(super) fn read_quick(parts: Vec<Bytes>) -> Result<Vec<Entry>, FrameError> {
-    let entry = |QuickEntry { key, function, folded }| {
-        let mut function: functions::Function = function.load();
-        if let Some(folded) = folded {
-            function.versions = folded.load();
-        }
-        (key.load(), Arc::new(function))
-    };
-    read(parts, |part, _| Ok(frame::payload::<Vec<QuickEntry>>(part)?.into_iter().map(entry).collect()))
-}
-
-fn without_versions(function: &functions::Function) -> functions::Function {
-    functions::Function { versions: functions::Versions::default(), ..function.clone() }
-}
-
-/// Each part of all functions, encoded.
-fn chunks(
-    all: &Functions,
-    mut encode: impl FnMut(&[(&names::FunctionKey, &Arc<functions::Function>)]) -> Result<Vec<u8>, FrameError>,
-) -> Result<Vec<Bytes>, FrameError> {
-    let all: Vec<_> = all.iter().collect();
-    all.chunks(PART).map(|part| encode(part).map(Bytes::from)).collect()
+pub(super) fn read_quick(parts: Vec<impl AsRef<[u8]> + Send>, functions: &mut Functions) -> Result<(), FrameError> {
+    read(parts, functions, |part| frame::payload(part))
 }
 
 /// The functions of parts, read by as many threads as there are processors.
 fn read(
-    parts: Vec<Bytes>,
-    decode: impl Fn(&[u8], &mut Folder) -> Result<Vec<Entry>, FrameError> + Sync,
-) -> Result<Vec<Entry>, FrameError> {
+    parts: Vec<impl AsRef<[u8]> + Send>,
+    functions: &mut Functions,
+    decode: impl Fn(&[u8]) -> Result<Vec<Entry>, FrameError> + Sync,
+) -> Result<(), FrameError> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let share = parts.len().div_ceil(processors).max(1);
-    // A part that was read makes room for what is read of the next.
-    let read_share = |share: Vec<Bytes>| -> Result<Vec<Entry>, FrameError> {
-        let mut folder = Folder::new()?;
-        let mut functions = Vec::with_capacity(share.len() * PART);
-        for part in share {
-            functions.extend(decode(&part, &mut folder)?);
-        }
-        Ok(functions)
-    };
-
     let mut parts = parts.into_iter().peekable();
     thread::scope(|scope| {
         let mut threads = Vec::new();
         while parts.peek().is_some() {
-            let share = parts.by_ref().take(share).collect();
-            threads.push(scope.spawn(|| read_share(share)));
+            let share: Vec<_> = parts.by_ref().take(share).collect();
+            // A part that was read makes room for what is read of the next.
+            let read = || share.into_iter().map(|part| decode(part.as_ref())).collect::<Result<Vec<_>, _>>();
+            threads.push(scope.spawn(read));
         }
-        let mut functions = Vec::new();
+        let mut keys = Keys::default();
         for thread in threads {
             let gone = |_| FrameError::Thread;
-            functions.extend(thread.join().map_err(gone)??);
+            for (key, function) in thread.join().map_err(gone)??.into_iter().flatten() {
+                function.put(keys.key(key), functions)?;
+            }
         }
-        Ok(functions)
+        Ok(())
     })
+}
+
+/// Makes keys that share what is the same in all of an account and region.
+#[derive(Default)]
+struct Keys(Option<names::Scope>);
+
+impl Keys {
+    fn key(&mut self, stored: FunctionKey) -> names::FunctionKey {
+        let mut key: names::FunctionKey = stored.load();
+        match &self.0 {
+            Some(scope) if *scope == key.scope => key.scope = scope.clone(),
+            _ => self.0 = Some(key.scope.clone()),
+        }
+        key
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +133,7 @@ mod tests {
     use crate::model::functions::{Content, FunctionState, FunctionVersion, UpdateStatus, sample_config};
     use crate::model::names::{RevisionId, Scope};
     use crate::model::qualifier::Version;
+    use crate::model::state::State;
     use crate::model::time::Timestamp;
 
     fn version(number: u64, state: FunctionState) -> FunctionVersion {
@@ -170,7 +154,7 @@ mod tests {
     }
 
     /// A function with ten versions, the last of which is in this state.
-    fn function(name: &str, state: &FunctionState) -> Entry {
+    fn function(name: &str, state: &FunctionState) -> (names::FunctionKey, Arc<functions::Function>) {
         let scope = Scope { account: "000000000000".into(), region: "us-east-1".into() };
         let key = names::FunctionKey { scope, name: name.into() };
         let mut function = functions::Function::new(key.clone(), version(0, FunctionState::Active), [].into());
@@ -188,40 +172,48 @@ mod tests {
         resting.chain([function("working", &FunctionState::Pending)]).collect()
     }
 
-    fn is_folded(entry: &&Entry) -> bool {
-        entry.1.versions.bytes().is_some()
+    fn read_back(
+        read: impl Fn(Vec<Bytes>, &mut Functions) -> Result<(), FrameError>,
+        parts: Result<Vec<Bytes>, FrameError>,
+    ) -> Functions {
+        let mut functions = Functions::default();
+        read(parts.expect("is written"), &mut functions).expect("is read");
+        functions
     }
 
     #[test]
-    fn each_form_says_the_same_and_leaves_versions_folded() {
+    fn each_form_says_the_same_and_leaves_functions_folded() {
         let all = functions();
-        let plain = chunks(&all, |part| {
-            let stored =
-                |(key, function): &(&names::FunctionKey, &Arc<functions::Function>)| -> (FunctionKey, Function) {
-                    (Stored::store(*key), Stored::store(&***function))
-                };
-            frame::named(&part.iter().map(stored).collect::<Vec<_>>())
-        });
-        let read = [
-            read_quick(quick(&all).expect("is written")),
-            read_named(named(&all).expect("is written")),
-            read_plain(plain.expect("is written")),
-        ];
+        let plain = plain_part(all.iter()).map(|part| part.into_iter().map(Bytes::from).collect());
+        let read =
+            [read_back(read_quick, quick(&all)), read_back(read_named, named(&all)), read_back(read_plain, plain)];
         for read in read {
-            let read = read.expect("is read");
-            assert_eq!(read.iter().filter(is_folded).count(), all.len() - 1, "all but the one at work");
-            let read: Functions = read.into_iter().collect();
+            let open: Vec<_> = read.forms().filter(|(_, form)| matches!(form, Form::Open(_))).collect();
+            assert_eq!(open.iter().map(|(key, _)| key.name.as_str()).collect::<Vec<_>>(), ["working"]);
             assert!(read == all);
+            let one = all.keys().next().expect("there are some");
+            assert_eq!(read.get(one), all.get(one));
+            assert!(read.get(one).is_some_and(|function| function.versions.bytes().is_some()), "they stay folded");
         }
     }
 
     #[test]
     fn what_was_folded_once_is_written_as_it_is() {
         let all = functions();
-        let read: Functions = read_quick(quick(&all).expect("is written")).expect("is read").into_iter().collect();
+        let read = read_back(read_quick, quick(&all));
         assert_eq!(quick(&read).expect("is written"), quick(&all).expect("is written"));
-        let sizes: Vec<_> =
-            [&quick(&all), &named(&all)].map(|parts| parts.as_ref().map_or(0, |parts| parts[0].len())).into();
-        assert!(sizes.iter().all(|size| *size < PART * 2000), "of each version alone some 400 bytes: {sizes:?}");
+        let sizes: Vec<_> = [quick(&all), named(&all)].map(|parts| parts.expect("is written")[0].len() / PART).into();
+        assert!(sizes.iter().all(|size| *size < 1500), "of each of ten versions alone some 400 bytes: {sizes:?}");
+    }
+
+    #[test]
+    fn what_is_used_is_the_same_folded_and_open() {
+        let all = functions();
+        let state = State { functions: all.clone(), ..State::default() }.rederived();
+        let folded = State { functions: read_back(read_quick, quick(&all)), ..State::default() }.rederived();
+        assert!(folded == state);
+        let scope = &all.keys().next().expect("there are some").scope;
+        assert_eq!(folded.usage(scope).versions, 10 * all.len() as u64);
+        assert_eq!(folded.unsettled.len(), 1);
     }
 }

@@ -130,7 +130,7 @@ impl Function {
     }
 
     /// `$LATEST` and all published versions, in AWS's order. Folded ones are opened for the caller only.
-    pub fn all_versions(&self) -> impl Iterator<Item = Arc<FunctionVersion>> {
+    pub fn all_versions(&self) -> impl Iterator<Item = Arc<FunctionVersion>> + use<> {
         let published = self.versions.read().into_iter().map(|(_, version)| version);
         [Arc::clone(&self.latest)].into_iter().chain(self.latest_published.clone()).chain(published)
     }

@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use super::FunctionVersion;
+use crate::model::folded::{Folded, Unfold};
 
 /// Versions by number.
 pub type ByNumber = OrdMap<u64, Arc<FunctionVersion>>;
@@ -18,20 +19,13 @@ pub type ByNumber = OrdMap<u64, Arc<FunctionVersion>>;
 pub struct Versions {
     /// None, where they are folded.
     open: ByNumber,
-    folded: Option<Arc<Folded>>,
+    folded: Option<Arc<FoldedVersions>>,
 }
 
-/// Versions in few bytes. What is in these is the affair of whoever folds them.
-struct Folded {
-    bytes: Box<[u8]>,
+struct FoldedVersions {
     sums: Sums,
-    unfold: Unfold,
-    /// Since somebody asked.
-    opened: OnceLock<ByNumber>,
+    versions: Folded<ByNumber>,
 }
-
-/// Makes versions of the bytes that they were folded into.
-pub type Unfold = fn(&[u8]) -> ByNumber;
 
 /// What is told of versions without opening them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,20 +44,10 @@ impl Sums {
     }
 }
 
-impl Folded {
-    fn open(&self) -> &ByNumber {
-        self.opened.get_or_init(|| (self.unfold)(&self.bytes))
-    }
-
-    fn read(&self) -> ByNumber {
-        self.opened.get().cloned().unwrap_or_else(|| (self.unfold)(&self.bytes))
-    }
-}
-
 impl Versions {
     /// Folded ones, that could be: see [`Versions::can_fold`].
-    pub fn folded(bytes: Box<[u8]>, sums: Sums, unfold: Unfold) -> Self {
-        let folded = Folded { bytes, sums, unfold, opened: OnceLock::new() };
+    pub fn folded(bytes: Box<[u8]>, sums: Sums, unfold: Unfold<ByNumber>) -> Self {
+        let folded = FoldedVersions { sums, versions: Folded::new(bytes, unfold) };
         Self { open: OrdMap::new(), folded: Some(Arc::new(folded)) }
     }
 
@@ -77,7 +61,7 @@ impl Versions {
 
     /// What they were folded into, if they are.
     pub fn bytes(&self) -> Option<&[u8]> {
-        self.folded.as_ref().map(|folded| &*folded.bytes)
+        self.folded.as_ref().map(|folded| folded.versions.bytes())
     }
 
     /// What is told of them without opening them.
@@ -92,7 +76,7 @@ impl Versions {
 
     /// The versions, opened for the caller only: a walk through all functions does not leave all of them open.
     pub fn read(&self) -> ByNumber {
-        self.folded.as_ref().map_or_else(|| self.open.clone(), |folded| folded.read())
+        self.folded.as_ref().map_or_else(|| self.open.clone(), |folded| folded.versions.read())
     }
 }
 
@@ -106,7 +90,7 @@ impl Deref for Versions {
     type Target = ByNumber;
 
     fn deref(&self) -> &ByNumber {
-        self.folded.as_ref().map_or(&self.open, |folded| folded.open())
+        self.folded.as_ref().map_or(&self.open, |folded| folded.versions.open())
     }
 }
 
@@ -114,7 +98,7 @@ impl Deref for Versions {
 impl DerefMut for Versions {
     fn deref_mut(&mut self) -> &mut ByNumber {
         if let Some(folded) = self.folded.take() {
-            self.open = folded.read();
+            self.open = folded.versions.read();
         }
         &mut self.open
     }
@@ -170,7 +154,7 @@ mod tests {
     }
 
     fn is_open(versions: &Versions) -> bool {
-        versions.folded.as_ref().is_none_or(|folded| folded.opened.get().is_some())
+        versions.folded.as_ref().is_none_or(|folded| folded.versions.is_open())
     }
 
     #[test]

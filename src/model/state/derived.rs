@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::State;
+use super::{Form, State};
 use crate::model::capacity_providers::CapacityProviderKey;
 use crate::model::code_signing::CodeSigningKey;
 use crate::model::concurrency::{ProvisionedConcurrency, ProvisionedStatus};
@@ -80,6 +80,13 @@ pub struct Usage {
     pub versions: u64,
     /// Aliases.
     pub aliases: u64,
+}
+
+impl Function {
+    /// What it uses, if no index of the state has an entry for it: then it may be folded.
+    pub fn usage_at_rest(&self) -> Option<Usage> {
+        entries(self).next().is_none().then(|| Usage::of(self))
+    }
 }
 
 impl Usage {
@@ -205,8 +212,11 @@ impl State {
         self.provider_versions = OrdSet::new();
         self.usage = OrdMap::new();
         // A copy shares all of it: the functions stay where they are.
-        for function in self.functions.clone().values() {
-            self.put_in(function);
+        for (key, form) in self.functions.clone().forms() {
+            match form {
+                Form::Open(function) => self.put_in(function),
+                Form::Folded(_, usage) => self.set_usage(&key.scope, self.usage(&key.scope).plus(usage)),
+            }
         }
         for (key, layer) in std::mem::take(&mut self.layers) {
             self.replace_layer(&key, layer);

@@ -1,12 +1,14 @@
 //! The state: the fold of all events, immutable once published. The areas apply their events; `derived.rs` keeps in step what follows from functions.
 
 mod derived;
+mod functions;
 mod resources;
 
 use std::ops::Bound;
 use std::sync::Arc;
 
 pub use derived::Usage;
+pub use functions::{Form, Functions};
 use imbl::{OrdMap, OrdSet};
 
 use super::areas::for_each_area;
@@ -31,7 +33,7 @@ pub struct State {
     /// Number of events folded into it.
     pub sequence: u64,
     /// All functions.
-    pub functions: OrdMap<FunctionKey, Arc<Function>>,
+    pub functions: Functions,
     /// Code-signing configurations.
     pub code_signing_configs: OrdMap<CodeSigningKey, Arc<CodeSigningConfig>>,
     /// Which functions have which code-signing configuration, derived from `functions`.
@@ -102,13 +104,12 @@ impl State {
         &'a self,
         scope: &'a Scope,
         marker: Option<&str>,
-    ) -> impl Iterator<Item = &'a Arc<Function>> + 'a {
+    ) -> impl Iterator<Item = Arc<Function>> + 'a {
         let name = marker.unwrap_or_default();
         let first = FunctionKey { scope: scope.clone(), name: name.into() };
         self.functions
-            .range((Bound::Excluded(first), Bound::Unbounded))
-            .take_while(move |(key, _)| key.scope == *scope)
-            .map(|(_, function)| function)
+            .range((Bound::Excluded(first), Bound::Unbounded), |_| true)
+            .take_while(move |function| function.key.scope == *scope)
     }
 
     /// The code-signing configurations of `scope` whose ids come after `marker`, in order.

@@ -13,13 +13,16 @@ use crate::model::queues::event::QueueEvent;
 use crate::model::resource::{Changes, Resource, ResourceKey};
 use crate::model::{capacity_providers, code_signing, iam, logs, queues};
 
-/// Declares which map holds which kind, in the order of the kinds.
+/// Declares which map holds which kind, in the order of the kinds. Functions, the first, are kept in their own way.
 macro_rules! maps {
     ($($map:ident: $kind:ident,)*) => {
         impl State {
             /// The resource at `key`.
             pub fn resource(&self, key: &ResourceKey) -> Option<Resource> {
                 match key {
+                    ResourceKey::Function(key) => {
+                        self.functions.get(key).map(|function| Resource::Function(key.clone(), Arc::clone(function)))
+                    }
                     $(ResourceKey::$kind(key) => {
                         self.$map.get(key).map(|value| Resource::$kind(key.clone(), Arc::clone(value)))
                     })*
@@ -28,7 +31,9 @@ macro_rules! maps {
 
             /// All resources, in the order of their places.
             pub fn resources(&self) -> impl Iterator<Item = Resource> + '_ {
-                std::iter::empty()$(.chain(
+                let functions = self.functions.iter();
+                let functions = functions.map(|(key, function)| Resource::Function(key.clone(), function));
+                functions$(.chain(
                     self.$map.iter().map(|(key, value)| Resource::$kind(key.clone(), Arc::clone(value))),
                 ))*
             }
@@ -37,6 +42,12 @@ macro_rules! maps {
             /// that lie near each other in history are compared in the time of what changed between them.
             pub fn changes_to(&self, to: &Self) -> Changes {
                 let mut changes = Changes::default();
+                for (key, there) in self.functions.changes_to(&to.functions) {
+                    match there {
+                        Some(function) => changes.put.push(Resource::Function(key.clone(), function)),
+                        None => changes.removed.push(ResourceKey::Function(key.clone())),
+                    }
+                }
                 $(for difference in self.$map.diff(&to.$map) {
                     match difference {
                         DiffItem::Add(key, value) | DiffItem::Update { new: (key, value), .. } => {
@@ -52,7 +63,6 @@ macro_rules! maps {
     };
 }
 maps! {
-    functions: Function,
     layers: Layer,
     code_signing_configs: CodeSigningConfig,
     capacity_providers: CapacityProvider,

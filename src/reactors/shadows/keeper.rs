@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use imbl::OrdMap;
-use imbl::ordmap::DiffItem;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,8 +13,8 @@ use super::report::{Report, Reports, Standing};
 use super::wanted::Wanted;
 use super::way::{Found, Way};
 use crate::ledger::Ledger;
-use crate::model::functions::Function;
 use crate::model::names::{AccountId, FunctionKey, Scope};
+use crate::model::state::Functions;
 use crate::upstream::LambdaError;
 
 /// Shadows that are brought on at the same time.
@@ -55,7 +53,7 @@ pub struct Keeper {
     /// Whether the store ends with the server, and its shadows with both.
     is_passing: bool,
     /// The functions at the last look.
-    seen: OrdMap<FunctionKey, Arc<Function>>,
+    seen: Functions,
     /// Those whose shadows may not be as they are wanted.
     open: BTreeSet<FunctionKey>,
     /// What is at the endpoint.
@@ -82,7 +80,7 @@ impl Keeper {
             way,
             reports,
             is_passing,
-            seen: OrdMap::new(),
+            seen: Functions::default(),
             open: BTreeSet::new(),
             kept: HashMap::new(),
             listed: HashMap::new(),
@@ -136,10 +134,7 @@ impl Keeper {
     /// Opens the functions that changed. What both states share is passed over.
     fn see(&mut self) {
         let state = self.ledger.state();
-        for change in self.seen.diff(&state.functions) {
-            let (DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. }) = change;
-            self.open.insert(key.clone());
-        }
+        self.open.extend(self.seen.places_changed(&state.functions).cloned());
         self.seen = state.functions.clone();
     }
 

@@ -1,5 +1,6 @@
 //! Functions: create, read, list, update, delete.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -237,7 +238,7 @@ pub async fn list(services: &Services, call: Call) -> Answer {
     let functions = state.functions_after(&call.scope, page.after());
     let (functions, next_marker) = page.take(functions, |function| function.key.name.to_string());
     let functions = functions
-        .into_iter()
+        .iter()
         .map(|function| FunctionConfiguration::new(&function.key, &function.latest, Shown::Unqualified).listed())
         .collect();
 
@@ -255,9 +256,10 @@ fn list_all_versions(state: &crate::model::state::State, call: &Call, page: &Pag
         after.and_then(|(name, _)| state.function(&FunctionKey { scope: call.scope.clone(), name: name.into() }));
     let rest = state.functions_after(&call.scope, after.map(|(name, _)| name));
     let versions = first
+        .cloned()
         .into_iter()
         .chain(rest)
-        .flat_map(|function| function.all_versions().map(move |version| (function, version)))
+        .flat_map(|function| function.all_versions().map(move |version| (Arc::clone(&function), version)))
         .skip_while(|(function, version)| {
             after.is_some_and(|(name, seen)| function.key.name.as_str() == name && version.version <= seen)
         });
