@@ -159,7 +159,7 @@ fn is_wanted(function: &Function, query: &FunctionsQuery) -> bool {
         Some((key, value)) => function.tags.get(key).is_some_and(|found| found == value),
         None => function.tags.contains_key(tag),
     };
-    given(query.tag.as_ref()).is_none_or(|tag| has_tag(tag))
+    given(query.tag.as_ref()).is_none_or(has_tag)
         && given(query.state.as_ref()).is_none_or(|wanted| state_of(&function.latest).0 == wanted)
 }
 

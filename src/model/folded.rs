@@ -35,6 +35,7 @@ impl<T: Clone> Folded<T> {
     }
 
     /// Whether it stays open.
+    #[cfg(test)]
     pub fn is_open(&self) -> bool {
         self.opened.get().is_some()
     }

@@ -40,7 +40,9 @@ pub struct Reference {
 /// What resources refer to: see [`Found`].
 pub fn references(resources: &[Resource], is_here: impl Fn(&QueueKey) -> bool) -> Vec<Reference> {
     let mut found = Found::new(is_here);
-    resources.iter().for_each(|resource| found.add(resource));
+    for resource in resources {
+        found.add(resource);
+    }
     found.references()
 }
 

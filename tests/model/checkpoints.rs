@@ -47,8 +47,8 @@ fn what_a_checkpoint_brings_back_is_the_live_state_and_lies_folded() {
 
     let quick = visit(folder.path());
     let is_folded = |form: &Form<'_>| matches!(form, Form::Folded(..));
-    let folded = quick.functions.forms().filter(|(_, form)| is_folded(form)).count();
-    assert!(folded > 0, "functions at rest are not made before they are asked for");
+    let resting = quick.functions.forms().filter(|(_, form)| is_folded(form)).count();
+    assert!(resting > 0, "functions at rest are not made before they are asked for");
     assert!(quick == state, "by its quick form");
 
     let newest = folder.path().join(format!("checkpoints/{:020}.quick", state.sequence));

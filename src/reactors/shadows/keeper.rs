@@ -382,7 +382,7 @@ impl Keeper {
     }
 
     fn wanted(&self, key: &FunctionKey) -> Option<Wanted> {
-        Wanted::of(self.seen.get(key)?)
+        self.seen.read(key).and_then(|function| Wanted::of(&function))
     }
 
     /// Tells how it stands; the log says it when that changes for who uses it.
