@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::package;
+use crate::package::{self, Language, NODE, PYTHON};
 use crate::report::Row;
 use crate::samples::Samples;
 use crate::server::Server;
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(300);
 
 pub fn run(context: &Context) -> Outcome {
     for executor in &context.executors {
-        let started = starts(executor, &["--standby", "0"])?;
+        let started = starts(executor, PYTHON, &["--standby", "0"])?;
         let folder = tempfile::tempdir()?;
         let floor = floors::environment(executor, folder.path(), FUNCTIONS)?;
         let target = if *executor == "docker" { 350.0 } else { 90.0 };
@@ -28,8 +28,12 @@ pub fn run(context: &Context) -> Outcome {
             .floor(floor.median_ms())
             .print();
         let target = if *executor == "docker" { 45.0 } else { 6.0 };
-        let started = starts(executor, &[])?;
+        let started = starts(executor, PYTHON, &[])?;
         Row::median(format!("{executor}: the same out of the box, in a standby one"), &started).below(target).print();
+        let alone = starts(executor, NODE, &["--standby", "0"])?;
+        Row::median(format!("{executor}: first invoke of a {} echo, where none stands by", NODE.name), &alone).print();
+        let standby = starts(executor, NODE, &[])?;
+        Row::median(format!("{executor}: the same out of the box, in a standby one"), &standby).below(target).print();
         let (small, large) = again(executor)?;
         Row::median(format!("{executor}: another environment of a function of 200 MB; floor: of one of 1 KB"), &large)
             .below(small.median_ms() * 1.25)
@@ -64,13 +68,13 @@ fn again(executor: &str) -> Outcome<(Samples, Samples)> {
     Ok((Samples::new(small.split_off(1)), Samples::new(large.split_off(1))))
 }
 
-fn starts(executor: &str, options: &[&str]) -> Outcome<Samples> {
+fn starts(executor: &str, language: Language, options: &[&str]) -> Outcome<Samples> {
     let folder = tempfile::tempdir()?;
     let server = Server::start_with(folder.path(), executor, options)?;
     let mut times = Vec::new();
     for number in 0..=FUNCTIONS {
         let name = format!("echo-{number}");
-        server.create_active(&name, number)?;
+        server.create_active_with(&name, &package::create_request_in(language, &name, number))?;
         if options.is_empty() {
             server.wait_for("standby_environments", 1)?;
             // What stands by has begun a moment ago: the engine and the disk are busy with it.

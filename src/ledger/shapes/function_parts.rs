@@ -1,6 +1,5 @@
 //! The functions of a checkpoint, in parts of some hundred, each a payload of its own: they are most of it, and are read by
-//! all processors at once. They
-//! stay folded as they are read: whoever starts does not wait for the making of each.
+//! all processors at once. They stay folded: whoever starts does not wait for the making of each.
 
 use std::sync::Arc;
 use std::thread;

@@ -129,10 +129,12 @@ impl Engine {
 }
 
 /// Whether the runtime below the engine lost a container that it was making, in runc's words: its first process ended
-/// before the engine had spoken to it.
+/// before the engine had spoken to it, or what the engine does then to its network came too late. Nothing of the container
+/// has run.
 fn is_broken_off(reason: &str) -> bool {
     // The second is how runc shows an error that it did not get.
-    reason.contains("during container init") && (reason.contains("broken pipe") || reason.contains("%!w(<nil>)"))
+    const LOST: [&str; 3] = ["broken pipe", "%!w(<nil>)", "error running hook"];
+    reason.contains("during container init") && LOST.iter().any(|lost| reason.contains(lost))
 }
 
 /// An engine that takes a request and does not answer holds nobody for ever.
@@ -215,6 +217,10 @@ mod tests {
         let unsaid = "OCI runtime create failed: runc create failed: unable to start container process: error during \
                       container init: %!w(<nil>): unknown";
         assert!(is_broken_off(unsaid));
+        let late = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container \
+                    process: error during container init: error running hook #0: error running hook: exit status 1, stdout: , \
+                    stderr: time=\"2026-12-01T15:14:31Z\" level=fatal msg=\"no such file or directory\": unknown";
+        assert!(is_broken_off(late));
         let refused = "OCI runtime create failed: runc create failed: unable to start container process: error during \
                        container init: exec: \"/nothing\": no such file or directory: unknown";
 
