@@ -53,6 +53,7 @@ mod invoke;
 pub mod ledger;
 #[cfg(feature = "sealed")]
 mod ledger;
+mod memory;
 mod messages;
 #[cfg(not(feature = "sealed"))]
 pub mod model;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the outside in. Each may use those below it.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "cli",
     "server",
     "config",
@@ -26,6 +26,7 @@ const ROOMS: [&str; 21] = [
     "disk",
     "tls",
     "clock",
+    "memory",
     "runs",
     "model",
 ];

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 /// Makes a value of the bytes that it was folded into.
 pub type Unfold<T> = fn(&[u8]) -> T;
 
-/// A folded value. What its bytes are is the affair of whoever folds it; the same value has the same.
+/// A folded value. What its bytes are is the affair of whoever folds it.
 pub struct Folded<T> {
     bytes: Box<[u8]>,
     unfold: Unfold<T>,

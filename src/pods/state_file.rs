@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{ALWAYS_READ, BLOBS, MAX_RESOURCE, MAX_STATE, Manifest, PodError, STATE, path_error};
 use crate::ledger::portable;
+use crate::memory;
 use crate::model::blob::BlobId;
 use crate::model::resource::{Resource, ResourceKey};
 
@@ -52,11 +53,7 @@ pub(super) fn resources(manifest: &Manifest, folder: &Path) -> Result<Vec<Resour
 
 /// Bytes of a state at most that this machine reads.
 fn largest() -> u64 {
-    let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
-    });
-    memory.map_or(ALWAYS_READ, |kib| kib.saturating_mul(1024 / 8)).clamp(ALWAYS_READ, MAX_STATE)
+    memory::total().map_or(ALWAYS_READ, |memory| memory / 8).clamp(ALWAYS_READ, MAX_STATE)
 }
 
 /// Whether the pod holds the zips of a resource, and as long as it says: account limits count what it says.

@@ -11,6 +11,7 @@ use crate::environments::deployment::{Initialization, Target};
 use crate::environments::environment::Environment;
 use crate::environments::executor::{Base, EnvironmentId, EnvironmentSpec, ExecutorError, StandbySpec};
 use crate::environments::{StandbyCount, hot_reload, token, variables};
+use crate::memory;
 
 /// How long after a cold start its standby environment is replaced: making one takes a processor for a while, which
 /// the function wants now.
@@ -25,8 +26,8 @@ const GIVES_WAY: u32 = 20;
 /// Memory in MiB that one without a function counts with: the least that a function can have.
 const MEMORY_MIB: u32 = 128;
 
-/// Memory in MiB that this machine has to have left for one that nobody asked for.
-const SPARE_MIB: u64 = 512;
+/// Memory in bytes that this machine has to have left for one that nobody asked for.
+const SPARE: u64 = 512 << 20;
 
 impl Pool {
     /// Makes ready what the environments of a runtime or an image share, and has its standby environments made.
@@ -105,7 +106,7 @@ impl Pool {
     fn next_standby(&self, base: &Base) -> Option<EnvironmentId> {
         let count = self.standby_count();
         let is_asked_for = self.makers.settings.standby != StandbyCount::Auto;
-        if self.makers.stop.is_cancelled() || !is_asked_for && available_mib().is_some_and(|left| left < SPARE_MIB) {
+        if self.makers.stop.is_cancelled() || !is_asked_for && memory::available().is_some_and(|left| left < SPARE) {
             return None;
         }
 
@@ -242,12 +243,4 @@ impl Pool {
 
         Ok(dialled)
     }
-}
-
-/// Memory in MiB that this machine can give without swapping; `None` where the kernel does not say.
-fn available_mib() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib / 1024)
 }
