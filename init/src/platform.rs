@@ -4,6 +4,7 @@
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>; the lines
 //! as recorded on AWS; levels from "System log level event mapping" in Lambda's guide.
 
+use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -38,8 +39,10 @@ pub struct PlatformEvent {
 }
 
 impl PlatformEvent {
-    fn new(time_ms: u64, kind: &str, level: Level, record: &Value, line: Option<String>) -> Self {
-        Self { time_ms, kind: format!("platform.{kind}"), level, record: record.to_string(), line }
+    fn new(time_ms: u64, kind: &str, level: Level, record: &impl Serialize, line: Option<String>) -> Self {
+        // Of texts, numbers and lists alone: it can be written.
+        let record = serde_json::to_string(record).unwrap_or_default();
+        Self { time_ms, kind: ["platform.", kind].concat(), level, record, line }
     }
 
     /// The event as the Telemetry API and a log of JSON have it.
@@ -146,7 +149,7 @@ pub fn init_start(time_ms: u64, function: &FunctionFacts, phase: Phase) -> Platf
         )
     });
     let level = if has_version { Level::Info } else { Level::Debug };
-    PlatformEvent::new(time_ms, "initStart", level, &record.into(), line)
+    PlatformEvent::new(time_ms, "initStart", level, &record, line)
 }
 
 /// The runtime is initialised, or is not going to be.
@@ -156,7 +159,7 @@ pub fn init_runtime_done(time_ms: u64, function: &FunctionFacts, phase: Phase, s
         "phase": phase.word(),
     }));
     status.put(&mut record);
-    PlatformEvent::new(time_ms, "initRuntimeDone", status.level(Level::Debug), &record.into(), None)
+    PlatformEvent::new(time_ms, "initRuntimeDone", status.level(Level::Debug), &record, None)
 }
 
 /// The init phase ended. On demand only one that failed is a line: the length of the others stands
@@ -180,7 +183,7 @@ pub fn init_report(
         .then(|| format!("INIT_REPORT Init Duration: {ms:.2} ms\tPhase: {}{}\n", phase.word(), status.text()));
     let level = status.level(if on_demand { Level::Debug } else { Level::Info });
 
-    PlatformEvent::new(time_ms, "initReport", level, &record.into(), line)
+    PlatformEvent::new(time_ms, "initReport", level, &record, line)
 }
 
 /// A snapshot is being restored.
@@ -202,7 +205,7 @@ pub fn restore_start(time_ms: u64, function: &FunctionFacts) -> PlatformEvent {
 pub fn restore_runtime_done(time_ms: u64, status: Status<'_>) -> PlatformEvent {
     let mut record = Map::new();
     status.put(&mut record);
-    PlatformEvent::new(time_ms, "restoreRuntimeDone", status.level(Level::Debug), &record.into(), None)
+    PlatformEvent::new(time_ms, "restoreRuntimeDone", status.level(Level::Debug), &record, None)
 }
 
 /// The restore ended.
@@ -211,7 +214,7 @@ pub fn restore_report(time_ms: u64, status: Status<'_>, duration_us: u64) -> Pla
     let mut record = fields(json!({ "metrics": { "durationMs": ms } }));
     status.put(&mut record);
     let line = format!("RESTORE_REPORT Restore Duration: {ms:.2} ms{}\n", status.text());
-    PlatformEvent::new(time_ms, "restoreReport", status.level(Level::Info), &record.into(), Some(line))
+    PlatformEvent::new(time_ms, "restoreReport", status.level(Level::Info), &record, Some(line))
 }
 
 /// What became of an extension in the init phase.
@@ -223,7 +226,7 @@ pub fn extension(time_ms: u64, name: &str, state: &str, events: &[&str], error_t
         line = format!("{line}\tError Type: {error_type}");
     }
     let level = if error_type.is_none() { Level::Info } else { Level::Warn };
-    PlatformEvent::new(time_ms, "extension", level, &record.into(), Some(line + "\n"))
+    PlatformEvent::new(time_ms, "extension", level, &record, Some(line + "\n"))
 }
 
 /// An extension subscribed to telemetry (`TELEMETRY`), or by the older API to logs (`LOGS`).
@@ -240,12 +243,77 @@ pub fn logs_dropped(time_ms: u64, reason: &str, records: u64, bytes: u64) -> Pla
     PlatformEvent::new(time_ms, "logsDropped", Level::Warn, &record, None)
 }
 
+/// What is told of an invocation. Several are made for each, so they are written as they are.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InvocationRecord<'a> {
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracing: Option<Tracing<'a>>,
+}
+
+impl<'a> InvocationRecord<'a> {
+    /// That of an invocation that is over.
+    fn ended(request_id: &'a str, figures: Figures, status: Status<'a>, trace: Option<&'a str>) -> Self {
+        Self {
+            request_id,
+            version: None,
+            metrics: Some(figures),
+            status: Some(status.word()),
+            error_type: status.error_type(),
+            tracing: trace.map(Tracing::of),
+        }
+    }
+}
+
+/// The trace header of an invocation.
+#[derive(Serialize)]
+struct Tracing<'a> {
+    r#type: &'static str,
+    value: &'a str,
+}
+
+impl<'a> Tracing<'a> {
+    fn of(value: &'a str) -> Self {
+        Self { r#type: "X-Amzn-Trace-Id", value }
+    }
+}
+
+/// `metrics` of an invocation's record.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Figures {
+    duration_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    produced_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billed_duration_ms: Option<u64>,
+    #[serde(rename = "memorySizeMB", skip_serializing_if = "Option::is_none")]
+    memory_size_mb: Option<u64>,
+    #[serde(rename = "maxMemoryUsedMB", skip_serializing_if = "Option::is_none")]
+    max_memory_used_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billed_restore_duration_ms: Option<u64>,
+}
+
 /// An invocation begins.
 pub fn start(time_ms: u64, request_id: &str, version: &str, trace: Option<&str>) -> PlatformEvent {
-    let mut record = fields(json!({ "requestId": request_id, "version": version }));
-    put_trace(&mut record, trace);
+    let tracing = trace.map(Tracing::of);
+    let record = InvocationRecord { request_id, version: Some(version), tracing, ..Default::default() };
     let line = format!("START RequestId: {request_id} Version: {version}\n");
-    PlatformEvent::new(time_ms, "start", Level::Info, &record.into(), Some(line))
+    PlatformEvent::new(time_ms, "start", Level::Info, &record, Some(line))
 }
 
 /// The runtime is done with an invocation; extensions may not be.
@@ -256,13 +324,10 @@ pub fn runtime_done(
     trace: Option<&str>,
     (duration_us, produced_bytes): (u64, u64),
 ) -> PlatformEvent {
-    let mut record = fields(json!({
-        "requestId": request_id,
-        "metrics": { "durationMs": milliseconds(duration_us), "producedBytes": produced_bytes },
-    }));
-    status.put(&mut record);
-    put_trace(&mut record, trace);
-    PlatformEvent::new(time_ms, "runtimeDone", status.level(Level::Debug), &record.into(), None)
+    let duration_ms = milliseconds(duration_us);
+    let figures = Figures { duration_ms, produced_bytes: Some(produced_bytes), ..Default::default() };
+    let record = InvocationRecord::ended(request_id, figures, status, trace);
+    PlatformEvent::new(time_ms, "runtimeDone", status.level(Level::Debug), &record, None)
 }
 
 /// What ended an invocation beside the function itself: text, with its line end.
@@ -273,7 +338,8 @@ pub fn fault(time_ms: u64, text: String) -> PlatformEvent {
 /// An invocation ended, for subscribers of the older Logs API.
 pub fn end(time_ms: u64, request_id: &str) -> PlatformEvent {
     let line = format!("END RequestId: {request_id}\n");
-    PlatformEvent::new(time_ms, "end", Level::Info, &json!({ "requestId": request_id }), Some(line))
+    let record = InvocationRecord { request_id, ..Default::default() };
+    PlatformEvent::new(time_ms, "end", Level::Info, &record, Some(line))
 }
 
 /// The figures of an invocation.
@@ -300,39 +366,36 @@ pub fn report(
     metrics: Metrics,
 ) -> PlatformEvent {
     let Metrics { duration_us, memory_mb, max_memory_mb, init_us, restore_us } = metrics;
-    let ms = milliseconds(duration_us);
-    let billed = duration_us.div_ceil(1000);
-    let mut figures = fields(json!({
-        "durationMs": ms, "billedDurationMs": billed, "memorySizeMB": memory_mb, "maxMemoryUsedMB": max_memory_mb,
-    }));
+    let duration_ms = milliseconds(duration_us);
+    let billed_duration_ms = duration_us.div_ceil(1000);
+    let figures = Figures {
+        duration_ms,
+        produced_bytes: None,
+        billed_duration_ms: Some(billed_duration_ms),
+        memory_size_mb: Some(memory_mb),
+        max_memory_used_mb: Some(max_memory_mb),
+        init_duration_ms: init_us.map(milliseconds),
+        restore_duration_ms: restore_us.map(milliseconds),
+        billed_restore_duration_ms: restore_us.map(|restore_us| restore_us.div_ceil(1000)),
+    };
+
     let mut line = format!(
-        "REPORT RequestId: {request_id}\tDuration: {ms:.2} ms\tBilled Duration: {billed} ms\t\
+        "REPORT RequestId: {request_id}\tDuration: {duration_ms:.2} ms\tBilled Duration: {billed_duration_ms} ms\t\
          Memory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
     );
-
-    if let Some(init_us) = init_us {
-        figures.insert("initDurationMs".into(), json!(milliseconds(init_us)));
-        line = format!("{line}Init Duration: {:.2} ms\t", milliseconds(init_us));
+    // Writing to a String cannot fail.
+    if let Some(ms) = figures.init_duration_ms {
+        let _ = write!(line, "Init Duration: {ms:.2} ms\t");
     }
-
-    if let Some(restore_us) = restore_us {
-        let ms = milliseconds(restore_us);
-        let billed = restore_us.div_ceil(1000);
-        figures.insert("restoreDurationMs".into(), json!(ms));
-        figures.insert("billedRestoreDurationMs".into(), json!(billed));
-        line = format!("{line}Restore Duration: {ms:.2} ms\tBilled Restore Duration: {billed} ms\t");
+    if let (Some(ms), Some(billed)) = (figures.restore_duration_ms, figures.billed_restore_duration_ms) {
+        let _ = write!(line, "Restore Duration: {ms:.2} ms\tBilled Restore Duration: {billed} ms\t");
     }
-
     line.push_str(status.text().trim_start());
     line.push('\n');
-    if let Some(trace) = trace.and_then(sampled) {
-        line = format!("{line}{trace}");
-    }
-    let mut record = fields(json!({ "requestId": request_id, "metrics": figures }));
-    status.put(&mut record);
-    put_trace(&mut record, trace);
+    line.extend(trace.and_then(sampled));
 
-    PlatformEvent::new(time_ms, "report", status.level(Level::Info), &record.into(), Some(line))
+    let record = InvocationRecord::ended(request_id, figures, status, trace);
+    PlatformEvent::new(time_ms, "report", status.level(Level::Info), &record, Some(line))
 }
 
 /// The `XRAY` line of a sampled invocation, behind its report.
@@ -341,12 +404,6 @@ fn sampled(header: &str) -> Option<String> {
     let root = part("Root=")?;
     let segment = part("Parent=")?;
     (part("Sampled=") == Some("1")).then(|| format!("XRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t\n"))
-}
-
-fn put_trace(record: &mut Map<String, Value>, trace: Option<&str>) {
-    if let Some(value) = trace {
-        record.insert("tracing".into(), json!({ "type": "X-Amzn-Trace-Id", "value": value }));
-    }
 }
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -408,6 +465,23 @@ mod tests {
         let traced = line("Root=1-5e1b4151-0;Parent=53995c3f42cd8ad8;Sampled=1");
         assert!(traced.ends_with("\nXRAY TraceId: 1-5e1b4151-0\tSegmentId: 53995c3f42cd8ad8\tSampled: true\t\n"));
         assert!(!line("Root=1-5e1b4151-0;Parent=53995c3f42cd8ad8;Sampled=0").contains("XRAY"));
+    }
+
+    /// Byte for byte, as their order is AWS's.
+    #[test]
+    fn records_of_invocations_have_what_is_known() {
+        let began = start(0, "id", "1", Some("Root=1")).record;
+        let trace = r#""tracing":{"type":"X-Amzn-Trace-Id","value":"Root=1"}"#;
+        assert_eq!(began, format!(r#"{{"requestId":"id","version":"1",{trace}}}"#));
+        assert_eq!(end(0, "id").record, r#"{"requestId":"id"}"#);
+        let done = runtime_done(0, "id", Status::Success, None, (3010, 7)).record;
+        assert_eq!(done, r#"{"requestId":"id","metrics":{"durationMs":3.01,"producedBytes":7},"status":"success"}"#);
+
+        let metrics = Metrics { init_us: None, restore_us: Some(2010), ..METRICS };
+        let ended = report(0, "id", Status::Failure("Runtime.ExitError"), Some("Root=1"), metrics).record;
+        let figures = r#""durationMs":3.01,"billedDurationMs":4,"memorySizeMB":128,"maxMemoryUsedMB":36,"restoreDurationMs":2.01,"billedRestoreDurationMs":3"#;
+        let status = r#""status":"failure","errorType":"Runtime.ExitError""#;
+        assert_eq!(ended, format!(r#"{{"requestId":"id","metrics":{{{figures}}},{status},{trace}}}"#));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! invocations in `invocation`, the end of processes in `end`, calls in `runtime_calls` and `extension_calls`,
 //! what is told of it all in `telling`.
 
+mod alarm;
 mod end;
 mod extension_calls;
 mod init_phase;
@@ -21,8 +22,9 @@ use larder_init::link::{FromInit, FunctionFacts, MAX_FRAME, Start, ToInit};
 use larder_init::platform;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use self::alarm::Alarm;
 use self::end::Ending;
 use self::invocation::Invocation;
 use self::reload::Changes;
@@ -128,6 +130,8 @@ pub struct Supervisor {
     /// Whose environment it is.
     function: Arc<FunctionFacts>,
     run: Option<Run>,
+    /// For all that the clock has to say.
+    alarm: Alarm,
     /// Counts the starts of the runtime.
     generation: u64,
     invocation: Option<Invocation>,
@@ -172,6 +176,7 @@ impl Supervisor {
             network,
             function: Arc::default(),
             run: None,
+            alarm: Alarm::new(),
             generation: 0,
             invocation: None,
             last_request_id: String::new(),
@@ -234,7 +239,7 @@ impl Supervisor {
 
         tokio::select! {
             biased;
-            () = sleep_until(wake.unwrap_or_else(|| Instant::now() + FAR)), if wake.is_some() => Event::Clock,
+            () = self.alarm.rings(wake) => Event::Clock,
             _ = self.terminate.recv() => Event::Terminate,
             event = self.link.event() => Event::Link(event),
             Some(call) = self.calls.recv() => Event::Call(call),
@@ -244,7 +249,7 @@ impl Supervisor {
         }
     }
 
-    /// When the clock has something to say, if nothing else happens first.
+    /// When the clock has something to say, if nothing else happens first. It may be asked sooner, for nothing.
     fn wake_at(&self) -> Option<Instant> {
         let limit = match (&self.invocation, &self.run) {
             (Some(Invocation { deadline: Some(deadline), .. }), _) => Some(*deadline),
