@@ -21,7 +21,7 @@ def handler(event, context):
         'stood_by': stood_by, 'name': os.environ.get('NAME'), 'marker': '_LARDER_STANDS_BY' in os.environ,
         'function': os.environ['AWS_LAMBDA_FUNCTION_NAME'], 'folder': os.getcwd(), 'input': sys.stdin.read(),
         'tmp': sorted(os.listdir('/tmp')), 'task': sorted(os.listdir('/var/task')), 'opt': sorted(os.listdir('/opt')),
-        'tmp_mib': os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize >> 20,
+        'tmp_mib': os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize >> 20, 'left': [],
     }
     open('/tmp/' + context.function_name, 'w').close()
     return seen
@@ -36,6 +36,7 @@ exports.handler = async (event, context) => {
     function: process.env.AWS_LAMBDA_FUNCTION_NAME, folder: process.cwd(), input: fs.readFileSync(0, 'utf8'),
     tmp: fs.readdirSync('/tmp').sort(), task: fs.readdirSync('/var/task').sort(), opt: fs.readdirSync('/opt').sort(),
     tmp_mib: fs.statfsSync('/tmp').blocks * fs.statfsSync('/tmp').bsize / 2 ** 20,
+    left: process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCPServer')),
   };
   fs.writeFileSync('/tmp/' + context.functionName, '');
   return seen;
@@ -85,7 +86,7 @@ async fn out_of_the_box_a_function_gets_what_stood_by_for_its_runtime() {
             assert!(first.is_cold());
             let expected = json!({
                 "stood_by": true, "name": variable, "marker": false, "function": name, "folder": "/var/task",
-                "input": "", "tmp": [], "task": [file], "opt": [], "tmp_mib": 512,
+                "input": "", "tmp": [], "task": [file], "opt": [], "tmp_mib": 512, "left": [],
             });
             assert_eq!(first.response(), expected, "it has what is its own, and nothing of another's");
         }

@@ -85,6 +85,11 @@ class Api {
     this.socket = socket;
   }
 
+  close() {
+    this.socket?.destroy();
+    this.socket = undefined;
+  }
+
   settle(how, value) {
     const waiting = this.waiting;
     this.waiting = undefined;

@@ -12,15 +12,12 @@ const { load, isStreaming, highWaterMark } = require("./handler.cjs");
 const { ResponseStream } = require("./streaming.cjs");
 const { standBy } = require("./standby.cjs");
 
-// All that it needs has been loaded.
-standBy();
-
 const env = process.env;
 
 // From Node.js 24 on, AWS has no callbacks and no context.succeed, fail and done.
-const modern = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV || "")?.[1] || 0) >= 24;
+let modern = false;
 
-const api = new Api(env.AWS_LAMBDA_RUNTIME_API);
+let api;
 
 // The id of the invocation that errors belong to; undefined while the function loads.
 let current;
@@ -195,7 +192,20 @@ async function serveOne(handler, streaming) {
   }
 }
 
+// Serves one event of the Runtime API at an address, with nothing left of it.
+async function rehearse(address) {
+  api = new Api(address);
+  await serveOne(async (event) => event, false);
+  api.close();
+  current = undefined;
+  log.setRequestId(undefined);
+}
+
 async function main() {
+  // All that it needs has been loaded.
+  await standBy(rehearse);
+  modern = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV || "")?.[1] || 0) >= 24;
+  api = new Api(env.AWS_LAMBDA_RUNTIME_API);
   log.patchConsole();
   process.on("beforeExit", () => onEmpty());
   process.on("uncaughtException", (error) => fatal("Uncaught Exception", error, 129));
