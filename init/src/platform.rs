@@ -4,12 +4,15 @@
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>; the lines
 //! as recorded on AWS; levels from "System log level event mapping" in Lambda's guide.
 
+mod records;
+
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::records::{Figures, InvocationRecord, Tracing};
 use crate::link::FunctionFacts;
 
 /// How much an event matters: `SystemLogLevel` leaves out what is below it.
@@ -243,71 +246,6 @@ pub fn logs_dropped(time_ms: u64, reason: &str, records: u64, bytes: u64) -> Pla
     PlatformEvent::new(time_ms, "logsDropped", Level::Warn, &record, None)
 }
 
-/// What is told of an invocation. Several are made for each, so they are written as they are.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InvocationRecord<'a> {
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metrics: Option<Figures>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tracing: Option<Tracing<'a>>,
-}
-
-impl<'a> InvocationRecord<'a> {
-    /// That of an invocation that is over.
-    fn ended(request_id: &'a str, figures: Figures, status: Status<'a>, trace: Option<&'a str>) -> Self {
-        Self {
-            request_id,
-            version: None,
-            metrics: Some(figures),
-            status: Some(status.word()),
-            error_type: status.error_type(),
-            tracing: trace.map(Tracing::of),
-        }
-    }
-}
-
-/// The trace header of an invocation.
-#[derive(Serialize)]
-struct Tracing<'a> {
-    r#type: &'static str,
-    value: &'a str,
-}
-
-impl<'a> Tracing<'a> {
-    fn of(value: &'a str) -> Self {
-        Self { r#type: "X-Amzn-Trace-Id", value }
-    }
-}
-
-/// `metrics` of an invocation's record.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Figures {
-    duration_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    produced_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    billed_duration_ms: Option<u64>,
-    #[serde(rename = "memorySizeMB", skip_serializing_if = "Option::is_none")]
-    memory_size_mb: Option<u64>,
-    #[serde(rename = "maxMemoryUsedMB", skip_serializing_if = "Option::is_none")]
-    max_memory_used_mb: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    init_duration_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restore_duration_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    billed_restore_duration_ms: Option<u64>,
-}
-
 /// An invocation begins.
 pub fn start(time_ms: u64, request_id: &str, version: &str, trace: Option<&str>) -> PlatformEvent {
     let tracing = trace.map(Tracing::of);
@@ -324,9 +262,8 @@ pub fn runtime_done(
     trace: Option<&str>,
     (duration_us, produced_bytes): (u64, u64),
 ) -> PlatformEvent {
-    let duration_ms = milliseconds(duration_us);
-    let figures = Figures { duration_ms, produced_bytes: Some(produced_bytes), ..Default::default() };
-    let record = InvocationRecord::ended(request_id, figures, status, trace);
+    let metrics = Figures { produced_bytes: Some(produced_bytes), ..Figures::of(duration_us) };
+    let record = InvocationRecord::ended(request_id, metrics, status, trace);
     PlatformEvent::new(time_ms, "runtimeDone", status.level(Level::Debug), &record, None)
 }
 
@@ -366,22 +303,21 @@ pub fn report(
     metrics: Metrics,
 ) -> PlatformEvent {
     let Metrics { duration_us, memory_mb, max_memory_mb, init_us, restore_us } = metrics;
-    let duration_ms = milliseconds(duration_us);
-    let billed_duration_ms = duration_us.div_ceil(1000);
+    let billed = duration_us.div_ceil(1000);
     let figures = Figures {
-        duration_ms,
-        produced_bytes: None,
-        billed_duration_ms: Some(billed_duration_ms),
+        billed_duration_ms: Some(billed),
         memory_size_mb: Some(memory_mb),
         max_memory_used_mb: Some(max_memory_mb),
         init_duration_ms: init_us.map(milliseconds),
         restore_duration_ms: restore_us.map(milliseconds),
         billed_restore_duration_ms: restore_us.map(|restore_us| restore_us.div_ceil(1000)),
+        ..Figures::of(duration_us)
     };
 
     let mut line = format!(
-        "REPORT RequestId: {request_id}\tDuration: {duration_ms:.2} ms\tBilled Duration: {billed_duration_ms} ms\t\
-         Memory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
+        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {billed} ms\t\
+         Memory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t",
+        figures.duration_ms
     );
     // Writing to a String cannot fail.
     if let Some(ms) = figures.init_duration_ms {
@@ -467,7 +403,7 @@ mod tests {
         assert!(!line("Root=1-5e1b4151-0;Parent=53995c3f42cd8ad8;Sampled=0").contains("XRAY"));
     }
 
-    /// Byte for byte, as their order is AWS's.
+    /// Byte for byte.
     #[test]
     fn records_of_invocations_have_what_is_known() {
         let began = start(0, "id", "1", Some("Root=1")).record;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::on_each_executor;
 use crate::support::functions::{active, bash, create_python, creation, python, zip};
 use crate::support::invoke::call;
-use crate::support::{Options, Server};
+use crate::support::{Executor, Options, Server};
 
 const WRAPPER: &[u8] = b"#!/bin/sh\nexport WRAPPED=\"$#\" STARTED=\"$1\"\nexec \"$@\"\n";
 
@@ -21,6 +21,40 @@ def handler(event, context):
 
 const NODE: &[u8] = b"
 exports.handler = async () => [process.env.WRAPPED > '0', require('path').basename(process.env.STARTED || '')];
+";
+
+/// A program that the runtime talks to in place of the Runtime API, as tools for security and tracing have one.
+const PROXY: &[u8] = b"
+import socket, sys, threading
+host, port = sys.argv[1].split(':')
+def pump(source, sink):
+    while data := source.recv(65536):
+        if b'/invocation/next' in data:
+            open('/tmp/proxied', 'w').close()
+        sink.sendall(data)
+listener = socket.create_server(('127.0.0.1', 9009))
+while True:
+    runtime, api = listener.accept()[0], socket.create_connection((host, int(port)))
+    for ends in [(runtime, api), (api, runtime)]:
+        threading.Thread(target=pump, args=ends).start()
+";
+
+const PROXY_WRAPPER: &[u8] = b"#!/bin/sh
+\"$1\" /opt/proxy.py \"$AWS_LAMBDA_RUNTIME_API\" &
+until \"$1\" -c 'import socket; socket.create_connection((\"localhost\", 9009))' 2>/dev/null; do sleep 0.02; done
+export AWS_LAMBDA_RUNTIME_API=localhost:9009
+exec \"$@\"
+";
+
+/// What kinds of sockets the runtime has, and whether its events came by the proxy.
+const SOCKETS: &str = "
+import os, socket, stat, urllib.request
+def handler(event, context):
+    opened = [int(fd) for fd in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{fd}')]
+    sockets = [socket.socket(fileno=os.dup(fd)) for fd in opened if stat.S_ISSOCK(os.fstat(fd).st_mode)]
+    api = 'http://' + os.environ['AWS_LAMBDA_RUNTIME_API']
+    ping = urllib.request.urlopen(api + '/2018-06-01/ping').read().decode()
+    return [os.path.exists('/tmp/proxied'), [one.family.name for one in sockets], ping]
 ";
 
 /// Creates a function with the wrapper's layer and its variable.
@@ -45,6 +79,24 @@ on_each_executor! {
         assert_eq!(call(&client, "node").await.response(), json!([true, "node"]));
         create_python(&client, "plain", PYTHON).await;
         assert_eq!(call(&client, "plain").await.response(), json!([false, "", "-rwxr-xr-x"]));
+    }
+
+    async fn it_may_put_a_proxy_before_the_api(executor) {
+        let server = Server::start(Options::new(executor));
+        let client = server.client();
+        let files = zip(&[("wrapper", PROXY_WRAPPER), ("proxy.py", PROXY)]);
+        let content = LayerVersionContentInput::builder().zip_file(Blob::new(files)).build();
+        let layer = client.publish_layer_version().layer_name("proxy").content(content).send().await.expect("published");
+        let variables = Environment::builder().variables("AWS_LAMBDA_EXEC_WRAPPER", "/opt/wrapper").build();
+        let creation = creation(&client, "proxied", Runtime::Python311, python(SOCKETS)).environment(variables);
+        creation.layers(layer.layer_version_arn().expect("an ARN")).send().await.expect("created");
+        active(&client, "proxied").await;
+        assert_eq!(call(&client, "proxied").await.response(), json!([true, ["AF_INET"], "pong"]));
+
+        // Without one, Larder's own client takes the short way in a network of the environment's own.
+        create_python(&client, "plain", SOCKETS).await;
+        let family = if executor == Executor::Sandbox { "AF_UNIX" } else { "AF_INET" };
+        assert_eq!(call(&client, "plain").await.response(), json!([false, [family], "pong"]));
     }
 
     async fn one_that_cannot_start_is_told(executor) {

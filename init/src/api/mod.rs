@@ -11,6 +11,7 @@ mod answer;
 mod body;
 mod extensions;
 mod runtime;
+mod short_way;
 mod telemetry;
 
 use std::io;
@@ -24,6 +25,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -33,6 +35,7 @@ use crate::guard::Guard;
 pub use answer::{ApiAnswer, Event};
 pub use extensions::ExtensionRequest;
 pub use runtime::{Posted, RuntimeRequest};
+use short_way::ShortWay;
 pub use telemetry::SubscribeRequest;
 
 /// Open connections at one time; more wait. A runtime needs one or two.
@@ -112,7 +115,7 @@ impl ApiServer {
         let listener = TcpListener::from_std(listener)?;
         let Door { guard, generation, body_limit } = door;
         let shared = Shared { guard, generation, body_limit, bodies: Semaphore::new(BODIES), calls };
-        let task = tokio::spawn(accept(listener, Arc::new(shared)));
+        let task = tokio::spawn(accept(listener, ShortWay::beside(address), Arc::new(shared)));
 
         Ok(Self { address, task })
     }
@@ -132,13 +135,19 @@ impl Drop for ApiServer {
 }
 
 /// Takes connections, as many at a time as are allowed.
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, short_way: ShortWay, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
+                    connections.spawn(admit(stream, Arc::clone(&shared)));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            accepted = short_way.accept(), if connections.len() < CONNECTIONS => match accepted {
+                Ok(stream) => {
                     connections.spawn(serve(stream, Arc::clone(&shared)));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -147,8 +156,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Serves one connection to its end.
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+/// Serves a connection of somebody who may come in.
+async fn admit(stream: TcpStream, shared: Arc<Shared>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -157,6 +166,11 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     {
         return;
     }
+    serve(stream, shared).await;
+}
+
+/// Serves one connection to its end.
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
     let service = service_fn(|request| route(request, &shared));
 
     // The end of a connection is of no interest, whatever it was.
