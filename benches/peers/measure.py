@@ -29,6 +29,7 @@ CREATED = 20
 WORKERS = 8
 LOAD_S = 3
 PATIENCE_S = 60
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 TEMPLATE = """
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -84,16 +85,23 @@ class Peer:
                     raise RuntimeError(f"{self.name} does not start") from None
                 time.sleep(0.005)
 
-    def client(self):
+    def client(self, service="lambda"):
         config = Config(retries={"total_max_attempts": 1}, max_pool_connections=WORKERS, read_timeout=PATIENCE_S)
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        return boto3.client("lambda", endpoint_url=f"http://127.0.0.1:{self.port}", config=config, **keys)
+        return boto3.client(service, endpoint_url=f"http://127.0.0.1:{self.port}", config=config, **keys)
+
+    def role(self):
+        """A role of its own, as some want one that they know."""
+        client, trust = self.client("iam"), json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+        try:
+            return client.create_role(RoleName="peer", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        except client.exceptions.EntityAlreadyExistsException:
+            return client.get_role(RoleName="peer")["Role"]["Arn"]
 
     def create(self, name):
         """Creates a function, and waits until it is there; how long the answer took."""
-        client = self.client()
+        client, role = self.client(), self.role()
         began = time.perf_counter()
-        role = "arn:aws:iam::000000000000:role/any"
         client.create_function(FunctionName=name, Runtime="python3.11", Handler="f.handler", Role=role, Code={"ZipFile": package()})
         took = time.perf_counter() - began
         while client.get_function_configuration(FunctionName=name).get("State", "Active") == "Pending":
@@ -134,8 +142,8 @@ def peers(larder, made):
 
     serve = [larder, "serve", "--listen", "127.0.0.1:{port}", "--data-dir", "{folder}/data"]
     return {
-        "larder": lambda: Peer("larder", f'{version(larder, "--version")}, sandbox', [*serve, "--executor", "sandbox"]),
-        "larder-docker": lambda: Peer("larder-docker", f'{version(larder, "--version")}, Docker', [*serve, "--executor", "docker"]),
+        "larder": lambda: Peer("larder", version(larder, "--version"), [*serve, "--executor", "sandbox"]),
+        "larder-docker": lambda: Peer("larder-docker", version(larder, "--version"), [*serve, "--executor", "docker"]),
         "ministack": lambda: Peer(
             "ministack", pinned("ministack"), [str(made / "ministack/bin/ministack")], {"GATEWAY_PORT": "{port}", "PERSIST_STATE": "1", "STATE_DIR": "{folder}/state"}
         ),

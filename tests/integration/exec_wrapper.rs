@@ -91,12 +91,17 @@ on_each_executor! {
         let creation = creation(&client, "proxied", Runtime::Python311, python(SOCKETS)).environment(variables);
         creation.layers(layer.layer_version_arn().expect("an ARN")).send().await.expect("created");
         active(&client, "proxied").await;
-        assert_eq!(call(&client, "proxied").await.response(), json!([true, ["AF_INET"], "pong"]));
-
-        // Without one, Larder's own client takes the short way in a network of the environment's own.
+        let proxied = call(&client, "proxied").await.response();
         create_python(&client, "plain", SOCKETS).await;
-        let family = if executor == Executor::Sandbox { "AF_UNIX" } else { "AF_INET" };
-        assert_eq!(call(&client, "plain").await.response(), json!([false, [family], "pong"]));
+        let plain = call(&client, "plain").await.response();
+
+        for (seen, by_proxy) in [(&proxied, true), (&plain, false)] {
+            assert_eq!((&seen[0], &seen[2]), (&json!(by_proxy), &json!("pong")));
+        }
+        // AWS's own client, in Docker, has sockets of other kinds for itself.
+        if executor == Executor::Sandbox {
+            assert_eq!((&proxied[1], &plain[1]), (&json!(["AF_INET"]), &json!(["AF_UNIX"])), "the short way, but for a proxy");
+        }
     }
 
     async fn one_that_cannot_start_is_told(executor) {
