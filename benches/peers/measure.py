@@ -243,7 +243,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--larder", required=True)
     parser.add_argument("--made", type=pathlib.Path, required=True)
-    parser.add_argument("names", nargs="*")
+    parser.add_argument("names", nargs="+")
     options = parser.parse_args()
     made = peers(options.larder, options.made)
     chosen = [made[name]() for name in options.names if is_there(options.made, name)]
@@ -254,14 +254,18 @@ def main():
 
     try:
         for peer in chosen:
-            peer.start()
+            try:
+                peer.start()
+            except RuntimeError as error:
+                problems[peer.name] = str(error)
+        started = [peer for peer in chosen if not problems[peer.name]]
         for turn in range(ROUNDS):
-            for peer in chosen:
+            for peer in started:
                 try:
                     measure(peer, found[peer.name], turn)
                 except Exception as error:
                     problems[peer.name] = str(error).splitlines()[0][:90]
-        for peer in chosen:
+        for peer in started:
             try:
                 states[peer.name] = survival(peer, found[peer.name])
             except Exception as error:

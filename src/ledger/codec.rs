@@ -3,6 +3,7 @@
 use super::frame::{FrameError, unframe};
 use super::shapes;
 use crate::model::event::Recorded;
+use crate::model::time::Timestamp;
 use crate::runs::event::RunEvent;
 
 /// Encodes an event as it is stored under its sequence.
@@ -13,6 +14,11 @@ pub fn encode(recorded: &Recorded) -> Result<Vec<u8>, FrameError> {
 /// Decodes the event stored under `sequence`.
 pub fn decode(sequence: u64, bytes: &[u8]) -> Result<Recorded, FrameError> {
     shapes::decode(sequence, &unframe(bytes)?)
+}
+
+/// When the event stored under a sequence was decided.
+pub fn decided(bytes: &[u8]) -> Result<Timestamp, FrameError> {
+    shapes::decided(&unframe(bytes)?)
 }
 
 /// Encodes an event of what is under way.
@@ -71,13 +77,17 @@ mod tests {
         ];
 
         for (name, bytes) in stored {
-            let recorded = decode(9, &bytes.expect("encodes")).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let bytes = bytes.expect("encodes");
+            let recorded = decode(9, &bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(
                 (recorded.event.name(), recorded.time.0, recorded.origin.user_agent.as_str()),
                 (name, 5, "agent")
             );
+            assert_eq!(decided(&bytes).expect("decodes"), recorded.time, "{name}");
             // Written anew it says the same.
-            assert_eq!(decode(9, &encode(&recorded).expect("encodes")).expect("decodes"), recorded, "{name}");
+            let anew = encode(&recorded).expect("encodes");
+            assert_eq!(decode(9, &anew).expect("decodes"), recorded, "{name}");
+            assert_eq!(decided(&anew).expect("decodes"), recorded.time, "{name}");
         }
 
         assert!(decode(9, &frame(7, 1, &()).expect("encodes")).is_err());

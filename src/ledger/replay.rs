@@ -110,12 +110,14 @@ impl Replayed {
             if sequence > self.state.sequence + 1 {
                 return Err(LedgerError::MissingEvent { expected: self.state.sequence + 1, found: sequence });
             }
-            let recorded = codec::decode(sequence, &frame);
-            let recorded = recorded.map_err(|source| LedgerError::DamagedEvent { sequence, source })?;
-            self.progress.time = recorded.time;
-            if sequence > self.state.sequence {
-                self.state.apply(&recorded.event);
+            let damaged = |source| LedgerError::DamagedEvent { sequence, source };
+            if sequence == self.state.sequence {
+                self.progress.time = codec::decided(&frame).map_err(damaged)?;
+                continue;
             }
+            let recorded = codec::decode(sequence, &frame).map_err(damaged)?;
+            self.progress.time = recorded.time;
+            self.state.apply(&recorded.event);
         }
 
         for frame in record.runs {

@@ -29,6 +29,7 @@ def handler(event, context):
 
 const NODE: &[u8] = b"
 const fs = require('fs');
+const left = process.getActiveResourcesInfo().filter((kind) => /TCP|Pipe/.test(kind));
 exports.handler = async (event, context) => {
   const seen = {
     stood_by: fs.readFileSync('/proc/self/environ', 'latin1').includes('_LARDER_STANDS_BY'),
@@ -36,7 +37,7 @@ exports.handler = async (event, context) => {
     function: process.env.AWS_LAMBDA_FUNCTION_NAME, folder: process.cwd(), input: fs.readFileSync(0, 'utf8'),
     tmp: fs.readdirSync('/tmp').sort(), task: fs.readdirSync('/var/task').sort(), opt: fs.readdirSync('/opt').sort(),
     tmp_mib: fs.statfsSync('/tmp').blocks * fs.statfsSync('/tmp').bsize / 2 ** 20,
-    left: process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCPServer')),
+    left,
   };
   fs.writeFileSync('/tmp/' + context.functionName, '');
   return seen;

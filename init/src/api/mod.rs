@@ -114,8 +114,9 @@ impl ApiServer {
         let address = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;
         let Door { guard, generation, body_limit } = door;
+        let short_way = ShortWay::beside(address, guard.is_some());
         let shared = Shared { guard, generation, body_limit, bodies: Semaphore::new(BODIES), calls };
-        let task = tokio::spawn(accept(listener, ShortWay::beside(address), Arc::new(shared)));
+        let task = tokio::spawn(accept(listener, short_way, Arc::new(shared)));
 
         Ok(Self { address, task })
     }

@@ -1,9 +1,9 @@
-//! A second way to the APIs, for Larder's own clients: a Unix socket, over which an invocation takes a tenth less than over
-//! the loopback device.
+//! A second way to the APIs, for Larder's own clients: a Unix socket. A round trip takes two thirds of the processor time
+//! that one over the loopback device takes.
 //!
 //! It has an abstract name, `larder/ADDRESS`, which nobody outside of the environment's network can reach, and nothing of
-//! the function's file system is needed for. A client looks for the name of the address that it was told: one that is
-//! told of a proxy's finds none, and goes there.
+//! the function's file system is needed for. A client looks for it only where it was told of the address that the APIs
+//! have in a network of the environment's own: one that is told of a proxy's goes there.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use tokio::net::{UnixListener, UnixStream};
 pub(super) struct ShortWay(Option<UnixListener>);
 
 impl ShortWay {
-    /// One beside an address, unless that is in a network that is shared with others: the name would be, too. The APIs are
-    /// served without it as well.
-    pub(super) fn beside(address: SocketAddr) -> Self {
-        if address.ip().is_loopback() {
+    /// One beside an address, unless that is in a network that is or may be shared with others: the name would be, too. The
+    /// APIs are served without it as well.
+    pub(super) fn beside(address: SocketAddr, is_guarded: bool) -> Self {
+        if is_guarded || address.ip().is_loopback() {
             return Self(None);
         }
         let listening = listen(address);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::stored::Stored;
-use crate::ledger::frame::{Frame, FrameError, NAMED};
+use crate::ledger::frame::{Frame, FrameError, NAMED, named_payload};
 use crate::ledger::migrations;
 use crate::model;
 use crate::model::areas::for_each_area;
@@ -44,6 +44,16 @@ pub(super) fn current<'a>(frame: &Frame<'a>) -> Result<Cow<'a, [u8]>, FrameError
         version if version < NAMED => migrations::named(frame.kind, version, frame.payload).map(Cow::Owned),
         version => Err(FrameError::UnknownVersion { kind: frame.kind, version }),
     }
+}
+
+/// When the event of a checked frame was decided. What it says is passed over, which may be a gigabyte: that of a pod's load.
+pub(in crate::ledger) fn decided(frame: &Frame<'_>) -> Result<Timestamp, FrameError> {
+    #[derive(Deserialize)]
+    struct Payload {
+        head: Head,
+    }
+    let payload: Payload = named_payload(&current(frame)?)?;
+    Ok(Timestamp(payload.head.time))
 }
 
 /// Declares the stored events of an area: kind and members. A member that comes later is an `Option`.

@@ -35,7 +35,7 @@ pub(in crate::ledger) mod text;
 mod urls;
 
 pub(super) use checkpoint::{decode_quick_state, decode_state, encode_quick_state, encode_state};
-pub(super) use events::{decode, encode, to_json};
+pub(super) use events::{decided, decode, encode, to_json};
 pub(super) use history::{resource_from_json, resource_to_json, serialize_resource};
 pub(super) use messages::{message_from_json, message_to_json};
 pub(super) use runs::{decode_run, decode_runs, encode_run, encode_runs, run_from_json, run_to_json};

@@ -10,7 +10,9 @@ class Api {
   constructor(address) {
     this.address = address;
     const colon = address.lastIndexOf(":");
-    this.target = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true };
+    this.target = address.startsWith("/")
+      ? { path: address }
+      : { host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true };
     this.socket = undefined;
     this.waiting = undefined;
     this.received = [];

@@ -192,20 +192,22 @@ async function serveOne(handler, streaming) {
   }
 }
 
-// Serves one event of the Runtime API at an address, with nothing left of it.
-async function rehearse(address) {
+// Has the next event come from the Runtime API at an address, as if none had come before.
+function begin(address) {
+  modern = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV || "")?.[1] || 0) >= 24;
+  api?.close();
   api = new Api(address);
-  await serveOne(async (event) => event, false);
-  api.close();
   current = undefined;
   log.setRequestId(undefined);
 }
 
 async function main() {
   // All that it needs has been loaded.
-  await standBy(rehearse);
-  modern = Number(/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV || "")?.[1] || 0) >= 24;
-  api = new Api(env.AWS_LAMBDA_RUNTIME_API);
+  await standBy((address) => {
+    begin(address);
+    return serveOne(async (event) => event, false).finally(() => api.close());
+  });
+  begin(env.AWS_LAMBDA_RUNTIME_API);
   log.patchConsole();
   process.on("beforeExit", () => onEmpty());
   process.on("uncaughtException", (error) => fatal("Uncaught Exception", error, 129));

@@ -13,22 +13,41 @@ const ANSWERS = {
   POST: "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
 };
 
+// How long a rehearsal may take, in milliseconds: usually it is some twenty.
+const LIMIT = 1000;
+
 // Has the client do once what an invocation will have it do: V8 compiles a function at its first call, and a first
 // connection and the first `import()` load what they leave for then. It is half of what the first invocation would wait for.
+// One that fails makes the first invocation slower, no more.
 async function rehearse(serveOneOf) {
+  // In the environment's own /tmp, where nobody else comes in: its loopback device may be shared with others.
+  const folder = fs.mkdtempSync("/tmp/rehearsal-");
+  const place = `${folder}/api`;
+  const accepted = [];
   const server = net.createServer((socket) => {
-    socket.on("data", (request) => socket.write(ANSWERS[request.toString("latin1").split(" ")[0]]));
+    accepted.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (request) => socket.write(ANSWERS[request.toString("latin1").split(" ")[0]] ?? ""));
   });
   try {
-    server.listen(0, "127.0.0.1");
+    server.listen(place);
     await once(server, "listening");
     await import("data:text/javascript,");
-    await serveOneOf(`127.0.0.1:${server.address().port}`);
-  } catch {
-    // One that fails makes the first invocation slower, no more.
+    await within(LIMIT, serveOneOf(place));
   } finally {
-    server.close();
+    accepted.forEach((socket) => socket.destroy());
+    await new Promise((resolve) => server.close(resolve)); // It removes the socket's file.
+    fs.rmdirSync(folder);
+    await new Promise((resolve) => setTimeout(resolve, 1)); // What was closed is told to the event loop at its next turn.
   }
+}
+
+function within(milliseconds, work) {
+  let timer;
+  const late = new Promise((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error("it takes too long")), milliseconds);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 // Takes over the variables. Those that stay the same are left alone, as a new TZ has all that knows the time ask again.
@@ -49,9 +68,11 @@ async function standBy(serveOneOf) {
   if (process.env._LARDER_STANDS_BY === undefined) {
     return;
   }
-  process.env.TZ = ":UTC"; // Every function's, unless it says otherwise.
-  new Date().toString();
-  await rehearse(serveOneOf);
+  // What closes a socket asks whether it is this one, which opens it: nothing is to be open that the function did not ask for.
+  const stderr = Object.getOwnPropertyDescriptor(process, "stderr");
+  Object.defineProperty(process, "stderr", { value: null, configurable: true });
+  await rehearse(serveOneOf).catch(() => {});
+  Object.defineProperty(process, "stderr", stderr);
 
   const text = fs.readFileSync(0, "utf8");
   if (text === "") {

@@ -5,6 +5,9 @@ from _socket import AF_INET, AF_UNIX, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, soc
 
 BASE = "/2018-06-01/runtime/"
 
+# Where the API is in a network of the environment's own.
+OWN_NETWORK = "169.254.100.1:9001"
+
 
 class Api:
     """The Runtime API over one connection that stays open."""
@@ -40,8 +43,8 @@ class Api:
         return self._response()
 
     def _short_way(self):
-        """The init's Unix socket beside the address, where there is one: only in a network of the environment's own."""
-        if self.host.startswith("127."):
+        """The init's Unix socket beside the address. In a network that is shared, anybody could have its name."""
+        if self.host != OWN_NETWORK:
             return None
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
