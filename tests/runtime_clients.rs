@@ -282,3 +282,18 @@ fn node_streams() {
         run.posts[0].trailers
     );
 }
+
+/// Also to its end: a rehearsal that fails is only slower, so nothing else would tell.
+#[test]
+fn node_rehearses_an_invocation_while_it_stands_by() {
+    let Some(stage) = node() else { return };
+    let hook = "
+const net = require('net'), fs = require('fs'), create = net.createServer;
+net.createServer = (serve) => create((socket) => {
+  socket.on('data', (data) => fs.writeSync(1, String(data).split(' HTTP')[0] + '\\n'));
+  serve(socket);
+});
+";
+    let asked = "GET /2018-06-01/runtime/invocation/next\nPOST /2018-06-01/runtime/invocation/rehearsal/response\n";
+    assert_eq!(stage.stand_by(hook), (asked.to_owned(), Some(0)));
+}

@@ -103,6 +103,16 @@ impl Stage {
         Run { posts, output: String::from_utf8(output.stdout).expect("text"), status: output.status.code() }
     }
 
+    /// Has a client stand by that no function comes for, with `hook` loaded before it; what it wrote, and its exit status.
+    pub fn stand_by(&self, hook: &str) -> (String, Option<i32>) {
+        let file = self.folder.path().join("hook.cjs");
+        std::fs::write(&file, hook).expect("written");
+        let mut command = Command::new(&self.argv[0]);
+        command.arg("--require").arg(file).args(&self.argv[1..]).env("_LARDER_STANDS_BY", "1");
+        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("the client starts");
+        (String::from_utf8(output.stdout).expect("text"), output.status.code())
+    }
+
     fn start(&self, handler: &str, listener: &TcpListener) -> Child {
         let task: PathBuf = self.task().into();
         let mut command = Command::new(&self.argv[0]);

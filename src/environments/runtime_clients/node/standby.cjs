@@ -17,7 +17,7 @@ const ANSWERS = {
 const LIMIT = 1000;
 
 // Has the client do once what an invocation will have it do: V8 compiles a function at its first call, and a first
-// connection and the first `import()` load what they leave for then. It is half of what the first invocation would wait for.
+// connection and the first `import()` load what they leave for then. It is two fifths of what the first would wait for.
 // One that fails makes the first invocation slower, no more.
 async function rehearse(serveOneOf) {
   // In the environment's own /tmp, where nobody else comes in: its loopback device may be shared with others.
